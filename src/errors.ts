@@ -1,0 +1,282 @@
+/**
+ * Every error that this package throws on purpose: its class, its stable `code`, and the sentence that tells the reader
+ * what to do. One table maps the operating system's errno to meaning, so that no two places disagree about what `EPERM` says.
+ *
+ * What it does not promise: the wording of `message`. Programs decide by `code` (or by class), people read `message`.
+ */
+
+export interface MountlockErrorOptions {
+  code: string
+  /** The lock path (or file) that the error is about. */
+  path?: string | undefined
+  /** One sentence: what the reader can do about it. */
+  advice: string
+  /** The system error behind it, where there is one. */
+  cause?: unknown
+}
+
+/** The base class of everything below. `message` is "what happened: path: why. What to do." */
+export class MountlockError extends Error {
+  readonly code: string
+  readonly path: string | undefined
+  readonly advice: string
+
+  constructor(what: string, { code, path, advice, cause }: MountlockErrorOptions) {
+    const where = path === undefined ? '' : `: ${path}`
+    super(`${what}${where}${describeCause(cause)}. ${advice}`, cause === undefined ? undefined : { cause })
+    this.name = new.target.name
+    this.code = code
+    this.path = path
+    this.advice = advice
+  }
+}
+
+/** The wait was over before the lock was ours. `code` is `LOCK_TIMEOUT`. */
+export class LockTimeoutError extends MountlockError {
+  /** How long the caller was ready to wait, in milliseconds. */
+  readonly waitMs: number
+  constructor(path: string, waitMs: number, holder: string | undefined, cause?: unknown) {
+    super(`Not acquired within ${waitMs} ms (${holder ? `held by ${holder}` : 'the holder is not known'})`, {
+      code: 'LOCK_TIMEOUT',
+      path,
+      cause,
+      advice: 'Wait longer (waitMs), or find out what the holder is doing.',
+    })
+    this.waitMs = waitMs
+  }
+}
+
+/** Why a lock may have been lost; see {@link LockLostError}. */
+export type LostReason =
+  | 'lease-expired' // no heartbeat was completed in time
+  | 'retired' // the heartbeat found that the lease had run out (for example after a pause of the whole machine)
+  | 'taken-over' // somebody else holds a higher generation
+  | 'removed' // the lock's entry is gone: broken by an administrator, or deleted
+  | 'closed' // the locker was closed
+  | 'advisory-lost' // the kernel gave the advisory lock up
+
+const LOST_TEXT: Record<LostReason, string> = {
+  'lease-expired': 'no heartbeat was completed within the timeout-interval',
+  retired: 'a heartbeat came too late, so others may have taken the lock for abandoned',
+  'taken-over': 'another process holds it now',
+  removed: 'its entry is gone from the lock directory',
+  closed: 'it was released or its locker closed',
+  'advisory-lost': 'the kernel has dropped the advisory lock',
+}
+
+/** The lock may not be ours any more. `code` is `LOCK_LOST`. The reason of `lock.signal`, thrown by `assertHeld()`. */
+export class LockLostError extends MountlockError {
+  readonly reason: LostReason
+  constructor(path: string, reason: LostReason, cause?: unknown) {
+    super(`The lock may have been lost (${LOST_TEXT[reason]})`, {
+      code: 'LOCK_LOST',
+      path,
+      cause,
+      advice: 'Stop writing what it protects, and acquire it again.',
+    })
+    this.reason = reason
+  }
+}
+
+/** The caller's `AbortSignal` ended the wait. `name` is `AbortError`, `code` is `ABORT_ERR`, as in Node's own APIs; `cause` is the signal's reason. */
+export class AbortError extends MountlockError {
+  constructor(path: string, reason: unknown) {
+    super('Waiting for the lock was aborted', { code: 'ABORT_ERR', path, cause: reason, advice: 'Nothing is held.' })
+    this.name = 'AbortError'
+  }
+}
+
+/** The directory is now on another file system than before. `code` is `MOUNT_CHANGED`. */
+export class MountChangedError extends MountlockError {
+  constructor(path: string, before: string, now: string) {
+    super(`The directory was on ${before} and is now on ${now}: the share seems to be unmounted`, {
+      code: 'MOUNT_CHANGED',
+      path,
+      advice: 'Mount the share again; a lock on the disk below would be invisible to the other nodes.',
+    })
+  }
+}
+
+/** Something that the platform, or this kind of thread, cannot do. `code` is `UNSUPPORTED_PLATFORM`. */
+export class UnsupportedPlatformError extends MountlockError {
+  constructor(what: string, advice: string, path?: string) {
+    super(what, { code: 'UNSUPPORTED_PLATFORM', path, advice })
+  }
+}
+
+/** An argument or option is not of the form it must have. `code` is `INVALID_ARGUMENT`. */
+export class InvalidArgumentError extends MountlockError {
+  constructor(what: string, advice: string) {
+    super(what, { code: 'INVALID_ARGUMENT', advice })
+  }
+}
+
+/** The path is something that is not one of our locks, or a lock of another kind. `code` is `FOREIGN_LOCK`. */
+export class ForeignLockError extends MountlockError {
+  constructor(path: string, what: string, advice: string) {
+    super(`The path is not a lock that can be used here (${what})`, { code: 'FOREIGN_LOCK', path, advice })
+  }
+}
+
+/** An advisory lock was asked for and `fs-ext` cannot be used. `code` is one of the `FS_EXT_…` codes. */
+export class AdvisoryUnavailableError extends MountlockError {}
+
+/** The configuration was asked to be strict and is not clean. `code` is `CONFIG_INVALID`. */
+export class ConfigError extends MountlockError {}
+
+/** The file system said no. `code` says what that means for a lock; `cause` is the system error. */
+export class LockFileSystemError extends MountlockError {
+  /** The operating system's name for it: `EPERM`, `ENOSPC`, … */
+  readonly errno: string
+  constructor(errno: string, what: string, options: MountlockErrorOptions) {
+    super(what, options)
+    this.errno = errno
+  }
+}
+
+/** What was being done when the file system said no. */
+export type FileSystemAction =
+  | 'hard-link'
+  | 'symlink'
+  | 'rename'
+  | 'create'
+  | 'list'
+  | 'read'
+  | 'write'
+  | 'open'
+  | 'advisory-lock'
+  | 'stat'
+
+interface Meaning {
+  code: string
+  what: string
+  advice: string
+}
+
+const MEANINGS: Record<string, Meaning> = {
+  ENOLCK: {
+    code: 'NO_LOCK_SERVICE',
+    what: 'The file system has no working lock service',
+    advice:
+      'On NFSv3 start rpc.statd on this node and check the server (or mount with vers=4); otherwise use lock-type=linkbased.',
+  },
+  EOPNOTSUPP: {
+    code: 'NOT_SUPPORTED',
+    what: 'The file system does not support this kind of lock',
+    advice: 'Use the other lock-type; locktester shows which ones work.',
+  },
+  EROFS: {
+    code: 'READ_ONLY',
+    what: 'The file system is read-only',
+    advice: 'Mount it read-write, or put the lock somewhere else.',
+  },
+  ENOSPC: {
+    code: 'NO_SPACE',
+    what: 'The file system is full',
+    advice: 'Free some space or inodes (df -h, df -i); nothing was locked.',
+  },
+  EDQUOT: {
+    code: 'QUOTA_EXCEEDED',
+    what: "The owner's disk quota is exceeded",
+    advice: 'Free some space or raise the quota; nothing was locked.',
+  },
+  EACCES: {
+    code: 'ACCESS_DENIED',
+    what: 'Permission denied',
+    advice:
+      'The user needs write and search permission on the directory of the lock (on NFS, root may be mapped to nobody: root_squash).',
+  },
+  EPERM: {
+    code: 'NOT_PERMITTED',
+    what: 'The operation is not permitted',
+    advice: 'Check the owner, the sticky bit and the attributes (lsattr: immutable, append-only) of the directory of the lock.',
+  },
+  ESTALE: {
+    code: 'STALE_HANDLE',
+    what: 'The server does not know this directory any more',
+    advice: 'It was deleted or exported anew on the server: mount the share again.',
+  },
+  EIO: { code: 'IO_ERROR', what: 'The file system failed', advice: 'See the system log of this node and of the file server.' },
+  ETIMEDOUT: {
+    code: 'SERVER_TIMEOUT',
+    what: 'The file server did not answer in time',
+    advice: 'Check the server and the network.',
+  },
+  EMLINK: {
+    code: 'TOO_MANY_LINKS',
+    what: 'The file has as many hard links as the file system allows',
+    advice: 'Release some locks of this directory, or spread them over several directories.',
+  },
+  ENAMETOOLONG: {
+    code: 'NAME_TOO_LONG',
+    what: 'The name of the lock is too long',
+    advice: 'Use a shorter name (255 bytes at most, mind multi-byte letters).',
+  },
+  ENOENT: {
+    code: 'PARENT_MISSING',
+    what: 'The directory of the lock does not exist',
+    advice: 'Create it first, or mount the share: mountlock never creates it, lest a lock come to lie on the wrong disk.',
+  },
+  ENOTDIR: {
+    code: 'PARENT_NOT_DIRECTORY',
+    what: 'A part of the path is not a directory',
+    advice: 'Correct the path of the lock.',
+  },
+  ELOOP: {
+    code: 'SYMLINK_REFUSED',
+    what: 'There is a symbolic link where a file or directory is needed',
+    advice: 'Remove the link, or correct the path of the lock.',
+  },
+  EMFILE: {
+    code: 'TOO_MANY_FILES',
+    what: 'This process has too many open files',
+    advice: 'Raise its limit (ulimit -n), or close some.',
+  },
+  ENFILE: {
+    code: 'TOO_MANY_FILES',
+    what: 'This machine has too many open files',
+    advice: 'Raise fs.file-max, or find out who leaks descriptors.',
+  },
+  EXDEV: {
+    code: 'CROSS_DEVICE',
+    what: 'The file system refuses links between two directories',
+    advice: 'Set use-symlinks=1.',
+  },
+}
+
+const LINK_REFUSED: Meaning = {
+  code: 'HARD_LINKS_REFUSED',
+  what: 'This file system refuses hard links',
+  advice: 'This file system refuses hard links: set use-symlinks=1.',
+}
+const LINK_REFUSING = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EINVAL'])
+
+/** The one place where an errno becomes a sentence. */
+export function fileSystemError(action: FileSystemAction, path: string, errno: string, cause?: unknown): LockFileSystemError {
+  const meaning = meaningOf(action, errno)
+  return new LockFileSystemError(errno, meaning.what, {
+    code: meaning.code,
+    path,
+    advice: meaning.advice,
+    cause: cause ?? new Error(errno),
+  })
+}
+
+function meaningOf(action: FileSystemAction, errno: string): Meaning {
+  if (action === 'hard-link' && LINK_REFUSING.has(errno)) return LINK_REFUSED
+  if (errno === 'ENOTSUP') return MEANINGS.EOPNOTSUPP as Meaning
+  return (
+    MEANINGS[errno] ?? {
+      code: 'FILE_SYSTEM_ERROR',
+      what: `The file system answered ${errno}`,
+      advice: 'See the manual page of the operation, and the system log of this node.',
+    }
+  )
+}
+
+function describeCause(cause: unknown): string {
+  if (cause === undefined || cause === null) return ''
+  const { code, syscall, message } = cause as { code?: unknown; syscall?: unknown; message?: unknown }
+  if (typeof code === 'string' && typeof syscall === 'string') return ` (${syscall}: ${code})`
+  return typeof message === 'string' && message !== '' ? ` (${message})` : ''
+}

@@ -1,0 +1,94 @@
+/**
+ * What the protocol may ask of the world. The protocol itself does no I/O: it is a set of generators that yield
+ * operations and are resumed with replies. A driver performs the operations: with blocking calls, with asynchronous
+ * ones, in the heartbeat thread, or on the simulated file server of the tests. Time, names and the state of processes
+ * come in as replies too, so a protocol run is a function of its replies and can be replayed.
+ */
+
+/** One file operation, named after the system call that decides it. Paths are absolute. */
+export type FileOperation =
+  | { readonly op: 'list'; readonly path: string }
+  | { readonly op: 'link'; readonly from: string; readonly to: string }
+  | { readonly op: 'symlink'; readonly target: string; readonly path: string }
+  | { readonly op: 'rename'; readonly from: string; readonly to: string }
+  | { readonly op: 'unlink'; readonly path: string }
+  | { readonly op: 'mkdir'; readonly path: string; readonly mode: number }
+  | { readonly op: 'rmdir'; readonly path: string }
+  /** Create exclusively (never through a symlink), write, set the mode against the umask, sync. */
+  | { readonly op: 'create'; readonly path: string; readonly text: string; readonly mode: number }
+  /** The first 4 KiB of a regular file. `ELOOP`: it is a symlink; `EINVAL`: it is not a regular file. Never blocks on a FIFO. */
+  | { readonly op: 'read'; readonly path: string }
+  | { readonly op: 'readlink'; readonly path: string }
+  /** Overwrite a file in place with a synchronous data write, if its contents include `expect` (`EINVAL` otherwise). */
+  | { readonly op: 'rewrite'; readonly path: string; readonly expect: string; readonly text: string }
+  | { readonly op: 'stat'; readonly path: string }
+
+/** One question to the machine that the protocol runs on. */
+export type LocalQuestion =
+  | { readonly op: 'clock' }
+  /** A random name of 16 hexadecimal digits. */
+  | { readonly op: 'name' }
+  | { readonly op: 'process'; readonly pid: number; readonly startTime: string | null }
+  /** Is the answer still wanted? `false` once the caller has given up. */
+  | { readonly op: 'wanted' }
+
+export type Operation = FileOperation | LocalQuestion
+
+/** A success with its value, or a failure with the errno's name. Nothing is ever thrown into the protocol. */
+export type Reply<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: string; readonly error?: unknown }
+
+export interface Clock {
+  /** This machine's own clock in milliseconds: monotonic, counting suspend. Comparable within one boot only. */
+  readonly ownMs: number
+  /** The wall clock, in milliseconds since the epoch. Never compared with another machine's. */
+  readonly wallMs: number
+}
+
+/** What a write tells about the file and about the server's clock. */
+export interface Stamp {
+  /** The file's modification time after the write, in milliseconds since the epoch. */
+  readonly serverMs: number
+  readonly dev: number
+  /** Hard links to the file. */
+  readonly links: number
+}
+
+export interface FileStatus {
+  readonly dev: number
+  readonly ino: number
+  readonly type: 'file' | 'directory' | 'symlink' | 'other'
+  /** Permission bits, with setuid, setgid and sticky. */
+  readonly mode: number
+  readonly modifiedMs: number
+}
+
+export type ProcessState = 'alive' | 'gone' | 'unknown'
+
+/** A piece of the protocol: yields operations, receives what they answered, returns its result. */
+export type Protocol<Result> = Generator<Operation, Result, unknown>
+
+/** The protocol's vocabulary: one typed step for each operation. */
+export const ask = {
+  list: (path: string) => step<Reply<string[]>>({ op: 'list', path }),
+  link: (from: string, to: string) => step<Reply<void>>({ op: 'link', from, to }),
+  symlink: (target: string, path: string) => step<Reply<void>>({ op: 'symlink', target, path }),
+  rename: (from: string, to: string) => step<Reply<void>>({ op: 'rename', from, to }),
+  unlink: (path: string) => step<Reply<void>>({ op: 'unlink', path }),
+  mkdir: (path: string, mode: number) => step<Reply<void>>({ op: 'mkdir', path, mode }),
+  rmdir: (path: string) => step<Reply<void>>({ op: 'rmdir', path }),
+  create: (path: string, text: string, mode: number) => step<Reply<Stamp>>({ op: 'create', path, text, mode }),
+  read: (path: string) => step<Reply<string>>({ op: 'read', path }),
+  readlink: (path: string) => step<Reply<string>>({ op: 'readlink', path }),
+  rewrite: (path: string, expect: string, text: string) => step<Reply<Stamp>>({ op: 'rewrite', path, expect, text }),
+  stat: (path: string) => step<Reply<FileStatus>>({ op: 'stat', path }),
+  clock: () => step<Clock>({ op: 'clock' }),
+  name: () => step<string>({ op: 'name' }),
+  process: (pid: number, startTime: string | null) => step<ProcessState>({ op: 'process', pid, startTime }),
+  wanted: () => step<boolean>({ op: 'wanted' }),
+}
+
+function* step<Answer>(operation: Operation): Protocol<Answer> {
+  return (yield operation) as Answer
+}

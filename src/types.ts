@@ -1,0 +1,132 @@
+/** The shapes of the public interface: options that go in, handles and reports that come out. */
+
+/** What kind of lock: see the README for how to choose. Names as in the `file-locks` configuration file. */
+export type LockType = 'linkbased' | 'advisory'
+
+/** Which system call an advisory lock uses. */
+export type AdvisoryKind = 'flock' | 'fcntl'
+
+/** The settings of a locker. Those that are not given come from `config`, or else from the defaults. */
+export interface LockerOptions {
+  /** Path of a `file-locks` configuration file; a missing file means the defaults. Nothing is read when this is absent. */
+  config?: string
+  /** Throw a {@link ConfigError} when the configuration file has a diagnostic, instead of going on with the default. @default false */
+  strict?: boolean
+  /** @default 'linkbased' */
+  lockType?: LockType
+  /** Link-based locks only: symbolic links, for file systems that refuse hard links (Amazon EFS). @default false */
+  useSymlinks?: boolean
+  /** Advisory locks only. @default 'flock' */
+  advisoryKind?: AdvisoryKind
+  /** How often held locks are refreshed, in milliseconds; at least 100. @default 20000 */
+  refreshRateMs?: number
+  /** Locks that were not refreshed for this long count as abandoned, in milliseconds; more than refreshRateMs. @default 30000 */
+  timeoutIntervalMs?: number
+  /** A few words about the holder, shown to those who wait or inspect; at most 120 characters are kept. */
+  label?: string
+  /** Log every attempt to acquire, every release, refresh failure and reap. @default false */
+  enableLogging?: boolean
+  /** Where to: a file, or the system log when absent. */
+  logFile?: string
+}
+
+export interface TryAcquireOptions {
+  /** A shared (read) lock: advisory locks only. @default false */
+  shared?: boolean
+}
+
+export interface AcquireOptions extends TryAcquireOptions {
+  /** How long to wait at the most, in milliseconds. @default timeoutIntervalMs + refreshRateMs + 10000 */
+  waitMs?: number
+  /** Ends the wait with an {@link AbortError}. */
+  signal?: AbortSignal
+}
+
+export type AcquireSyncOptions = Omit<AcquireOptions, 'signal'>
+
+export interface ReleaseResult {
+  /** `true` if the lock had been lost before it was released. */
+  lost: boolean
+}
+
+/** A held lock. */
+export interface Lock extends AsyncDisposable, Disposable {
+  /** The absolute path of the lock. */
+  readonly path: string
+  readonly lockType: LockType
+  /**
+   * The fencing token: strictly increasing for this path, across all nodes. Hand it to the resource that the lock
+   * protects, which must refuse smaller ones. `null` for advisory locks, which have none.
+   */
+  readonly token: bigint | null
+  /** Aborted as soon as the lock may have been lost; its reason is a `LockLostError`. */
+  readonly signal: AbortSignal
+  /** How long the lock is certain to be ours from now on, in milliseconds, by this machine's clocks; 0 when lost or released. `Infinity` for advisory locks. */
+  readonly remainingMs: number
+  /** `false` as soon as the lock was released or may have been lost. Decides from the clocks at the moment of the call. */
+  readonly held: boolean
+  /** Throws `LockLostError` unless {@link held}. An operation *begun* before a deadline may take effect after it: only the token protects there. */
+  assertHeld(): void
+  /** Gives the lock back. Idempotent: a second call returns the first one's result. */
+  release(): Promise<ReleaseResult>
+  releaseSync(): ReleaseResult
+}
+
+/** Who holds a lock. Fields that the lock type cannot know are `null`. */
+export interface Holder {
+  host: string | null
+  pid: number | null
+  uid: number | null
+  user: string | null
+  label: string | null
+  /** Milliseconds since the epoch, by the file server's clock: when the lock directory last changed hands or was looked at by a waiter on a network mount. */
+  since: number | null
+  /** How long ago its last heartbeat was, by the file server's clock; an estimate for people, decides nothing. */
+  heartbeatAgeMs: number | null
+  /** Does it run on this host, in this process namespace? */
+  sameHost: boolean
+}
+
+interface InspectionBase {
+  path: string
+  lockType: LockType
+  /** The highest fencing token handed out so far. */
+  token: bigint | null
+  /** Names in the lock directory that are not ours; they are left alone. */
+  unknownEntries: string[]
+}
+
+export type Inspection =
+  | (InspectionBase & { state: 'free' })
+  | (InspectionBase & { state: 'held'; holder: Holder })
+  /** The holder is known to be dead: the next acquirer takes over. */
+  | (InspectionBase & { state: 'stale'; holder: Holder })
+  /** It cannot be told; `reason` says why. */
+  | (InspectionBase & { state: 'unknown'; reason: string; holder: Holder | null })
+
+export interface Locker extends AsyncDisposable {
+  readonly settings: Readonly<LockerSettings>
+  /** @throws LockTimeoutError, AbortError, and what {@link Locker.tryAcquire} throws */
+  acquire(path: string, options?: AcquireOptions): Promise<Lock>
+  /** `null` when somebody else holds it. @throws LockFileSystemError, ForeignLockError, MountChangedError, … */
+  tryAcquire(path: string, options?: TryAcquireOptions): Promise<Lock | null>
+  acquireSync(path: string, options?: AcquireSyncOptions): Lock
+  tryAcquireSync(path: string, options?: TryAcquireOptions): Lock | null
+  /** Acquires, runs `work`, releases (also when it throws). Rejects with LockLostError if the lock was lost meanwhile and `work` itself succeeded. */
+  withLock<T>(path: string, work: (lock: Lock) => Promise<T> | T, options?: AcquireOptions): Promise<T>
+  inspect(path: string): Promise<Inspection>
+  /** Releases everything that it holds. */
+  close(): Promise<void>
+}
+
+/** The settings in force. */
+export interface LockerSettings {
+  lockType: LockType
+  useSymlinks: boolean
+  advisoryKind: AdvisoryKind
+  refreshRateMs: number
+  timeoutIntervalMs: number
+  label: string
+  enableLogging: boolean
+  logFile: string | null
+}
