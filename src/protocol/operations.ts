@@ -29,6 +29,8 @@ export type LocalQuestion =
   /** A random name of 16 hexadecimal digits. */
   | { readonly op: 'name' }
   | { readonly op: 'process'; readonly pid: number; readonly startTime: string | null }
+  /** How long the session's lease is certain to last, in milliseconds; 0 once it is over. */
+  | { readonly op: 'lease'; readonly session: string }
   /** Is the answer still wanted? `false` once the caller has given up. */
   | { readonly op: 'wanted' }
 
@@ -55,6 +57,12 @@ export interface Stamp {
   readonly links: number
 }
 
+export interface Contents {
+  readonly text: string
+  /** The modification time: compared with itself only, to notice that something was written. */
+  readonly modifiedMs: number
+}
+
 export interface FileStatus {
   readonly dev: number
   readonly ino: number
@@ -79,13 +87,14 @@ export const ask = {
   mkdir: (path: string, mode: number) => step<Reply<void>>({ op: 'mkdir', path, mode }),
   rmdir: (path: string) => step<Reply<void>>({ op: 'rmdir', path }),
   create: (path: string, text: string, mode: number) => step<Reply<Stamp>>({ op: 'create', path, text, mode }),
-  read: (path: string) => step<Reply<string>>({ op: 'read', path }),
+  read: (path: string) => step<Reply<Contents>>({ op: 'read', path }),
   readlink: (path: string) => step<Reply<string>>({ op: 'readlink', path }),
   rewrite: (path: string, expect: string, text: string) => step<Reply<Stamp>>({ op: 'rewrite', path, expect, text }),
   stat: (path: string) => step<Reply<FileStatus>>({ op: 'stat', path }),
   clock: () => step<Clock>({ op: 'clock' }),
   name: () => step<string>({ op: 'name' }),
   process: (pid: number, startTime: string | null) => step<ProcessState>({ op: 'process', pid, startTime }),
+  lease: (session: string) => step<number>({ op: 'lease', session }),
   wanted: () => step<boolean>({ op: 'wanted' }),
 }
 

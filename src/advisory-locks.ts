@@ -1,0 +1,145 @@
+/** The advisory lock type: the kernel's own whole-file locks, as far as the file system honours them. */
+
+import { type AdvisoryHold, attempt, attemptSync } from './advisory/advisory.js'
+import { probe } from './advisory/probe.js'
+import { Directories } from './directory.js'
+import type { DirectoryFacts } from './drivers/file-system.js'
+import { sessionOwner } from './drivers/identity.js'
+import { mountOfDevice } from './drivers/mount.js'
+import { type Either, either, runAsynchronously } from './either.js'
+import { fileSystemError, type LostReason } from './errors.js'
+import type { Attempt, AttemptOptions, Backend, Hold, Target } from './hold.js'
+import { type LockPath, lockPath } from './paths.js'
+import type { AdvisoryKind, Holder, Inspection } from './types.js'
+
+export class AdvisoryLocks implements Backend {
+  readonly description: string
+  readonly #kind: AdvisoryKind
+  readonly #directories = new Directories()
+  readonly #known = new Map<string, DirectoryFacts>()
+  readonly #held = new Set<HeldAdvisory>()
+
+  constructor(kind: AdvisoryKind) {
+    this.#kind = kind
+    this.description = `advisory (${kind})`
+  }
+
+  *target(path: string): Either<Target> {
+    const parts = lockPath(path)
+    const { dev, ino, coherent } = this.#known.get(parts.directory) ?? (yield* this.#look(parts.directory))
+    return {
+      path: parts.path,
+      key: `advisory:${dev}:${ino}:${parts.name}`,
+      // Nothing shows in a directory when an advisory lock is released.
+      waitStyle: { watchPath: null, isRelease: () => false, isLocal: coherent },
+      attempt: (options) => this.#attempt(parts, options),
+    }
+  }
+
+  *#look(directory: string): Either<DirectoryFacts> {
+    const facts = yield* this.#directories.look(directory)
+    this.#known.set(directory, facts)
+    return facts
+  }
+
+  *#attempt(parts: LockPath, { shared, wanted }: AttemptOptions): Either<Attempt> {
+    const facts = this.#known.get(parts.directory) ?? (yield* this.#look(parts.directory))
+    if (!wanted()) return { kind: 'cancelled' }
+    const options = { kind: this.#kind, shared, lane: mountOfDevice(facts.dev).lane }
+    const hold = yield* either(
+      () => attemptSync(parts.path, options),
+      () => attempt(parts.path, options),
+    )
+    if (hold === 'busy') return { kind: 'busy', holder: null }
+    const held = new HeldAdvisory(hold, (done) => this.#held.delete(done))
+    if (hold.dev !== facts.dev) yield* this.#moved(parts, held)
+    if (!wanted()) {
+      yield* held.release()
+      return { kind: 'cancelled' }
+    }
+    this.#held.add(held)
+    return { kind: 'acquired', hold: held, takenFrom: null }
+  }
+
+  /** The lock file is not on the device where the directory was: a lock there is good only if it is the same share. */
+  *#moved({ directory }: LockPath, held: HeldAdvisory): Either<void> {
+    try {
+      const { dev } = yield* this.#look(directory)
+      if (dev !== held.dev) throw fileSystemError('advisory-lock', directory, 'ESTALE')
+    } catch (error) {
+      yield* held.release()
+      throw error
+    }
+  }
+
+  async inspect(path: string): Promise<Inspection> {
+    const parts = lockPath(path)
+    const { dev } = await runAsynchronously(this.#look(parts.directory))
+    const { state, pid, reason } = await probe(parts.path, { kind: this.#kind, lane: mountOfDevice(dev).lane })
+    const base = { path: parts.path, lockType: 'advisory' as const, token: null, unknownEntries: [] }
+    if (state === 'free') return { ...base, state }
+    const holder = toHolder(pid)
+    return state === 'held'
+      ? { ...base, state, holder }
+      : { ...base, state, reason: reason ?? 'the kernel does not tell', holder: null }
+  }
+
+  async close(): Promise<void> {
+    const held = [...this.#held]
+    await Promise.allSettled(held.map((hold) => hold.close()))
+  }
+}
+
+/** The kernel knows the process, and only on this node. */
+function toHolder(pid: number | null): Holder {
+  const nothing = { uid: null, user: null, label: null, since: null, heartbeatAgeMs: null }
+  return pid === null
+    ? { ...nothing, host: null, pid, sameHost: false }
+    : { ...nothing, host: sessionOwner().host, pid, sameHost: true }
+}
+
+class HeldAdvisory implements Hold {
+  readonly token = null
+  onLost: ((reason: LostReason) => void) | null = null
+  readonly #hold: AdvisoryHold
+  readonly #onDone: (hold: HeldAdvisory) => void
+  #isOver = false
+  #lost: LostReason | null = null
+
+  constructor(hold: AdvisoryHold, onDone: (hold: HeldAdvisory) => void) {
+    this.#hold = hold
+    this.#onDone = onDone
+  }
+
+  get dev(): number {
+    return this.#hold.dev
+  }
+
+  remainingMs(): number {
+    return this.#isOver ? 0 : Number.POSITIVE_INFINITY
+  }
+
+  lostReason(): LostReason | null {
+    return this.#lost
+  }
+
+  *release(): Either<LostReason | null> {
+    if (this.#isOver) return this.#lost
+    this.#isOver = true
+    this.#onDone(this)
+    yield* either(
+      () => this.#hold.releaseSync(),
+      () => this.#hold.release(),
+    )
+    return null
+  }
+
+  /** The locker is closed, and its locks with it. */
+  async close(): Promise<void> {
+    if (this.#isOver) return
+    this.#lost = 'closed'
+    const releasing = runAsynchronously(this.release())
+    this.onLost?.('closed')
+    await releasing
+  }
+}

@@ -1,0 +1,123 @@
+/** Each file operation of the protocol as a sequence of system calls. */
+
+import { constants, type Stats } from 'node:fs'
+import type { Contents, FileOperation, FileStatus, Stamp } from '../protocol/operations.js'
+import type { Call, CallName, Calls } from './calls.js'
+
+const { O_CREAT, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
+
+/** Records are shorter; whoever writes more is not one of us. */
+const READ_BYTES_MAX = 4096
+
+/** The operations that are one system call, which is most of them: no generator for these. */
+export function singleCall(operation: FileOperation): Call | null {
+  switch (operation.op) {
+    case 'list':
+      return ['readdir', operation.path]
+    case 'link':
+      return ['link', operation.from, operation.to]
+    case 'symlink':
+      return ['symlink', operation.target, operation.path]
+    case 'rename':
+      return ['rename', operation.from, operation.to]
+    case 'unlink':
+      return ['unlink', operation.path]
+    case 'rmdir':
+      return ['rmdir', operation.path]
+    case 'readlink':
+      return ['readlink', operation.path]
+    default:
+      return null
+  }
+}
+
+/** The operations that are several. */
+export function* severalCalls(operation: FileOperation): Calls<unknown> {
+  switch (operation.op) {
+    case 'mkdir':
+      yield ['mkdir', operation.path, operation.mode]
+      // Against the umask, which is for files whose maker did not think about it.
+      return yield ['chmod', operation.path, operation.mode]
+    case 'create':
+      return yield* create(operation.path, operation.text, operation.mode)
+    case 'read':
+      return yield* read(operation.path)
+    case 'rewrite':
+      return yield* rewrite(operation.path, operation.expect, operation.text)
+    case 'stat':
+      return status((yield ['lstat', operation.path]) as Stats)
+    default:
+      throw new TypeError(`Expected an operation of several calls, got ${operation.op}`)
+  }
+}
+
+function* create(path: string, text: string, mode: number): Calls<Stamp> {
+  return yield* withFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, function* (fd) {
+    yield ['fchmod', fd, mode]
+    if (text !== '') yield* writeAll(fd, text)
+    return stamp((yield ['fstat', fd]) as Stats)
+  })
+}
+
+function* read(path: string): Calls<Contents> {
+  return yield* withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, function* (fd) {
+    const stats = (yield ['fstat', fd]) as Stats
+    return { text: yield* readText(fd, stats), modifiedMs: stats.mtimeMs }
+  })
+}
+
+function* rewrite(path: string, expect: string, text: string): Calls<Stamp> {
+  // A data write that reaches the server before it returns: time stamps set by a client say what the client's clock says.
+  return yield* withFile(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_DSYNC, 0, function* (fd) {
+    const present = yield* readText(fd, (yield ['fstat', fd]) as Stats)
+    if (!present.includes(expect)) throw systemError('EINVAL', 'write')
+    yield* writeAll(fd, text)
+    return stamp((yield ['fstat', fd]) as Stats)
+  })
+}
+
+function* readText(fd: number, stats: Stats): Calls<string> {
+  if (!stats.isFile()) throw systemError('EINVAL', 'read')
+  const buffer = Buffer.allocUnsafe(READ_BYTES_MAX)
+  const bytes = (yield ['read', fd, buffer, 0, READ_BYTES_MAX, 0]) as number
+  return buffer.toString('utf8', 0, bytes)
+}
+
+function* writeAll(fd: number, text: string): Calls<void> {
+  const bytes = Buffer.from(text)
+  const written = (yield ['write', fd, bytes, 0, bytes.length, 0]) as number
+  if (written !== bytes.length) throw systemError('ENOSPC', 'write')
+}
+
+/** Opens, works, closes. A failure to close counts: on NFS it is where a failed write is told. */
+function* withFile<Result>(path: string, flags: number, mode: number, work: (fd: number) => Calls<Result>): Calls<Result> {
+  const fd = (yield ['open', path, flags, mode]) as number
+  let result: Result
+  try {
+    result = yield* work(fd)
+  } catch (error) {
+    yield* closeQuietly(fd)
+    throw error
+  }
+  yield ['close', fd]
+  return result
+}
+
+function* closeQuietly(fd: number): Calls<void> {
+  try {
+    yield ['close', fd]
+  } catch {
+    // The first failure is the one to tell.
+  }
+}
+
+const stamp = (stats: Stats): Stamp => ({ serverMs: stats.mtimeMs, dev: stats.dev, links: stats.nlink })
+
+function status(stats: Stats): FileStatus {
+  const type = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other'
+  return { dev: stats.dev, ino: stats.ino, type, mode: stats.mode & 0o7777, modifiedMs: stats.mtimeMs }
+}
+
+function systemError(code: string, syscall: CallName): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: ${syscall}`), { code, syscall })
+}

@@ -1,0 +1,52 @@
+/** What kind of file system a directory is on, and what that means for how far it can be believed. */
+
+import { type Stats, type StatsFs, stat, statfs, statfsSync, statSync } from 'node:fs'
+import type { Lane } from './lane.js'
+import { type MountInfo, mountsOfDevice } from './mount-info.js'
+
+export interface DirectoryFacts {
+  dev: number
+  ino: number
+  /** Permission bits, with sticky. */
+  mode: number
+  /** Only this machine can change it, so nothing that it shows is stale. */
+  coherent: boolean
+  /** How long an opened file may show old contents, in milliseconds. */
+  staleOpenMs: number
+  /** The file system in words, the same before and after a remount: "nfs4 server:/export". */
+  identity: string
+}
+
+/** Magic numbers of statfs(2) for file systems that live on this machine: ext2/3/4, xfs, btrfs, tmpfs, ramfs, overlay, zfs, f2fs. All others may be shared. */
+const LOCAL_TYPES = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0x2fc12fc1, 0xf2f52010])
+
+export function directoryFactsSync(path: string): DirectoryFacts {
+  return facts(path, statSync(path), statfsSync(path))
+}
+
+export async function directoryFacts(path: string, lane: Lane): Promise<DirectoryFacts> {
+  const status = await lane.run<Stats>((done) => stat(path, done))
+  return facts(path, status, await lane.run<StatsFs>((done) => statfs(path, done)))
+}
+
+function facts(path: string, status: Stats, { type }: StatsFs): DirectoryFacts {
+  if (!status.isDirectory()) throw Object.assign(new Error(`ENOTDIR: ${path}`), { code: 'ENOTDIR', syscall: 'stat' })
+  const mount = mountsOfDevice(status.dev).at(-1)
+  return {
+    dev: status.dev,
+    ino: status.ino,
+    mode: status.mode & 0o1777,
+    coherent: LOCAL_TYPES.has(type),
+    staleOpenMs: mount === undefined ? 0 : staleOpenMs(mount),
+    identity: mount === undefined ? `device ${status.dev}` : `${mount.type} ${mount.source}`,
+  }
+}
+
+const ACREGMAX_DEFAULT_S = 60
+
+/** `nocto` takes the meaning out of `open`: the attribute cache decides (nfs(5)). */
+function staleOpenMs({ options }: MountInfo): number {
+  if (!options.includes('nocto')) return 0
+  const acregmax = options.find((option) => option.startsWith('acregmax='))
+  return 1000 * (acregmax === undefined ? ACREGMAX_DEFAULT_S : Number(acregmax.slice('acregmax='.length)) || ACREGMAX_DEFAULT_S)
+}

@@ -1,0 +1,26 @@
+/** What the caller's thread and a mount's heartbeat thread say to each other. */
+
+import type { SessionOwner } from '../protocol/record.js'
+import type { Session } from '../protocol/session.js'
+
+export interface DirectorySeed {
+  coherent: boolean
+  extraSilenceMs: number
+  me: SessionOwner
+}
+
+export type ToThread =
+  /** Keep this session alive from now on. */
+  | { type: 'watch'; session: Session; lease: SharedArrayBuffer; directory: DirectorySeed }
+  /** End one session, or all of them; `done` is set when that has been tried. */
+  | { type: 'end'; sessionId: string | null; done: SharedArrayBuffer }
+  /** Make sure that this generation is not held by that session any more. */
+  | { type: 'settle'; sessionId: string; lockPath: string; generation: bigint }
+
+export type FromThread =
+  | { type: 'retired'; sessionId: string }
+  | { type: 'ended'; sessionId: string }
+  | { type: 'refresh-failed'; sessionId: string; code: string }
+  /** The session file has fewer names than it holds locks: some of them must be gone. */
+  | { type: 'names-missing'; sessionId: string }
+  | { type: 'reaped'; directory: string; names: string[] }

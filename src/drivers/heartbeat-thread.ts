@@ -1,0 +1,155 @@
+/**
+ * The heartbeat thread of one mount: refreshes the sessions on it with blocking calls, whatever the caller's thread is
+ * doing. If the mount hangs, this thread hangs, and nothing else does.
+ */
+
+import { dirname } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { leaseMs } from '../protocol/lease.js'
+import type { LocalQuestion } from '../protocol/operations.js'
+import { patrol } from '../protocol/patrol.js'
+import { beat, endSession, type Session } from '../protocol/session.js'
+import { settle } from '../protocol/settle.js'
+import type { Observations, Surroundings, Unsettled } from '../protocol/site.js'
+import { readClock } from './clock.js'
+import type { DirectorySeed, FromThread, ToThread } from './heartbeat-messages.js'
+import { processState, randomName } from './identity.js'
+import { runBlocking } from './run.js'
+import { SharedFlag, SharedLease } from './shared-lease.js'
+
+/** A failed heartbeat is tried again this many times per refresh-rate. */
+const RETRIES_PER_INTERVAL = 4
+
+interface Watched {
+  session: Session
+  lease: SharedLease
+  directory: DirectorySeed
+  timer: NodeJS.Timeout | undefined
+  unsettled: { lockPath: string; entry: Unsettled }[]
+  /** A link count above one was seen, so this file system counts them. */
+  countsLinks: boolean
+}
+
+/** What is remembered of a directory between two patrols. */
+interface Beat {
+  observations: Observations
+  leftovers: Observations
+  timer: NodeJS.Timeout | undefined
+}
+
+const sessions = new Map<string, Watched>()
+const patrols = new Map<string, Beat>()
+const tell = (message: FromThread) => parentPort?.postMessage(message)
+
+function answer(question: LocalQuestion): unknown {
+  switch (question.op) {
+    case 'clock':
+      return readClock()
+    case 'name':
+      return randomName()
+    case 'process':
+      return processState(question.pid, question.startTime)
+    case 'lease':
+      return sessions.get(question.session)?.lease.remainingMs() ?? 0
+    case 'wanted':
+      return true
+  }
+}
+
+function watch(session: Session, lease: SharedLease, directory: DirectorySeed): void {
+  const watched: Watched = { session, lease, directory, timer: undefined, unsettled: [], countsLinks: false }
+  sessions.set(session.record.id, watched)
+  schedule(watched, session.record.refreshRateMs)
+  if (!patrols.has(session.directory)) {
+    patrols.set(session.directory, { observations: new Map(), leftovers: new Map(), timer: undefined })
+    patrolLater(session.directory, 0)
+  }
+}
+
+function schedule(watched: Watched, delayMs: number): void {
+  watched.timer = setTimeout(() => beatOnce(watched), Math.max(0, delayMs))
+}
+
+function beatOnce(watched: Watched): void {
+  const { session, lease } = watched
+  if (lease.isOver) return end(watched)
+  const heldBefore = lease.held
+  const outcome = runBlocking(beat(session), answer)
+  const { id, refreshRateMs, timeoutIntervalMs } = session.record
+  if (outcome.kind === 'retired' || lease.isOver) {
+    lease.end()
+    end(watched)
+    tell({ type: 'retired', sessionId: id })
+    return
+  }
+  if (outcome.kind === 'failed') {
+    tell({ type: 'refresh-failed', sessionId: id, code: outcome.code })
+    return schedule(watched, refreshRateMs / RETRIES_PER_INTERVAL)
+  }
+  lease.extendTo(session.lastBeat.ownMs + leaseMs(timeoutIntervalMs))
+  if (outcome.links > 1) watched.countsLinks = true
+  if (watched.countsLinks && lease.held === heldBefore && outcome.links < 1 + heldBefore)
+    tell({ type: 'names-missing', sessionId: id })
+  settleAll(watched)
+  schedule(watched, refreshRateMs - (readClock().ownMs - session.lastBeat.ownMs))
+}
+
+/** What is not known to be settled is looked at with every heartbeat: it may still happen. */
+function settleAll(watched: Watched): void {
+  watched.unsettled = watched.unsettled.filter(({ lockPath, entry }) => {
+    const site = { path: lockPath, directory: dirname(lockPath), surroundings: surroundings(watched.directory, new Map()) }
+    return runBlocking(settle(site, entry), answer) !== 'settled'
+  })
+}
+
+const surroundings = (seed: DirectorySeed, observations: Observations): Surroundings => ({ ...seed, observations })
+
+function end(watched: Watched): void {
+  clearTimeout(watched.timer)
+  watched.lease.end()
+  sessions.delete(watched.session.record.id)
+  runBlocking(endSession(watched.session), answer)
+}
+
+function patrolLater(directory: string, delayMs: number): void {
+  const state = patrols.get(directory)
+  if (state !== undefined) state.timer = setTimeout(() => patrolOnce(directory), delayMs)
+}
+
+function patrolOnce(directory: string): void {
+  const state = patrols.get(directory)
+  const here = [...sessions.values()].filter(({ session }) => session.directory === directory)
+  const first = here[0]
+  if (state === undefined || first === undefined) {
+    patrols.delete(directory)
+    return
+  }
+  const own = here.map(({ session }) => session.name)
+  const { reaped } = runBlocking(
+    patrol(directory, own, surroundings(first.directory, state.observations), state.leftovers),
+    answer,
+  )
+  if (reaped.length > 0) tell({ type: 'reaped', directory, names: reaped })
+  patrolLater(directory, first.session.record.timeoutIntervalMs)
+}
+
+function receive(message: ToThread): void {
+  switch (message.type) {
+    case 'watch':
+      return watch(message.session, new SharedLease(message.lease), message.directory)
+    case 'end': {
+      for (const watched of [...sessions.values()]) {
+        if (message.sessionId === null || message.sessionId === watched.session.record.id) end(watched)
+      }
+      if (message.sessionId !== null) tell({ type: 'ended', sessionId: message.sessionId })
+      return new SharedFlag(message.done).set()
+    }
+    case 'settle': {
+      const { lockPath, generation, sessionId } = message
+      sessions.get(sessionId)?.unsettled.push({ lockPath, entry: { generation, session: sessionId } })
+    }
+  }
+}
+
+parentPort?.on('message', receive)
+new SharedFlag((workerData as { ready: SharedArrayBuffer }).ready).set()

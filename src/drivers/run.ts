@@ -1,0 +1,96 @@
+/** The two runners: they drive a piece of protocol with blocking calls, or with asynchronous ones through a mount's lane. */
+
+import type { FileOperation, LocalQuestion, Operation, Protocol, Reply } from '../protocol/operations.js'
+import { asynchronousCalls, blockingCalls, type Call } from './calls.js'
+import { severalCalls, singleCall } from './file-operations.js'
+import type { Lane } from './lane.js'
+
+/** Answers the questions that are not file operations. */
+export type Answer = (question: LocalQuestion) => unknown
+
+/** Runs a piece of protocol to its end, blocking the thread. */
+export function runBlocking<Result>(protocol: Protocol<Result>, answer: Answer): Result {
+  let step = protocol.next()
+  while (!step.done) step = protocol.next(isFileOperation(step.value) ? performBlocking(step.value) : answer(step.value))
+  return step.value
+}
+
+/** Runs a piece of protocol to its end. It is never abandoned half-way: who gives up says so through the question `wanted`. */
+export async function runAsynchronously<Result>(protocol: Protocol<Result>, answer: Answer, lane: Lane): Promise<Result> {
+  let step = protocol.next()
+  while (!step.done)
+    step = protocol.next(isFileOperation(step.value) ? await performAsynchronously(step.value, lane) : answer(step.value))
+  return step.value
+}
+
+function isFileOperation(operation: Operation): operation is FileOperation {
+  switch (operation.op) {
+    case 'clock':
+    case 'name':
+    case 'process':
+    case 'lease':
+    case 'wanted':
+      return false
+    default:
+      return true
+  }
+}
+
+function performBlocking(operation: FileOperation): Reply<unknown> {
+  try {
+    const single = singleCall(operation)
+    if (single !== null) return { ok: true, value: callBlocking(single) }
+    const calls = severalCalls(operation)
+    let step = calls.next()
+    while (!step.done) {
+      let value: unknown
+      try {
+        value = callBlocking(step.value)
+      } catch (error) {
+        step = calls.throw(error)
+        continue
+      }
+      step = calls.next(value)
+    }
+    return { ok: true, value: step.value }
+  } catch (error) {
+    return failure(error)
+  }
+}
+
+async function performAsynchronously(operation: FileOperation, lane: Lane): Promise<Reply<unknown>> {
+  try {
+    const single = singleCall(operation)
+    if (single !== null) return { ok: true, value: await callAsynchronously(single, lane) }
+    const calls = severalCalls(operation)
+    let step = calls.next()
+    while (!step.done) {
+      let value: unknown
+      try {
+        value = await callAsynchronously(step.value, lane)
+      } catch (error) {
+        step = calls.throw(error)
+        continue
+      }
+      step = calls.next(value)
+    }
+    return { ok: true, value: step.value }
+  } catch (error) {
+    return failure(error)
+  }
+}
+
+function callBlocking([name, ...args]: Call): unknown {
+  return (blockingCalls[name] as (...args: unknown[]) => unknown)(...args)
+}
+
+function callAsynchronously([name, ...args]: Call, lane: Lane): Promise<unknown> {
+  return lane.run((done) => (asynchronousCalls[name] as (...args: unknown[]) => void)(...args, done))
+}
+
+/** A failure of the file system is an answer; anything else is a defect and must be seen. */
+function failure(error: unknown): Reply<never> {
+  const { code } = error as { code?: unknown }
+  if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) throw error
+  return { ok: false, code, error }
+}

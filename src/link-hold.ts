@@ -1,0 +1,56 @@
+/** A held link-based lock. */
+
+import type { Either } from './either.js'
+import { fileSystemError, type LostReason } from './errors.js'
+import type { Hold } from './hold.js'
+import type { LeaseHolder, LinkSession } from './link-session.js'
+import type { ReleaseOutcome } from './protocol/settle.js'
+
+/** What a hold needs of the lock directory that it is in. */
+export interface LinkSite {
+  readonly path: string
+  release(session: LinkSession, generation: bigint): Either<ReleaseOutcome>
+}
+
+export class LinkHold implements Hold, LeaseHolder {
+  readonly token: bigint
+  readonly site: LinkSite
+  onLost: ((reason: LostReason) => void) | null = null
+  readonly #session: LinkSession
+  #lost: LostReason | null = null
+  #released = false
+
+  constructor(site: LinkSite, session: LinkSession, generation: bigint) {
+    this.site = site
+    this.token = generation
+    this.#session = session
+    session.add(this)
+  }
+
+  remainingMs(): number {
+    return this.#released || this.lostReason() !== null ? 0 : this.#session.remainingMs()
+  }
+
+  lostReason(): LostReason | null {
+    if (this.#lost === null && !this.#released && this.#session.remainingMs() <= 0) this.#session.expire('lease-expired')
+    return this.#lost
+  }
+
+  lose(reason: LostReason): void {
+    if (this.#lost !== null || this.#released) return
+    this.#lost = reason
+    this.#session.remove(this)
+    this.onLost?.(reason)
+  }
+
+  *release(): Either<LostReason | null> {
+    const lost = this.lostReason()
+    if (lost !== null || this.#released) return lost
+    this.#released = true
+    const outcome = yield* this.site.release(this.#session, this.token)
+    this.#session.remove(this)
+    if (outcome.kind === 'released') return null
+    if (outcome.kind === 'lost') return outcome.reason
+    throw fileSystemError('rename', this.site.path, outcome.code, outcome.error)
+  }
+}

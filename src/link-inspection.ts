@@ -1,0 +1,37 @@
+/** What is known about the holder of a link-based lock, for people. */
+
+import type { LinkInspection } from './protocol/inspect.js'
+import type { SessionRecord } from './protocol/record.js'
+import type { Holder, Inspection } from './types.js'
+
+export function describeHolder({ host, pid, user, label }: SessionRecord): string {
+  return `process ${pid} on ${host}${user === null ? '' : ` of ${user}`}${label === '' ? '' : ` (${label})`}`
+}
+
+export function toInspection(path: string, inspection: LinkInspection): Inspection {
+  const { state, why, generation, record, unknownEntries } = inspection
+  const base = { path, lockType: 'linkbased', token: generation, unknownEntries } as const
+  if (state === 'free') return { ...base, state }
+  const holder = record === null ? null : toHolder(record, inspection)
+  if (state === 'unknown' || holder === null) {
+    return state === 'stale' ? { ...base, state, holder: NOBODY } : { ...base, state: 'unknown', reason: why, holder }
+  }
+  return { ...base, state, holder }
+}
+
+/** A symlink to a session file that is gone: its holder ended, and took its name along. */
+const NOBODY: Holder = {
+  host: null,
+  pid: null,
+  uid: null,
+  user: null,
+  label: null,
+  since: null,
+  heartbeatAgeMs: null,
+  sameHost: false,
+}
+
+function toHolder(record: SessionRecord, { sinceMs, heartbeatAgeMs, sameHost }: LinkInspection): Holder {
+  const { host, pid, uid, user, label } = record
+  return { host, pid, uid, user, label, since: sinceMs, heartbeatAgeMs, sameHost }
+}

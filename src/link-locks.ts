@@ -1,0 +1,315 @@
+/** The link-based lock type: runs the protocol on real directories, with sessions that the heartbeat threads keep alive. */
+
+import { Directories } from './directory.js'
+import { readClock } from './drivers/clock.js'
+import type { DirectoryFacts } from './drivers/file-system.js'
+import { processState, randomName, sessionOwner } from './drivers/identity.js'
+import { mountOfDevice } from './drivers/mount.js'
+import * as run from './drivers/run.js'
+import { type Either, either, runAsynchronously, runBlocking } from './either.js'
+import { ForeignLockError, fileSystemError, LockFileSystemError, MountlockError } from './errors.js'
+import type { Attempt, AttemptOptions, Backend, Target } from './hold.js'
+import { LinkHold, type LinkSite } from './link-hold.js'
+import { describeHolder, toInspection } from './link-inspection.js'
+import { LinkSession, type LinkSessionEvents } from './link-session.js'
+import { type LockPath, lockPath } from './paths.js'
+import { type AttemptOutcome, attempt } from './protocol/acquire.js'
+import { hardLinkClaim } from './protocol/claim-hard-link.js'
+import { symlinkClaim } from './protocol/claim-symlink.js'
+import { inspect } from './protocol/inspect.js'
+import type { LocalQuestion, Protocol } from './protocol/operations.js'
+import { createSession, type SessionTerms } from './protocol/session.js'
+import { cleanUp, freshListing, release } from './protocol/settle.js'
+import { type Claim, type LockMemory, newMemory, type Observations, type Site, type Surroundings } from './protocol/site.js'
+import type { Inspection } from './types.js'
+
+export interface LinkLocksOptions extends SessionTerms {
+  useSymlinks: boolean
+  onRefreshFailed(directory: string, code: string): void
+  onReaped(directory: string, names: string[]): void
+}
+
+/** Sessions can be found spent in a row: by age, by links, by a remount. More often than this is a defect of the file system. */
+const SESSIONS_TRIED_MAX = 4
+
+/** One directory in which locks lie: what is remembered of it, and the session in it. */
+interface LockDirectory {
+  path: string
+  facts: DirectoryFacts
+  memories: Map<string, LockMemory>
+  observations: Observations
+  session: LinkSession | null
+  /** All that may still have locks or unsettled entries. */
+  sessions: Set<LinkSession>
+  /** A session that is being made: everybody waits for the same one. */
+  making: Promise<LinkSession> | null
+}
+
+export class LinkLocks implements Backend {
+  readonly description: string
+  readonly #claim: Claim
+  readonly #options: LinkLocksOptions
+  readonly #directories = new Directories()
+  readonly #known = new Map<string, LockDirectory>()
+
+  constructor(options: LinkLocksOptions) {
+    this.#options = options
+    this.#claim = options.useSymlinks ? symlinkClaim : hardLinkClaim
+    this.description = `linkbased (${this.#claim.name})`
+  }
+
+  *target(path: string): Either<Target> {
+    const parts = lockPath(path)
+    const directory = yield* this.#directory(parts.directory)
+    const { dev, ino, coherent } = directory.facts
+    return {
+      path: parts.path,
+      key: `link:${dev}:${ino}:${parts.name}`,
+      waitStyle: { watchPath: parts.path, isRelease: (name) => name.endsWith('.free'), isLocal: coherent },
+      attempt: (options) => this.#attempt(directory, parts, options),
+    }
+  }
+
+  async inspect(path: string): Promise<Inspection> {
+    const parts = lockPath(path)
+    const directory = await runAsynchronously(this.#directory(parts.directory))
+    const site = this.#site(directory, parts)
+    const outcome = await run.runAsynchronously(inspect(site), answer(null), mountOfDevice(site.dev).lane)
+    if (outcome.kind === 'foreign') throw foreign(parts.path, outcome.what)
+    if (outcome.kind === 'failed') throw fileSystemError('list', parts.path, outcome.code, outcome.error)
+    return toInspection(parts.path, outcome.inspection)
+  }
+
+  async close(): Promise<void> {
+    const sessions = [...this.#known.values()].flatMap((directory) => [...directory.sessions])
+    this.#known.clear()
+    for (const session of sessions) session.expire('closed')
+    await Promise.all(sessions.map((session) => session.mount.ended(session.id)))
+  }
+
+  *#directory(path: string): Either<LockDirectory> {
+    const known = this.#known.get(path)
+    if (known !== undefined) return known
+    const facts = yield* this.#directories.look(path)
+    // Another caller may have been here while this one waited.
+    const directory = this.#known.get(path) ?? {
+      path,
+      facts,
+      memories: new Map(),
+      observations: new Map(),
+      session: null,
+      sessions: new Set(),
+      making: null,
+    }
+    this.#known.set(path, directory)
+    return directory
+  }
+
+  *#attempt(directory: LockDirectory, parts: LockPath, { fresh, wanted }: AttemptOptions): Either<Attempt> {
+    for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
+      const session = yield* this.#session(directory)
+      const site = this.#site(directory, parts)
+      const outcome = yield* this.#run(site, attempt(site, session.session, fresh), session, wanted)
+      if (site.memory.unsettled !== null) {
+        const { generation, session: owner } = site.memory.unsettled
+        session.mount.settle(owner, site.path, generation)
+      }
+      if (outcome.kind !== 'session-spent') return this.#result(directory, parts, session, outcome)
+      session.spend()
+      directory.session = null
+    }
+    throw fileSystemError(
+      'hard-link',
+      parts.path,
+      'EIO',
+      new Error('the session files of this process vanish as soon as they are made'),
+    )
+  }
+
+  #result(
+    directory: LockDirectory,
+    parts: LockPath,
+    session: LinkSession,
+    outcome: Exclude<AttemptOutcome, { kind: 'session-spent' }>,
+  ): Attempt {
+    switch (outcome.kind) {
+      case 'acquired': {
+        const site = this.#linkSite(directory, parts)
+        this.#cleanUpLater(this.#site(directory, parts), outcome.below)
+        const takenFrom = outcome.takenFrom === null ? null : describeHolder(outcome.takenFrom)
+        return { kind: 'acquired', hold: new LinkHold(site, session, outcome.generation), takenFrom }
+      }
+      case 'busy':
+        return { kind: 'busy', holder: outcome.holder === null ? `somebody (${outcome.why})` : describeHolder(outcome.holder) }
+      case 'cancelled':
+        return { kind: 'cancelled' }
+      case 'foreign':
+        throw foreign(parts.path, outcome.what)
+      case 'failed':
+        throw this.#failed(parts.path, outcome)
+    }
+  }
+
+  #failed(
+    path: string,
+    { action, code, error }: { action: 'claim' | 'create' | 'list'; code: string; error?: unknown },
+  ): MountlockError {
+    if (code === 'ECROWDED') {
+      return new LockFileSystemError('ENOSPC', 'The lock directory has too many entries that this user may not remove', {
+        code: 'LOCK_DIRECTORY_CROWDED',
+        path,
+        advice: 'Let their owner remove them, or give each user a lock of its own.',
+      })
+    }
+    const doing = action === 'claim' ? (this.#options.useSymlinks ? 'symlink' : 'hard-link') : action
+    return fileSystemError(doing, path, code, error)
+  }
+
+  /** An unlink may wait for a dead client for more than a minute: nobody waits for it. */
+  #cleanUpLater(site: Site, below: string[]): void {
+    if (below.length === 0) return
+    void run.runAsynchronously(cleanUp(site, below), answer(null), mountOfDevice(site.dev).lane)
+  }
+
+  #linkSite(directory: LockDirectory, parts: LockPath): LinkSite {
+    const locks = this
+    return {
+      path: parts.path,
+      *release(session, generation) {
+        const site = locks.#site(directory, parts)
+        const outcome = yield* locks.#run(site, release(site, generation, session.id), session, () => true)
+        if (outcome.kind === 'unsettled') session.mount.settle(session.id, site.path, generation)
+        return outcome
+      },
+    }
+  }
+
+  /** The usable session of a directory, made when there is none. */
+  *#session(directory: LockDirectory): Either<LinkSession> {
+    const { session } = directory
+    if (session?.isUsable) return session
+    directory.session = null
+    return yield* either(
+      () => runBlocking(this.#makeSession(directory)),
+      () => {
+        directory.making ??= runAsynchronously(this.#makeSession(directory)).finally(() => {
+          directory.making = null
+        })
+        return directory.making
+      },
+    )
+  }
+
+  *#makeSession(directory: LockDirectory): Either<LinkSession> {
+    directory.facts = yield* this.#directories.look(directory.path)
+    const { dev } = directory.facts
+    const mount = mountOfDevice(dev)
+    yield* either(
+      () => mount.startBlocking(),
+      () => mount.start(),
+    )
+    const { label, refreshRateMs, timeoutIntervalMs } = this.#options
+    const creating = () => createSession(directory.path, sessionOwner(), { label, refreshRateMs, timeoutIntervalMs })
+    const created = yield* either(
+      () => run.runBlocking(creating(), answer(null)),
+      () => run.runAsynchronously(creating(), answer(null), mount.lane),
+    )
+    if (!created.ok) throw fileSystemError('create', directory.path, created.code, created.error)
+    if (created.value.dev !== dev) {
+      yield* this.#directories.look(directory.path)
+      throw fileSystemError('create', directory.path, 'ESTALE')
+    }
+    const session = new LinkSession(created.value, mount, surroundings(directory), this.#sessionEvents(directory))
+    directory.session = session
+    directory.sessions.add(session)
+    return session
+  }
+
+  #sessionEvents(directory: LockDirectory): LinkSessionEvents {
+    return {
+      onRefreshFailed: (code) => this.#options.onRefreshFailed(directory.path, code),
+      onReaped: (names) => this.#options.onReaped(directory.path, names),
+      onNamesMissing: (session) => void this.#lookAtEach(directory, session),
+    }
+  }
+
+  /** Finds out which of the locks that a session holds are gone. */
+  async #lookAtEach(directory: LockDirectory, session: LinkSession): Promise<void> {
+    for (const hold of session.holders) {
+      if (!(hold instanceof LinkHold)) continue
+      const site = this.#site(directory, lockPath(hold.site.path))
+      const listed = await run.runAsynchronously(freshListing(site), answer(null), session.mount.lane)
+      if (!listed.ok) {
+        if (listed.code === 'ENOENT') hold.lose('removed')
+      } else if (listed.value.highest !== null && listed.value.highest > hold.token) hold.lose('taken-over')
+      else if (listed.value.highest !== hold.token || listed.value.free) hold.lose('removed')
+    }
+  }
+
+  #site({ path, facts, memories, ...directory }: LockDirectory, parts: LockPath): Site {
+    let memory = memories.get(parts.name)
+    if (memory === undefined) {
+      memory = newMemory()
+      memories.set(parts.name, memory)
+    }
+    return {
+      path: parts.path,
+      directory: path,
+      dev: facts.dev,
+      mode: facts.mode,
+      claim: this.#claim,
+      memory,
+      surroundings: surroundings({ facts, observations: directory.observations }),
+    }
+  }
+
+  *#run<Result>(site: Site, protocol: Protocol<Result>, session: LinkSession, wanted: () => boolean): Either<Result> {
+    const answers = answer(session, wanted)
+    return yield* either(
+      () => run.runBlocking(protocol, answers),
+      () => run.runAsynchronously(protocol, answers, mountOfDevice(site.dev).lane),
+    )
+  }
+}
+
+function surroundings({ facts, observations }: Pick<LockDirectory, 'facts' | 'observations'>): Surroundings {
+  return { coherent: facts.coherent, extraSilenceMs: facts.staleOpenMs, me: sessionOwner(), observations }
+}
+
+/** Answers the protocol's questions to this machine. */
+const answer =
+  (session: LinkSession | null, wanted: () => boolean = () => true) =>
+  (question: LocalQuestion): unknown => {
+    switch (question.op) {
+      case 'clock':
+        return readClock()
+      case 'name':
+        return randomName()
+      case 'process':
+        return processState(question.pid, question.startTime)
+      case 'lease':
+        return session?.id === question.session ? session.remainingMs() : 0
+      case 'wanted':
+        return wanted()
+    }
+  }
+
+const FOREIGN: Record<'file' | 'unmarked' | 'empty' | 'backwards', [what: string, advice: string]> = {
+  file: [
+    'it is a regular file, perhaps the file of an advisory lock',
+    'Use lock-type=advisory for it, choose another path, or remove the file if nobody locks it.',
+  ],
+  unmarked: [
+    'it is a directory without our marker, perhaps the lock of another program',
+    'Choose another path, or remove the directory if nobody uses it.',
+  ],
+  empty: ['its generations have been deleted', 'Remove the whole directory when no process holds the lock or waits for it.'],
+  backwards: [
+    'its generations went backwards: it was replaced or restored from a backup',
+    'Restart the processes that use it, when none of them holds it.',
+  ],
+}
+
+function foreign(path: string, what: keyof typeof FOREIGN): ForeignLockError {
+  return new ForeignLockError(path, ...FOREIGN[what])
+}

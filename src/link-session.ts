@@ -1,0 +1,119 @@
+/** A session in this thread: its lease, the locks that hang on it, and the watch that tells them when it is over. */
+
+import type { Mount, SessionListener } from './drivers/mount.js'
+import { SharedLease } from './drivers/shared-lease.js'
+import type { LostReason } from './errors.js'
+import { leaseMs } from './protocol/lease.js'
+import type { Session } from './protocol/session.js'
+import type { Surroundings } from './protocol/site.js'
+
+/** At the latest so long after a deadline that a suspended machine slept through, the signals fire. */
+const WATCH_MS_MAX = 1000
+
+export interface LeaseHolder {
+  lose(reason: LostReason): void
+}
+
+export interface LinkSessionEvents {
+  onRefreshFailed(code: string): void
+  onReaped(names: string[]): void
+  /** Some of the held locks may be gone: look at each. */
+  onNamesMissing(session: LinkSession): void
+}
+
+export class LinkSession implements SessionListener {
+  readonly session: Session
+  readonly mount: Mount
+  readonly #lease = new SharedLease()
+  readonly #holders = new Set<LeaseHolder>()
+  readonly #events: LinkSessionEvents
+  #timer: NodeJS.Timeout | undefined
+  #takesNoMore = false
+
+  constructor(session: Session, mount: Mount, { coherent, extraSilenceMs, me }: Surroundings, events: LinkSessionEvents) {
+    this.session = session
+    this.mount = mount
+    this.#events = events
+    this.#lease.extendTo(session.lastBeat.ownMs + leaseMs(session.record.timeoutIntervalMs))
+    mount.watch(session, this.#lease, { coherent, extraSilenceMs, me }, this)
+  }
+
+  get id(): string {
+    return this.session.record.id
+  }
+
+  get holders(): ReadonlySet<LeaseHolder> {
+    return this.#holders
+  }
+
+  /** May new locks be taken with it? */
+  get isUsable(): boolean {
+    return !this.#takesNoMore && this.remainingMs() > 0
+  }
+
+  remainingMs(): number {
+    return this.#lease.remainingMs()
+  }
+
+  add(holder: LeaseHolder): void {
+    this.#holders.add(holder)
+    this.#lease.addHeld(1)
+    if (this.#timer === undefined) this.#arm()
+  }
+
+  remove(holder: LeaseHolder): void {
+    if (!this.#holders.delete(holder)) return
+    this.#lease.addHeld(-1)
+    this.#endIfSpent()
+  }
+
+  /** It takes no new locks, and ends with the last that it holds. */
+  spend(): void {
+    this.#takesNoMore = true
+    this.#endIfSpent()
+  }
+
+  /** The lease is over, for good: tells everybody. */
+  expire(reason: LostReason): void {
+    this.#lease.end()
+    this.#takesNoMore = true
+    clearTimeout(this.#timer)
+    for (const holder of [...this.#holders]) {
+      this.remove(holder)
+      holder.lose(reason)
+    }
+  }
+
+  onRetired(): void {
+    this.expire('retired')
+  }
+
+  onRefreshFailed(code: string): void {
+    this.#events.onRefreshFailed(code)
+  }
+
+  onNamesMissing(): void {
+    this.#events.onNamesMissing(this)
+  }
+
+  onReaped(names: string[]): void {
+    this.#events.onReaped(names)
+  }
+
+  #endIfSpent(): void {
+    if (this.#takesNoMore && this.#holders.size === 0) this.mount.end(this.id)
+  }
+
+  /** One timer for all locks of the session, and none while it holds nothing. */
+  #arm(): void {
+    this.#timer = setTimeout(() => this.#check(), Math.min(this.remainingMs(), WATCH_MS_MAX))
+    this.#timer.unref()
+  }
+
+  #check(): void {
+    this.#timer = undefined
+    if (this.#holders.size === 0) return
+    if (this.remainingMs() > 0) this.#arm()
+    else this.expire('lease-expired')
+  }
+}

@@ -1,0 +1,113 @@
+/** The handle of a held lock. */
+
+import { type Either, runAsynchronously, runBlocking } from './either.js'
+import { fileSystemError, LockLostError, type LostReason } from './errors.js'
+import type { Hold } from './hold.js'
+import { Patience } from './patience.js'
+import type { Lock, LockType, ReleaseResult } from './types.js'
+
+/** What the locker does around a lock: log, queue, books. */
+export interface LockKeeper {
+  readonly lockType: LockType
+  /** `result` is `null` when it cannot be told; `error` says why. */
+  onReleased(lock: LockHandle, result: ReleaseResult | null, error?: unknown): void
+  onLost(lock: LockHandle, reason: LostReason): void
+  /** A release that takes longer than this is reported as an error, and settled later. */
+  readonly releaseMsMax: number
+}
+
+export class LockHandle implements Lock {
+  readonly path: string
+  readonly #hold: Hold
+  readonly #keeper: LockKeeper
+  // Made when somebody asks: thousands of locks may be held.
+  #controller: AbortController | undefined
+  #pending: Promise<ReleaseResult> | undefined
+  #result: ReleaseResult | undefined
+  #released = false
+
+  constructor(path: string, hold: Hold, keeper: LockKeeper) {
+    this.path = path
+    this.#hold = hold
+    this.#keeper = keeper
+    hold.onLost = (reason) => this.#lose(reason)
+  }
+
+  get lockType(): LockType {
+    return this.#keeper.lockType
+  }
+
+  get token(): bigint | null {
+    return this.#hold.token
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      const reason = this.#hold.lostReason()
+      if (reason !== null) this.#controller.abort(new LockLostError(this.path, reason))
+    }
+    return this.#controller.signal
+  }
+
+  get remainingMs(): number {
+    return this.#released ? 0 : this.#hold.remainingMs()
+  }
+
+  get held(): boolean {
+    return this.remainingMs > 0
+  }
+
+  assertHeld(): void {
+    if (!this.held) throw new LockLostError(this.path, this.#hold.lostReason() ?? 'closed')
+  }
+
+  release(): Promise<ReleaseResult> {
+    this.#pending ??=
+      this.#result === undefined ? this.#bounded(runAsynchronously(this.#release())) : Promise.resolve(this.#result)
+    return this.#pending
+  }
+
+  releaseSync(): ReleaseResult {
+    // One that is under way cannot be waited for while the thread is blocked; it will be done.
+    if (this.#pending !== undefined) return { lost: this.#hold.lostReason() !== null }
+    this.#result ??= runBlocking(this.#release())
+    return this.#result
+  }
+
+  *#release(): Either<ReleaseResult> {
+    this.#released = true
+    try {
+      const result = { lost: (yield* this.#hold.release()) !== null }
+      this.#keeper.onReleased(this, result)
+      return result
+    } catch (error) {
+      this.#keeper.onReleased(this, null, error)
+      throw error
+    }
+  }
+
+  async #bounded(releasing: Promise<ReleaseResult>): Promise<ReleaseResult> {
+    const patience = new Patience(this.path, this.#keeper.releaseMsMax, undefined)
+    try {
+      return await patience.race(releasing)
+    } catch (error) {
+      throw patience.isOver ? fileSystemError('rename', this.path, 'ETIMEDOUT') : error
+    } finally {
+      patience.done()
+    }
+  }
+
+  #lose(reason: LostReason): void {
+    this.#keeper.onLost(this, reason)
+    this.#controller?.abort(new LockLostError(this.path, reason))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
+  }
+
+  [Symbol.dispose](): void {
+    this.releaseSync()
+  }
+}

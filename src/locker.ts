@@ -1,0 +1,315 @@
+/**
+ * The locker: acquires, waits, releases, whatever the lock type. What it promises: a lock that it returns is held by
+ * nobody else, as far as the lock type can know (see the README for what each can), `lock.signal` tells when that may
+ * have ended, and a call that was given up on leaves nothing held.
+ */
+
+import { AdvisoryLocks } from './advisory-locks.js'
+import { runAsynchronously, runBlocking } from './either.js'
+import { InvalidArgumentError, LockLostError, LockTimeoutError, type LostReason, UnsupportedPlatformError } from './errors.js'
+import { atExit } from './exit.js'
+import type { Attempt, Backend, Target } from './hold.js'
+import { LinkLocks } from './link-locks.js'
+import { LockHandle, type LockKeeper } from './lock.js'
+import { publish } from './log/channels.js'
+import type { LockEvent } from './log/events.js'
+import { createLogger, type Logger } from './log/logger.js'
+import { Patience } from './patience.js'
+import { Place } from './queue.js'
+import { lockerSettings } from './settings.js'
+import type {
+  AcquireOptions,
+  AcquireSyncOptions,
+  Inspection,
+  Lock,
+  Locker,
+  LockerOptions,
+  LockerSettings,
+  ReleaseResult,
+  TryAcquireOptions,
+} from './types.js'
+import { Backoff, sleepBlocking, Waiter } from './waiting.js'
+
+/** Creates a locker. @throws InvalidArgumentError, ConfigError (`strict`), UnsupportedPlatformError */
+export function createLocker(options: LockerOptions = {}): Locker {
+  if (process.platform === 'win32') {
+    throw new UnsupportedPlatformError('mountlock does not work on Windows', 'Run it on Linux, or in WSL 2.')
+  }
+  return new LockerOnMounts(lockerSettings(options))
+}
+
+/** On top of what settles a lock in the worst case, so that a waiter sees a takeover through. */
+const DEFAULT_WAIT_EXTRA_MS = 10_000
+
+class LockerOnMounts implements Locker, LockKeeper {
+  readonly settings: Readonly<LockerSettings>
+  readonly #backend: Backend
+  readonly #logger: Logger
+  readonly #held = new Map<LockHandle, Place | null>()
+  readonly #forgetExit: () => void
+  #closing: Promise<void> | undefined
+
+  constructor(settings: LockerSettings) {
+    this.settings = Object.freeze(settings)
+    this.#backend = settings.lockType === 'linkbased' ? this.#linkLocks() : new AdvisoryLocks(settings.advisoryKind)
+    this.#logger = createLogger(settings)
+    this.#forgetExit = atExit(() => this.#endWithProcess())
+  }
+
+  #linkLocks(): LinkLocks {
+    return new LinkLocks({
+      ...this.settings,
+      onRefreshFailed: (path, code) => this.#report({ event: 'refresh', path, outcome: 'failed', detail: code }),
+      onReaped: (path, names) => this.#report({ event: 'reap', path, outcome: 'reaped', detail: names.join(' ') }),
+    })
+  }
+
+  get lockType() {
+    return this.settings.lockType
+  }
+
+  get releaseMsMax(): number {
+    return this.#defaultWaitMs
+  }
+
+  get #defaultWaitMs(): number {
+    return this.settings.timeoutIntervalMs + this.settings.refreshRateMs + DEFAULT_WAIT_EXTRA_MS
+  }
+
+  async acquire(path: string, { waitMs = this.#defaultWaitMs, signal, shared = false }: AcquireOptions = {}): Promise<Lock> {
+    this.#check(shared, waitMs)
+    const lock = await this.#acquire(path, shared, new Patience(path, waitMs, signal), true)
+    if (lock === null) throw new LockTimeoutError(path, waitMs, undefined) // not reached: who waits is given a lock or an error
+    return lock
+  }
+
+  async tryAcquire(path: string, { shared = false }: TryAcquireOptions = {}): Promise<Lock | null> {
+    this.#check(shared)
+    return await this.#acquire(path, shared, new Patience(path, this.#defaultWaitMs, undefined), false)
+  }
+
+  async #acquire(path: string, shared: boolean, patience: Patience, waits: boolean): Promise<Lock | null> {
+    try {
+      const target = await patience.race(runAsynchronously(this.#backend.target(path)))
+      if (shared) return await this.#attempts(target, shared, patience, waits, null)
+      const place = waits ? Place.take(target.key) : Place.tryTake(target.key)
+      if (place === null) return this.#busy(target.path, 'this process')
+      return await this.#attempts(target, shared, patience, waits, place)
+    } catch (error) {
+      this.#report({ event: 'acquire', path, outcome: 'failed', error })
+      throw error
+    } finally {
+      patience.done()
+    }
+  }
+
+  async #attempts(
+    target: Target,
+    shared: boolean,
+    patience: Patience,
+    waits: boolean,
+    place: Place | null,
+  ): Promise<Lock | null> {
+    let waiter: Waiter | undefined
+    let inFlight: Promise<unknown> = Promise.resolve()
+    let lock: LockHandle | null = null
+    try {
+      if (place !== null) await patience.race(place.turn())
+      for (;;) {
+        const fresh = waiter !== undefined
+        const attempting = runAsynchronously(target.attempt({ shared, fresh, wanted: () => !patience.isOver }))
+        inFlight = attempting
+        const attempt = await patience.race(attempting, (late) => {
+          inFlight = undo(late)
+        })
+        if (attempt.kind === 'acquired') {
+          lock = this.#hold(target, attempt, place)
+          if (lock !== null) return lock
+          continue
+        }
+        if (!waits) return this.#busy(target.path, attempt.kind === 'busy' ? attempt.holder : null)
+        if (attempt.kind === 'busy') patience.waitingFor = attempt.holder ?? undefined
+        if (waiter === undefined) {
+          // Listen first, then look once more: a release in between is not missed.
+          waiter = new Waiter(target.waitStyle)
+          this.#report({
+            event: 'wait',
+            path: target.path,
+            outcome: 'busy',
+            ...(attempt.kind === 'busy' && attempt.holder !== null && { detail: attempt.holder }),
+          })
+        } else {
+          await patience.race(waiter.again())
+        }
+      }
+    } finally {
+      waiter?.close()
+      // What is still under way keeps its place: it may yet have to be undone.
+      if (lock === null && place !== null)
+        afterwards(
+          () => inFlight,
+          () => place.leave(),
+        )
+    }
+  }
+
+  acquireSync(path: string, { waitMs = this.#defaultWaitMs, shared = false }: AcquireSyncOptions = {}): Lock {
+    this.#check(shared, waitMs)
+    const deadline = performance.now() + waitMs
+    let backoff: Backoff | undefined
+    for (;;) {
+      const { lock, holder, target } = this.#tryBlocking(path, shared, backoff !== undefined)
+      if (lock !== null) return lock
+      const remainingMs = deadline - performance.now()
+      // A lock of this very process cannot be released while its thread is blocked here.
+      if (remainingMs <= 0 || holder === OWN) {
+        const error = new LockTimeoutError(path, waitMs, holder ?? undefined)
+        this.#report({ event: 'acquire', path, outcome: 'timeout', error })
+        throw error
+      }
+      backoff ??= new Backoff(target.waitStyle, false)
+      sleepBlocking(Math.min(remainingMs, backoff.nextMs()))
+    }
+  }
+
+  tryAcquireSync(path: string, { shared = false }: TryAcquireOptions = {}): Lock | null {
+    this.#check(shared)
+    const { lock, holder } = this.#tryBlocking(path, shared, false)
+    return lock ?? this.#busy(path, holder)
+  }
+
+  #tryBlocking(
+    path: string,
+    shared: boolean,
+    fresh: boolean,
+  ): { lock: LockHandle | null; holder: string | null; target: Target } {
+    const target = runBlocking(this.#backend.target(path))
+    const place = shared ? null : Place.tryTake(target.key)
+    if (!shared && place === null) return { lock: null, holder: OWN, target }
+    let lock: LockHandle | null = null
+    try {
+      const attempt = runBlocking(target.attempt({ shared, fresh, wanted: () => true }))
+      if (attempt.kind === 'acquired') lock = this.#hold(target, attempt, place)
+      return { lock, holder: attempt.kind === 'busy' ? attempt.holder : null, target }
+    } catch (error) {
+      this.#report({ event: 'acquire', path: target.path, outcome: 'failed', error })
+      throw error
+    } finally {
+      if (lock === null) place?.leave()
+    }
+  }
+
+  /** The last question before a lock is handed out: is it certain to be ours? */
+  #hold(target: Target, { hold, takenFrom }: Attempt & { kind: 'acquired' }, place: Place | null): LockHandle | null {
+    if (hold.remainingMs() <= 0) return null // its session is over, and with it everything that it held
+    const lock = new LockHandle(target.path, hold, this)
+    this.#held.set(lock, place)
+    if (takenFrom !== null)
+      this.#report({ event: 'reap', path: lock.path, outcome: 'taken-over', token: lock.token, detail: takenFrom })
+    this.#report({ event: 'acquire', path: lock.path, outcome: 'acquired', token: lock.token })
+    return lock
+  }
+
+  #busy(path: string, holder: string | null): null {
+    this.#report({ event: 'acquire', path, outcome: 'busy', ...(holder !== null && { detail: holder }) })
+    return null
+  }
+
+  async withLock<T>(path: string, work: (lock: Lock) => Promise<T> | T, options: AcquireOptions = {}): Promise<T> {
+    const lock = await this.acquire(path, options)
+    let result: T
+    try {
+      result = await work(lock)
+    } catch (error) {
+      await lock.release().catch(() => {}) // the failure of the work is the one to tell
+      throw error
+    }
+    const { lost } = await lock.release()
+    if (lost) throw lock.signal.reason instanceof LockLostError ? lock.signal.reason : new LockLostError(lock.path, 'taken-over')
+    return result
+  }
+
+  async inspect(path: string): Promise<Inspection> {
+    this.#check(false)
+    const patience = new Patience(path, this.#defaultWaitMs, undefined)
+    try {
+      return await patience.race(this.#backend.inspect(path))
+    } finally {
+      patience.done()
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#forgetExit()
+    await this.#backend.close()
+    await this.#logger.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  onReleased(lock: LockHandle, result: ReleaseResult | null, error?: unknown): void {
+    this.#drop(lock)
+    const outcome = result === null ? 'failed' : result.lost ? 'lost' : 'released'
+    this.#report({ event: 'release', path: lock.path, outcome, token: lock.token, ...(error !== undefined && { error }) })
+  }
+
+  onLost(lock: LockHandle, reason: LostReason): void {
+    this.#drop(lock)
+    if (reason === 'closed') this.#report({ event: 'release', path: lock.path, outcome: 'released', token: lock.token })
+    else this.#report({ event: 'lost', path: lock.path, outcome: 'lost', token: lock.token, detail: reason })
+  }
+
+  #drop(lock: LockHandle): void {
+    this.#held.get(lock)?.leave()
+    this.#held.delete(lock)
+  }
+
+  #endWithProcess(): void {
+    for (const { path, token } of this.#held.keys())
+      this.#report({ event: 'release', path, outcome: 'released', token, detail: 'the process ends' })
+    this.#logger.flushSync()
+  }
+
+  #report(event: Omit<LockEvent, 'lockType'>): void {
+    const complete: LockEvent = { ...event, lockType: this.settings.lockType }
+    publish(complete)
+    if (this.settings.enableLogging) this.#logger.log(complete)
+  }
+
+  #check(shared: boolean, waitMs = 0): void {
+    if (this.#closing !== undefined) throw new InvalidArgumentError('This locker is closed', 'Create another one.')
+    if (shared && this.settings.lockType !== 'advisory') {
+      throw new InvalidArgumentError('Link-based locks are exclusive', "Use lockType 'advisory' for shared (read) locks.")
+    }
+    if (!(waitMs >= 0 && waitMs <= WAIT_MS_MAX)) {
+      throw new InvalidArgumentError(
+        `Expected \`waitMs\` to be a number from 0 to ${WAIT_MS_MAX}, got ${waitMs}`,
+        'Correct the option.',
+      )
+    }
+  }
+}
+
+/** The longest that a timer of Node can wait. */
+const WAIT_MS_MAX = 2 ** 31 - 1
+
+const OWN = 'this process'
+
+/** An attempt that succeeded after its caller had given up. */
+async function undo(late: Attempt): Promise<void> {
+  if (late.kind === 'acquired') await runAsynchronously(late.hold.release()).catch(() => {}) // what is in doubt is being settled
+}
+
+/** Waits for a promise that may be replaced by a later one meanwhile. */
+function afterwards(current: () => Promise<unknown>, then: () => void): void {
+  const promise = current()
+  const next = () => (current() === promise ? then() : afterwards(current, then))
+  promise.then(next, next)
+}

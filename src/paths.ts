@@ -1,0 +1,28 @@
+/** Lock paths: what is accepted, and their parts. */
+
+import { basename, dirname, resolve } from 'node:path'
+import { fileSystemError, InvalidArgumentError } from './errors.js'
+
+export interface LockPath {
+  path: string
+  directory: string
+  name: string
+}
+
+/** The longest name that file systems take, in bytes. */
+const NAME_BYTES_MAX = 255
+
+export function lockPath(path: string): LockPath {
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw new InvalidArgumentError(
+      `Expected the path of a lock to be a non-empty string without NUL, got ${JSON.stringify(path)}`,
+      'Correct the path.',
+    )
+  }
+  const absolute = resolve(path)
+  const name = basename(absolute)
+  if (name === '')
+    throw new InvalidArgumentError(`Expected the path of a lock, got the root directory`, 'Name a lock in a directory.')
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX) throw fileSystemError('open', absolute, 'ENAMETOOLONG')
+  return { path: absolute, directory: dirname(absolute), name }
+}

@@ -1,0 +1,198 @@
+/**
+ * One attempt to acquire a link-based lock.
+ *
+ * A lock is a directory of generations. Whoever creates generation n+1 over a free or dead n holds the lock, *if* a
+ * listing made afterwards shows n+1 as the highest: generations are removed only by those who have seen a higher one,
+ * so the highest never shrinks, and what is the highest after it was created was never there before. A delayed process
+ * that re-creates an old name sees a higher one and withdraws. There is no reap step: acquiring over the dead is the
+ * takeover, and the server's "already exists" picks the one winner.
+ */
+
+import { createLockDirectory } from './create-lock.js'
+import { judge, ownChange, readRecord, type Verdict } from './judge.js'
+import { heldName, type LockListing, parseListing } from './names.js'
+import { ask, type Protocol } from './operations.js'
+import { decodeRecord, type SessionRecord } from './record.js'
+import type { Session } from './session.js'
+import { cleanUp, giveBack, isDoubtful, settle } from './settle.js'
+import type { Site, Unsettled } from './site.js'
+
+export type AttemptOutcome =
+  /** `below`: names to be removed, in this order, when there is time. */
+  | { kind: 'acquired'; generation: bigint; below: string[]; takenFrom: SessionRecord | null }
+  | { kind: 'busy'; generation: bigint | null; holder: SessionRecord | null; why: string }
+  | { kind: 'failed'; action: 'claim' | 'create' | 'list'; code: string; error?: unknown }
+  /** The path is not a lock of this kind. */
+  | { kind: 'foreign'; what: 'file' | 'unmarked' | 'empty' | 'backwards' }
+  /** The session can take no more locks: its lease is in doubt, it has all the links it may have, or its file is gone. Try with another. */
+  | { kind: 'session-spent'; why: 'lease' | 'links' | 'missing' | 'doubtful' }
+  | { kind: 'cancelled' }
+
+/** How often an inconclusive look is taken again before it is an error. */
+const LOOKS_MAX = 8
+
+/** `fresh`: the listing must not come from a cache, whatever it costs (for those who wait). */
+export function* attempt(site: Site, session: Session, fresh: boolean): Protocol<AttemptOutcome> {
+  const { memory } = site
+  if (memory.unsettled !== null) {
+    if ((yield* settle(site, memory.unsettled)) === 'unknown') {
+      return {
+        kind: 'busy',
+        generation: memory.unsettled.generation,
+        holder: null,
+        why: 'an earlier operation of this process is not settled yet',
+      }
+    }
+    memory.unsettled = null
+  }
+  if (memory.known !== null) {
+    const known = memory.known
+    memory.known = null
+    const outcome = yield* claim(site, session, { generation: known, takenFrom: null })
+    if (outcome !== 'beaten') return outcome
+    if (memory.unsettled !== null) return busyBecauseBeaten(known + 1n)
+  }
+  const free = yield* look(site, fresh)
+  if ('kind' in free) return free
+  const outcome = yield* claim(site, session, free)
+  return outcome === 'beaten' ? busyBecauseBeaten(free.generation + 1n) : outcome
+}
+
+const busyBecauseBeaten = (generation: bigint): AttemptOutcome => ({
+  kind: 'busy',
+  generation,
+  holder: null,
+  why: 'another process was faster',
+})
+
+/** A generation over which the lock can be claimed, and the dead that it is taken from. */
+interface Free {
+  generation: bigint
+  takenFrom: SessionRecord | null
+}
+
+/** Finds the highest generation and whether it is free; every other answer ends the attempt. */
+function* look(site: Site, freshFromTheStart: boolean): Protocol<Free | AttemptOutcome> {
+  const { coherent } = site.surroundings
+  let fresh = freshFromTheStart && !coherent
+  let last: AttemptOutcome = { kind: 'failed', action: 'list', code: 'EAGAIN' }
+  for (let looks = 0; looks < LOOKS_MAX; looks++) {
+    if (!(yield* ask.wanted())) return { kind: 'cancelled' }
+    // Where the lock directory is missing the change fails, and creating it is a change as well.
+    if (fresh) yield* ownChange(site.path)
+    const sure = fresh || coherent
+    fresh = !coherent
+    const listed = yield* ask.list(site.path)
+    if (!listed.ok) {
+      if (listed.code !== 'ENOENT')
+        return listed.code === 'ENOTDIR' ? { kind: 'foreign', what: 'file' } : { kind: 'failed', action: 'list', ...listed }
+      const failure = yield* createLockDirectory(site)
+      if (failure === 'moved') return { kind: 'session-spent', why: 'missing' }
+      if (failure !== null) return { kind: 'failed', action: 'create', ...failure }
+      continue
+    }
+    const listing = parseListing(listed.value)
+    const inconclusive = yield* doubt(site, listing)
+    if (inconclusive !== null) {
+      last = inconclusive
+      if (coherent && inconclusive.kind === 'foreign') return inconclusive
+      continue
+    }
+    const generation = listing.highest as bigint
+    site.memory.floor = generation
+    if (listing.free) return { generation, takenFrom: null }
+    const verdict = yield* judge(site.directory, `${site.path}/${heldName(generation)}`, site.surroundings)
+    if (verdict.state === 'dead') return { generation, takenFrom: verdict.record }
+    last = busy(generation, verdict)
+    // A listing from a cache may show a holder that is long gone, and go on doing so for good.
+    if (verdict.state === 'alive' && sure) return last
+  }
+  return last
+}
+
+function busy(generation: bigint, verdict: Verdict): AttemptOutcome {
+  if (verdict.state === 'alive') return { kind: 'busy', generation, holder: verdict.record, why: verdict.why }
+  return { kind: 'busy', generation, holder: null, why: 'it is changing hands' }
+}
+
+/** What is wrong with a listing, or `null`: marked, made in one piece, with a generation that is not below what was seen before. */
+function* doubt(site: Site, listing: LockListing): Protocol<AttemptOutcome | null> {
+  if (!listing.marked) return { kind: 'foreign', what: 'unmarked' }
+  if (listing.crowded) {
+    yield* cleanUp(site, listing.below)
+    return { kind: 'failed', action: 'list', code: 'ECROWDED' }
+  }
+  if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
+  return listing.highest < site.memory.floor ? { kind: 'foreign', what: 'backwards' } : null
+}
+
+/** Claims the generation after a free one, and makes sure that it counts. `beaten`: somebody else was there first, or something is in doubt: look again. */
+function* claim(site: Site, session: Session, { generation, takenFrom }: Free): Protocol<AttemptOutcome | 'beaten'> {
+  if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }
+  if (!(yield* ask.wanted())) return { kind: 'cancelled' }
+  const mine = generation + 1n
+  const entry = { generation: mine, session: session.record.id }
+  const placed = yield* site.claim.place(site, session, mine)
+  if (!placed.ok) {
+    if (placed.code !== 'EEXIST') return yield* refused(site, session, entry, placed)
+    site.memory.floor = mine
+    // Lost the race, or lost the reply? This generation was first tried just now, so if it is ours, it is from now.
+    const owner = yield* whose(site, mine, session)
+    if (owner === 'unknown') site.memory.unsettled = entry
+    if (owner !== 'ours') return 'beaten'
+  }
+  site.memory.floor = mine
+
+  const listed = yield* ask.list(site.path)
+  const listing = listed.ok ? parseListing(listed.value) : null
+  const counts = listing?.marked && !listing.crowded && listing.highest === mine && !listing.free
+  if (!counts) {
+    yield* giveBack(site, entry)
+    return listed.ok ? 'beaten' : { kind: 'failed', action: 'list', ...listed }
+  }
+  if (site.claim.verify !== undefined && !(yield* site.claim.verify(session))) {
+    yield* giveBack(site, entry)
+    return { kind: 'session-spent', why: 'missing' }
+  }
+  // The last questions before it is ours.
+  if ((yield* ask.lease(session.record.id)) <= 0) {
+    yield* giveBack(site, entry)
+    return { kind: 'session-spent', why: 'lease' }
+  }
+  if (!(yield* ask.wanted())) {
+    yield* giveBack(site, entry)
+    return { kind: 'cancelled' }
+  }
+  return { kind: 'acquired', generation: mine, below: listing.below, takenFrom }
+}
+
+/** The claim failed for another reason than somebody else. */
+function* refused(
+  site: Site,
+  session: Session,
+  entry: Unsettled,
+  failure: { code: string; error?: unknown },
+): Protocol<AttemptOutcome | 'beaten'> {
+  if (failure.code === 'EMLINK') return { kind: 'session-spent', why: 'links' }
+  if (isDoubtful(failure.code)) {
+    // It may still happen. A session of which that is true takes no new locks; the entry is settled as long as it lives.
+    if ((yield* settle(site, entry)) !== 'settled') site.memory.unsettled = entry
+    return { kind: 'session-spent', why: 'doubtful' }
+  }
+  if (failure.code === 'ENOENT') {
+    const file = yield* ask.stat(session.path)
+    // With the session file in its place, it is the lock directory that somebody has just removed.
+    return file.ok ? 'beaten' : { kind: 'session-spent', why: 'missing' }
+  }
+  return { kind: 'failed', action: 'claim', ...failure }
+}
+
+function* whose(site: Site, generation: bigint, session: Session): Protocol<'ours' | 'theirs' | 'unknown'> {
+  const found = yield* readRecord(site.directory, `${site.path}/${heldName(generation)}`, site.surroundings)
+  if (found === 'missing') return 'unknown'
+  if (found === 'dangling') return 'theirs'
+  if (!found.ok) return 'unknown'
+  const record = decodeRecord(found.value.text)
+  if (record === null) return 'unknown'
+  return record.id === session.record.id ? 'ours' : 'theirs'
+}

@@ -1,0 +1,40 @@
+/** Creates a lock directory in one step: prepared under a name of its own, then renamed into place, marker and first generation inside. */
+
+import { freeName, LINKS_MARKER, MARKER_TEXT, newLockName } from './names.js'
+import { ask, type Protocol } from './operations.js'
+import type { Site } from './site.js'
+
+/** The failures that mean "somebody else has just created it". */
+const LOST_RACE = new Set(['ENOTEMPTY', 'EEXIST'])
+
+/** `moved`: the directory is on another device than before, so the share was unmounted and nothing may be created there. */
+export type CreateFailure = 'moved' | { code: string; error?: unknown }
+
+/** `null` if the lock directory is there now, whoever created it; otherwise what went wrong. */
+export function* createLockDirectory(site: Site): Protocol<CreateFailure | null> {
+  const random = yield* ask.name()
+  const draft = `${site.directory}/${newLockName(random)}`
+  const made = yield* ask.mkdir(draft, site.mode)
+  if (!made.ok) return made
+  const marked = yield* ask.create(`${draft}/${LINKS_MARKER}`, MARKER_TEXT, 0o644)
+  if (!marked.ok) return yield* discard(draft, [], marked)
+  if (marked.value.dev !== site.dev) return yield* discard(draft, [LINKS_MARKER], 'moved' as const)
+  // Numbered by the server's time in microseconds: tokens go on increasing if an administrator removes the directory.
+  const first = freeName(BigInt(Math.max(0, Math.floor(marked.value.serverMs))) * 1000n)
+  const freed = yield* ask.create(`${draft}/${first}`, '', 0o644)
+  if (!freed.ok) return yield* discard(draft, [LINKS_MARKER], freed)
+
+  // rename() replaces an empty directory, such as the lock of another library; it must not hit one.
+  const present = yield* ask.stat(site.path)
+  if (present.ok || present.code !== 'ENOENT') return yield* discard(draft, [first, LINKS_MARKER], null)
+  const renamed = yield* ask.rename(draft, site.path)
+  if (renamed.ok) return null
+  const failure = renamed.code === 'ENOENT' || LOST_RACE.has(renamed.code) || renamed.code === 'ENOTDIR' ? null : renamed
+  return yield* discard(draft, [first, LINKS_MARKER], failure)
+}
+
+function* discard<Failure>(draft: string, names: string[], failure: Failure): Protocol<Failure> {
+  for (const name of names) yield* ask.unlink(`${draft}/${name}`)
+  yield* ask.rmdir(draft)
+  return failure
+}

@@ -1,0 +1,86 @@
+/** Looks at a lock without touching it: who holds it, and is the holder alive? */
+
+import { isSameHost, judge, ownChange } from './judge.js'
+import { heldName, lookName, parseListing } from './names.js'
+import { ask, type Protocol } from './operations.js'
+import type { SessionRecord } from './record.js'
+import type { Site } from './site.js'
+
+export interface LinkInspection {
+  state: 'free' | 'held' | 'stale' | 'unknown'
+  why: string
+  generation: bigint | null
+  record: SessionRecord | null
+  sameHost: boolean
+  /** By the server's clock, in milliseconds since the epoch. */
+  sinceMs: number | null
+  heartbeatAgeMs: number | null
+  unknownEntries: string[]
+}
+
+export type InspectOutcome =
+  | { kind: 'seen'; inspection: LinkInspection }
+  | { kind: 'foreign'; what: 'file' | 'unmarked' | 'empty' }
+  | { kind: 'failed'; code: string; error?: unknown }
+
+const NOTHING: LinkInspection = {
+  state: 'free',
+  why: 'nobody has ever held it',
+  generation: null,
+  record: null,
+  sameHost: false,
+  sinceMs: null,
+  heartbeatAgeMs: null,
+  unknownEntries: [],
+}
+
+export function* inspect(site: Site): Protocol<InspectOutcome> {
+  // Best effort: who may only read may inspect as well.
+  if (!site.surroundings.coherent) yield* ownChange(site.path)
+  const lockDirectory = yield* ask.stat(site.path)
+  const listed = yield* ask.list(site.path)
+  if (!listed.ok) {
+    if (listed.code === 'ENOENT') return { kind: 'seen', inspection: NOTHING }
+    return listed.code === 'ENOTDIR' ? { kind: 'foreign', what: 'file' } : { kind: 'failed', ...listed }
+  }
+  const listing = parseListing(listed.value)
+  if (!listing.marked) return { kind: 'foreign', what: 'unmarked' }
+  if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
+  const seen: LinkInspection = {
+    ...NOTHING,
+    why: 'it was released',
+    generation: listing.highest,
+    unknownEntries: listing.unknown,
+  }
+  if (listing.free) return { kind: 'seen', inspection: seen }
+
+  const entry = `${site.path}/${heldName(listing.highest)}`
+  const verdict = yield* judge(site.directory, entry, site.surroundings)
+  if (verdict.state === 'missing')
+    return { kind: 'seen', inspection: { ...seen, state: 'unknown', why: 'it was changing hands' } }
+  const { record } = verdict
+  const status = yield* ask.stat(entry)
+  const isSymlink = status.ok && status.value.type === 'symlink'
+  // A symlink was made when the lock was taken; a hard link shares its time stamps, so the directory's change must do.
+  const changed = isSymlink ? status : lockDirectory
+  const inspection: LinkInspection = {
+    ...seen,
+    state: verdict.state === 'dead' ? 'stale' : record === null ? 'unknown' : 'held',
+    why: verdict.why,
+    record,
+    sameHost: record !== null && isSameHost(record, site.surroundings),
+    sinceMs: changed.ok ? changed.value.modifiedMs : null,
+    heartbeatAgeMs: verdict.modifiedMs === null ? null : yield* heartbeatAge(site, verdict.modifiedMs),
+  }
+  return { kind: 'seen', inspection }
+}
+
+/** The age of the last heartbeat by the server's clock, asked for with a file of our own; `null` where we may not write. */
+function* heartbeatAge(site: Site, beatenMs: number): Protocol<number | null> {
+  const random = yield* ask.name()
+  const path = `${site.path}/${lookName(random)}`
+  const now = yield* ask.create(path, '', 0o600)
+  if (!now.ok) return null
+  yield* ask.unlink(path)
+  return Math.max(0, now.value.serverMs - beatenMs)
+}

@@ -1,0 +1,96 @@
+/**
+ * Is the holder dead? Three proofs count, and nothing else: it ran here and its process is gone; its record says that it
+ * ended (or is gone for good); or its heartbeat stood still, on our own clock, for its whole timeout-interval and a
+ * margin. Time stamps are never compared with a clock, so that no clock can lie. Everything that cannot be read means "alive".
+ */
+
+import { silenceMs } from './lease.js'
+import { lookName, sessionOfTarget } from './names.js'
+import { ask, type Contents, type Protocol, type Reply } from './operations.js'
+import { decodeRecord, type SessionRecord } from './record.js'
+import type { Surroundings } from './site.js'
+
+export type Verdict =
+  | { state: 'alive'; record: SessionRecord | null; modifiedMs: number | null; why: string }
+  | { state: 'dead'; record: SessionRecord | null; modifiedMs: number | null; why: 'process-gone' | 'ended' | 'silent' }
+  /** There is no such entry (any more). */
+  | { state: 'missing' }
+
+/** Judges whoever holds an entry of a lock directory, or the owner of a session file. */
+export function* judge(directory: string, path: string, surroundings: Surroundings): Protocol<Verdict> {
+  const before = yield* ask.clock()
+  const found = yield* readRecord(directory, path, surroundings)
+  if (found === 'missing') return { state: 'missing' }
+  if (found === 'dangling') return { state: 'dead', record: null, modifiedMs: null, why: 'ended' }
+  if (!found.ok) return { state: 'alive', record: null, modifiedMs: null, why: `its record cannot be read: ${found.code}` }
+  const { text, modifiedMs } = found.value
+  const record = decodeRecord(text)
+  if (record === null)
+    return { state: 'alive', record, modifiedMs, why: 'its record is not readable: torn, or of another version' }
+  if (record.state === 'ended') return { state: 'dead', record, modifiedMs, why: 'ended' }
+
+  if (isSameHost(record, surroundings) && (yield* ask.process(record.pid, record.startTime)) === 'gone') {
+    return { state: 'dead', record, modifiedMs, why: 'process-gone' }
+  }
+  const silent = yield* observe(record, modifiedMs, before.ownMs, surroundings)
+  return silent
+    ? { state: 'dead', record, modifiedMs, why: 'silent' }
+    : { state: 'alive', record, modifiedMs, why: 'its heartbeat is recent' }
+}
+
+export function isSameHost(record: SessionRecord, { me }: Surroundings): boolean {
+  return (
+    record.bootId !== null &&
+    record.bootId === me.bootId &&
+    record.pidNamespace !== null &&
+    record.pidNamespace === me.pidNamespace
+  )
+}
+
+/** Forgetting one only delays its conviction. */
+const OBSERVATIONS_MAX = 10_000
+
+/** Compares with what was seen before. The silence counts from *after* the first look to *before* this one. */
+function* observe(record: SessionRecord, modifiedMs: number, beforeMs: number, surroundings: Surroundings): Protocol<boolean> {
+  const { observations, extraSilenceMs } = surroundings
+  const seen = observations.get(record.id)
+  if (seen !== undefined && seen.beat === record.beat && seen.modifiedMs === modifiedMs) {
+    return beforeMs - seen.sinceMs >= silenceMs(record.timeoutIntervalMs) + extraSilenceMs
+  }
+  const after = yield* ask.clock()
+  if (observations.size >= OBSERVATIONS_MAX) observations.delete(observations.keys().next().value as string)
+  observations.set(record.id, { beat: record.beat, modifiedMs, sinceMs: after.ownMs })
+  return false
+}
+
+type Found = Reply<Contents> | 'missing' | 'dangling'
+
+/** Reads the record behind an entry: a hard link is read itself, a symlink is followed by hand, to a session file beside the lock only. */
+export function* readRecord(directory: string, path: string, { coherent }: Surroundings): Protocol<Found> {
+  const direct = yield* ask.read(path)
+  if (direct.ok) return direct
+  if (direct.code === 'ENOENT') return 'missing'
+  if (direct.code !== 'ELOOP') return direct
+
+  const target = yield* ask.readlink(path)
+  if (!target.ok) return target.code === 'ENOENT' ? 'missing' : target
+  const session = sessionOfTarget(target.value)
+  if (session === null) return { ok: false, code: 'EINVAL' }
+  const followed = yield* ask.read(`${directory}/${session}`)
+  if (followed.ok || followed.code !== 'ENOENT') return followed
+  if (coherent) return 'dangling'
+  // A missing name may be a cached one that hides a live session. After a change of our own the directory is fresh.
+  if (!(yield* ownChange(directory))) return { ok: false, code: 'ENOENT' }
+  const again = yield* ask.read(`${directory}/${session}`)
+  return !again.ok && again.code === 'ENOENT' ? 'dangling' : again
+}
+
+/** Changes a directory and puts it back: what this node reads of it next is fresh, on every NFS version. `false` if that could not be done. */
+export function* ownChange(directory: string): Protocol<boolean> {
+  const random = yield* ask.name()
+  const path = `${directory}/${lookName(random)}`
+  const created = yield* ask.create(path, '', 0o600)
+  // Also when creating seems to have failed: the reply may have been lost.
+  const removed = yield* ask.unlink(path)
+  return created.ok || removed.ok
+}

@@ -1,0 +1,34 @@
+/**
+ * How long a silence means what. A holder stops being sure a margin *before* its timeout-interval is over, a judge
+ * convicts a margin *after*: what lies between is clock drift and scheduling.
+ */
+
+const MARGIN = 0.1
+
+/** How long after the start of its last completed heartbeat a holder is sure of its locks. */
+export const leaseMs = (timeoutIntervalMs: number) => timeoutIntervalMs * (1 - MARGIN)
+
+/** How long a heartbeat counter must stand still before a judge, by its own clock, convicts. */
+export const silenceMs = (timeoutIntervalMs: number) => timeoutIntervalMs * (1 + MARGIN)
+
+/** When a heartbeat was: by every clock that can tell. */
+export interface BeatTime {
+  ownMs: number
+  wallMs: number
+  /** The server's clock: the modification time that the write left. */
+  serverMs: number
+}
+
+/** Coarse time stamps come in whole seconds, and on some file systems in twos. */
+const COARSE_MS = 2000
+
+/**
+ * The longest time that may have passed between two heartbeats, by any clock. A machine that stood still (a paused VM)
+ * does not see it on its own clock, but the server's went on, and its wall clock may have been set since. A step of
+ * one of these clocks looks the same, and then the lock is given up too: when in doubt, it is not ours.
+ */
+export function elapsedMs(from: BeatTime, to: BeatTime): number {
+  const coarse = from.serverMs % 1000 === 0 && to.serverMs % 1000 === 0
+  const serverMs = to.serverMs - from.serverMs - (coarse ? COARSE_MS : 0)
+  return Math.max(to.ownMs - from.ownMs, to.wallMs - from.wallMs, serverMs)
+}

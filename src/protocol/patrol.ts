@@ -1,0 +1,86 @@
+/**
+ * Keeping a directory tidy: each process watches the next two session files in the order of their names (a ring), so
+ * that the dead are usually convicted before anybody asks, and removes what the dead have left. Best effort:
+ * correctness never depends on it.
+ */
+
+import { judge, type Verdict } from './judge.js'
+import { isNewLockName, parseSessionName } from './names.js'
+import { ask, type Protocol } from './operations.js'
+import { endSession } from './session.js'
+import type { Observations, Surroundings } from './site.js'
+
+const WATCHED_MAX = 2
+
+export interface PatrolReport {
+  /** Session files of the dead, and leftovers of creating a lock, that were removed. */
+  reaped: string[]
+}
+
+/** `own`: the names of our sessions in this directory. `leftovers` remembers unfinished lock directories between patrols. */
+export function* patrol(
+  directory: string,
+  own: readonly string[],
+  surroundings: Surroundings,
+  leftovers: Observations,
+): Protocol<PatrolReport> {
+  const reaped: string[] = []
+  const listed = yield* ask.list(directory)
+  if (!listed.ok) return { reaped }
+  for (const name of watched(listed.value, own, surroundings.me.host)) {
+    const path = `${directory}/${name}`
+    const verdict = yield* judge(directory, path, surroundings)
+    if (verdict.state === 'dead' && (yield* bury(path, verdict))) reaped.push(name)
+  }
+  forgetAbsent(surroundings.observations, listed.value)
+  for (const name of listed.value.filter(isNewLockName)) {
+    if (yield* removeLeftover(directory, name, leftovers)) reaped.push(name)
+  }
+  return { reaped }
+}
+
+/** The next two after ours, and all that ran on this host (they cost one system call each). */
+function watched(names: readonly string[], own: readonly string[], host: string): string[] {
+  const sessions = names.filter((name) => parseSessionName(name) !== null && !own.includes(name)).sort()
+  const first = own[0] ?? ''
+  const after = sessions.findIndex((name) => name > first)
+  const start = after === -1 ? 0 : after
+  const ring = [...sessions.slice(start), ...sessions.slice(0, start)].slice(0, WATCHED_MAX)
+  return [...new Set([...ring, ...sessions.filter((name) => parseSessionName(name)?.host === host)])]
+}
+
+/** Marks a dead session as ended, so that nobody has to watch it again, and removes its file. */
+function* bury(path: string, verdict: Verdict & { state: 'dead' }): Protocol<boolean> {
+  if (verdict.record !== null && verdict.why !== 'ended') {
+    yield* endSession({ path, record: verdict.record })
+    return true
+  }
+  return (yield* ask.unlink(path)).ok
+}
+
+/** Sessions whose files are gone need not be remembered. */
+function forgetAbsent(observations: Observations, names: readonly string[]): void {
+  const present = new Set(names.map((name) => parseSessionName(name)?.id))
+  for (const id of observations.keys()) if (!present.has(id)) observations.delete(id)
+}
+
+/** Far longer than creating a lock takes, even on a slow mount. */
+const LEFTOVER_MS = 10 * 60 * 1000
+
+/** Removes a lock directory that was never finished, once it has been seen unchanged for long enough. */
+function* removeLeftover(directory: string, name: string, leftovers: Observations): Protocol<boolean> {
+  const path = `${directory}/${name}`
+  const status = yield* ask.stat(path)
+  if (!status.ok || status.value.type !== 'directory') return false
+  const { ownMs } = yield* ask.clock()
+  const seen = leftovers.get(name)
+  if (seen === undefined || seen.modifiedMs !== status.value.modifiedMs) {
+    leftovers.set(name, { beat: 0, modifiedMs: status.value.modifiedMs, sinceMs: ownMs })
+    return false
+  }
+  if (ownMs - seen.sinceMs < LEFTOVER_MS) return false
+  const inside = yield* ask.list(path)
+  if (inside.ok) for (const entry of inside.value) yield* ask.unlink(`${path}/${entry}`)
+  leftovers.delete(name)
+  return (yield* ask.rmdir(path)).ok
+}

@@ -1,0 +1,85 @@
+/**
+ * The session record: who holds the locks that are links to it, and a heartbeat counter. Written in place, always with
+ * the same size, so that a write never truncates; what was read in the middle of a write is recognised, because the
+ * counter and the state stand at both ends.
+ */
+
+export interface SessionOwner {
+  host: string
+  /** Identifies one boot of one kernel; `null` where the platform has none: then nobody is "on the same host". */
+  bootId: string | null
+  /** Process ids mean something only within one of these; `null` where it cannot be read. */
+  pidNamespace: string | null
+  pid: number
+  /** When the process started, in the kernel's ticks; `null` where it cannot be read. */
+  startTime: string | null
+  uid: number
+  user: string | null
+}
+
+export interface SessionRecord extends SessionOwner {
+  /** 16 random hexadecimal digits: the session's identity. Inode numbers differ between names on some file systems. */
+  id: string
+  label: string
+  refreshRateMs: number
+  timeoutIntervalMs: number
+  /** The heartbeat counter. */
+  beat: number
+  /** `ended`: it will never be written again, and all its locks are free. */
+  state: 'alive' | 'ended'
+}
+
+export const RECORD_BYTES = 1536
+/** The longest timeout-interval that is believed: a record that names more is not one of ours. */
+export const TIMEOUT_INTERVAL_MS_MAX = 24 * 60 * 60 * 1000
+export const LABEL_LENGTH_MAX = 120
+
+export function encodeRecord(record: SessionRecord): string {
+  const { beat, state, ...rest } = record
+  const text = JSON.stringify({ mountlock: 1, beat, state, ...rest, check: `${beat} ${state}` })
+  const missing = RECORD_BYTES - 1 - Buffer.byteLength(text)
+  if (missing < 0)
+    throw new RangeError(`Expected a session record of at most ${RECORD_BYTES - 1} bytes, got ${RECORD_BYTES - 1 - missing}`)
+  return `${text}${' '.repeat(missing)}\n`
+}
+
+/** The text by which a rewrite recognises that a file still is this session's. */
+export const recordMark = (id: string) => `"id":"${id}"`
+
+/** `null` for anything that is not a whole record of ours: torn, truncated, foreign, or of another version. */
+export function decodeRecord(text: string): SessionRecord | null {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return null
+  }
+  return isRecord(value) ? value : null
+}
+
+function isRecord(value: unknown): value is SessionRecord {
+  if (typeof value !== 'object' || value === null) return false
+  const r = value as Record<string, unknown>
+  return (
+    r.mountlock === 1 &&
+    typeof r.id === 'string' &&
+    /^[0-9a-f]{16}$/.test(r.id) &&
+    typeof r.host === 'string' &&
+    isStringOrNull(r.bootId) &&
+    isStringOrNull(r.pidNamespace) &&
+    isStringOrNull(r.startTime) &&
+    isStringOrNull(r.user) &&
+    isWhole(r.pid, 1, 2 ** 31) &&
+    isWhole(r.uid, -1, 2 ** 32) &&
+    typeof r.label === 'string' &&
+    isWhole(r.refreshRateMs, 1, TIMEOUT_INTERVAL_MS_MAX) &&
+    isWhole(r.timeoutIntervalMs, 1, TIMEOUT_INTERVAL_MS_MAX) &&
+    isWhole(r.beat, 0, Number.MAX_SAFE_INTEGER) &&
+    (r.state === 'alive' || r.state === 'ended') &&
+    r.check === `${r.beat} ${r.state}`
+  )
+}
+
+const isStringOrNull = (value: unknown) => value === null || typeof value === 'string'
+const isWhole = (value: unknown, least: number, most: number) =>
+  typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most

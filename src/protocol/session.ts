@@ -1,0 +1,87 @@
+/**
+ * The life of a session file: created, kept alive by heartbeats, ended or retired. Dead is forever: a session whose
+ * lease ran out is never written as alive again, because a judge may have convicted it, and a judge's link may still
+ * be under way.
+ */
+
+import { type BeatTime, elapsedMs, leaseMs } from './lease.js'
+import { sessionName } from './names.js'
+import { ask, type Clock, type Protocol, type Reply } from './operations.js'
+import { encodeRecord, recordMark, type SessionOwner, type SessionRecord } from './record.js'
+
+/** Everything about a session that the heartbeat needs; plain data, so that it can be handed to another thread. */
+export interface Session {
+  readonly directory: string
+  readonly name: string
+  readonly path: string
+  /** The device that the file was created on. */
+  readonly dev: number
+  readonly record: SessionRecord
+  /** The last completed heartbeat: when it was started by our clocks, and what the server's clock said. */
+  lastBeat: BeatTime
+}
+
+export interface SessionTerms {
+  label: string
+  refreshRateMs: number
+  timeoutIntervalMs: number
+}
+
+/** Readable by everybody who can get there, so that other users can tell that we live; writable by us alone. */
+const SESSION_MODE = 0o644
+
+export function* createSession(directory: string, owner: SessionOwner, terms: SessionTerms): Protocol<Reply<Session>> {
+  const id = yield* ask.name()
+  const name = sessionName(owner.host, owner.pid, id)
+  const path = `${directory}/${name}`
+  const record: SessionRecord = { ...owner, ...terms, id, beat: 1, state: 'alive' }
+  const start = yield* ask.clock()
+  const created = yield* ask.create(path, encodeRecord(record), SESSION_MODE)
+  if (!created.ok) {
+    // The reply may be lost or the write incomplete; nobody has linked to it yet, so the name may go.
+    if (created.code !== 'EEXIST') yield* ask.unlink(path)
+    return created
+  }
+  const { serverMs, dev } = created.value
+  return { ok: true, value: { directory, name, path, dev, record, lastBeat: { ...start, serverMs } } }
+}
+
+export type BeatOutcome =
+  | { kind: 'alive'; links: number }
+  /** It did not work this time; the lease goes on running. */
+  | { kind: 'failed'; code: string; error?: unknown }
+  /** The lease was over: the session is dead, for good. */
+  | { kind: 'retired' }
+
+/** One heartbeat. */
+export function* beat(session: Session): Protocol<BeatOutcome> {
+  const lease = leaseMs(session.record.timeoutIntervalMs)
+  const start = yield* ask.clock()
+  if (elapsedMs(session.lastBeat, { ...start, serverMs: session.lastBeat.serverMs }) > lease) return yield* retire(session)
+
+  // A number of its own for every try: a judge that saw a write whose reply was lost must see the next one too.
+  session.record.beat++
+  const written = yield* ask.rewrite(session.path, recordMark(session.record.id), encodeRecord(session.record))
+  const end = yield* ask.clock()
+  const serverMs = written.ok ? written.value.serverMs : session.lastBeat.serverMs
+  if (elapsedMs(session.lastBeat, { ...end, serverMs }) > lease) return yield* retire(session)
+  if (!written.ok) return { kind: 'failed', code: written.code, error: written.error }
+
+  session.lastBeat = beatTime(start, serverMs)
+  return { kind: 'alive', links: written.value.links }
+}
+
+const beatTime = (start: Clock, serverMs: number): BeatTime => ({ ownMs: start.ownMs, wallMs: start.wallMs, serverMs })
+
+function* retire(session: Session): Protocol<BeatOutcome> {
+  yield* endSession(session)
+  return { kind: 'retired' }
+}
+
+/** Ends a session: all its locks are free at once. Also marks other people's, once they are known to be dead. */
+export function* endSession(session: Pick<Session, 'path' | 'record'>): Protocol<void> {
+  session.record.state = 'ended'
+  yield* ask.rewrite(session.path, recordMark(session.record.id), encodeRecord(session.record))
+  // A hard-linked lock keeps the ended record; a symlinked one dangles, which says the same.
+  yield* ask.unlink(session.path)
+}

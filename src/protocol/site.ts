@@ -1,0 +1,68 @@
+/** What the protocol knows while it works on one lock: where it is, and what this process remembers about it. */
+
+import type { Protocol, Reply } from './operations.js'
+import type { SessionOwner } from './record.js'
+import type { Session } from './session.js'
+
+/** An operation on the lock directory whose outcome is unknown: it may have happened, or may still happen. */
+export interface Unsettled {
+  generation: bigint
+  /** Whose entry it is. */
+  session: string
+}
+
+/** What a process remembers of one lock. */
+export interface LockMemory {
+  /** The highest generation that was ever seen. Nothing at or below it is ever tried. */
+  floor: bigint
+  /** The generation of our own last release: most likely still the highest, which saves a listing. */
+  known: bigint | null
+  /** While this is there, the lock is not acquired again. */
+  unsettled: Unsettled | null
+}
+
+export const newMemory = (): LockMemory => ({ floor: -1n, known: null, unsettled: null })
+
+/** What was seen of somebody's heartbeat, and since when on our own clock it stands there. */
+export interface Observation {
+  beat: number
+  /** Not as a time: a write that was executed late may bring back an old counter, but not an old time stamp. */
+  modifiedMs: number
+  sinceMs: number
+}
+
+/** What a process remembers about the sessions of a directory, by session id. */
+export type Observations = Map<string, Observation>
+
+export interface Surroundings {
+  /** Listings, names and attributes are never stale: a local file system. */
+  readonly coherent: boolean
+  /** How long, on top, this mount may show an old record even to `open` (the `nocto` mount option). */
+  readonly extraSilenceMs: number
+  readonly me: SessionOwner
+  readonly observations: Observations
+}
+
+/** Where one lock is. */
+export interface Site {
+  /** The lock directory. */
+  readonly path: string
+  /** The directory that it lies in. */
+  readonly directory: string
+  /** The device that the directory is on. */
+  readonly dev: number
+  /** The directory's permission bits: who may create files there may lock. */
+  readonly mode: number
+  readonly claim: Claim
+  readonly memory: LockMemory
+  readonly surroundings: Surroundings
+}
+
+/** How a generation is claimed; one small module each. */
+export interface Claim {
+  readonly name: 'hard link' | 'symlink'
+  /** Puts the entry there, or fails with `EEXIST`. */
+  place(site: Site, session: Session, generation: bigint): Protocol<Reply<void>>
+  /** Last look before the claim counts, where placing it does not prove that the session file is there. */
+  verify?(session: Session): Protocol<boolean>
+}

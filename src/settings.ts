@@ -1,0 +1,75 @@
+/** From options and configuration file to the settings in force. */
+
+import { resolve } from 'node:path'
+import { formatDiagnostic } from './config/diagnostics.js'
+import { loadConfig } from './config/load.js'
+import { defaultSettings } from './config/settings.js'
+import { InvalidArgumentError } from './errors.js'
+import { LABEL_LENGTH_MAX, TIMEOUT_INTERVAL_MS_MAX } from './protocol/record.js'
+import type { LockerOptions, LockerSettings } from './types.js'
+
+const REFRESH_RATE_MS_MIN = 100
+const OPTIONS: readonly (keyof LockerOptions)[] = [
+  'config',
+  'strict',
+  'lockType',
+  'useSymlinks',
+  'advisoryKind',
+  'refreshRateMs',
+  'timeoutIntervalMs',
+  'label',
+  'enableLogging',
+  'logFile',
+]
+
+/** @throws InvalidArgumentError for an option, ConfigError for the file when `strict` */
+export function lockerSettings(options: LockerOptions): LockerSettings {
+  for (const key of Object.keys(options)) {
+    if (!OPTIONS.includes(key as keyof LockerOptions))
+      refuse(`a known option, got \`${key}\``, `Use some of: ${OPTIONS.join(', ')}.`)
+  }
+  const file = options.config === undefined ? defaultSettings() : configured(options.config, options.strict ?? false)
+  const logFile = options.logFile === undefined ? file.logFile : resolve(options.logFile)
+  const settings: LockerSettings = {
+    lockType: options.lockType ?? file.lockType,
+    useSymlinks: options.useSymlinks ?? file.useSymlinks,
+    advisoryKind: options.advisoryKind ?? 'flock',
+    refreshRateMs: options.refreshRateMs ?? file.refreshRateMs,
+    timeoutIntervalMs: options.timeoutIntervalMs ?? file.timeoutIntervalMs,
+    label: (options.label ?? '').slice(0, LABEL_LENGTH_MAX),
+    enableLogging: options.enableLogging ?? file.enableLogging,
+    logFile,
+  }
+  check(settings)
+  return settings
+}
+
+function configured(file: string, strict: boolean) {
+  const { settings, diagnostics } = loadConfig({ file, strict })
+  for (const diagnostic of diagnostics)
+    process.emitWarning(formatDiagnostic(diagnostic), { type: 'MountlockConfigWarning', code: diagnostic.code })
+  return settings
+}
+
+function check({ lockType, advisoryKind, refreshRateMs, timeoutIntervalMs }: LockerSettings): void {
+  if (lockType !== 'linkbased' && lockType !== 'advisory')
+    refuse(`\`lockType\` to be 'linkbased' or 'advisory', got ${JSON.stringify(lockType)}`)
+  if (advisoryKind !== 'flock' && advisoryKind !== 'fcntl')
+    refuse(`\`advisoryKind\` to be 'flock' or 'fcntl', got ${JSON.stringify(advisoryKind)}`)
+  if (!Number.isInteger(refreshRateMs) || refreshRateMs < REFRESH_RATE_MS_MIN) {
+    refuse(`\`refreshRateMs\` to be a whole number of at least ${REFRESH_RATE_MS_MIN}, got ${refreshRateMs}`)
+  }
+  if (!Number.isInteger(timeoutIntervalMs) || timeoutIntervalMs > TIMEOUT_INTERVAL_MS_MAX) {
+    refuse(`\`timeoutIntervalMs\` to be a whole number of at most ${TIMEOUT_INTERVAL_MS_MAX} (a day), got ${timeoutIntervalMs}`)
+  }
+  if (timeoutIntervalMs <= refreshRateMs) {
+    refuse(
+      `\`timeoutIntervalMs\` to be more than \`refreshRateMs\` (${refreshRateMs}), got ${timeoutIntervalMs}`,
+      'Leave room for two or three refreshes.',
+    )
+  }
+}
+
+function refuse(expectation: string, advice = 'Correct the options of createLocker.'): never {
+  throw new InvalidArgumentError(`Expected ${expectation}`, advice)
+}

@@ -1,0 +1,93 @@
+/** How a waiter learns that it is worth trying again: woken by a file watch on the same host, by polling elsewhere. */
+
+import { type FSWatcher, watch } from 'node:fs'
+import type { WaitStyle } from './hold.js'
+
+/** First and last interval between two tries, in milliseconds, and by how much it grows. */
+interface Pace {
+  firstMs: number
+  lastMs: number
+  growth: number
+}
+
+/** Woken by the watch; polling only finds holders that died. */
+const WATCHED: Pace = { firstMs: 400, lastMs: 400, growth: 1 }
+/** Without a server asking is cheap. */
+const LOCAL: Pace = { firstMs: 1, lastMs: 10, growth: 1.5 }
+/** Each try is several round trips. */
+const NETWORK: Pace = { firstMs: 50, lastMs: 1000, growth: 1.5 }
+/** So that waiters do not march in step. */
+const JITTER = 0.2
+
+/** The intervals at which to try again. */
+export class Backoff {
+  readonly #pace: Pace
+  #nextMs: number
+
+  constructor({ isLocal }: Pick<WaitStyle, 'isLocal'>, isWatched: boolean) {
+    this.#pace = isLocal ? (isWatched ? WATCHED : LOCAL) : NETWORK
+    this.#nextMs = this.#pace.firstMs
+  }
+
+  nextMs(): number {
+    const delayMs = this.#nextMs * (1 - JITTER + 2 * JITTER * Math.random())
+    this.#nextMs = Math.min(this.#pace.lastMs, this.#nextMs * this.#pace.growth)
+    return delayMs
+  }
+}
+
+/** Waits between the tries of one acquisition. Listens from the moment it is made, so that no release is missed. */
+export class Waiter {
+  readonly #watcher: FSWatcher | null
+  readonly #backoff: Backoff
+  #released = false
+  #wake: (() => void) | null = null
+
+  constructor(style: WaitStyle) {
+    this.#watcher = style.watchPath === null ? null : this.#watch(style.watchPath, style.isRelease)
+    this.#backoff = new Backoff(style, this.#watcher !== null)
+  }
+
+  #watch(path: string, isRelease: (name: string) => boolean): FSWatcher | null {
+    try {
+      const watcher = watch(path, { persistent: false }, (_, name) => {
+        if (name !== null && !isRelease(name)) return
+        this.#released = true
+        this.#wake?.()
+      })
+      // A watch that breaks leaves the polling.
+      watcher.on('error', () => watcher.close())
+      return watcher
+    } catch {
+      return null // no watches left, or none here: polling will do
+    }
+  }
+
+  /** Resolves when it is worth trying again. */
+  async again(): Promise<void> {
+    if (!this.#released) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, this.#backoff.nextMs())
+        this.#wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      this.#wake = null
+    }
+    this.#released = false
+  }
+
+  /** Ends the wait at once, and the watch. */
+  close(): void {
+    this.#watcher?.close()
+    this.#wake?.()
+  }
+}
+
+const never = new Int32Array(new SharedArrayBuffer(4))
+
+/** Blocks the thread. */
+export function sleepBlocking(delayMs: number): void {
+  Atomics.wait(never, 0, 0, Math.max(0, delayMs))
+}
