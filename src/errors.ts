@@ -111,6 +111,8 @@ export class InvalidArgumentError extends MountlockError {
   }
 }
 
+export const closedError = () => new InvalidArgumentError('This locker is closed', 'Create another one.')
+
 /** The path is something that is not one of our locks, or a lock of another kind. `code` is `FOREIGN_LOCK`. */
 export class ForeignLockError extends MountlockError {
   constructor(path: string, what: string, advice: string) {

@@ -7,7 +7,7 @@ import { processState, randomName, sessionOwner } from './drivers/identity.js'
 import { mountOfDevice } from './drivers/mount.js'
 import * as run from './drivers/run.js'
 import { type Either, either, runAsynchronously, runBlocking } from './either.js'
-import { ForeignLockError, fileSystemError, LockFileSystemError, MountlockError } from './errors.js'
+import { closedError, ForeignLockError, fileSystemError, LockFileSystemError, type MountlockError } from './errors.js'
 import type { Attempt, AttemptOptions, Backend, Target } from './hold.js'
 import { LinkHold, type LinkSite } from './link-hold.js'
 import { describeHolder, toInspection } from './link-inspection.js'
@@ -18,6 +18,7 @@ import { hardLinkClaim } from './protocol/claim-hard-link.js'
 import { symlinkClaim } from './protocol/claim-symlink.js'
 import { inspect } from './protocol/inspect.js'
 import type { LocalQuestion, Protocol } from './protocol/operations.js'
+import { patrol } from './protocol/patrol.js'
 import { createSession, type SessionTerms } from './protocol/session.js'
 import { cleanUp, freshListing, release } from './protocol/settle.js'
 import { type Claim, type LockMemory, newMemory, type Observations, type Site, type Surroundings } from './protocol/site.js'
@@ -43,6 +44,9 @@ interface LockDirectory {
   sessions: Set<LinkSession>
   /** A session that is being made: everybody waits for the same one. */
   making: Promise<LinkSession> | null
+  /** What the patrol remembers of unfinished lock directories. */
+  leftovers: Observations
+  patrol: NodeJS.Timeout | undefined
 }
 
 export class LinkLocks implements Backend {
@@ -51,6 +55,7 @@ export class LinkLocks implements Backend {
   readonly #options: LinkLocksOptions
   readonly #directories = new Directories()
   readonly #known = new Map<string, LockDirectory>()
+  #isClosed = false
 
   constructor(options: LinkLocksOptions) {
     this.#options = options
@@ -81,6 +86,8 @@ export class LinkLocks implements Backend {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
+    for (const { patrol } of this.#known.values()) clearTimeout(patrol)
     const sessions = [...this.#known.values()].flatMap((directory) => [...directory.sessions])
     this.#known.clear()
     for (const session of sessions) session.expire('closed')
@@ -100,6 +107,8 @@ export class LinkLocks implements Backend {
       session: null,
       sessions: new Set(),
       making: null,
+      leftovers: new Map(),
+      patrol: undefined,
     }
     this.#known.set(path, directory)
     return directory
@@ -114,6 +123,7 @@ export class LinkLocks implements Backend {
         const { generation, session: owner } = site.memory.unsettled
         session.mount.settle(owner, site.path, generation)
       }
+      if (outcome.kind === 'acquired') yield* this.#cleanUp(site, outcome)
       if (outcome.kind !== 'session-spent') return this.#result(directory, parts, session, outcome)
       session.spend()
       directory.session = null
@@ -135,7 +145,6 @@ export class LinkLocks implements Backend {
     switch (outcome.kind) {
       case 'acquired': {
         const site = this.#linkSite(directory, parts)
-        this.#cleanUpLater(this.#site(directory, parts), outcome.below)
         const takenFrom = outcome.takenFrom === null ? null : describeHolder(outcome.takenFrom)
         return { kind: 'acquired', hold: new LinkHold(site, session, outcome.generation), takenFrom }
       }
@@ -165,10 +174,14 @@ export class LinkLocks implements Backend {
     return fileSystemError(doing, path, code, error)
   }
 
-  /** An unlink may wait for a dead client for more than a minute: nobody waits for it. */
-  #cleanUpLater(site: Site, below: string[]): void {
+  /** Removes what lies below. An unlink may have to wait for a dead client: only with our own files somebody may wait for it. */
+  *#cleanUp(site: Site, { below, ownBelow }: AttemptOutcome & { kind: 'acquired' }): Either<void> {
     if (below.length === 0) return
-    void run.runAsynchronously(cleanUp(site, below), answer(null), mountOfDevice(site.dev).lane)
+    const later = async () =>
+      mountOfDevice(site.dev).inBackground(() =>
+        run.runAsynchronously(cleanUp(site, below), answer(null), mountOfDevice(site.dev).lane),
+      )
+    yield* either(() => (ownBelow ? run.runBlocking(cleanUp(site, below), answer(null)) : void later()), later)
   }
 
   #linkSite(directory: LockDirectory, parts: LockPath): LinkSite {
@@ -201,6 +214,7 @@ export class LinkLocks implements Backend {
   }
 
   *#makeSession(directory: LockDirectory): Either<LinkSession> {
+    if (this.#isClosed) throw closedError()
     directory.facts = yield* this.#directories.look(directory.path)
     const { dev } = directory.facts
     const mount = mountOfDevice(dev)
@@ -221,16 +235,34 @@ export class LinkLocks implements Backend {
     }
     const session = new LinkSession(created.value, mount, surroundings(directory), this.#sessionEvents(directory))
     directory.session = session
+    for (const old of directory.sessions) if (old.isOver) directory.sessions.delete(old)
     directory.sessions.add(session)
+    if (directory.patrol === undefined) this.#patrol(directory, 0)
     return session
   }
 
   #sessionEvents(directory: LockDirectory): LinkSessionEvents {
     return {
       onRefreshFailed: (code) => this.#options.onRefreshFailed(directory.path, code),
-      onReaped: (names) => this.#options.onReaped(directory.path, names),
       onNamesMissing: (session) => void this.#lookAtEach(directory, session),
     }
+  }
+
+  /** Every timeout-interval, as long as there is a session in the directory. */
+  #patrol(directory: LockDirectory, delayMs: number): void {
+    directory.patrol = setTimeout(() => {
+      const { session } = directory
+      directory.patrol = undefined
+      if (this.#isClosed || session === null) return
+      session.mount.inBackground(async () => {
+        const own = [...directory.sessions].map(({ session: { name } }) => name)
+        const protocol = patrol(directory.path, own, surroundings(directory), directory.leftovers)
+        const { reaped } = await run.runAsynchronously(protocol, answer(null), session.mount.lane)
+        if (reaped.length > 0) this.#options.onReaped(directory.path, reaped)
+        if (!this.#isClosed && directory.patrol === undefined) this.#patrol(directory, this.#options.timeoutIntervalMs)
+      })
+    }, delayMs)
+    directory.patrol.unref()
   }
 
   /** Finds out which of the locks that a session holds are gone. */

@@ -16,7 +16,6 @@ export interface LeaseHolder {
 
 export interface LinkSessionEvents {
   onRefreshFailed(code: string): void
-  onReaped(names: string[]): void
   /** Some of the held locks may be gone: look at each. */
   onNamesMissing(session: LinkSession): void
 }
@@ -49,6 +48,11 @@ export class LinkSession implements SessionListener {
   /** May new locks be taken with it? */
   get isUsable(): boolean {
     return !this.#takesNoMore && this.remainingMs() > 0
+  }
+
+  /** It holds nothing, and never will. */
+  get isOver(): boolean {
+    return this.#takesNoMore && this.#holders.size === 0
   }
 
   remainingMs(): number {
@@ -96,12 +100,8 @@ export class LinkSession implements SessionListener {
     this.#events.onNamesMissing(this)
   }
 
-  onReaped(names: string[]): void {
-    this.#events.onReaped(names)
-  }
-
   #endIfSpent(): void {
-    if (this.#takesNoMore && this.#holders.size === 0) this.mount.end(this.id)
+    if (this.isOver) this.mount.end(this.id)
   }
 
   /** One timer for all locks of the session, and none while it holds nothing. */

@@ -88,7 +88,7 @@ export class LockHandle implements Lock {
   }
 
   async #bounded(releasing: Promise<ReleaseResult>): Promise<ReleaseResult> {
-    const patience = new Patience(this.path, this.#keeper.releaseMsMax, undefined)
+    const patience = new Patience(this.path, this.#keeper.releaseMsMax)
     try {
       return await patience.race(releasing)
     } catch (error) {

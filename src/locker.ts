@@ -6,7 +6,14 @@
 
 import { AdvisoryLocks } from './advisory-locks.js'
 import { runAsynchronously, runBlocking } from './either.js'
-import { InvalidArgumentError, LockLostError, LockTimeoutError, type LostReason, UnsupportedPlatformError } from './errors.js'
+import {
+  closedError,
+  InvalidArgumentError,
+  LockLostError,
+  LockTimeoutError,
+  type LostReason,
+  UnsupportedPlatformError,
+} from './errors.js'
 import { atExit } from './exit.js'
 import type { Attempt, Backend, Target } from './hold.js'
 import { LinkLocks } from './link-locks.js'
@@ -37,6 +44,9 @@ export function createLocker(options: LockerOptions = {}): Locker {
   }
   return new LockerOnMounts(lockerSettings(options))
 }
+
+/** However short the wait, a first try is made, and has this long. */
+const FIRST_TRY_MS_MAX = 5000
 
 /** On top of what settles a lock in the worst case, so that a waiter sees a takeover through. */
 const DEFAULT_WAIT_EXTRA_MS = 10_000
@@ -78,14 +88,14 @@ class LockerOnMounts implements Locker, LockKeeper {
 
   async acquire(path: string, { waitMs = this.#defaultWaitMs, signal, shared = false }: AcquireOptions = {}): Promise<Lock> {
     this.#check(shared, waitMs)
-    const lock = await this.#acquire(path, shared, new Patience(path, waitMs, signal), true)
+    const lock = await this.#acquire(path, shared, new Patience(path, waitMs, signal, FIRST_TRY_MS_MAX), true)
     if (lock === null) throw new LockTimeoutError(path, waitMs, undefined) // not reached: who waits is given a lock or an error
     return lock
   }
 
   async tryAcquire(path: string, { shared = false }: TryAcquireOptions = {}): Promise<Lock | null> {
     this.#check(shared)
-    return await this.#acquire(path, shared, new Patience(path, this.#defaultWaitMs, undefined), false)
+    return await this.#acquire(path, shared, new Patience(path, this.#defaultWaitMs), false)
   }
 
   async #acquire(path: string, shared: boolean, patience: Patience, waits: boolean): Promise<Lock | null> {
@@ -116,12 +126,18 @@ class LockerOnMounts implements Locker, LockKeeper {
     try {
       if (place !== null) await patience.race(place.turn())
       for (;;) {
+        patience.check()
         const fresh = waiter !== undefined
         const attempting = runAsynchronously(target.attempt({ shared, fresh, wanted: () => !patience.isOver }))
         inFlight = attempting
         const attempt = await patience.race(attempting, (late) => {
           inFlight = undo(late)
         })
+        patience.firstTryIsOver()
+        if (this.#closing !== undefined) {
+          inFlight = undo(attempt)
+          throw closedError()
+        }
         if (attempt.kind === 'acquired') {
           lock = this.#hold(target, attempt, place)
           if (lock !== null) return lock
@@ -231,7 +247,7 @@ class LockerOnMounts implements Locker, LockKeeper {
 
   async inspect(path: string): Promise<Inspection> {
     this.#check(false)
-    const patience = new Patience(path, this.#defaultWaitMs, undefined)
+    const patience = new Patience(path, this.#defaultWaitMs)
     try {
       return await patience.race(this.#backend.inspect(path))
     } finally {
@@ -284,7 +300,7 @@ class LockerOnMounts implements Locker, LockKeeper {
   }
 
   #check(shared: boolean, waitMs = 0): void {
-    if (this.#closing !== undefined) throw new InvalidArgumentError('This locker is closed', 'Create another one.')
+    if (this.#closing !== undefined) throw closedError()
     if (shared && this.settings.lockType !== 'advisory') {
       throw new InvalidArgumentError('Link-based locks are exclusive', "Use lockType 'advisory' for shared (read) locks.")
     }

@@ -7,14 +7,16 @@ export class Patience {
   readonly #waitMs: number
   readonly #deadline: number
   readonly #signal: AbortSignal | undefined
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout
+  #error: Error | undefined
   readonly #over: Promise<never>
+  #timerIsForAll = false
   #giveUp: (error: Error) => void = () => {}
-  #isOver = false
   /** Whom we wait for, in words: for the message when it was in vain. */
   waitingFor: string | undefined
 
-  constructor(path: string, waitMs: number, signal: AbortSignal | undefined) {
+  /** `firstTryMs`: how long it lasts at the least, until {@link firstTryIsOver}. */
+  constructor(path: string, waitMs: number, signal?: AbortSignal, firstTryMs = 0) {
     this.#path = path
     this.#waitMs = waitMs
     this.#signal = signal
@@ -23,25 +25,38 @@ export class Patience {
       this.#giveUp = reject
     })
     this.#over.catch(() => {}) // it may end when nobody is waiting
-    this.#timer = setTimeout(() => this.#end(new LockTimeoutError(path, waitMs, this.waitingFor)), waitMs)
+    this.#timer = this.#startTimer(Math.max(waitMs, firstTryMs))
     if (signal?.aborted) this.#onAbort()
     else signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  #startTimer(delayMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#end(new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor)), delayMs)
+  }
+
+  /** From now on only the wait that the caller asked for counts. */
+  firstTryIsOver(): void {
+    if (this.#timerIsForAll || this.isOver) return
+    this.#timerIsForAll = true
+    clearTimeout(this.#timer)
+    this.#timer = this.#startTimer(Math.max(0, this.#deadline - performance.now()))
   }
 
   readonly #onAbort = () => this.#end(new AbortError(this.#path, this.#signal?.reason))
 
   #end(error: Error): void {
-    this.#isOver = true
+    this.#error = error
     this.#giveUp(error)
     this.done()
   }
 
   get isOver(): boolean {
-    return this.#isOver
+    return this.#error !== undefined
   }
 
-  get remainingMs(): number {
-    return Math.max(0, this.#deadline - performance.now())
+  /** @throws LockTimeoutError, AbortError */
+  check(): void {
+    if (this.#error !== undefined) throw this.#error
   }
 
   /** Waits for something as long as there is patience. What comes too late is given to `late`. @throws LockTimeoutError, AbortError */
@@ -56,7 +71,7 @@ export class Patience {
     try {
       return await Promise.race([this.#over, promise])
     } finally {
-      given = this.#isOver
+      given = this.isOver
     }
   }
 
@@ -64,10 +79,5 @@ export class Patience {
   done(): void {
     clearTimeout(this.#timer)
     this.#signal?.removeEventListener('abort', this.#onAbort)
-  }
-
-  /** The error of an end by time, for those who wait blocking. */
-  timeout(): LockTimeoutError {
-    return new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor)
   }
 }

@@ -23,4 +23,3 @@ export type FromThread =
   | { type: 'refresh-failed'; sessionId: string; code: string }
   /** The session file has fewer names than it holds locks: some of them must be gone. */
   | { type: 'names-missing'; sessionId: string }
-  | { type: 'reaped'; directory: string; names: string[] }

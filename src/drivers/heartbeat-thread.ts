@@ -1,16 +1,16 @@
 /**
  * The heartbeat thread of one mount: refreshes the sessions on it with blocking calls, whatever the caller's thread is
- * doing. If the mount hangs, this thread hangs, and nothing else does.
+ * doing. If the mount hangs, this thread hangs, and nothing else does. It never touches the files of others: an NFS server
+ * may make such a call wait for a dead client.
  */
 
 import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { leaseMs } from '../protocol/lease.js'
 import type { LocalQuestion } from '../protocol/operations.js'
-import { patrol } from '../protocol/patrol.js'
 import { beat, endSession, type Session } from '../protocol/session.js'
 import { settle } from '../protocol/settle.js'
-import type { Observations, Surroundings, Unsettled } from '../protocol/site.js'
+import type { Unsettled } from '../protocol/site.js'
 import { readClock } from './clock.js'
 import type { DirectorySeed, FromThread, ToThread } from './heartbeat-messages.js'
 import { processState, randomName } from './identity.js'
@@ -30,15 +30,7 @@ interface Watched {
   countsLinks: boolean
 }
 
-/** What is remembered of a directory between two patrols. */
-interface Beat {
-  observations: Observations
-  leftovers: Observations
-  timer: NodeJS.Timeout | undefined
-}
-
 const sessions = new Map<string, Watched>()
-const patrols = new Map<string, Beat>()
 const tell = (message: FromThread) => parentPort?.postMessage(message)
 
 function answer(question: LocalQuestion): unknown {
@@ -60,10 +52,6 @@ function watch(session: Session, lease: SharedLease, directory: DirectorySeed): 
   const watched: Watched = { session, lease, directory, timer: undefined, unsettled: [], countsLinks: false }
   sessions.set(session.record.id, watched)
   schedule(watched, session.record.refreshRateMs)
-  if (!patrols.has(session.directory)) {
-    patrols.set(session.directory, { observations: new Map(), leftovers: new Map(), timer: undefined })
-    patrolLater(session.directory, 0)
-  }
 }
 
 function schedule(watched: Watched, delayMs: number): void {
@@ -97,40 +85,16 @@ function beatOnce(watched: Watched): void {
 /** What is not known to be settled is looked at with every heartbeat: it may still happen. */
 function settleAll(watched: Watched): void {
   watched.unsettled = watched.unsettled.filter(({ lockPath, entry }) => {
-    const site = { path: lockPath, directory: dirname(lockPath), surroundings: surroundings(watched.directory, new Map()) }
+    const site = { path: lockPath, directory: dirname(lockPath), surroundings: { ...watched.directory, observations: new Map() } }
     return runBlocking(settle(site, entry), answer) !== 'settled'
   })
 }
-
-const surroundings = (seed: DirectorySeed, observations: Observations): Surroundings => ({ ...seed, observations })
 
 function end(watched: Watched): void {
   clearTimeout(watched.timer)
   watched.lease.end()
   sessions.delete(watched.session.record.id)
   runBlocking(endSession(watched.session), answer)
-}
-
-function patrolLater(directory: string, delayMs: number): void {
-  const state = patrols.get(directory)
-  if (state !== undefined) state.timer = setTimeout(() => patrolOnce(directory), delayMs)
-}
-
-function patrolOnce(directory: string): void {
-  const state = patrols.get(directory)
-  const here = [...sessions.values()].filter(({ session }) => session.directory === directory)
-  const first = here[0]
-  if (state === undefined || first === undefined) {
-    patrols.delete(directory)
-    return
-  }
-  const own = here.map(({ session }) => session.name)
-  const { reaped } = runBlocking(
-    patrol(directory, own, surroundings(first.directory, state.observations), state.leftovers),
-    answer,
-  )
-  if (reaped.length > 0) tell({ type: 'reaped', directory, names: reaped })
-  patrolLater(directory, first.session.record.timeoutIntervalMs)
 }
 
 function receive(message: ToThread): void {

@@ -1,6 +1,7 @@
 /** One mount, as this thread uses it: the lane for asynchronous calls, and the heartbeat thread. Created once for each device. */
 
 import { Worker } from 'node:worker_threads'
+import { MountlockError } from '../errors.js'
 import type { Session } from '../protocol/session.js'
 import type { DirectorySeed, FromThread, ToThread } from './heartbeat-messages.js'
 import { Lane } from './lane.js'
@@ -10,7 +11,6 @@ export interface SessionListener {
   onRetired(): void
   onRefreshFailed(code: string): void
   onNamesMissing(): void
-  onReaped(names: string[]): void
 }
 
 const mounts = new Map<number, Mount>()
@@ -37,11 +37,12 @@ const END_MS_MAX = 5000
 
 export class Mount {
   readonly lane = new Lane()
-  readonly #listeners = new Map<string, { directory: string; listener: SessionListener }>()
+  readonly #listeners = new Map<string, SessionListener>()
   #thread: Worker | undefined
   #ready: SharedFlag | undefined
   #started: Promise<void> | undefined
   #waiting = 0
+  #background: Promise<unknown> = Promise.resolve()
   readonly #ended = new Map<string, () => void>()
 
   /** Makes sure that the heartbeat thread runs. */
@@ -71,8 +72,12 @@ export class Mount {
   /** The same, blocking. */
   startBlocking(): void {
     this.#startThread()
-    if (!this.#ready?.waitBlocking(THREAD_START_MS_MAX))
-      throw new Error(`The heartbeat thread did not start within ${THREAD_START_MS_MAX} ms`)
+    if (!this.#ready?.waitBlocking(THREAD_START_MS_MAX)) {
+      throw new MountlockError(`The heartbeat thread did not start within ${THREAD_START_MS_MAX} ms`, {
+        code: 'HEARTBEAT_FAILED',
+        advice: 'Check the memory and the load of this machine; nothing was locked.',
+      })
+    }
   }
 
   #startThread(): Worker {
@@ -95,12 +100,20 @@ export class Mount {
 
   /** From now on the thread keeps the session alive. Takes effect even if this thread never returns to its event loop. */
   watch(session: Session, lease: SharedLease, directory: DirectorySeed, listener: SessionListener): void {
-    this.#listeners.set(session.record.id, { directory: session.directory, listener })
+    this.#listeners.set(session.record.id, listener)
     this.#send({ type: 'watch', session, lease: lease.buffer, directory })
   }
 
   settle(sessionId: string, lockPath: string, generation: bigint): void {
     this.#send({ type: 'settle', sessionId, lockPath, generation })
+  }
+
+  /**
+   * Work that nobody waits for, such as cleaning up: one piece after the other, so that it never takes the whole lane. An
+   * NFS server may make the removal of a file wait for a dead client for more than a minute.
+   */
+  inBackground(work: () => Promise<unknown>): void {
+    this.#background = this.#background.then(work).catch(() => {}) // best effort
   }
 
   /** Ends a session, or all of them. The flag is set when that has been done or has failed. */
@@ -129,15 +142,8 @@ export class Mount {
   }
 
   #receive(message: FromThread): void {
-    if (message.type === 'reaped') {
-      // One report per directory, whichever session is the first there.
-      for (const { directory, listener } of this.#listeners.values()) {
-        if (directory === message.directory) return listener.onReaped(message.names)
-      }
-      return
-    }
     if (message.type === 'ended') return this.#ended.get(message.sessionId)?.()
-    const listener = this.#listeners.get(message.sessionId)?.listener
+    const listener = this.#listeners.get(message.sessionId)
     if (message.type === 'refresh-failed') return listener?.onRefreshFailed(message.code)
     if (message.type === 'names-missing') return listener?.onNamesMissing()
     this.#listeners.delete(message.sessionId)
@@ -151,6 +157,6 @@ export class Mount {
     const listeners = [...this.#listeners.values()]
     this.#listeners.clear()
     for (const resolve of this.#ended.values()) resolve()
-    for (const { listener } of listeners) listener.onRetired()
+    for (const listener of listeners) listener.onRetired()
   }
 }

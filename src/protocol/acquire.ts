@@ -18,8 +18,8 @@ import { cleanUp, giveBack, isDoubtful, settle } from './settle.js'
 import type { Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
-  /** `below`: names to be removed, in this order, when there is time. */
-  | { kind: 'acquired'; generation: bigint; below: string[]; takenFrom: SessionRecord | null }
+  /** `below`: names to be removed, in this order, when there is time. `ownBelow`: they are of this process itself, so that removing them waits for nobody. */
+  | { kind: 'acquired'; generation: bigint; below: string[]; ownBelow: boolean; takenFrom: SessionRecord | null }
   | { kind: 'busy'; generation: bigint | null; holder: SessionRecord | null; why: string }
   | { kind: 'failed'; action: 'claim' | 'create' | 'list'; code: string; error?: unknown }
   /** The path is not a lock of this kind. */
@@ -48,7 +48,7 @@ export function* attempt(site: Site, session: Session, fresh: boolean): Protocol
   if (memory.known !== null) {
     const known = memory.known
     memory.known = null
-    const outcome = yield* claim(site, session, { generation: known, takenFrom: null })
+    const outcome = yield* claim(site, session, { generation: known, own: true, takenFrom: null })
     if (outcome !== 'beaten') return outcome
     if (memory.unsettled !== null) return busyBecauseBeaten(known + 1n)
   }
@@ -68,6 +68,8 @@ const busyBecauseBeaten = (generation: bigint): AttemptOutcome => ({
 /** A generation over which the lock can be claimed, and the dead that it is taken from. */
 interface Free {
   generation: bigint
+  /** It is our own last release. */
+  own: boolean
   takenFrom: SessionRecord | null
 }
 
@@ -100,9 +102,9 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<Free | AttemptO
     }
     const generation = listing.highest as bigint
     site.memory.floor = generation
-    if (listing.free) return { generation, takenFrom: null }
+    if (listing.free) return { generation, own: false, takenFrom: null }
     const verdict = yield* judge(site.directory, `${site.path}/${heldName(generation)}`, site.surroundings)
-    if (verdict.state === 'dead') return { generation, takenFrom: verdict.record }
+    if (verdict.state === 'dead') return { generation, own: false, takenFrom: verdict.record }
     last = busy(generation, verdict)
     // A listing from a cache may show a holder that is long gone, and go on doing so for good.
     if (verdict.state === 'alive' && sure) return last
@@ -127,7 +129,7 @@ function* doubt(site: Site, listing: LockListing): Protocol<AttemptOutcome | nul
 }
 
 /** Claims the generation after a free one, and makes sure that it counts. `beaten`: somebody else was there first, or something is in doubt: look again. */
-function* claim(site: Site, session: Session, { generation, takenFrom }: Free): Protocol<AttemptOutcome | 'beaten'> {
+function* claim(site: Site, session: Session, { generation, own, takenFrom }: Free): Protocol<AttemptOutcome | 'beaten'> {
   if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }
   if (!(yield* ask.wanted())) return { kind: 'cancelled' }
   const mine = generation + 1n
@@ -163,7 +165,7 @@ function* claim(site: Site, session: Session, { generation, takenFrom }: Free): 
     yield* giveBack(site, entry)
     return { kind: 'cancelled' }
   }
-  return { kind: 'acquired', generation: mine, below: listing.below, takenFrom }
+  return { kind: 'acquired', generation: mine, below: listing.below, ownBelow: own && listing.below.length === 1, takenFrom }
 }
 
 /** The claim failed for another reason than somebody else. */

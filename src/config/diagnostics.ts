@@ -1,0 +1,36 @@
+/** What is wrong with a `file-locks` file, as data. Programs decide by `code`; the wording of `message` may change. */
+
+import { printable } from '../log/printable.js'
+
+export type DiagnosticCode =
+  | 'UNREADABLE' // the file is there, but cannot be read
+  | 'NOT_A_FILE' // a directory, a pipe, a device
+  | 'TOO_LARGE'
+  | 'NO_EQUALS_SIGN' // neither blank, nor a comment, nor key=value
+  | 'UNKNOWN_KEY'
+  | 'DUPLICATE_KEY'
+  | 'EMPTY_VALUE'
+  | 'BAD_VALUE'
+  | 'BAD_CHARACTER' // NUL, other control characters, bytes that are not UTF-8
+  | 'OUT_OF_RANGE'
+  | 'RELATIVE_PATH'
+  | 'REFRESH_NOT_BELOW_TIMEOUT'
+  | 'TIMEOUT_TIGHT' // a single late heartbeat may cost the lock
+  | 'TOO_MANY' // the file has more faults than are listed
+
+export interface Diagnostic {
+  severity: 'error' | 'warning'
+  code: DiagnosticCode
+  message: string
+  file: string
+  /** Counted from 1; 0 when the diagnostic is about the file as a whole. */
+  line: number
+  /** Counted from 1, in UTF-16 units as editors do; 0 when the diagnostic is about the file as a whole. */
+  column: number
+}
+
+/** As compilers write it, so that editors can jump there: `file:line:column: error: message`. Always a single line. */
+export function formatDiagnostic({ severity, message, file, line, column }: Diagnostic): string {
+  const where = line === 0 ? '' : `:${line}:${column}`
+  return `${printable(file)}${where}: ${severity}: ${message}`
+}

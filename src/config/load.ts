@@ -1,0 +1,101 @@
+/**
+ * Finds and reads the `file-locks` file. Not finding one is no fault: the defaults are meant to be used. Finding one that
+ * cannot be read is a diagnostic, and never an exception unless `strict` asks for one.
+ */
+
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import { ConfigError } from '../errors.js'
+import { type Diagnostic, type DiagnosticCode, formatDiagnostic } from './diagnostics.js'
+import { type ParsedConfig, parseConfig } from './parse.js'
+import { defaultOrigins, defaultSettings } from './settings.js'
+
+export interface LoadConfigOptions {
+  /** Path of the file. When absent, the first that applies: `$RSTUDIO_CONFIG_DIR/file-locks`, the first of `$XDG_CONFIG_DIRS` that has `rstudio/file-locks`, `/etc/rstudio/file-locks`. */
+  file?: string | undefined
+  /** Where those two variables are looked up. @default process.env */
+  env?: Readonly<Record<string, string | undefined>> | undefined
+  /** Throw a `ConfigError` when there is any diagnostic, warnings included. @default false */
+  strict?: boolean | undefined
+}
+
+export interface LoadedConfig extends ParsedConfig {
+  /** The file that was chosen, whether it exists or not. */
+  file: string
+  /** `false`: there is no such file, and all settings are the defaults. */
+  found: boolean
+}
+
+const DEFAULT_FILE = '/etc/rstudio/file-locks'
+const FILE_BYTES_MAX = 1024 * 1024
+const LISTED_DIAGNOSTICS_MAX = 10
+
+/** @throws ConfigError only when `strict`; its message lists the diagnostics with file, line and column. */
+export function loadConfig({ file, env = process.env, strict = false }: LoadConfigOptions = {}): LoadedConfig {
+  const loaded = readConfig(file ?? chooseFile(env))
+  if (strict && loaded.diagnostics.length > 0) throw strictError(loaded)
+  return loaded
+}
+
+function chooseFile(env: Readonly<Record<string, string | undefined>>): string {
+  const { RSTUDIO_CONFIG_DIR, XDG_CONFIG_DIRS } = env
+  if (RSTUDIO_CONFIG_DIR) return join(RSTUDIO_CONFIG_DIR, 'file-locks')
+  // The XDG specification: relative directories are invalid and are passed over.
+  const directories = (XDG_CONFIG_DIRS ?? '').split(':').filter((directory) => isAbsolute(directory))
+  return directories.map((directory) => join(directory, 'rstudio', 'file-locks')).find(isThere) ?? DEFAULT_FILE
+}
+
+/** A file that may not be looked at *is* there: to pass over it in silence would load settings that nobody meant. */
+function isThere(file: string): boolean {
+  try {
+    statSync(file)
+    return true
+  } catch (error) {
+    return !isMissing(error)
+  }
+}
+
+function readConfig(file: string): LoadedConfig {
+  try {
+    // O_NONBLOCK: the open of a pipe must not wait for a writer.
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const stats = fstatSync(fd)
+      if (!stats.isFile()) return unusable(file, 'NOT_A_FILE', `this is ${stats.isDirectory() ? 'a directory' : 'not a file'}`)
+      if (stats.size > FILE_BYTES_MAX) return unusable(file, 'TOO_LARGE', `the file is larger than ${FILE_BYTES_MAX} bytes`)
+      return { file, found: true, ...parseConfig(readFileSync(fd), file) }
+    } finally {
+      closeSync(fd)
+    }
+  } catch (error) {
+    if (isMissing(error)) {
+      return { file, found: false, settings: defaultSettings(), diagnostics: [], origins: defaultOrigins() }
+    }
+    return unusable(file, 'UNREADABLE', `the file cannot be read (${causeOf(error)})`)
+  }
+}
+
+function unusable(file: string, code: DiagnosticCode, what: string): LoadedConfig {
+  const diagnostic: Diagnostic = { severity: 'error', code, message: `${what}; the defaults are used`, file, line: 0, column: 0 }
+  return { file, found: true, settings: defaultSettings(), diagnostics: [diagnostic], origins: defaultOrigins() }
+}
+
+function strictError({ file, diagnostics }: LoadedConfig): ConfigError {
+  const listed = diagnostics.slice(0, LISTED_DIAGNOSTICS_MAX).map((diagnostic) => `\n  ${formatDiagnostic(diagnostic)}`)
+  const more = diagnostics.length > listed.length ? `\n  and ${diagnostics.length - listed.length} more` : ''
+  return new ConfigError('The configuration is not clean, and strict forbids going on with defaults', {
+    code: 'CONFIG_INVALID',
+    path: file,
+    advice: `Correct this:${listed.join('')}${more}`,
+  })
+}
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
+function causeOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code ?? message
+}

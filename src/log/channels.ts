@@ -1,0 +1,20 @@
+/** The events on `node:diagnostics_channel`, as `mountlock:acquire`, `mountlock:wait` and so on, whether or not there is a log. */
+
+import { type Channel, channel } from 'node:diagnostics_channel'
+import type { LockEvent, LockEventName } from './events.js'
+
+// Looked up once: a lookup by name costs more than the rest of publish() when nobody listens.
+const CHANNELS: Record<LockEventName, Channel> = {
+  acquire: channel('mountlock:acquire'),
+  wait: channel('mountlock:wait'),
+  release: channel('mountlock:release'),
+  refresh: channel('mountlock:refresh'),
+  lost: channel('mountlock:lost'),
+  reap: channel('mountlock:reap'),
+}
+
+/** Subscribers get the event itself. What a subscriber throws, Node turns into an uncaught exception; it never comes back here. */
+export function publish(event: LockEvent): void {
+  const { hasSubscribers } = CHANNELS[event.event]
+  if (hasSubscribers) CHANNELS[event.event].publish(event)
+}
