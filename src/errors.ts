@@ -280,5 +280,5 @@ function describeCause(cause: unknown): string {
   if (cause === undefined || cause === null) return ''
   const { code, syscall, message } = cause as { code?: unknown; syscall?: unknown; message?: unknown }
   if (typeof code === 'string' && typeof syscall === 'string') return ` (${syscall}: ${code})`
-  return typeof message === 'string' && message !== '' ? ` (${message})` : ''
+  return typeof message === 'string' && message !== '' ? ` (${message.split('\n')[0]})` : ''
 }

@@ -7,7 +7,14 @@ import { processState, randomName, sessionOwner } from './drivers/identity.js'
 import { mountOfDevice } from './drivers/mount.js'
 import * as run from './drivers/run.js'
 import { type Either, either, runAsynchronously, runBlocking } from './either.js'
-import { closedError, ForeignLockError, fileSystemError, LockFileSystemError, type MountlockError } from './errors.js'
+import {
+  closedError,
+  ForeignLockError,
+  fileSystemError,
+  LockFileSystemError,
+  type LostReason,
+  type MountlockError,
+} from './errors.js'
 import type { Attempt, AttemptOptions, Backend, Target } from './hold.js'
 import { LinkHold, type LinkSite } from './link-hold.js'
 import { describeHolder, toInspection } from './link-inspection.js'
@@ -46,6 +53,8 @@ interface LockDirectory {
   making: Promise<LinkSession> | null
   /** What the patrol remembers of unfinished lock directories. */
   leftovers: Observations
+  /** What is to be removed from lock directories, in the background. */
+  cleaning: Map<string, string[]>
   patrol: NodeJS.Timeout | undefined
 }
 
@@ -108,6 +117,7 @@ export class LinkLocks implements Backend {
       sessions: new Set(),
       making: null,
       leftovers: new Map(),
+      cleaning: new Map(),
       patrol: undefined,
     }
     this.#known.set(path, directory)
@@ -123,7 +133,7 @@ export class LinkLocks implements Backend {
         const { generation, session: owner } = site.memory.unsettled
         session.mount.settle(owner, site.path, generation)
       }
-      if (outcome.kind === 'acquired') yield* this.#cleanUp(site, outcome)
+      if (outcome.kind === 'acquired') yield* this.#cleanUp(directory, site, outcome)
       if (outcome.kind !== 'session-spent') return this.#result(directory, parts, session, outcome)
       session.spend()
       directory.session = null
@@ -174,14 +184,24 @@ export class LinkLocks implements Backend {
     return fileSystemError(doing, path, code, error)
   }
 
-  /** Removes what lies below. An unlink may have to wait for a dead client: only with our own files somebody may wait for it. */
-  *#cleanUp(site: Site, { below, ownBelow }: AttemptOutcome & { kind: 'acquired' }): Either<void> {
+  /** Removes what lies below. On a server an unlink may have to wait for a dead client: then nobody waits for it, except with our own files. */
+  *#cleanUp(directory: LockDirectory, site: Site, { below, ownBelow }: AttemptOutcome & { kind: 'acquired' }): Either<void> {
     if (below.length === 0) return
-    const later = async () =>
-      mountOfDevice(site.dev).inBackground(() =>
-        run.runAsynchronously(cleanUp(site, below), answer(null), mountOfDevice(site.dev).lane),
-      )
-    yield* either(() => (ownBelow ? run.runBlocking(cleanUp(site, below), answer(null)) : void later()), later)
+    const later = async () => this.#cleanUpLater(directory, site, below)
+    const now = () => run.runBlocking(cleanUp(site, below), answer(null))
+    yield* either(() => (ownBelow || directory.facts.coherent ? now() : void later()), later)
+  }
+
+  #cleanUpLater({ cleaning }: LockDirectory, site: Site, below: string[]): void {
+    const isPending = cleaning.has(site.path)
+    cleaning.set(site.path, below) // the latest listing says all
+    if (isPending) return
+    const mount = mountOfDevice(site.dev)
+    mount.inBackground(() => {
+      const names = cleaning.get(site.path) ?? []
+      cleaning.delete(site.path)
+      return run.runAsynchronously(cleanUp(site, names), answer(null), mount.lane)
+    })
   }
 
   #linkSite(directory: LockDirectory, parts: LockPath): LinkSite {
@@ -267,15 +287,23 @@ export class LinkLocks implements Backend {
 
   /** Finds out which of the locks that a session holds are gone. */
   async #lookAtEach(directory: LockDirectory, session: LinkSession): Promise<void> {
+    let isComplete = true
     for (const hold of session.holders) {
       if (!(hold instanceof LinkHold)) continue
-      const site = this.#site(directory, lockPath(hold.site.path))
-      const listed = await run.runAsynchronously(freshListing(site), answer(null), session.mount.lane)
-      if (!listed.ok) {
-        if (listed.code === 'ENOENT') hold.lose('removed')
-      } else if (listed.value.highest !== null && listed.value.highest > hold.token) hold.lose('taken-over')
-      else if (listed.value.highest !== hold.token || listed.value.free) hold.lose('removed')
+      const reason = await this.#missing(this.#site(directory, lockPath(hold.site.path)), hold.token)
+      if (reason === null) continue
+      isComplete = false
+      hold.lose(reason)
     }
+    if (isComplete) session.nothingWasMissing()
+  }
+
+  async #missing(site: Site, generation: bigint): Promise<LostReason | null> {
+    const listed = await run.runAsynchronously(freshListing(site), answer(null), mountOfDevice(site.dev).lane)
+    if (!listed.ok) return listed.code === 'ENOENT' ? 'removed' : null
+    const { highest, free } = listed.value
+    if (highest !== null && highest > generation) return 'taken-over'
+    return highest !== generation || free ? 'removed' : null
   }
 
   #site({ path, facts, memories, ...directory }: LockDirectory, parts: LockPath): Site {

@@ -59,6 +59,11 @@ export class LinkSession implements SessionListener {
     return this.#lease.remainingMs()
   }
 
+  /** A look at each lock found nothing missing. */
+  nothingWasMissing(): void {
+    this.#lease.doNotCountLinks()
+  }
+
   add(holder: LeaseHolder): void {
     this.#holders.add(holder)
     this.#lease.addHeld(1)

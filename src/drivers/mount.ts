@@ -89,10 +89,10 @@ export class Mount {
       execArgv: [],
       name: 'mountlock',
     })
-    thread.unref() // a held lock does not keep the process alive
     thread.on('message', (message: FromThread) => this.#receive(message))
     thread.on('error', () => this.#abandon())
     thread.on('exit', () => this.#abandon())
+    thread.unref() // a held lock does not keep the process alive; after the listeners, because adding one takes this back
     this.#thread = thread
     this.#ready = ready
     return thread

@@ -2,20 +2,20 @@
 
 import { readClock } from './clock.js'
 
-const BYTES = 16
+const BYTES = 24
 const ALIVE = 0
 const OVER = 1
 
 export class SharedLease {
   readonly buffer: SharedArrayBuffer
   readonly #endUs: BigInt64Array
-  /** [0] alive or over; [1] how many locks are held. */
+  /** [0] alive or over; [1] how many locks are held; [2] whether link counts say nothing. */
   readonly #words: Int32Array
 
   constructor(buffer = new SharedArrayBuffer(BYTES)) {
     this.buffer = buffer
     this.#endUs = new BigInt64Array(buffer, 0, 1)
-    this.#words = new Int32Array(buffer, 8, 2)
+    this.#words = new Int32Array(buffer, 8, 3)
   }
 
   /** Until when, on this machine's own clock, the lease is certain. */
@@ -41,6 +41,15 @@ export class SharedLease {
 
   get held(): number {
     return Atomics.load(this.#words, 1)
+  }
+
+  /** The link count of the session file was too small for what it holds, and nothing was missing: this file system does not count. */
+  get linksAreNotCounted(): boolean {
+    return Atomics.load(this.#words, 2) === 1
+  }
+
+  doNotCountLinks(): void {
+    Atomics.store(this.#words, 2, 1)
   }
 
   addHeld(count: number): void {

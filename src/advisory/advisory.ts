@@ -1,0 +1,81 @@
+/**
+ * Whole-file advisory locks, `flock` and `fcntl`, over the optional dependency `fs-ext`.
+ *
+ * What is promised: an attempt never waits for a holder, it answers `busy`. A hold excludes every other process and, within
+ * this process, every other attempt (also from another loaded copy of this package; flock: also from worker threads).
+ * Nothing here drops somebody's lock, nothing creates a directory, and the lock file is never removed: it is the inode that
+ * is locked, so whoever removed it would let two holders in. The kernel drops the locks of a process that ends.
+ *
+ * What is not: flock and fcntl do not see each other on local file systems, and what this process does to a lock file
+ * by other means (any `close` of it drops an fcntl lock) is out of sight.
+ *
+ * `fs-ext` leaves two gaps, which are refused, never papered over: fcntl with blocking calls, and fcntl in a worker
+ * thread. Ways out of a hold: `release`, `releaseSync` (both idempotent, and either may follow the other), or the end of the
+ * process. An attempt that nobody waits for any more still ends in a hold, which its caller has to release.
+ */
+
+import type { Lane } from '../drivers/lane.js'
+import { UnsupportedPlatformError } from '../errors.js'
+import type { AdvisoryKind } from '../types.js'
+import { runInLane } from './calls.js'
+import { attemptFcntl, refuseFcntlSync } from './fcntl.js'
+import { attemptFlock } from './flock.js'
+import { attemptFlockSync } from './flock-sync.js'
+import { lockError, replacedError } from './lock-file.js'
+
+export interface AdvisoryHold {
+  readonly path: string
+  readonly dev: number
+  readonly ino: number
+  /** @throws LockFileSystemError if the file system reported an error; the lock is given back in any case */
+  release(): Promise<void>
+  releaseSync(): void
+}
+
+interface AttemptOptions {
+  kind: AdvisoryKind
+  shared: boolean
+  /** Of the mount that the path is on. Asynchronous calls go through it, and so does `release()` of a hold that was got synchronously. */
+  lane: Lane
+}
+
+/** How often a lock file may be replaced under our hands before that is an error. */
+const ROUNDS_MAX = 10
+
+/**
+ * One attempt, without waiting for a holder.
+ * @throws LockFileSystemError, ForeignLockError, AdvisoryUnavailableError, UnsupportedPlatformError
+ */
+export async function attempt(path: string, { kind, shared, lane }: AttemptOptions): Promise<AdvisoryHold | 'busy'> {
+  refuseWindows(path)
+  try {
+    for (let round = 1; round <= ROUNDS_MAX; round++) {
+      const outcome =
+        kind === 'flock' ? await runInLane(attemptFlock(path, shared, lane), lane) : await attemptFcntl(path, shared, lane)
+      if (outcome !== 'replaced') return outcome
+    }
+  } catch (error) {
+    throw lockError(path, error)
+  }
+  throw replacedError(path)
+}
+
+/** {@link attempt} with blocking calls; flock only. */
+export function attemptSync(path: string, { kind, shared, lane }: AttemptOptions): AdvisoryHold | 'busy' {
+  refuseWindows(path)
+  if (kind === 'fcntl') refuseFcntlSync(path)
+  try {
+    for (let round = 1; round <= ROUNDS_MAX; round++) {
+      const outcome = attemptFlockSync(path, shared, lane)
+      if (outcome !== 'replaced') return outcome
+    }
+  } catch (error) {
+    throw lockError(path, error)
+  }
+  throw replacedError(path)
+}
+
+function refuseWindows(path: string): void {
+  if (process.platform !== 'win32') return
+  throw new UnsupportedPlatformError('Advisory locks are not supported on Windows', 'Use lock-type=linkbased.', path)
+}

@@ -1,0 +1,184 @@
+/** `fcntl`: the lock belongs to the process, so what happens within one process is decided by the registry, not by the kernel. */
+
+import { realpath } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
+import type { Lane } from '../drivers/lane.js'
+import { UnsupportedPlatformError } from '../errors.js'
+import { runInLane } from './calls.js'
+import { type FsExt, loadFsExt } from './fs-ext.js'
+import { codeOf, identityOf, isInPlace, type LockFile, lockError, lstatCall, openLockFile } from './lock-file.js'
+import {
+  addEntry,
+  type Entry,
+  findEntry,
+  finishEntrySync,
+  leaveEntry,
+  leaveEntrySync,
+  park,
+  takeTurn,
+} from './process-registry.js'
+
+export function refuseFcntlSync(path: string): never {
+  throw new UnsupportedPlatformError(
+    'fs-ext cannot take an fcntl lock with a blocking call',
+    "Use the asynchronous acquire, or advisoryKind 'flock'.",
+    path,
+  )
+}
+
+/** One attempt; `replaced` if the path no longer led to the file that was locked. */
+export async function attemptFcntl(path: string, shared: boolean, lane: Lane): Promise<FcntlHold | 'busy' | 'replaced'> {
+  if (!isMainThread) {
+    throw new UnsupportedPlatformError(
+      'fs-ext cannot take an fcntl lock in a worker thread',
+      "Acquire it in the main thread, or use advisoryKind 'flock'.",
+      path,
+    )
+  }
+  const fsExt = loadFsExt()
+  const realPath = await realPathOf(path, lane)
+  // Before opening: whatever is opened must be closed, and closing drops the lock that this process may hold.
+  const before = answerFromRegistry(path, await identityAt(path, lane), realPath, shared, lane)
+  if (before) return before
+  const file = await runInLane(openLockFile(path, shared), lane)
+  const endTurn = await takeTurn(file.identity)
+  try {
+    const meanwhile = answerFromRegistry(path, file.identity, realPath, shared, lane)
+    if (!meanwhile) return await lockInTurn(fsExt, { path, realPath, file, shared, lane })
+    park(file.identity, file.fd, lane)
+    return meanwhile
+  } finally {
+    await endTurn()
+  }
+}
+
+/** Is the whole file free of fcntl locks, of this process too? Takes one for a moment. Closes the file. */
+export async function testFcntl(file: LockFile, lane: Lane): Promise<boolean> {
+  const endTurn = await takeTurn(file.identity)
+  try {
+    // Parked in any case: closed at the end of the turn, or with the entry that holds the inode.
+    park(file.identity, file.fd, lane)
+    if (findEntry(file.identity, null)) return false
+    return await trySetLock(loadFsExt(), file.fd, !file.writable, lane)
+  } finally {
+    await endTurn()
+  }
+}
+
+/** The lock of this process on what the path leads to. */
+export async function findFcntlEntry(path: string, lane: Lane): Promise<Entry | undefined> {
+  return findEntry(await identityAt(path, lane), await realPathOf(path, lane))
+}
+
+export class FcntlHold {
+  readonly path: string
+  readonly dev: number
+  readonly ino: number
+  readonly #entry: Entry
+  readonly #lane: Lane
+  #left = false
+  #released: Promise<void> | undefined
+
+  /** Counts itself among the holders of the entry. */
+  constructor(path: string, entry: Entry, lane: Lane) {
+    this.path = path
+    this.dev = entry.dev
+    this.ino = entry.ino
+    this.#entry = entry
+    this.#lane = lane
+    entry.holders++
+  }
+
+  release(): Promise<void> {
+    this.#released ??= this.#giveBack()
+    return this.#released
+  }
+
+  releaseSync(): void {
+    try {
+      if (this.#left) {
+        finishEntrySync(this.#entry)
+      } else {
+        this.#left = true
+        leaveEntrySync(this.#entry)
+      }
+    } catch (error) {
+      throw lockError(this.path, error)
+    }
+  }
+
+  async #giveBack(): Promise<void> {
+    if (this.#left) return
+    this.#left = true
+    try {
+      await leaveEntry(this.#entry, this.#lane)
+    } catch (error) {
+      throw lockError(this.path, error)
+    }
+  }
+}
+
+interface Attempt {
+  readonly path: string
+  readonly realPath: string
+  readonly file: LockFile
+  readonly shared: boolean
+  readonly lane: Lane
+}
+
+async function lockInTurn(fsExt: FsExt, attempt: Attempt): Promise<FcntlHold | 'busy' | 'replaced'> {
+  const { path, realPath, file, shared, lane } = attempt
+  let outcome: 'busy' | 'replaced' = 'busy'
+  try {
+    if (await trySetLock(fsExt, file.fd, shared, lane)) {
+      if (await runInLane(isInPlace(path, file), lane)) {
+        const { fd, dev, ino, identity } = file
+        const entry: Entry = { identity, realPath, dev, ino, shared, holders: 0, fd }
+        addEntry(entry)
+        return new FcntlHold(path, entry, lane)
+      }
+      outcome = 'replaced'
+    }
+  } catch (error) {
+    park(file.identity, file.fd, lane)
+    throw error
+  }
+  // Nothing of ours is locked on this inode, and the end of the turn closes it.
+  park(file.identity, file.fd, lane)
+  return outcome
+}
+
+/** What this process's own lock on that file, if there is one, means for the attempt. */
+function answerFromRegistry(path: string, identity: string | null, realPath: string, shared: boolean, lane: Lane) {
+  const entry = findEntry(identity, realPath)
+  if (!entry) return null
+  const joinable = shared && entry.shared && entry.holders > 0 && entry.identity === identity
+  return joinable ? new FcntlHold(path, entry, lane) : 'busy'
+}
+
+async function trySetLock(fsExt: FsExt, fd: number, shared: boolean, lane: Lane): Promise<boolean> {
+  const { F_SETLK, F_RDLCK, F_WRLCK } = fsExt.constants
+  try {
+    await lane.run<void>((done) => fsExt.fcntl(fd, F_SETLK, shared ? F_RDLCK : F_WRLCK, done))
+    return true
+  } catch (error) {
+    // POSIX allows either for "somebody else holds it".
+    if (codeOf(error) === 'EAGAIN' || codeOf(error) === 'EACCES') return false
+    throw error
+  }
+}
+
+async function realPathOf(path: string, lane: Lane): Promise<string> {
+  const directory = await lane.run<string>((done) => realpath.native(dirname(path), done))
+  return join(directory, basename(path))
+}
+
+async function identityAt(path: string, lane: Lane): Promise<string | null> {
+  try {
+    return identityOf(await lane.run((done) => lstatCall(path).start(done)))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw error
+  }
+}

@@ -1,0 +1,167 @@
+/** `flock`: the lock belongs to the open file description, so it excludes within one process as well as between two. */
+
+import { isMainThread } from 'node:worker_threads'
+import type { Lane } from '../drivers/lane.js'
+import { type Call, make, type Program } from './calls.js'
+import { type FsExt, loadFsExt } from './fs-ext.js'
+import { codeOf, isInPlace, type LockFile, lockError, openLockFile } from './lock-file.js'
+import { closeOrPark, closeOrParkSync } from './process-registry.js'
+
+/** One attempt; `replaced` if the path no longer led to the file that was locked. */
+export function* attemptFlock(path: string, shared: boolean, lane: Lane): Program<FlockHold | 'busy' | 'replaced'> {
+  const fsExt = loadFsExt()
+  const file = yield* openLockFile(path, shared)
+  let locked = false
+  try {
+    locked = yield* tryFlock(fsExt, file.fd, shared)
+    if (locked && (yield* isInPlace(path, file))) return new FlockHold(path, file, fsExt, lane)
+  } catch (error) {
+    yield* discard(fsExt, file, lane)
+    throw error
+  }
+  yield* discard(fsExt, file, lane)
+  return locked ? 'replaced' : 'busy'
+}
+
+/** Is a lock free for the taking? Takes it for a moment on a description of its own, which may cost somebody else an attempt. */
+export function* testFlock(file: LockFile, lane: Lane): Program<boolean> {
+  const fsExt = loadFsExt()
+  try {
+    // Exclusive wherever possible, since a shared attempt does not notice shared holders.
+    return yield* tryFlock(fsExt, file.fd, !file.writable)
+  } finally {
+    yield* discard(fsExt, file, lane)
+  }
+}
+
+export class FlockHold {
+  readonly path: string
+  readonly dev: number
+  readonly ino: number
+  readonly identity: string
+  readonly #fsExt: FsExt
+  readonly #lane: Lane
+  /** `null` once somebody has begun to release. */
+  #fd: number | null
+  #released: Promise<void> | undefined
+
+  constructor(path: string, file: LockFile, fsExt: FsExt, lane: Lane) {
+    this.path = path
+    this.dev = file.dev
+    this.ino = file.ino
+    this.identity = file.identity
+    this.#fsExt = fsExt
+    this.#lane = lane
+    this.#fd = file.fd
+  }
+
+  release(): Promise<void> {
+    this.#released ??= this.#giveBack()
+    return this.#released
+  }
+
+  releaseSync(): void {
+    const fd = this.#takeDescriptor()
+    if (fd === null) return
+    try {
+      giveUpNow(this.#fsExt, this.identity, fd, this.#lane)
+    } catch (error) {
+      throw lockError(this.path, error)
+    }
+  }
+
+  async #giveBack(): Promise<void> {
+    try {
+      await this.#lane.run<void>((done) => {
+        const fd = this.#takeDescriptor()
+        if (fd === null) done(null)
+        else giveUp(this.#fsExt, this.identity, fd, this.#lane, done)
+      })
+    } catch (error) {
+      throw lockError(this.path, error)
+    }
+  }
+
+  #takeDescriptor(): number | null {
+    const fd = this.#fd
+    this.#fd = null
+    return fd
+  }
+}
+
+/** @returns `false` when somebody else holds it */
+export function tryFlockNow(fsExt: FsExt, fd: number, shared: boolean): boolean {
+  try {
+    fsExt.flockSync(fd, flockOperation(fsExt, shared))
+    return true
+  } catch (error) {
+    return refusedBy(error)
+  }
+}
+
+function* tryFlock(fsExt: FsExt, fd: number, shared: boolean): Program<boolean> {
+  try {
+    yield* make(flockCall(fsExt, fd, shared))
+    return true
+  } catch (error) {
+    return refusedBy(error)
+  }
+}
+
+function refusedBy(error: unknown): false {
+  if (codeOf(error) === 'EAGAIN' || codeOf(error) === 'EWOULDBLOCK') return false
+  throw error
+}
+
+/** Never without LOCK_NB: a flock that waits would sit in libuv's pool. */
+function flockOperation({ constants: { LOCK_SH, LOCK_EX, LOCK_NB } }: FsExt, shared: boolean): number {
+  return (shared ? LOCK_SH : LOCK_EX) | LOCK_NB
+}
+
+function flockCall(fsExt: FsExt, fd: number, shared: boolean): Call<void> {
+  const operation = flockOperation(fsExt, shared)
+  const now = () => fsExt.flockSync(fd, operation)
+  return {
+    now,
+    start: (done) => {
+      if (isMainThread) {
+        fsExt.flock(fd, operation, done)
+      } else {
+        now()
+        done(null)
+      }
+    },
+  }
+}
+
+function* discard(fsExt: FsExt, file: LockFile, lane: Lane): Program<void> {
+  yield* make({
+    now: () => giveUpNow(fsExt, file.identity, file.fd, lane),
+    start: (done) => giveUp(fsExt, file.identity, file.fd, lane, done),
+  })
+}
+
+/**
+ * Unlocks and closes. Closing alone is not enough where the descriptor is parked, nor for a child process between its
+ * fork and its exec, which still has the descriptor and would keep the lock. An error of unlocking means nothing: closing follows.
+ */
+function giveUp(fsExt: FsExt, identity: string, fd: number, lane: Lane, done: (error: Error | null) => void): void {
+  const then = () => closeOrPark(identity, fd, lane, done)
+  if (isMainThread) {
+    fsExt.flock(fd, fsExt.constants.LOCK_UN, then)
+  } else {
+    unlockNow(fsExt, fd)
+    then()
+  }
+}
+
+export function giveUpNow(fsExt: FsExt, identity: string, fd: number, lane: Lane): void {
+  unlockNow(fsExt, fd)
+  closeOrParkSync(identity, fd, lane)
+}
+
+function unlockNow(fsExt: FsExt, fd: number): void {
+  try {
+    fsExt.flockSync(fd, fsExt.constants.LOCK_UN)
+  } catch {}
+}

@@ -1,0 +1,99 @@
+/** Finds and loads the optional native addon `fs-ext`, or says exactly why it cannot be used and which command mends it. */
+
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { AdvisoryUnavailableError } from '../errors.js'
+
+type Callback = (error: Error | null) => void
+
+/** The part of `fs-ext` 2.1.1 that is sound. Its `fcntlSync` is not: it hands the kernel a number where a struct is due (`EFAULT`). */
+export interface FsExt {
+  /** Main thread only, like every asynchronous call of `fs-ext`: from a worker thread it aborts the whole process. */
+  flock(fd: number, operation: number, callback: Callback): void
+  flockSync(fd: number, operation: number): void
+  fcntl(fd: number, command: number, argument: number, callback: Callback): void
+  readonly constants: Readonly<Record<'LOCK_SH' | 'LOCK_EX' | 'LOCK_NB' | 'LOCK_UN' | 'F_SETLK' | 'F_RDLCK' | 'F_WRLCK', number>>
+}
+
+/** How a dynamic linker, or Node itself, says that an addon expects another Node. */
+const WRONG_NODE = /NODE_MODULE_VERSION|undefined symbol|did not self-register/
+
+const require = createRequire(import.meta.url)
+let loaded: FsExt | undefined
+
+/** Only success is kept: a process that runs on while somebody rebuilds the addon needs no restart. @throws AdvisoryUnavailableError */
+export function loadFsExt(): FsExt {
+  if (loaded) return loaded
+  try {
+    loaded = require('fs-ext') as FsExt
+    return loaded
+  } catch (error) {
+    throw explain(error)
+  }
+}
+
+/**
+ * What each case leaves on disk, seen with npm 11:
+ *
+ * - not installed, or installed and *failed to build*: no package at all. npm removes an optional dependency whose script
+ *   failed, and exits with 0, so the two cannot be told apart here, and the advice has to name both.
+ * - script never ran (npm >= 12 without approval, `--ignore-scripts`): the package without any `build/`.
+ * - `npm rebuild` failed later: npm leaves the package, and node-gyp its `build/` with a Makefile but no addon. (Without
+ *   python it fails before that and leaves no `build/`: `npm rebuild`, which the advice names, then says so itself.)
+ */
+function explain(error: unknown): AdvisoryUnavailableError {
+  let folder: string
+  try {
+    folder = dirname(require.resolve('fs-ext/package.json'))
+  } catch {
+    return unavailable(
+      'FS_EXT_NOT_INSTALLED',
+      'the optional dependency fs-ext is not installed',
+      'Run `npm install fs-ext`; where npm had left it out because it could not be built, first install python3, make and g++.',
+      error,
+    )
+  }
+  if (!existsSync(join(folder, 'build'))) {
+    return unavailable(
+      'FS_EXT_SCRIPT_BLOCKED',
+      'the install script of fs-ext never ran, so its addon is missing (npm >= 12 blocks such scripts by default)',
+      'Run `npm install-scripts approve fs-ext && npm rebuild fs-ext` (it needs python3, make and g++).',
+      error,
+    )
+  }
+  if (!existsSync(join(folder, 'build', 'Release', 'fs_ext.node'))) {
+    return unavailable(
+      'FS_EXT_NOT_BUILT',
+      'fs-ext is installed but its addon could not be built',
+      'Install python3, make and g++, then run `npm rebuild fs-ext`.',
+      error,
+    )
+  }
+  return explainUnloadable(error)
+}
+
+function explainUnloadable(error: unknown): AdvisoryUnavailableError {
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  if (code === 'ERR_DLOPEN_DISABLED') {
+    return unavailable(
+      'FS_EXT_ADDONS_DISABLED',
+      'this process does not load native addons',
+      'Start Node without --no-addons.',
+      error,
+    )
+  }
+  if (WRONG_NODE.test(String(message))) {
+    return unavailable('FS_EXT_WRONG_NODE', 'fs-ext was built for another version of Node', 'Run `npm rebuild fs-ext`.', error)
+  }
+  return unavailable(
+    'FS_EXT_NOT_BUILT',
+    'the addon of fs-ext is damaged or was built for another system',
+    'Run `npm rebuild fs-ext` on this machine (it needs python3, make and g++).',
+    error,
+  )
+}
+
+function unavailable(code: string, what: string, advice: string, cause: unknown): AdvisoryUnavailableError {
+  return new AdvisoryUnavailableError(`Advisory locks cannot be used: ${what}`, { code, advice, cause })
+}

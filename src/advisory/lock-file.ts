@@ -1,0 +1,212 @@
+/** How a lock file is opened: what is refused, who creates it, and whether its path still leads to it. */
+
+import {
+  type BigIntStats,
+  close,
+  closeSync,
+  constants,
+  fchmod,
+  fchmodSync,
+  fstat,
+  fstatSync,
+  lstat,
+  lstatSync,
+  open,
+  openSync,
+  type Stats,
+  stat,
+  statSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { ForeignLockError, fileSystemError, MountlockError } from '../errors.js'
+import { make, type Program } from './calls.js'
+
+export interface LockFile {
+  readonly fd: number
+  readonly dev: number
+  readonly ino: number
+  /** `dev:ino`, exactly: inode numbers of network file systems may have 64 bits, and a `number` would confuse neighbours. */
+  readonly identity: string
+  readonly writable: boolean
+}
+
+// O_NONBLOCK lets a FIFO be recognised instead of waited for; libuv adds O_CLOEXEC.
+const CAREFULLY = constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
+export const READ_WRITE: number = constants.O_RDWR | CAREFULLY
+const READ_ONLY = constants.O_RDONLY | CAREFULLY
+/** Errors after which a shared lock may still be taken through a descriptor that can only read. */
+const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS'])
+/** Errors of `open` that say that there is something else than a file. */
+const NOT_A_FILE = new Set(['EISDIR', 'ELOOP', 'ENXIO'])
+
+/** Opens the lock file, and creates it when it is missing; never its directory. */
+export function* openLockFile(path: string, shared: boolean): Program<LockFile> {
+  try {
+    const { fd, writable } = yield* openOrCreate(path, shared)
+    return yield* examine(path, fd, writable)
+  } catch (error) {
+    if (NOT_A_FILE.has(codeOf(error))) yield* refuseForeign(path)
+    throw error
+  }
+}
+
+/** Opens the lock file if it exists: `null` when not. Needs no more than read permission. */
+export function* openExistingLockFile(path: string): Program<LockFile | null> {
+  try {
+    const { fd, writable } = yield* openForSharing(path)
+    return yield* examine(path, fd, writable)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    if (NOT_A_FILE.has(codeOf(error))) yield* refuseForeign(path)
+    throw error
+  }
+}
+
+/** Does the path still lead to the locked file? If not, it was removed or replaced, and others lock its successor. */
+export function* isInPlace(path: string, file: LockFile): Program<boolean> {
+  try {
+    return identityOf(yield* make(lstatCall(path))) === file.identity
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** Throws what the path is, unless it is a file (or gone by now). */
+export function* refuseForeign(path: string): Program<void> {
+  let there: BigIntStats
+  try {
+    there = yield* make(lstatCall(path))
+  } catch {
+    return
+  }
+  if (there.isFile()) return
+  if (there.isDirectory() && (yield* isLinkBasedLock(path))) {
+    throw new ForeignLockError(path, 'it is used as a link-based lock', 'Use lock-type=linkbased here, or another path.')
+  }
+  throw new ForeignLockError(path, `it is ${kindOf(there)}`, 'Advisory locks need a regular file: choose another path.')
+}
+
+export function identityOf(there: BigIntStats): string {
+  return `${there.dev}:${there.ino}`
+}
+
+export function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : ''
+}
+
+/** The error to throw for whatever a program threw: system errors get their sentence, our own stay. */
+export function lockError(path: string, error: unknown): unknown {
+  const code = codeOf(error)
+  if (error instanceof MountlockError || code === '') return error
+  return fileSystemError('advisory-lock', path, code, error)
+}
+
+export function replacedError(path: string): ForeignLockError {
+  return new ForeignLockError(
+    path,
+    'the lock file was replaced again and again while it was being locked',
+    'Find out which program removes or replaces it: an advisory lock file must stay.',
+  )
+}
+
+export function lstatCall(path: string) {
+  return {
+    now: () => lstatSync(path, { bigint: true }),
+    start: (done: (error: Error | null, value?: BigIntStats) => void) => lstat(path, { bigint: true }, done),
+  }
+}
+
+type Opened = { fd: number; writable: boolean }
+
+/** Creates with O_EXCL only: whoever creates sets the mode, and `protected_regular` (sticky directories) is not in the way of the others. */
+function* openOrCreate(path: string, shared: boolean): Program<Opened> {
+  try {
+    return shared ? yield* openForSharing(path) : { fd: yield* make(openCall(path, READ_WRITE)), writable: true }
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
+  const parent = yield* make(statCall(dirname(path)))
+  const mode = lockFileMode(parent.mode)
+  try {
+    const fd = yield* make(openCall(path, READ_WRITE | constants.O_CREAT | constants.O_EXCL, mode))
+    yield* setMode(fd, mode)
+    return { fd, writable: true }
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+  // Created by somebody else meanwhile. With O_CREAT, since an NFS client may go on believing that the name is missing.
+  if (shared) return yield* openForSharing(path, READ_WRITE | constants.O_CREAT)
+  return { fd: yield* make(openCall(path, READ_WRITE | constants.O_CREAT, mode)), writable: true }
+}
+
+function* openForSharing(path: string, flags = READ_WRITE): Program<Opened> {
+  try {
+    return { fd: yield* make(openCall(path, flags)), writable: true }
+  } catch (error) {
+    if (!NOT_WRITABLE.has(codeOf(error))) throw error
+  }
+  return { fd: yield* make(openCall(path, READ_ONLY)), writable: false }
+}
+
+/** Whoever may change the directory may lock in it, so `w` becomes `rw`, and `r` stays: 0755 → 0644, 0770 → 0660, 01777 → 0666. */
+function lockFileMode(directoryMode: number): number {
+  const write = directoryMode & 0o222
+  return 0o600 | (directoryMode & 0o444) | write | (write << 1)
+}
+
+/** Against the umask. A file system that refuses is no obstacle to locking: other users then get an `EACCES` that says what it is. */
+function* setMode(fd: number, mode: number): Program<void> {
+  try {
+    yield* make({ now: () => fchmodSync(fd, mode), start: (done) => fchmod(fd, mode, done) })
+  } catch {}
+}
+
+function* examine(path: string, fd: number, writable: boolean): Program<LockFile> {
+  // Where fstat fails the descriptor is left open for good: closing it could drop an fcntl lock that we hold on that inode.
+  const there = yield* make(fstatCall(fd))
+  if (there.isFile()) return { fd, dev: Number(there.dev), ino: Number(there.ino), identity: identityOf(there), writable }
+  // Not a file, so nothing of ours is locked through it, and closing it is safe.
+  yield* make({ now: () => closeSync(fd), start: (done) => close(fd, done) })
+  yield* refuseForeign(path)
+  throw new ForeignLockError(path, `it is ${kindOf(there)}`, 'Advisory locks need a regular file: choose another path.')
+}
+
+function* isLinkBasedLock(directory: string): Program<boolean> {
+  try {
+    yield* make(lstatCall(join(directory, '.links')))
+    return true
+  } catch {
+    return false
+  }
+}
+
+function kindOf(there: BigIntStats): string {
+  if (there.isDirectory()) return 'a directory'
+  if (there.isSymbolicLink()) return 'a symbolic link'
+  if (there.isFIFO()) return 'a FIFO'
+  if (there.isSocket()) return 'a socket'
+  return 'a device'
+}
+
+function openCall(path: string, flags: number, mode = 0o600) {
+  return {
+    now: () => openSync(path, flags, mode),
+    start: (done: (error: Error | null, fd?: number) => void) => open(path, flags, mode, done),
+  }
+}
+
+function statCall(path: string) {
+  return {
+    now: () => statSync(path),
+    start: (done: (error: Error | null, value?: Stats) => void) => stat(path, done),
+  }
+}
+
+function fstatCall(fd: number) {
+  return {
+    now: () => fstatSync(fd, { bigint: true }),
+    start: (done: (error: Error | null, value?: BigIntStats) => void) => fstat(fd, { bigint: true }, done),
+  }
+}

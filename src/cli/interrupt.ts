@@ -1,0 +1,87 @@
+/**
+ * Ctrl+C and its kin. The first signal asks for an orderly end: whoever waits is told, releases and cleans up. The second
+ * one ends the process at once. Must not be used by a command that passes signals through to another program.
+ */
+
+import { constants } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** What `race` rejects with once a signal has come. */
+export class Interrupted extends Error {}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+export class Interrupt {
+  readonly #controller = new AbortController()
+  #received: NodeJS.Signals | null = null
+
+  constructor() {
+    for (const signal of SIGNALS) process.on(signal, () => this.#receive(signal))
+    // The reader of our output is gone: nobody is left to tell, so end as if asked to.
+    process.stdout.on('error', () => this.#controller.abort())
+    process.stderr.on('error', () => {})
+  }
+
+  /** The signal that came first, if any. */
+  get received(): NodeJS.Signals | null {
+    return this.#received
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** `promise`, or Interrupted as soon as a signal comes; what `promise` does afterwards is nobody's concern any more. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    promise.catch(() => {})
+    return new Promise<T>((resolve, reject) => {
+      const stop = () => reject(new Interrupted())
+      if (this.signal.aborted) stop()
+      this.signal.addEventListener('abort', stop, { once: true })
+      promise.then(resolve, reject).finally(() => this.signal.removeEventListener('abort', stop))
+    })
+  }
+
+  /** Resolves when a signal comes, or after `limitMs` (never on its own when `null`). */
+  wait(limitMs: number | null): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.signal.aborted) resolve()
+      const timer = limitMs === null ? undefined : setTimeout(resolve, limitMs)
+      this.signal.addEventListener('abort', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  #receive(signal: NodeJS.Signals): void {
+    if (this.#received !== null) dieBySignal(signal)
+    this.#received = signal
+    this.#controller.abort()
+  }
+}
+
+/** Ends the process as the signal would have without us, so that a shell sees it. Nothing else is run. */
+export function dieBySignal(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+  // The first process of a namespace (a container's) is immune to it.
+  setTimeout(() => process.exit(128 + constants.signals[signal]), IMMUNE_AFTER_MS)
+}
+
+const IMMUNE_AFTER_MS = 200
+
+/** File operations that are still under way get this long before they count as hung. */
+const PENDING_LIMIT_MS = 2000
+
+/**
+ * Ends the process with `code`. `process.exit` joins the threads of libuv's pool and would wait for ever for a system call
+ * that hangs on a dead mount; only a signal ends such a process.
+ */
+export async function endProcess(code: number, isStuck: boolean): Promise<void> {
+  const isPending = () => process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))
+  const deadlineMs = performance.now() + PENDING_LIMIT_MS
+  while (!isStuck && isPending() && performance.now() < deadlineMs) await sleep(5)
+  if (isStuck || isPending()) dieBySignal('SIGTERM')
+  else process.exit(code)
+}

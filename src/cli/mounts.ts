@@ -1,0 +1,39 @@
+/**
+ * Which mount a directory is on, and whether other nodes can see it: read from the kernel's table, so it answers for a dead
+ * mount too. Not promised: that a local file system is not exported to other nodes from here.
+ */
+
+import { type MountInfo, mountAt } from '../drivers/mount-info.js'
+
+export type Reach = 'shared' | 'local' | 'unknown'
+
+export interface Mount extends Pick<MountInfo, 'type' | 'source' | 'mountPoint' | 'options'> {
+  reach: Reach
+}
+
+const SHARED = new Set(
+  (
+    'nfs nfs4 cifs smb3 smbfs ceph lustre gpfs beegfs beegfs_nodev afs ocfs2 gfs2 orangefs pvfs2 panfs wekafs 9p virtiofs ' +
+    'glusterfs fuse.glusterfs fuse.ceph fuse.ceph-fuse fuse.sshfs fuse.juicefs fuse.moosefs fuse.mfs fuse.seaweedfs ' +
+    'fuse.s3fs fuse.gcsfuse fuse.blobfuse2 fuse.mount-s3'
+  ).split(' '),
+)
+const LOCAL = new Set(
+  (
+    'ext2 ext3 ext4 xfs btrfs zfs bcachefs f2fs jfs reiserfs tmpfs ramfs devtmpfs overlay aufs vfat exfat msdos ntfs ntfs3 ' +
+    'fuseblk hfsplus minix squashfs erofs iso9660 ubifs fuse.fuse-overlayfs fuse.encfs ecryptfs'
+  ).split(' '),
+)
+
+function reachOf(type: string): Reach {
+  if (SHARED.has(type)) return 'shared'
+  return LOCAL.has(type) ? 'local' : 'unknown'
+}
+
+/** @param directory absolute and without symbolic links @returns `null` where the platform does not tell */
+export function mountOf(directory: string): Mount | null {
+  const found = mountAt(directory)
+  if (found === null) return null
+  const { type, source, mountPoint, options } = found
+  return { type, source, mountPoint, options: [...new Set(options)], reach: reachOf(type) }
+}

@@ -1,0 +1,49 @@
+/** `locktester demo`, the first thing that a newcomer runs. */
+
+import { readdir } from 'node:fs/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Bench } from './fixtures/locktester-driver.mjs'
+
+let bench: Bench
+beforeEach(() => {
+  bench = new Bench()
+})
+afterEach(() => bench.close())
+
+test('it plays the dialogue of two terminals and a crash, to the letter, and cleans up', async () => {
+  const TMPDIR = await bench.directory()
+  const demo = bench.locktester(['demo'], { env: { TMPDIR } })
+  expect(await demo.end).toBe(0)
+  expect(demo.stderr).toBe('')
+  const [, first, second, third] = demo.stdout.split(/^terminal .\n {2}\$ locktester .*\n/m)
+  expect(first).toMatch(/^ {2}\* Acquired advisory lock\n {2}\* Acquired link-based lock\n/)
+  expect(second).toMatch(
+    /^ {2}\* Unable to acquire advisory lock\n {2}\* Unable to acquire link-based lock\n\s*\n {2}Your filesystem appears to support advisory and link-based locks\.\n/,
+  )
+  expect(third).toMatch(/^ {2}\* Acquired advisory lock\n {2}\* Acquired link-based lock\n {2}\^C\n/)
+  expect(await readdir(TMPDIR)).toEqual([])
+})
+
+test('without fs-ext it says so, with the remedy, and shows link-based locks', async () => {
+  const TMPDIR = await bench.directory()
+  const demo = bench.locktester(['demo'], { env: { TMPDIR }, root: await bench.packageWithoutFsExt() })
+  expect(await demo.end).toBe(0)
+  expect(demo.stdout).toContain('npm install fs-ext')
+  expect(demo.stdout).toContain('  Your filesystem appears to support link-based locks.\n')
+  expect(await readdir(TMPDIR)).toEqual([])
+})
+
+test('Ctrl+C in the middle leaves neither a process nor a directory', async () => {
+  const TMPDIR = await bench.directory()
+  const demo = bench.locktester(['demo'], { env: { TMPDIR } })
+  await demo.says('terminal 2')
+  demo.kill('SIGINT')
+  expect(await demo.end).toBe('SIGINT')
+  expect(await readdir(TMPDIR)).toEqual([])
+})
+
+test('where the temporary directory cannot be written it fails with the reason', async () => {
+  const demo = bench.locktester(['demo'], { env: { TMPDIR: '/proc' } })
+  expect(await demo.end).toBe(69)
+  expect(demo.stderr).toContain('/proc')
+})

@@ -1,0 +1,212 @@
+/**
+ * Every way in which the tool cannot do its work: a lock that fails with an error (each provoked for real), wrong arguments,
+ * a bad configuration, a directory that is not there or not the user's. Each with its exit code and its sentence.
+ */
+
+import { execFile } from 'node:child_process'
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Bench, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
+
+const run = promisify(execFile)
+const FAILED_BOTH = '* Unable to acquire advisory lock\n* Unable to acquire link-based lock\n'
+const ADVISORY_FAILED = '* Unable to acquire advisory lock\n* Acquired link-based lock\n'
+
+let bench: Bench
+let directory: string
+beforeEach(async () => {
+  bench = new Bench()
+  directory = await bench.directory()
+})
+afterEach(() => bench.close())
+
+describe('a lock that fails with an error', () => {
+  test('on a read-only file system nobody can acquire either lock: two lines, no verdict, the reason, 69', async () => {
+    const readOnly = withMounts(`mount --bind ${directory} ${directory}; mount -o remount,bind,ro ${directory}`)
+    const only = bench.locktester([directory], { through: readOnly })
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toBe(FAILED_BOTH)
+    expect(only.stderr).toContain('Nobody can acquire the advisory lock')
+    expect(only.stderr).toContain('Nobody can acquire the link-based lock')
+    expect(only.stderr).toContain('The file system is read-only')
+    expect(only.stderr).toContain('Mount it read-write')
+  })
+
+  test('where the user may not write, both fail, and the advice is about permission', async () => {
+    const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    await chmod(directory, 0o755)
+    const only = bench.locktester([directory], { through: asNobody })
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toBe(FAILED_BOTH)
+    expect(only.stderr).toContain('This user cannot acquire the advisory lock')
+    expect(only.stderr).toContain('Permission denied')
+    expect(only.stderr).toContain('The presence record cannot be kept in this directory')
+  })
+
+  test('a lock that fails is never called supported, and the one that was acquired is released again: 69', async () => {
+    const prepare = bench.locktester(['--no-hold', directory])
+    expect(await prepare.end).toBe(0)
+    const links = join(directory, '.locktester/link-based')
+    await run('chattr', ['+i', links])
+    bench.onEnd(() => run('chattr', ['-i', links]).then(() => {}))
+    const only = bench.locktester([directory])
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toBe('* Acquired advisory lock\n* Unable to acquire link-based lock\n')
+    expect(only.stderr).toContain('Nobody can acquire the link-based lock')
+    expect(await presenceRecords(directory)).toEqual([])
+  })
+
+  test('a foreign file in the place of the lock directory is left alone: 69', async () => {
+    await writeFile(join(directory, '.locktester'), 'mine')
+    const only = bench.locktester([directory])
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toBe(FAILED_BOTH)
+  })
+})
+
+describe('without fs-ext', () => {
+  test('the advisory line is "Unable to acquire", the reason is the remedy, and nothing is held: 69', async () => {
+    const only = bench.locktester([directory], { root: await bench.packageWithoutFsExt() })
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toBe(ADVISORY_FAILED)
+    expect(only.stderr).toContain('The advisory lock could not be tried')
+    expect(only.stderr).toContain('npm install fs-ext')
+    expect(only.stderr).toContain('--hold')
+  })
+
+  test('--hold holds the link-based lock all the same, and the next node can be tested: the verdict names that type only', async () => {
+    const root = await bench.packageWithoutFsExt()
+    const first = bench.locktester(['--hold', '60', directory], { root })
+    await first.says('Holding.', 'stderr')
+    const second = bench.locktester([directory], { root })
+    expect(await second.end).toBe(69)
+    expect(second.stdout).toBe(`${FAILED_BOTH}\nYour filesystem appears to support link-based locks.\n`)
+    first.kill('SIGINT')
+    expect(await first.end).toBe(69)
+    expect(first.stdout).toBe(ADVISORY_FAILED)
+  })
+})
+
+/** Waits until the session file in a directory has been rewritten. */
+async function nextHeartbeat(locks: string) {
+  const [session] = (await readdir(locks)).filter((name) => name.startsWith('.mountlock-'))
+  const read = () => readFile(join(locks, session as string), 'utf8')
+  const before = await read()
+  await vi.waitUntil(async () => (await read()) !== before, { timeout: 30_000 })
+}
+
+describe('a lock that is lost while it is held', () => {
+  test('is said at once, and the exit code is 69', async () => {
+    const config = await bench.config('refresh-rate=1\ntimeout-interval=3\n')
+    const first = bench.locktester(['--config', config, directory])
+    await first.says('Holding.', 'stderr')
+    await nextHeartbeat(join(directory, '.locktester'))
+    await rm(join(directory, '.locktester/link-based'), { recursive: true })
+    expect(await first.end).toBe(69)
+    expect(first.stderr).toContain('The lock may have been lost')
+    expect(await presenceRecords(directory)).toEqual([])
+  })
+})
+
+describe('wrong arguments end with 64 and a sentence', () => {
+  test.each([
+    [['--hodl', '3'], 'Unknown argument: hodl. Did you mean --hold?'],
+    [['--quite'], 'Did you mean --quiet?'],
+    [['--xyzzy'], 'Unknown argument: xyzzy'],
+    [['--hold'], 'Not enough arguments following: hold'],
+    [['--hold', 'long'], 'Expected a number of seconds'],
+    [['--hold=-1'], 'Expected a number of seconds'],
+    [['--hold', '1e9'], 'Expected a number of seconds'],
+    [['--hold', '1', '--no-hold'], '--hold and --no-hold exclude each other'],
+    [['--config', ''], 'Expected the name of a file after --config'],
+    [['one', 'two'], 'Unknown argument: two'],
+    [['demo', 'extra'], 'Unknown argument: extra'],
+    [['/does/not/exist'], 'There is no such directory: /does/not/exist'],
+    [['/etc/passwd'], 'It is not a directory: /etc/passwd'],
+    [['dmeo'], 'Did you mean the command: locktester demo'],
+  ])('%j: %s', async (args, sentence) => {
+    const only = bench.locktester(args, { cwd: directory })
+    expect(await only.end).toBe(64)
+    expect(only.stdout).toBe('')
+    expect(only.stderr).toContain(sentence)
+  })
+})
+
+describe('the configuration', () => {
+  test('a file with errors ends the test with 78 before anything is locked, each error with file, line and column', async () => {
+    const config = await bench.config('lock-type=linkbased\nrefresh-rate=soon\n')
+    const only = bench.locktester(['--config', config, directory])
+    expect(await only.end).toBe(78)
+    expect(only.stdout).toBe('')
+    expect(only.stderr).toContain(`${config}:2:14: error: `)
+    await expect(stat(join(directory, '.locktester'))).rejects.toThrow('ENOENT')
+  })
+
+  test('a warning is shown, and the test goes on', async () => {
+    const config = await bench.config('refresh-rate=20\ntimeout-interval=25\n')
+    const only = bench.locktester(['--config', config, '--no-hold', directory])
+    expect(await only.end).toBe(0)
+    expect(only.stderr).toContain(`${config}:2:18: warning: `)
+  })
+
+  test('the file, its settings, the directory and the file system are told before the test', async () => {
+    const config = await bench.config('use-symlinks=1\nrefresh-rate=5\ntimeout-interval=15\n')
+    const only = bench.locktester(['--config', config, '--no-hold', directory])
+    expect(await only.end).toBe(0)
+    expect(only.stderr).toContain(`directory: ${directory}\n`)
+    expect(only.stderr).toMatch(/^file system: \w+ \(local\), /m)
+    expect(only.stderr).toContain(
+      `configuration: ${config}: lock-type=linkbased use-symlinks=1 refresh-rate=5 timeout-interval=15 enable-logging=0\n`,
+    )
+  })
+
+  test('a file that does not exist means the defaults, and that is said', async () => {
+    const only = bench.locktester(['--config', '/does/not/exist', '--no-hold', directory])
+    expect(await only.end).toBe(0)
+    expect(only.stderr).toContain('configuration: /does/not/exist (does not exist: defaults): lock-type=linkbased')
+  })
+})
+
+describe('the client-state directory', () => {
+  test.each([
+    ['RSTUDIO_DATA_HOME', 'data', 'data'],
+    ['XDG_DATA_HOME', 'data', 'data/rstudio'],
+    ['HOME', '', '.local/share/rstudio'],
+  ])('$%s decides, and what is missing is created, for the owner alone', async (variable, value, created) => {
+    const only = bench.locktester(['--no-hold'], { env: { [variable]: join(directory, value) } })
+    expect(await only.end).toBe(0)
+    const path = join(directory, created)
+    expect(only.stderr).toContain(`directory: ${path}\n`)
+    expect((await stat(path)).mode & 0o7777).toBe(0o700)
+    expect((await stat(join(path, '.locktester'))).mode & 0o7777).toBe(0o700)
+  })
+
+  test('$RSTUDIO_DATA_HOME goes before $XDG_DATA_HOME, and an empty one counts as not set', async () => {
+    const env = { RSTUDIO_DATA_HOME: join(directory, 'own'), XDG_DATA_HOME: join(directory, 'xdg') }
+    const own = bench.locktester(['--no-hold'], { env })
+    const xdg = bench.locktester(['--no-hold'], { env: { ...env, RSTUDIO_DATA_HOME: '' } })
+    expect([await own.end, await xdg.end]).toEqual([0, 0])
+    expect(own.stderr).toContain(`directory: ${directory}/own\n`)
+    expect(xdg.stderr).toContain(`directory: ${directory}/xdg/rstudio\n`)
+  })
+
+  test('one that belongs to somebody else is refused with 69', async () => {
+    const path = join(directory, 'theirs')
+    await mkdir(path)
+    await chown(path, 12345, 12345)
+    const only = bench.locktester(['--no-hold'], { env: { RSTUDIO_DATA_HOME: path } })
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toContain('belongs to uid 12345')
+    expect(only.stdout).toBe('')
+  })
+
+  test('a named directory keeps its mode, and the locks lie in a directory with the same one', async () => {
+    await chmod(directory, 0o770)
+    const only = bench.locktester(['--no-hold', directory])
+    expect(await only.end).toBe(0)
+    expect((await stat(directory)).mode & 0o7777).toBe(0o770)
+    expect((await stat(join(directory, '.locktester'))).mode & 0o7777).toBe(0o770)
+  })
+})
