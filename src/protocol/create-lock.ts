@@ -29,12 +29,24 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   if (present.ok || present.code !== 'ENOENT') return yield* discard(draft, [first, LINKS_MARKER], null)
   const renamed = yield* ask.rename(draft, site.path)
   if (renamed.ok) return null
-  const failure = renamed.code === 'ENOENT' || LOST_RACE.has(renamed.code) || renamed.code === 'ENOTDIR' ? null : renamed
-  return yield* discard(draft, [first, LINKS_MARKER], failure)
+  yield* discardMoved(site.directory, draft)
+  return renamed.code === 'ENOENT' || LOST_RACE.has(renamed.code) || renamed.code === 'ENOTDIR' ? null : renamed
 }
 
-function* discard<Failure>(draft: string, names: string[], failure: Failure): Protocol<Failure> {
+/**
+ * Removes a lock directory that is not in use, under another name: after a rename whose reply was lost the draft *is* the
+ * lock, and its old name may still lead this client there. Only the server's word that it has moved makes it ours to empty.
+ */
+export function* discardMoved(directory: string, draft: string): Protocol<boolean> {
+  const random = yield* ask.name()
+  const moved = `${directory}/${newLockName(random)}`
+  if (!(yield* ask.rename(draft, moved)).ok) return false // it is the lock, or the patrol will find it
+  const inside = yield* ask.list(moved)
+  return inside.ok ? yield* discard(moved, inside.value, true) : false
+}
+
+function* discard<Result>(draft: string, names: string[], result: Result): Protocol<Result> {
   for (const name of names) yield* ask.unlink(`${draft}/${name}`)
   yield* ask.rmdir(draft)
-  return failure
+  return result
 }

@@ -4,6 +4,7 @@
  * correctness never depends on it.
  */
 
+import { discardMoved } from './create-lock.js'
 import { judge, type Verdict } from './judge.js'
 import { isNewLockName, parseSessionName } from './names.js'
 import { ask, type Protocol } from './operations.js'
@@ -79,8 +80,6 @@ function* removeLeftover(directory: string, name: string, leftovers: Observation
     return false
   }
   if (ownMs - seen.sinceMs < LEFTOVER_MS) return false
-  const inside = yield* ask.list(path)
-  if (inside.ok) for (const entry of inside.value) yield* ask.unlink(`${path}/${entry}`)
   leftovers.delete(name)
-  return (yield* ask.rmdir(path)).ok
+  return yield* discardMoved(directory, path)
 }
