@@ -1,5 +1,6 @@
 /** The directories that a locker works in: which device each is on, and that it stays there. */
 
+import { systemErrorCode } from './drivers/error-code.js'
 import { type DirectoryFacts, directoryFacts, directoryFactsSync } from './drivers/file-system.js'
 import { Lane } from './drivers/lane.js'
 import { mountAt } from './drivers/mount-info.js'
@@ -31,7 +32,7 @@ export class Directories {
         () => directoryFacts(path, discoveryLane(path)),
       )
     } catch (error) {
-      throw fileSystemError('stat', path, (error as NodeJS.ErrnoException).code ?? 'EIO', error)
+      throw fileSystemError('stat', path, systemErrorCode(error) ?? 'EIO', error)
     }
     const before = this.#seen.get(path)
     if (before !== undefined && !isSame(before, facts)) {

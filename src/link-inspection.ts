@@ -2,15 +2,15 @@
 
 import type { LinkInspection } from './protocol/inspect.js'
 import type { SessionRecord } from './protocol/record.js'
-import type { Holder, Inspection } from './types.js'
+import type { Holder, Inspection, LockType } from './types.js'
 
 export function describeHolder({ host, pid, user, label }: SessionRecord): string {
   return `process ${pid} on ${host}${user === null ? '' : ` of ${user}`}${label === '' ? '' : ` (${label})`}`
 }
 
-export function toInspection(path: string, inspection: LinkInspection): Inspection {
+export function toInspection(path: string, lockType: LockType, inspection: LinkInspection): Inspection {
   const { state, why, generation, record, unknownEntries } = inspection
-  const base = { path, lockType: 'linkbased', token: generation, unknownEntries } as const
+  const base = { path, lockType, token: generation, unknownEntries }
   if (state === 'free') return { ...base, state }
   const holder = record === null ? null : toHolder(record, inspection)
   if (state === 'unknown' || holder === null) {

@@ -21,18 +21,17 @@ import { describeHolder, toInspection } from './link-inspection.js'
 import { LinkSession, type LinkSessionEvents } from './link-session.js'
 import { type LockPath, lockPath } from './paths.js'
 import { type AttemptOutcome, attempt } from './protocol/acquire.js'
-import { hardLinkClaim } from './protocol/claim-hard-link.js'
-import { symlinkClaim } from './protocol/claim-symlink.js'
 import { inspect } from './protocol/inspect.js'
 import type { LocalQuestion, Protocol } from './protocol/operations.js'
 import { patrol } from './protocol/patrol.js'
 import { createSession, type SessionTerms } from './protocol/session.js'
 import { cleanUp, freshListing, release } from './protocol/settle.js'
 import { type Claim, type LockMemory, newMemory, type Observations, type Site, type Surroundings } from './protocol/site.js'
-import type { Inspection } from './types.js'
+import type { Inspection, LockType } from './types.js'
 
 export interface LinkLocksOptions extends SessionTerms {
-  useSymlinks: boolean
+  lockType: LockType
+  claim: Claim
   onRefreshFailed(directory: string, code: string): void
   onReaped(directory: string, names: string[]): void
 }
@@ -68,14 +67,15 @@ export class LinkLocks implements Backend {
 
   constructor(options: LinkLocksOptions) {
     this.#options = options
-    this.#claim = options.useSymlinks ? symlinkClaim : hardLinkClaim
-    this.description = `linkbased (${this.#claim.name})`
+    this.#claim = options.claim
+    this.description = `${options.lockType} (${this.#claim.name})`
   }
 
   *target(path: string): Either<Target> {
     const parts = lockPath(path)
     const directory = yield* this.#directory(parts.directory)
-    const { dev, ino, coherent } = directory.facts
+    const { dev, ino, coherent, renamesNames, identity } = directory.facts
+    if (this.#claim.kind === 'renames' && !renamesNames) throw renameRefused(parts.path, identity)
     return {
       path: parts.path,
       key: `link:${dev}:${ino}:${parts.name}`,
@@ -91,7 +91,7 @@ export class LinkLocks implements Backend {
     const outcome = await run.runAsynchronously(inspect(site), answer(null), mountOfDevice(site.dev).lane)
     if (outcome.kind === 'foreign') throw foreign(parts.path, outcome.what)
     if (outcome.kind === 'failed') throw fileSystemError('list', parts.path, outcome.code, outcome.error)
-    return toInspection(parts.path, outcome.inspection)
+    return toInspection(parts.path, this.#options.lockType, outcome.inspection)
   }
 
   async close(): Promise<void> {
@@ -180,7 +180,7 @@ export class LinkLocks implements Backend {
         advice: 'Let their owner remove them, or give each user a lock of its own.',
       })
     }
-    const doing = action === 'claim' ? (this.#options.useSymlinks ? 'symlink' : 'hard-link') : action
+    const doing = action === 'claim' ? DOING[this.#claim.name] : action
     return fileSystemError(doing, path, code, error)
   }
 
@@ -210,7 +210,8 @@ export class LinkLocks implements Backend {
       path: parts.path,
       *release(session, generation) {
         const site = locks.#site(directory, parts)
-        const outcome = yield* locks.#run(site, release(site, generation, session.id), session, () => true)
+        const entry = locks.#claim.entry(generation, session.session)
+        const outcome = yield* locks.#run(site, release(site, generation, session.id, entry), session, () => true)
         if (outcome.kind === 'unsettled') session.mount.settle(session.id, site.path, generation)
         return outcome
       },
@@ -354,7 +355,9 @@ const answer =
     }
   }
 
-const FOREIGN: Record<'file' | 'unmarked' | 'empty' | 'backwards', [what: string, advice: string]> = {
+const DOING = { 'hard link': 'hard-link', symlink: 'symlink', rename: 'rename' } as const
+
+const FOREIGN: Record<'file' | 'unmarked' | 'other-kind' | 'empty' | 'backwards', [what: string, advice: string]> = {
   file: [
     'it is a regular file, perhaps the file of an advisory lock',
     'Use lock-type=advisory for it, choose another path, or remove the file if nobody locks it.',
@@ -363,11 +366,23 @@ const FOREIGN: Record<'file' | 'unmarked' | 'empty' | 'backwards', [what: string
     'it is a directory without our marker, perhaps the lock of another program',
     'Choose another path, or remove the directory if nobody uses it.',
   ],
+  'other-kind': [
+    'it is a lock of another lock-type: linkbased and renamebased must not be mixed on one path',
+    'Use the lock-type that it was made with, or remove the directory when no process holds the lock.',
+  ],
   empty: ['its generations have been deleted', 'Remove the whole directory when no process holds the lock or waits for it.'],
   backwards: [
     'its generations went backwards: it was replaced or restored from a backup',
     'Restart the processes that use it, when none of them holds it.',
   ],
+}
+
+function renameRefused(path: string, identity: string): LockFileSystemError {
+  return new LockFileSystemError('EOPNOTSUPP', `On this file system (${identity}) two renames of one file may both succeed`, {
+    code: 'RENAME_NOT_EXCLUSIVE',
+    path,
+    advice: 'lock-type=renamebased needs NFS, ext4, xfs, btrfs or tmpfs: use lock-type=linkbased here.',
+  })
 }
 
 function foreign(path: string, what: keyof typeof FOREIGN): ForeignLockError {

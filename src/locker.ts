@@ -22,6 +22,9 @@ import { publish } from './log/channels.js'
 import type { LockEvent } from './log/events.js'
 import { createLogger, type Logger } from './log/logger.js'
 import { Patience } from './patience.js'
+import { hardLinkClaim } from './protocol/claim-hard-link.js'
+import { renameClaim } from './protocol/claim-rename.js'
+import { symlinkClaim } from './protocol/claim-symlink.js'
 import { Place } from './queue.js'
 import { lockerSettings } from './settings.js'
 import type {
@@ -61,7 +64,7 @@ class LockerOnMounts implements Locker, LockKeeper {
 
   constructor(settings: LockerSettings) {
     this.settings = Object.freeze(settings)
-    this.#backend = settings.lockType === 'linkbased' ? this.#linkLocks() : new AdvisoryLocks(settings.advisoryKind)
+    this.#backend = settings.lockType === 'advisory' ? new AdvisoryLocks(settings.advisoryKind) : this.#linkLocks()
     this.#logger = createLogger(settings)
     this.#forgetExit = atExit(() => this.#endWithProcess())
   }
@@ -69,6 +72,7 @@ class LockerOnMounts implements Locker, LockKeeper {
   #linkLocks(): LinkLocks {
     return new LinkLocks({
       ...this.settings,
+      claim: this.settings.lockType === 'renamebased' ? renameClaim : this.settings.useSymlinks ? symlinkClaim : hardLinkClaim,
       onRefreshFailed: (path, code) => this.#report({ event: 'refresh', path, outcome: 'failed', detail: code }),
       onReaped: (path, names) => this.#report({ event: 'reap', path, outcome: 'reaped', detail: names.join(' ') }),
     })
@@ -302,7 +306,10 @@ class LockerOnMounts implements Locker, LockKeeper {
   #check(shared: boolean, waitMs = 0): void {
     if (this.#closing !== undefined) throw closedError()
     if (shared && this.settings.lockType !== 'advisory') {
-      throw new InvalidArgumentError('Link-based locks are exclusive', "Use lockType 'advisory' for shared (read) locks.")
+      throw new InvalidArgumentError(
+        `A ${this.settings.lockType} lock is always exclusive`,
+        "Use lockType 'advisory' for shared (read) locks.",
+      )
     }
     if (!(waitMs >= 0 && waitMs <= WAIT_MS_MAX)) {
       throw new InvalidArgumentError(

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { formatDiagnostic } from './config/diagnostics.js'
 import { loadConfig } from './config/load.js'
 import { defaultSettings } from './config/settings.js'
+import { LOCK_TYPES } from './config/values.js'
 import { InvalidArgumentError } from './errors.js'
 import { LABEL_LENGTH_MAX, TIMEOUT_INTERVAL_MS_MAX } from './protocol/record.js'
 import type { LockerOptions, LockerSettings } from './types.js'
@@ -52,8 +53,8 @@ function configured(file: string, strict: boolean) {
 }
 
 function check({ lockType, advisoryKind, refreshRateMs, timeoutIntervalMs }: LockerSettings): void {
-  if (lockType !== 'linkbased' && lockType !== 'advisory')
-    refuse(`\`lockType\` to be 'linkbased' or 'advisory', got ${JSON.stringify(lockType)}`)
+  if (!LOCK_TYPES.includes(lockType))
+    refuse(`\`lockType\` to be one of ${LOCK_TYPES.join(', ')}, got ${JSON.stringify(lockType)}`)
   if (advisoryKind !== 'flock' && advisoryKind !== 'fcntl')
     refuse(`\`advisoryKind\` to be 'flock' or 'fcntl', got ${JSON.stringify(advisoryKind)}`)
   if (!Number.isInteger(refreshRateMs) || refreshRateMs < REFRESH_RATE_MS_MIN) {

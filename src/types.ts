@@ -1,7 +1,7 @@
 /** The shapes of the public interface: options that go in, handles and reports that come out. */
 
-/** What kind of lock: see the README for how to choose. Names as in the `file-locks` configuration file. */
-export type LockType = 'linkbased' | 'advisory'
+/** What kind of lock: see the README for how to choose. Names as in the `file-locks` configuration file, of which `renamebased` is our addition. */
+export type LockType = 'linkbased' | 'advisory' | 'renamebased'
 
 /** Which system call an advisory lock uses. */
 export type AdvisoryKind = 'flock' | 'fcntl'

@@ -18,6 +18,7 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { systemErrorCode } from '../drivers/error-code.js'
 import { ForeignLockError, fileSystemError, MountlockError } from '../errors.js'
 import { make, type Program } from './calls.js'
 
@@ -92,8 +93,7 @@ export function identityOf(there: BigIntStats): string {
 }
 
 export function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : ''
+  return systemErrorCode(error) ?? ''
 }
 
 /** The error to throw for whatever a program threw: system errors get their sentence, our own stay. */

@@ -12,9 +12,10 @@ export interface Problem {
 
 export type Reading<T> = { value: T } | { problem: Problem }
 
-const LOCK_TYPES: readonly LockType[] = [
+export const LOCK_TYPES: readonly LockType[] = [
   'linkbased', // the default comes first
   'advisory',
+  'renamebased', // our addition: Workbench does not know it
 ]
 
 /** Node's timers take no more than this; beyond it they fire at once. */

@@ -65,10 +65,10 @@ function beatOnce(watched: Watched): void {
   const outcome = runBlocking(beat(session), answer)
   const { id, refreshRateMs, timeoutIntervalMs } = session.record
   if (outcome.kind === 'retired' || lease.isOver) {
+    // The holder first: once the record says "ended", anybody may acquire.
     lease.end()
-    end(watched)
     tell({ type: 'retired', sessionId: id })
-    return
+    return end(watched)
   }
   if (outcome.kind === 'failed') {
     tell({ type: 'refresh-failed', sessionId: id, code: outcome.code })

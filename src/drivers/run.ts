@@ -2,6 +2,7 @@
 
 import type { FileOperation, LocalQuestion, Operation, Protocol, Reply } from '../protocol/operations.js'
 import { asynchronousCalls, blockingCalls, type Call } from './calls.js'
+import { systemErrorCode } from './error-code.js'
 import { severalCalls, singleCall } from './file-operations.js'
 import type { Lane } from './lane.js'
 
@@ -90,7 +91,7 @@ function callAsynchronously([name, ...args]: Call, lane: Lane): Promise<unknown>
 
 /** A failure of the file system is an answer; anything else is a defect and must be seen. */
 function failure(error: unknown): Reply<never> {
-  const { code } = error as { code?: unknown }
-  if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) throw error
+  const code = systemErrorCode(error)
+  if (code === null) throw error
   return { ok: false, code, error }
 }

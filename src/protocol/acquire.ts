@@ -9,21 +9,21 @@
  */
 
 import { createLockDirectory } from './create-lock.js'
-import { judge, ownChange, readRecord, type Verdict } from './judge.js'
-import { heldName, type LockListing, parseListing } from './names.js'
+import { judge, ownChange, type Verdict } from './judge.js'
+import { freeName, type LockListing, parseListing } from './names.js'
 import { ask, type Protocol } from './operations.js'
-import { decodeRecord, type SessionRecord } from './record.js'
+import type { SessionRecord } from './record.js'
 import type { Session } from './session.js'
-import { cleanUp, giveBack, isDoubtful, settle } from './settle.js'
-import type { Site, Unsettled } from './site.js'
+import { cleanUp, freshListing, giveBack, isDoubtful, ownerOf, settle } from './settle.js'
+import type { Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
   /** `below`: names to be removed, in this order, when there is time. `ownBelow`: they are of this process itself, so that removing them waits for nobody. */
-  | { kind: 'acquired'; generation: bigint; below: string[]; ownBelow: boolean; takenFrom: SessionRecord | null }
+  | { kind: 'acquired'; generation: bigint; entry: string; below: string[]; ownBelow: boolean; takenFrom: SessionRecord | null }
   | { kind: 'busy'; generation: bigint | null; holder: SessionRecord | null; why: string }
   | { kind: 'failed'; action: 'claim' | 'create' | 'list'; code: string; error?: unknown }
   /** The path is not a lock of this kind. */
-  | { kind: 'foreign'; what: 'file' | 'unmarked' | 'empty' | 'backwards' }
+  | { kind: 'foreign'; what: 'file' | 'unmarked' | 'other-kind' | 'empty' | 'backwards' }
   /** The session can take no more locks: its lease is in doubt, it has all the links it may have, or its file is gone. Try with another. */
   | { kind: 'session-spent'; why: 'lease' | 'links' | 'missing' | 'doubtful' }
   | { kind: 'cancelled' }
@@ -48,7 +48,7 @@ export function* attempt(site: Site, session: Session, fresh: boolean): Protocol
   if (memory.known !== null) {
     const known = memory.known
     memory.known = null
-    const outcome = yield* claim(site, session, { generation: known, own: true, takenFrom: null })
+    const outcome = yield* claim(site, session, { generation: known, entry: freeName(known), own: true, takenFrom: null })
     if (outcome !== 'beaten') return outcome
     if (memory.unsettled !== null) return busyBecauseBeaten(known + 1n)
   }
@@ -64,14 +64,6 @@ const busyBecauseBeaten = (generation: bigint): AttemptOutcome => ({
   holder: null,
   why: 'another process was faster',
 })
-
-/** A generation over which the lock can be claimed, and the dead that it is taken from. */
-interface Free {
-  generation: bigint
-  /** It is our own last release. */
-  own: boolean
-  takenFrom: SessionRecord | null
-}
 
 /** Finds the highest generation and whether it is free; every other answer ends the attempt. */
 function* look(site: Site, freshFromTheStart: boolean): Protocol<Free | AttemptOutcome> {
@@ -102,9 +94,11 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<Free | AttemptO
     }
     const generation = listing.highest as bigint
     site.memory.floor = generation
-    if (listing.free) return { generation, own: false, takenFrom: null }
-    const verdict = yield* judge(site.directory, `${site.path}/${heldName(generation)}`, site.surroundings)
-    if (verdict.state === 'dead') return { generation, own: false, takenFrom: verdict.record }
+    const { entry, sessionFile } = listing
+    if (listing.free) return { generation, entry, own: false, takenFrom: null }
+    const holder = { directory: site.directory, path: `${site.path}/${entry}`, sessionFile }
+    const verdict = yield* judge(holder, site.surroundings)
+    if (verdict.state === 'dead') return { generation, entry, own: false, takenFrom: verdict.record }
     last = busy(generation, verdict)
     // A listing from a cache may show a holder that is long gone, and go on doing so for good.
     if (verdict.state === 'alive' && sure) return last
@@ -119,9 +113,9 @@ function busy(generation: bigint, verdict: Verdict): AttemptOutcome {
 
 /** What is wrong with a listing, or `null`: marked, made in one piece, with a generation that is not below what was seen before. */
 function* doubt(site: Site, listing: LockListing): Protocol<AttemptOutcome | null> {
-  if (!listing.marked) return { kind: 'foreign', what: 'unmarked' }
+  if (listing.kind !== site.claim.kind) return { kind: 'foreign', what: listing.kind === null ? 'unmarked' : 'other-kind' }
   if (listing.crowded) {
-    yield* cleanUp(site, listing.below)
+    yield* cleanUp(site, [...listing.below, ...listing.looks])
     return { kind: 'failed', action: 'list', code: 'ECROWDED' }
   }
   if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
@@ -129,43 +123,45 @@ function* doubt(site: Site, listing: LockListing): Protocol<AttemptOutcome | nul
 }
 
 /** Claims the generation after a free one, and makes sure that it counts. `beaten`: somebody else was there first, or something is in doubt: look again. */
-function* claim(site: Site, session: Session, { generation, own, takenFrom }: Free): Protocol<AttemptOutcome | 'beaten'> {
+function* claim(site: Site, session: Session, from: Free): Protocol<AttemptOutcome | 'beaten'> {
   if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }
   if (!(yield* ask.wanted())) return { kind: 'cancelled' }
-  const mine = generation + 1n
-  const entry = { generation: mine, session: session.record.id }
-  const placed = yield* site.claim.place(site, session, mine)
+  const mine = from.generation + 1n
+  const unsettled = { generation: mine, session: session.record.id }
+  const placed = yield* site.claim.place(site, session, from)
   if (!placed.ok) {
-    if (placed.code !== 'EEXIST') return yield* refused(site, session, entry, placed)
-    site.memory.floor = mine
+    if (placed.code !== site.claim.lostRace) return yield* refused(site, session, unsettled, placed)
     // Lost the race, or lost the reply? This generation was first tried just now, so if it is ours, it is from now.
     const owner = yield* whose(site, mine, session)
-    if (owner === 'unknown') site.memory.unsettled = entry
+    if (owner === 'unknown') site.memory.unsettled = unsettled
     if (owner !== 'ours') return 'beaten'
   }
   site.memory.floor = mine
+  const counted = yield* confirm(site, session, from)
+  if (counted.kind !== 'acquired') yield* giveBack(site, site.claim.entry(mine, session), unsettled)
+  return counted.kind === 'beaten' ? 'beaten' : counted
+}
 
-  const listed = yield* ask.list(site.path)
-  const listing = listed.ok ? parseListing(listed.value) : null
-  const counts = listing?.marked && !listing.crowded && listing.highest === mine && !listing.free
-  if (!counts) {
-    yield* giveBack(site, entry)
-    return listed.ok ? 'beaten' : { kind: 'failed', action: 'list', ...listed }
+/** The claim is placed. Does it count? If it does not, it has to be given back. */
+function* confirm(site: Site, session: Session, from: Free): Protocol<AttemptOutcome | { kind: 'beaten' }> {
+  const generation = from.generation + 1n
+  let below: string[] = []
+  if (site.claim.isConfirmedByListing) {
+    const listed = yield* ask.list(site.path)
+    if (!listed.ok) return { kind: 'failed', action: 'list', ...listed }
+    const listing = parseListing(listed.value)
+    const counts = listing.kind === site.claim.kind && !listing.crowded && listing.highest === generation && !listing.free
+    if (!counts) return { kind: 'beaten' }
+    below = listing.below
   }
-  if (site.claim.verify !== undefined && !(yield* site.claim.verify(session))) {
-    yield* giveBack(site, entry)
+  if (site.claim.verify !== undefined && !(yield* site.claim.verify(session, from)))
     return { kind: 'session-spent', why: 'missing' }
-  }
   // The last questions before it is ours.
-  if ((yield* ask.lease(session.record.id)) <= 0) {
-    yield* giveBack(site, entry)
-    return { kind: 'session-spent', why: 'lease' }
-  }
-  if (!(yield* ask.wanted())) {
-    yield* giveBack(site, entry)
-    return { kind: 'cancelled' }
-  }
-  return { kind: 'acquired', generation: mine, below: listing.below, ownBelow: own && listing.below.length === 1, takenFrom }
+  if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }
+  if (!(yield* ask.wanted())) return { kind: 'cancelled' }
+  const { own, takenFrom } = from
+  const entry = site.claim.entry(generation, session)
+  return { kind: 'acquired', generation, entry, below, ownBelow: own && below.length === 1, takenFrom }
 }
 
 /** The claim failed for another reason than somebody else. */
@@ -189,12 +185,18 @@ function* refused(
   return { kind: 'failed', action: 'claim', ...failure }
 }
 
+/** Whose is the generation that we tried to claim and failed? */
 function* whose(site: Site, generation: bigint, session: Session): Protocol<'ours' | 'theirs' | 'unknown'> {
-  const found = yield* readRecord(site.directory, `${site.path}/${heldName(generation)}`, site.surroundings)
-  if (found === 'missing') return 'unknown'
-  if (found === 'dangling') return 'theirs'
-  if (!found.ok) return 'unknown'
-  const record = decodeRecord(found.value.text)
-  if (record === null) return 'unknown'
-  return record.id === session.record.id ? 'ours' : 'theirs'
+  if (!site.claim.isConfirmedByListing) return yield* whoseByListing(site, generation, session)
+  site.memory.floor = generation // the server says that it is there
+  const owner = yield* ownerOf(site, { entry: site.claim.entry(generation, session), sessionFile: null })
+  if (owner === 'unknown') return 'unknown'
+  return owner === session.record.id ? 'ours' : 'theirs'
+}
+
+function* whoseByListing(site: Site, generation: bigint, session: Session): Protocol<'ours' | 'theirs' | 'unknown'> {
+  const listed = yield* freshListing(site)
+  if (!listed.ok) return listed.code === 'ENOENT' ? 'theirs' : 'unknown'
+  const { highest, sessionFile } = listed.value
+  return highest === generation && sessionFile === session.name ? 'ours' : 'theirs'
 }

@@ -6,6 +6,10 @@ import type { Claim } from './site.js'
 
 export const hardLinkClaim: Claim = {
   name: 'hard link',
-  place: (site, session, generation) => ask.link(session.path, `${site.path}/${heldName(generation)}`),
+  kind: 'links',
+  lostRace: 'EEXIST',
+  isConfirmedByListing: true,
+  entry: heldName,
+  place: (site, session, { generation }) => ask.link(session.path, `${site.path}/${heldName(generation + 1n)}`),
   // Nothing to verify: a hard link is made neither across devices nor to a session file that a mount hides.
 }

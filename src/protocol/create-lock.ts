@@ -1,6 +1,6 @@
 /** Creates a lock directory in one step: prepared under a name of its own, then renamed into place, marker and first generation inside. */
 
-import { freeName, LINKS_MARKER, MARKER_TEXT, newLockName } from './names.js'
+import { freeName, MARKER_TEXT, markerName, newLockName } from './names.js'
 import { ask, type Protocol } from './operations.js'
 import type { Site } from './site.js'
 
@@ -16,17 +16,18 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   const draft = `${site.directory}/${newLockName(random)}`
   const made = yield* ask.mkdir(draft, site.mode)
   if (!made.ok) return made
-  const marked = yield* ask.create(`${draft}/${LINKS_MARKER}`, MARKER_TEXT, 0o644)
+  const marker = markerName(site.claim.kind)
+  const marked = yield* ask.create(`${draft}/${marker}`, MARKER_TEXT, 0o644)
   if (!marked.ok) return yield* discard(draft, [], marked)
-  if (marked.value.dev !== site.dev) return yield* discard(draft, [LINKS_MARKER], 'moved' as const)
+  if (marked.value.dev !== site.dev) return yield* discard(draft, [marker], 'moved' as const)
   // Numbered by the server's time in microseconds: tokens go on increasing if an administrator removes the directory.
   const first = freeName(BigInt(Math.max(0, Math.floor(marked.value.serverMs))) * 1000n)
   const freed = yield* ask.create(`${draft}/${first}`, '', 0o644)
-  if (!freed.ok) return yield* discard(draft, [LINKS_MARKER], freed)
+  if (!freed.ok) return yield* discard(draft, [marker], freed)
 
   // rename() replaces an empty directory, such as the lock of another library; it must not hit one.
   const present = yield* ask.stat(site.path)
-  if (present.ok || present.code !== 'ENOENT') return yield* discard(draft, [first, LINKS_MARKER], null)
+  if (present.ok || present.code !== 'ENOENT') return yield* discard(draft, [first, marker], null)
   const renamed = yield* ask.rename(draft, site.path)
   if (renamed.ok) return null
   yield* discardMoved(site.directory, draft)

@@ -1,7 +1,7 @@
 /** Looks at a lock without touching it: who holds it, and is the holder alive? */
 
 import { isSameHost, judge, ownChange } from './judge.js'
-import { heldName, lookName, parseListing } from './names.js'
+import { lookName, parseListing } from './names.js'
 import { ask, type Protocol } from './operations.js'
 import type { SessionRecord } from './record.js'
 import type { Site } from './site.js'
@@ -20,7 +20,7 @@ export interface LinkInspection {
 
 export type InspectOutcome =
   | { kind: 'seen'; inspection: LinkInspection }
-  | { kind: 'foreign'; what: 'file' | 'unmarked' | 'empty' }
+  | { kind: 'foreign'; what: 'file' | 'unmarked' | 'other-kind' | 'empty' }
   | { kind: 'failed'; code: string; error?: unknown }
 
 const NOTHING: LinkInspection = {
@@ -44,7 +44,7 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
     return listed.code === 'ENOTDIR' ? { kind: 'foreign', what: 'file' } : { kind: 'failed', ...listed }
   }
   const listing = parseListing(listed.value)
-  if (!listing.marked) return { kind: 'foreign', what: 'unmarked' }
+  if (listing.kind !== site.claim.kind) return { kind: 'foreign', what: listing.kind === null ? 'unmarked' : 'other-kind' }
   if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
   const seen: LinkInspection = {
     ...NOTHING,
@@ -54,14 +54,15 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
   }
   if (listing.free) return { kind: 'seen', inspection: seen }
 
-  const entry = `${site.path}/${heldName(listing.highest)}`
-  const verdict = yield* judge(site.directory, entry, site.surroundings)
+  const entry = `${site.path}/${listing.entry}`
+  const { directory, surroundings } = site
+  const verdict = yield* judge({ directory, path: entry, sessionFile: listing.sessionFile }, surroundings)
   if (verdict.state === 'missing')
     return { kind: 'seen', inspection: { ...seen, state: 'unknown', why: 'it was changing hands' } }
   const { record } = verdict
   const status = yield* ask.stat(entry)
   const isSymlink = status.ok && status.value.type === 'symlink'
-  // A symlink was made when the lock was taken; a hard link shares its time stamps, so the directory's change must do.
+  // A symlink was made when the lock was taken; other entries do not tell, so the directory's last change must do.
   const changed = isSymlink ? status : lockDirectory
   const inspection: LinkInspection = {
     ...seen,

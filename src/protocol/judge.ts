@@ -16,10 +16,17 @@ export type Verdict =
   /** There is no such entry (any more). */
   | { state: 'missing' }
 
+/** Where a record is found: behind an entry of a lock directory, or in a session file that the entry's name tells. */
+export interface Holder {
+  directory: string
+  path: string
+  sessionFile: string | null
+}
+
 /** Judges whoever holds an entry of a lock directory, or the owner of a session file. */
-export function* judge(directory: string, path: string, surroundings: Surroundings): Protocol<Verdict> {
+export function* judge(holder: Holder, surroundings: Surroundings): Protocol<Verdict> {
   const before = yield* ask.clock()
-  const found = yield* readRecord(directory, path, surroundings)
+  const found = yield* readRecord(holder, surroundings)
   if (found === 'missing') return { state: 'missing' }
   if (found === 'dangling') return { state: 'dead', record: null, modifiedMs: null, why: 'ended' }
   if (!found.ok) return { state: 'alive', record: null, modifiedMs: null, why: `its record cannot be read: ${found.code}` }
@@ -65,8 +72,9 @@ function* observe(record: SessionRecord, modifiedMs: number, beforeMs: number, s
 
 type Found = Reply<Contents> | 'missing' | 'dangling'
 
-/** Reads the record behind an entry: a hard link is read itself, a symlink is followed by hand, to a session file beside the lock only. */
-export function* readRecord(directory: string, path: string, { coherent }: Surroundings): Protocol<Found> {
+/** Reads the record of a holder: a hard link is read itself, a symlink is followed by hand, to a session file beside the lock only. */
+export function* readRecord({ directory, path, sessionFile }: Holder, surroundings: Surroundings): Protocol<Found> {
+  if (sessionFile !== null) return yield* readSession(directory, sessionFile, surroundings)
   const direct = yield* ask.read(path)
   if (direct.ok) return direct
   if (direct.code === 'ENOENT') return 'missing'
@@ -75,13 +83,16 @@ export function* readRecord(directory: string, path: string, { coherent }: Surro
   const target = yield* ask.readlink(path)
   if (!target.ok) return target.code === 'ENOENT' ? 'missing' : target
   const session = sessionOfTarget(target.value)
-  if (session === null) return { ok: false, code: 'EINVAL' }
-  const followed = yield* ask.read(`${directory}/${session}`)
-  if (followed.ok || followed.code !== 'ENOENT') return followed
+  return session === null ? { ok: false, code: 'EINVAL' } : yield* readSession(directory, session, surroundings)
+}
+
+function* readSession(directory: string, name: string, { coherent }: Surroundings): Protocol<Found> {
+  const found = yield* ask.read(`${directory}/${name}`)
+  if (found.ok || found.code !== 'ENOENT') return found
   if (coherent) return 'dangling'
   // A missing name may be a cached one that hides a live session. After a change of our own the directory is fresh.
   if (!(yield* ownChange(directory))) return { ok: false, code: 'ENOENT' }
-  const again = yield* ask.read(`${directory}/${session}`)
+  const again = yield* ask.read(`${directory}/${name}`)
   return !again.ok && again.code === 'ENOENT' ? 'dangling' : again
 }
 

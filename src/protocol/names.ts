@@ -1,13 +1,22 @@
 /** The names in a lock directory and beside it: the only place that knows how they are spelled. */
 
-/** Says what kind of lock a directory is: link-based, hard and symbolic links alike, because they exclude each other. */
-export const LINKS_MARKER = '.links'
+/** What kind of lock a directory is. Hard and symbolic links are one kind, because they exclude each other. */
+export type LockKind = 'links' | 'renames'
+
+const MARKERS = new Map<string, LockKind>([
+  ['.links', 'links'],
+  ['.renames', 'renames'],
+])
+export const markerName = (kind: LockKind) => `.${kind}`
 
 export const MARKER_TEXT =
-  'This directory is a mountlock lock (link-based). It stays when the lock is free.\nDo not delete anything in it while a process may hold the lock.\n'
+  'This directory is a mountlock lock. It stays when the lock is free.\nDo not delete anything in it while a process may hold the lock.\n'
 
-const ENTRY = /^(0|[1-9][0-9]{0,19})(\.free)?$/
+const OWNER = '[A-Za-z0-9._-]{1,40}-[0-9]{1,10}-[0-9a-f]{16}'
+/** A generation: `18` (a link), `18.<owner>` (renamed) or `18.free`. */
+const ENTRY = new RegExp(`^(0|[1-9][0-9]{0,19})(?:\\.(free|${OWNER}))?$`)
 const LOOK = /^\.look-[0-9a-f]{16}$/
+const SESSION_PREFIX = '.mountlock-41c29-'
 const SESSION = /^\.mountlock-41c29-([A-Za-z0-9._-]{1,40})-([0-9]{1,10})-([0-9a-f]{16})$/
 const NEW_LOCK = /^\.mountlock-new-[0-9a-f]{16}$/
 
@@ -16,15 +25,18 @@ const ENTRIES_MAX = 32
 const NAME_LENGTH_MAX = 100
 
 export const heldName = (generation: bigint) => String(generation)
+/** The name of a held generation that carries its owner: the session file's, without the prefix. */
+export const ownedName = (generation: bigint, sessionFile: string) => `${generation}.${sessionFile.slice(SESSION_PREFIX.length)}`
 export const freeName = (generation: bigint) => `${generation}.free`
 export const lookName = (random: string) => `.look-${random}`
 export const newLockName = (random: string) => `.mountlock-new-${random}`
-export const isNewLockName = (name: string) => NEW_LOCK.test(name)
+/** What somebody makes for a moment only: it stays where its maker died. */
+export const isMomentaryName = (name: string) => NEW_LOCK.test(name) || LOOK.test(name)
 
 /** The name of a session file; the host is made harmless and short, it is for people. */
 export function sessionName(host: string, pid: number, id: string): string {
   const harmless = host.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 40) || '_'
-  return `.mountlock-41c29-${harmless}-${pid}-${id}`
+  return `${SESSION_PREFIX}${harmless}-${pid}-${id}`
 }
 
 /** The parts of a session file's name, or `null` for any other name. */
@@ -41,47 +53,67 @@ export function sessionOfTarget(target: string): string | null {
 
 /** What a listing of a lock directory says. */
 export interface LockListing {
-  /** It has our marker. */
-  marked: boolean
+  /** Its marker; `null`: it has none, and is not ours. */
+  kind: LockKind | null
   /** Too many or too long names to be sure that the listing was made in one piece. */
   crowded: boolean
   /** The highest generation, `null` if there is none. */
   highest: bigint | null
   /** The highest generation was released. */
   free: boolean
-  /** What a successful acquirer may remove, in ascending order: lower generations, and traces of waiters. */
+  /** The name of the highest generation's entry. */
+  entry: string
+  /** The session file of the highest generation's owner, where its name says so. */
+  sessionFile: string | null
+  /** What a successful acquirer may remove, in ascending order: lower generations. */
   below: string[]
+  /** Traces of waiters: most of them are about to be removed by those who made them. */
+  looks: string[]
   /** Names that are not ours. */
   unknown: string[]
 }
 
+interface Entry {
+  generation: bigint
+  owner: string | undefined
+  name: string
+}
+
 export function parseListing(names: readonly string[]): LockListing {
   const listing: LockListing = {
-    marked: false,
+    kind: null,
     crowded: names.length > ENTRIES_MAX,
     highest: null,
     free: false,
+    entry: '',
+    sessionFile: null,
     below: [],
+    looks: [],
     unknown: [],
   }
-  const entries: { generation: bigint; free: boolean; name: string }[] = []
+  const entries: Entry[] = []
   for (const name of names) {
     if (name.length > NAME_LENGTH_MAX) listing.crowded = true
     const match = ENTRY.exec(name)
-    if (match !== null) entries.push({ generation: BigInt(match[1] as string), free: match[2] !== undefined, name })
-    else if (name === LINKS_MARKER) listing.marked = true
-    else if (LOOK.test(name)) listing.below.push(name)
+    if (match !== null) entries.push({ generation: BigInt(match[1] as string), owner: match[2], name })
+    else if (MARKERS.has(name)) listing.kind = MARKERS.get(name) as LockKind
+    else if (LOOK.test(name)) listing.looks.push(name)
     else listing.unknown.push(name)
   }
-  for (const { generation, free } of entries) {
-    if (listing.highest === null || generation > listing.highest) {
-      listing.highest = generation
-      listing.free = free
-    } else if (generation === listing.highest && free) {
-      listing.free = true // where both exist, free wins
-    }
-  }
   entries.sort((a, b) => (a.generation < b.generation ? -1 : a.generation > b.generation ? 1 : 0))
-  for (const { generation, name } of entries) if (generation !== listing.highest) listing.below.push(name)
+  const highest = entries.at(-1)?.generation
+  for (const entry of entries) {
+    if (entry.generation !== highest) listing.below.push(entry.name)
+    else takeAsHighest(listing, entry)
+  }
   return listing
+}
+
+/** Where a generation is there both held and free, free wins. */
+function takeAsHighest(listing: LockListing, { generation, owner, name }: Entry): void {
+  listing.highest = generation
+  if (listing.free) return
+  listing.free = owner === 'free'
+  listing.entry = name
+  listing.sessionFile = owner === undefined || owner === 'free' ? null : `${SESSION_PREFIX}${owner}`
 }

@@ -6,7 +6,7 @@
 
 import { discardMoved } from './create-lock.js'
 import { judge, type Verdict } from './judge.js'
-import { isNewLockName, parseSessionName } from './names.js'
+import { isMomentaryName, parseSessionName } from './names.js'
 import { ask, type Protocol } from './operations.js'
 import { endSession } from './session.js'
 import type { Observations, Surroundings } from './site.js'
@@ -14,11 +14,11 @@ import type { Observations, Surroundings } from './site.js'
 const WATCHED_MAX = 2
 
 export interface PatrolReport {
-  /** Session files of the dead, and leftovers of creating a lock, that were removed. */
+  /** Session files of the dead, and what was left unfinished, that were removed. */
   reaped: string[]
 }
 
-/** `own`: the names of our sessions in this directory. `leftovers` remembers unfinished lock directories between patrols. */
+/** `own`: the names of our sessions in this directory. `leftovers` remembers what is unfinished between patrols. */
 export function* patrol(
   directory: string,
   own: readonly string[],
@@ -30,11 +30,14 @@ export function* patrol(
   if (!listed.ok) return { reaped }
   for (const name of watched(listed.value, own, surroundings.me.host)) {
     const path = `${directory}/${name}`
-    const verdict = yield* judge(directory, path, surroundings)
+    const verdict = yield* judge({ directory, path, sessionFile: null }, surroundings)
     if (verdict.state === 'dead' && (yield* bury(path, verdict))) reaped.push(name)
+    // Its maker may have died before the record was written.
+    if (verdict.state === 'alive' && verdict.record === null && (yield* removeLeftover(directory, name, leftovers)))
+      reaped.push(name)
   }
   forgetAbsent(surroundings.observations, listed.value)
-  for (const name of listed.value.filter(isNewLockName)) {
+  for (const name of listed.value.filter(isMomentaryName)) {
     if (yield* removeLeftover(directory, name, leftovers)) reaped.push(name)
   }
   return { reaped }
@@ -65,21 +68,22 @@ function forgetAbsent(observations: Observations, names: readonly string[]): voi
   for (const id of observations.keys()) if (!present.has(id)) observations.delete(id)
 }
 
-/** Far longer than creating a lock takes, even on a slow mount. */
+/** Far longer than anything momentary takes, even on a slow mount. */
 const LEFTOVER_MS = 10 * 60 * 1000
 
-/** Removes a lock directory that was never finished, once it has been seen unchanged for long enough. */
+/** Removes what was left unfinished, once it has been seen unchanged for long enough. */
 function* removeLeftover(directory: string, name: string, leftovers: Observations): Protocol<boolean> {
   const path = `${directory}/${name}`
   const status = yield* ask.stat(path)
-  if (!status.ok || status.value.type !== 'directory') return false
+  if (!status.ok) return false
+  const { type, modifiedMs } = status.value
   const { ownMs } = yield* ask.clock()
   const seen = leftovers.get(name)
-  if (seen === undefined || seen.modifiedMs !== status.value.modifiedMs) {
-    leftovers.set(name, { beat: 0, modifiedMs: status.value.modifiedMs, sinceMs: ownMs })
+  if (seen === undefined || seen.modifiedMs !== modifiedMs) {
+    leftovers.set(name, { beat: 0, modifiedMs, sinceMs: ownMs })
     return false
   }
   if (ownMs - seen.sinceMs < LEFTOVER_MS) return false
   leftovers.delete(name)
-  return yield* discardMoved(directory, path)
+  return type === 'directory' ? yield* discardMoved(directory, path) : (yield* ask.unlink(path)).ok
 }

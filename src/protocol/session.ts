@@ -50,21 +50,21 @@ export type BeatOutcome =
   | { kind: 'alive'; links: number }
   /** It did not work this time; the lease goes on running. */
   | { kind: 'failed'; code: string; error?: unknown }
-  /** The lease was over: the session is dead, for good. */
+  /** The lease was over: the session is dead, for good. Its holders must be told before {@link endSession} tells everybody else. */
   | { kind: 'retired' }
 
 /** One heartbeat. */
 export function* beat(session: Session): Protocol<BeatOutcome> {
   const lease = leaseMs(session.record.timeoutIntervalMs)
   const start = yield* ask.clock()
-  if (elapsedMs(session.lastBeat, { ...start, serverMs: session.lastBeat.serverMs }) > lease) return yield* retire(session)
+  if (elapsedMs(session.lastBeat, { ...start, serverMs: session.lastBeat.serverMs }) > lease) return { kind: 'retired' }
 
   // A number of its own for every try: a judge that saw a write whose reply was lost must see the next one too.
   session.record.beat++
   const written = yield* ask.rewrite(session.path, recordMark(session.record.id), encodeRecord(session.record))
   const end = yield* ask.clock()
   const serverMs = written.ok ? written.value.serverMs : session.lastBeat.serverMs
-  if (elapsedMs(session.lastBeat, { ...end, serverMs }) > lease) return yield* retire(session)
+  if (elapsedMs(session.lastBeat, { ...end, serverMs }) > lease) return { kind: 'retired' }
   if (!written.ok) return { kind: 'failed', code: written.code, error: written.error }
 
   session.lastBeat = beatTime(start, serverMs)
@@ -73,15 +73,16 @@ export function* beat(session: Session): Protocol<BeatOutcome> {
 
 const beatTime = (start: Clock, serverMs: number): BeatTime => ({ ownMs: start.ownMs, wallMs: start.wallMs, serverMs })
 
-function* retire(session: Session): Protocol<BeatOutcome> {
-  yield* endSession(session)
-  return { kind: 'retired' }
-}
-
 /** Ends a session: all its locks are free at once. Also marks other people's, once they are known to be dead. */
 export function* endSession(session: Pick<Session, 'path' | 'record'>): Protocol<void> {
   session.record.state = 'ended'
   yield* ask.rewrite(session.path, recordMark(session.record.id), encodeRecord(session.record))
   // A hard-linked lock keeps the ended record; a symlinked one dangles, which says the same.
   yield* ask.unlink(session.path)
+}
+
+/** Is the session file where it was made? Below an unmounted share it is not. */
+export function* isSessionFileInPlace(session: Session): Protocol<boolean> {
+  const found = yield* ask.stat(session.path)
+  return found.ok && found.value.dev === session.dev
 }

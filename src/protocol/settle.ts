@@ -1,7 +1,7 @@
 /** Giving a generation back, and finding out about operations whose outcome is unknown. */
 
 import { ownChange, readRecord } from './judge.js'
-import { freeName, heldName, type LockListing, parseListing } from './names.js'
+import { freeName, heldName, type LockListing, parseListing, parseSessionName } from './names.js'
 import { ask, type Protocol, type Reply } from './operations.js'
 import { decodeRecord } from './record.js'
 import type { Site, Unsettled } from './site.js'
@@ -50,24 +50,32 @@ export function* settle(site: Place, unsettled: Unsettled): Protocol<Settlement>
   if (crowded || highest === null) return 'unknown'
   if (highest > generation || (highest === generation && free)) return 'settled'
   if (highest < generation) return 'absent'
-  const holder = yield* readRecord(site.directory, `${site.path}/${heldName(generation)}`, site.surroundings)
-  if (holder === 'missing') return 'unknown'
-  if (holder === 'dangling') return 'settled' // its session has ended: everybody may take over
-  if (!holder.ok) return 'unknown'
-  const record = decodeRecord(holder.value.text)
-  if (record === null) return 'unknown'
-  if (record.id !== session || record.state === 'ended') return 'settled'
-  const renamed = yield* rename(site, generation)
+  const owner = yield* ownerOf(site, listed.value)
+  if (owner !== session) return owner === 'unknown' ? 'unknown' : 'settled'
+  const renamed = yield* rename(site, listed.value.entry, generation)
   return renamed.ok ? 'settled' : 'unknown'
 }
 
+/** The id of the session that holds the highest generation; `ended`: nobody does any more. */
+export function* ownerOf(
+  { path, directory, surroundings }: Place,
+  { entry, sessionFile }: Pick<LockListing, 'entry' | 'sessionFile'>,
+): Protocol<string> {
+  if (sessionFile !== null) return parseSessionName(sessionFile)?.id ?? 'unknown'
+  const found = yield* readRecord({ directory, path: `${path}/${entry}`, sessionFile }, surroundings)
+  if (found === 'dangling') return 'ended' // everybody may take over
+  const record = found === 'missing' || !found.ok ? null : decodeRecord(found.value.text)
+  if (record === null) return 'unknown'
+  return record.state === 'ended' ? 'ended' : record.id
+}
+
 /** The one way in which a held generation becomes free. Unlinking it would make the highest generation shrink. */
-export const rename = (site: Place, generation: bigint) =>
-  ask.rename(`${site.path}/${heldName(generation)}`, `${site.path}/${freeName(generation)}`)
+export const rename = (site: Place, entry: string, generation: bigint) =>
+  ask.rename(`${site.path}/${entry}`, `${site.path}/${freeName(generation)}`)
 
 /** Gives back a generation that was claimed and does not count. What cannot be settled now is remembered. */
-export function* giveBack(site: Site, unsettled: Unsettled): Protocol<void> {
-  const renamed = yield* rename(site, unsettled.generation)
+export function* giveBack(site: Site, entry: string, unsettled: Unsettled): Protocol<void> {
+  const renamed = yield* rename(site, entry, unsettled.generation)
   if (renamed.ok) return
   if ((yield* settle(site, unsettled)) !== 'settled') site.memory.unsettled = unsettled
 }
@@ -79,9 +87,14 @@ export type ReleaseOutcome =
   /** It could not be told; it is being settled, and until then this process does not acquire the lock again. */
   | { kind: 'unsettled'; code: string; error?: unknown }
 
-/** Releases a held generation. */
-export function* release(site: Site, generation: bigint, session: string): Protocol<ReleaseOutcome> {
-  const renamed = yield* rename(site, generation)
+/** Releases a held generation. `entry`: its name, which differs from the generation where it carries its owner. */
+export function* release(
+  site: Site,
+  generation: bigint,
+  session: string,
+  entry: string = heldName(generation),
+): Protocol<ReleaseOutcome> {
+  const renamed = yield* rename(site, entry, generation)
   if (renamed.ok) {
     site.memory.known = generation
     return { kind: 'released' }

@@ -1,7 +1,8 @@
 /** What the protocol knows while it works on one lock: where it is, and what this process remembers about it. */
 
+import type { LockKind } from './names.js'
 import type { Protocol, Reply } from './operations.js'
-import type { SessionOwner } from './record.js'
+import type { SessionOwner, SessionRecord } from './record.js'
 import type { Session } from './session.js'
 
 /** An operation on the lock directory whose outcome is unknown: it may have happened, or may still happen. */
@@ -58,11 +59,29 @@ export interface Site {
   readonly surroundings: Surroundings
 }
 
+/** A generation over which the lock can be claimed. */
+export interface Free {
+  generation: bigint
+  /** The name of its entry. */
+  entry: string
+  /** It is our own last release. */
+  own: boolean
+  /** The dead whom it is taken from. */
+  takenFrom: SessionRecord | null
+}
+
 /** How a generation is claimed; one small module each. */
 export interface Claim {
-  readonly name: 'hard link' | 'symlink'
-  /** Puts the entry there, or fails with `EEXIST`. */
-  place(site: Site, session: Session, generation: bigint): Protocol<Reply<void>>
+  readonly name: 'hard link' | 'symlink' | 'rename'
+  readonly kind: LockKind
+  /** The failure of {@link Claim.place} that means "somebody else was faster". */
+  readonly lostRace: 'EEXIST' | 'ENOENT'
+  /** The name of the entry of a generation that a session holds. */
+  entry(generation: bigint, session: Session): string
+  /** Puts the entry of the next generation there. */
+  place(site: Site, session: Session, from: Free): Protocol<Reply<void>>
+  /** A name could be used twice: the claim counts only if a listing made afterwards shows it as the highest. */
+  readonly isConfirmedByListing: boolean
   /** Last look before the claim counts, where placing it does not prove that the session file is there. */
-  verify?(session: Session): Protocol<boolean>
+  verify?(session: Session, from: Free): Protocol<boolean>
 }
