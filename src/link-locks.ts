@@ -278,9 +278,12 @@ export class LinkLocks implements Backend {
       session.mount.inBackground(async () => {
         const own = [...directory.sessions].map(({ session: { name } }) => name)
         const protocol = patrol(directory.path, own, surroundings(directory), directory.leftovers)
-        const { reaped } = await run.runAsynchronously(protocol, answer(null), session.mount.lane)
-        if (reaped.length > 0) this.#options.onReaped(directory.path, reaped)
-        if (!this.#isClosed && directory.patrol === undefined) this.#patrol(directory, this.#options.timeoutIntervalMs)
+        try {
+          const { reaped } = await run.runAsynchronously(protocol, answer(null), session.mount.lane)
+          if (reaped.length > 0) this.#options.onReaped(directory.path, reaped)
+        } finally {
+          if (!this.#isClosed && directory.patrol === undefined) this.#patrol(directory, this.#options.timeoutIntervalMs)
+        }
       })
     }, delayMs)
     directory.patrol.unref()
@@ -357,7 +360,10 @@ const answer =
 
 const DOING = { 'hard link': 'hard-link', symlink: 'symlink', rename: 'rename' } as const
 
-const FOREIGN: Record<'file' | 'unmarked' | 'other-kind' | 'empty' | 'backwards', [what: string, advice: string]> = {
+const FOREIGN: Record<
+  'file' | 'symlink' | 'unmarked' | 'other-kind' | 'empty' | 'backwards' | 'exhausted',
+  [what: string, advice: string]
+> = {
   file: [
     'it is a regular file, perhaps the file of an advisory lock',
     'Use lock-type=advisory for it, choose another path, or remove the file if nobody locks it.',
@@ -371,6 +377,11 @@ const FOREIGN: Record<'file' | 'unmarked' | 'other-kind' | 'empty' | 'backwards'
     'Use the lock-type that it was made with, or remove the directory when no process holds the lock.',
   ],
   empty: ['its generations have been deleted', 'Remove the whole directory when no process holds the lock or waits for it.'],
+  symlink: ['it is a symbolic link', 'Name the lock directory itself, or remove the link if nobody needs it.'],
+  exhausted: [
+    'its generations have no next one: they are not ours',
+    'Remove the whole directory when no process holds the lock or waits for it.',
+  ],
   backwards: [
     'its generations went backwards: it was replaced or restored from a backup',
     'Restart the processes that use it, when none of them holds it.',

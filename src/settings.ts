@@ -6,7 +6,7 @@ import { loadConfig } from './config/load.js'
 import { defaultSettings } from './config/settings.js'
 import { LOCK_TYPES } from './config/values.js'
 import { InvalidArgumentError } from './errors.js'
-import { LABEL_LENGTH_MAX, TIMEOUT_INTERVAL_MS_MAX } from './protocol/record.js'
+import { LABEL_LENGTH_MAX, plainText, TIMEOUT_INTERVAL_MS_MAX } from './protocol/record.js'
 import type { LockerOptions, LockerSettings } from './types.js'
 
 const REFRESH_RATE_MS_MIN = 100
@@ -37,7 +37,7 @@ export function lockerSettings(options: LockerOptions): LockerSettings {
     advisoryKind: options.advisoryKind ?? 'flock',
     refreshRateMs: options.refreshRateMs ?? file.refreshRateMs,
     timeoutIntervalMs: options.timeoutIntervalMs ?? file.timeoutIntervalMs,
-    label: (options.label ?? '').slice(0, LABEL_LENGTH_MAX),
+    label: plainText(options.label ?? '', LABEL_LENGTH_MAX),
     enableLogging: options.enableLogging ?? file.enableLogging,
     logFile,
   }

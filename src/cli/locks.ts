@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import type { ConfigSettings } from '../config/settings.js'
 import type { LockerOptions } from '../types.js'
+import { commonOptions } from './settings.js'
 import { LOCK_DIRECTORY } from './state-directory.js'
 
 export interface TestedLock {
@@ -17,8 +18,7 @@ export interface TestedLock {
 
 /** Advisory first, then link-based, as administrators know it. With `all` each variant has a lock of its own. */
 export function testedLocks(settings: ConfigSettings, all: boolean): TestedLock[] {
-  const { logFile, lockType: _, ...rest } = settings
-  const common = { ...rest, ...(logFile === null ? {} : { logFile }), label: 'locktester' }
+  const common = { ...commonOptions(settings), label: 'locktester' }
   const advisory = (file: string, variant: string | null, more: LockerOptions): TestedLock => ({
     family: 'advisory',
     variant,

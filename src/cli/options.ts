@@ -1,58 +1,77 @@
-/** The options of the lock test: how they are written, and what they mean. */
+/** The lock test and the demo: how they are written, and what their options mean. */
 
 import type { Options } from 'yargs'
-import { mostSimilar } from '../config/similar.js'
+import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readSeconds, readText, UsageError } from './command.js'
+import { exitCodeLines } from './exit-codes.js'
 import type { TestOptions } from './test.js'
 
-/** The arguments are not what they must be; the message says which. */
-export class UsageError extends Error {}
-
-export const TEST_OPTIONS = {
-  config: { type: 'string', requiresArg: true, describe: 'Use this file-locks file' },
+const TEST_OPTIONS = {
+  config: CONFIG_OPTION,
   all: { type: 'boolean', describe: 'Try every variant: flock, fcntl, hard link, symlink' },
   hold: { type: 'string', requiresArg: true, describe: 'Hold what was acquired for SECONDS, then release' },
   'no-hold': { type: 'boolean', describe: 'Release at once what was acquired' },
   json: { type: 'boolean', describe: 'Print one JSON object instead of the lines, once all locks were tried' },
-  quiet: { type: 'boolean', describe: 'Nothing on standard error but errors and warnings' },
+  quiet: QUIET_OPTION,
 } as const satisfies Record<string, Options>
 
-const COMMANDS = ['demo']
+export const TEST_COMMAND: CommandSpec = {
+  usage: '$0 [directory]',
+  summary: 'the test: run it on two nodes, as the same user',
+  head: `Examples:
+  locktester                     the test, in your client-state directory: run it on two nodes, as the same user
+  locktester /shared/ann         the test, in another directory on the shared mount
+  locktester --all /shared/ann   every variant of both types
+  locktester --no-hold --json .  for scripts
+  locktester demo                two terminals, played in a temporary directory
+  locktester run /shared/ann/nightly.lock -- backup.sh   a command under a lock
 
-/** The command that a directory which does not exist was probably meant to be. */
-export function commandMeant(directory: string): string | null {
-  return wordMeant(directory, COMMANDS)
+Usage: locktester [DIR] [options]
+       locktester COMMAND …    (locktester COMMAND --help)
+
+Acquires an advisory and a link-based lock in DIR and, having got both, holds them until Ctrl+C. On the next node the same
+locks must be refused: the types that are, your file system appears to support. DIR must exist; without it, it is
+$RSTUDIO_DATA_HOME, else $XDG_DATA_HOME/rstudio, else ~/.local/share/rstudio, which is created.
+(A directory that is called like a command: ./demo)`,
+  tail: `Exit codes:
+${exitCodeLines()}
+Cut short by a signal, it ends by that signal.
+
+--json: { version: 1, directory, fileSystem: { type, source, mountPoint, options, reach: shared|local|unknown } | null,
+  configuration: { file, found, settings, diagnostics }, self: { host, pid, uid, user },
+  locks: [{ lockType: advisory|linkbased, variant, path, result: acquired|excluded|failed, heldBy, alsoHeldBy, error }],
+  supported: [type or variant], others: [who], warnings: [{ code, message }],
+  verdict: acquired|excluded|failed|unsafe, holds, exitCode }
+  Nothing is printed where it ends before a lock was tried.`,
+  positionals: { directory: { type: 'string', describe: 'The directory under test' } },
+  options: TEST_OPTIONS,
+  read(parsed) {
+    const options = readTestOptions(parsed)
+    return async () => (await import('./test.js')).runTest(options)
+  },
 }
 
-/** Swapped letters are the commonest slip, and too far off for a distance that counts changes. */
-export function wordMeant(word: string, candidates: readonly string[]): string | null {
-  const letters = (text: string) => [...text].sort().join('')
-  return mostSimilar(word, candidates) ?? candidates.find((candidate) => letters(candidate) === letters(word)) ?? null
+export const DEMO_COMMAND: CommandSpec = {
+  usage: 'demo',
+  summary: 'two terminals, played in a temporary directory',
+  head: `Examples:
+  locktester demo
+
+Plays the dialogue of two nodes, and a crash, with real processes and real locks in a temporary directory. Fails unless every
+line came out as it must.`,
+  tail: `Exit codes:\n${exitCodeLines([0, 69])}`,
+  options: {},
+  read: () => async () => (await import('./demo.js')).runDemo(),
 }
 
 /** @throws UsageError */
-export function readTestOptions(parsed: Record<string, unknown>): TestOptions {
-  const { directory, config, hold } = parsed
-  if (config === '') throw new UsageError('Expected the name of a file after --config, got nothing')
-  if (directory === '') throw new UsageError('Expected the name of a directory, got nothing')
-  if (hold !== undefined && parsed['no-hold']) throw new UsageError('--hold and --no-hold exclude each other')
+function readTestOptions(parsed: Record<string, unknown>): TestOptions {
+  if (parsed.hold !== undefined && parsed['no-hold']) throw new UsageError('--hold and --no-hold exclude each other')
   return {
-    directory: directory as string | undefined,
-    config: config as string | undefined,
+    directory: readText('the name of a directory', parsed.directory),
+    config: readText('the name of a file after --config', parsed.config),
     all: parsed.all === true,
     json: parsed.json === true,
     quiet: parsed.quiet === true,
-    holdMs: parsed['no-hold'] ? 0 : holdMs(hold as string | undefined),
+    holdMs: parsed['no-hold'] ? 0 : readSeconds('hold', parsed.hold),
   }
-}
-
-/** setTimeout knows no more: about 24 days. */
-const HOLD_SECONDS_MAX = 2_147_483
-
-function holdMs(hold: string | undefined): number | undefined {
-  if (hold === undefined) return undefined
-  const seconds = /^\d+(\.\d+)?$/.test(hold) ? Number(hold) : Number.NaN
-  if (!(seconds <= HOLD_SECONDS_MAX)) {
-    throw new UsageError(`Expected a number of seconds, at most ${HOLD_SECONDS_MAX}, after --hold, got "${hold}"`)
-  }
-  return seconds * 1000
 }

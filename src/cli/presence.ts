@@ -151,9 +151,9 @@ export class Presence {
       if (isHeld()) this.#record.claims[path] = 'held'
       else delete this.#record.claims[path]
     }
-    const { O_WRONLY, O_NOFOLLOW, O_DSYNC } = constants
+    const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK, O_DSYNC } = constants
     try {
-      await this.#write(this.#path, O_WRONLY | O_NOFOLLOW | (O_DSYNC ?? 0))
+      await this.#write(this.#path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | (O_DSYNC ?? 0))
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error
       await this.#create(this.#path) // somebody took a long pause of ours for the end

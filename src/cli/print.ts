@@ -55,7 +55,7 @@ export class Printer {
   }
 
   diagnostics(diagnostics: readonly Diagnostic[]): void {
-    for (const diagnostic of diagnostics) writeError(formatDiagnostic(diagnostic))
+    writeErrorDiagnostics(diagnostics)
   }
 
   /** One of the lines that are a contract. */
@@ -186,7 +186,7 @@ export const RELEASING = 'Releasing. The directory answers slowly or not at all;
 export const NOT_RELEASED = 'The directory does not answer. What could not be released ends with this process.'
 
 export function configurationErrors(file: string): string {
-  return `${printable(file)} has errors, so nothing was tested: correct it, or name another one with --config.`
+  return `${printable(file)} has errors, so nothing was done: correct it, or name another one with --config.`
 }
 
 function where({ host, pid, user: name }: Identity): string {
@@ -202,7 +202,11 @@ export function messageOf(error: unknown): string {
 }
 
 /** Coloured on a terminal, and only where the environment does not ask for none (NO_COLOR). */
-export function paint(format: 'bold' | 'red' | 'yellow', text: string, stream: NodeJS.WriteStream = process.stderr): string {
+export function paint(
+  format: 'bold' | 'gray' | 'green' | 'red' | 'yellow',
+  text: string,
+  stream: NodeJS.WriteStream = process.stderr,
+): string {
   return styleText(format, text, { stream, validateStream: true })
 }
 
@@ -212,4 +216,8 @@ export function writeOut(text: string): void {
 
 export function writeError(text: string): void {
   process.stderr.write(`${text}\n`)
+}
+
+export function writeErrorDiagnostics(diagnostics: readonly Diagnostic[]): void {
+  for (const diagnostic of diagnostics) writeError(formatDiagnostic(diagnostic))
 }

@@ -4,7 +4,8 @@
  * both sides where only the locks' directory is not what it seems.
  */
 
-import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { chmod, lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { fileSystemError, MountlockError } from '../errors.js'
@@ -68,7 +69,7 @@ export async function openLockDirectory(directory: string): Promise<string> {
     const { mode } = await bounded(directory, stat(directory))
     await bounded(
       path,
-      mkdir(path, { mode: 0o700 }).then(() => chmod(path, mode & 0o7777)),
+      mkdir(path, { mode: 0o700 }).then(() => setMode(path, mode & 0o7777)),
     ).catch((error: unknown) => {
       if (errnoOf(error) !== 'EEXIST') throw error
     })
@@ -77,6 +78,16 @@ export async function openLockDirectory(directory: string): Promise<string> {
     return path
   } catch (error) {
     throw asLockError(error, path)
+  }
+}
+
+/** Against the umask, and never through a symbolic link that took the directory's place. */
+async function setMode(path: string, mode: number): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    await handle.chmod(mode)
+  } finally {
+    await handle.close()
   }
 }
 

@@ -20,7 +20,6 @@ export const blockingCalls = {
   rename: fs.renameSync,
   unlink: fs.unlinkSync,
   mkdir: fs.mkdirSync,
-  chmod: fs.chmodSync,
   rmdir: fs.rmdirSync,
 } as const
 
@@ -42,7 +41,6 @@ export const asynchronousCalls: Record<CallName, unknown> = {
   rename: fs.rename,
   unlink: fs.unlink,
   mkdir: fs.mkdir,
-  chmod: fs.chmod,
   rmdir: fs.rmdir,
 }
 

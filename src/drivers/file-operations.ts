@@ -4,7 +4,7 @@ import { constants, type Stats } from 'node:fs'
 import type { Contents, FileOperation, FileStatus, Stamp } from '../protocol/operations.js'
 import type { Call, CallName, Calls } from './calls.js'
 
-const { O_CREAT, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
+const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
 
 /** Records are shorter; whoever writes more is not one of us. */
 const READ_BYTES_MAX = 4096
@@ -36,8 +36,7 @@ export function* severalCalls(operation: FileOperation): Calls<unknown> {
   switch (operation.op) {
     case 'mkdir':
       yield ['mkdir', operation.path, operation.mode]
-      // Against the umask, which is for files whose maker did not think about it.
-      return yield ['chmod', operation.path, operation.mode]
+      return yield* setMode(operation.path, operation.mode)
     case 'create':
       return yield* create(operation.path, operation.text, operation.mode)
     case 'read':
@@ -49,6 +48,13 @@ export function* severalCalls(operation: FileOperation): Calls<unknown> {
     default:
       throw new TypeError(`Expected an operation of several calls, got ${operation.op}`)
   }
+}
+
+/** Against the umask, which is for files whose maker did not think about it. Never through a symlink that took the directory's place. */
+function* setMode(path: string, mode: number): Calls<void> {
+  yield* withFile(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, function* (fd) {
+    yield ['fchmod', fd, mode]
+  })
 }
 
 function* create(path: string, text: string, mode: number): Calls<Stamp> {
@@ -115,7 +121,7 @@ const stamp = (stats: Stats): Stamp => ({ serverMs: stats.mtimeMs, dev: stats.de
 
 function status(stats: Stats): FileStatus {
   const type = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other'
-  return { dev: stats.dev, ino: stats.ino, type, mode: stats.mode & 0o7777, modifiedMs: stats.mtimeMs }
+  return { dev: stats.dev, ino: stats.ino, uid: stats.uid, type, mode: stats.mode & 0o7777, modifiedMs: stats.mtimeMs }
 }
 
 function systemError(code: string, syscall: CallName): NodeJS.ErrnoException {

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import type { ProcessState } from '../protocol/operations.js'
-import type { SessionOwner } from '../protocol/record.js'
+import { HOST_LENGTH_MAX, plainText, type SessionOwner, USER_LENGTH_MAX } from '../protocol/record.js'
 
 export const randomName = () => randomBytes(8).toString('hex')
 
@@ -13,7 +13,7 @@ let owner: SessionOwner | undefined
 /** The same for the whole life of the process. What a platform does not have is `null`: then only watching decides. */
 export function sessionOwner(): SessionOwner {
   owner ??= {
-    host: hostname().slice(0, 255),
+    host: plainText(hostname(), HOST_LENGTH_MAX),
     bootId: readTrimmed('/proc/sys/kernel/random/boot_id'),
     pidNamespace: ownPidNamespace(),
     pid: process.pid,
@@ -59,7 +59,7 @@ function processStatus(pid: number): { state: string; startTime: string } | null
 
 function userName(): string | null {
   try {
-    return userInfo().username
+    return plainText(userInfo().username, USER_LENGTH_MAX)
   } catch {
     return null // no entry in the user database, as in many containers
   }

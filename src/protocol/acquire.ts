@@ -10,7 +10,7 @@
 
 import { createLockDirectory } from './create-lock.js'
 import { judge, ownChange, type Verdict } from './judge.js'
-import { freeName, type LockListing, parseListing } from './names.js'
+import { freeName, GENERATION_MAX, type LockListing, parseListing } from './names.js'
 import { ask, type Protocol } from './operations.js'
 import type { SessionRecord } from './record.js'
 import type { Session } from './session.js'
@@ -23,7 +23,7 @@ export type AttemptOutcome =
   | { kind: 'busy'; generation: bigint | null; holder: SessionRecord | null; why: string }
   | { kind: 'failed'; action: 'claim' | 'create' | 'list'; code: string; error?: unknown }
   /** The path is not a lock of this kind. */
-  | { kind: 'foreign'; what: 'file' | 'unmarked' | 'other-kind' | 'empty' | 'backwards' }
+  | { kind: 'foreign'; what: 'file' | 'symlink' | 'unmarked' | 'other-kind' | 'empty' | 'backwards' | 'exhausted' }
   /** The session can take no more locks: its lease is in doubt, it has all the links it may have, or its file is gone. Try with another. */
   | { kind: 'session-spent'; why: 'lease' | 'links' | 'missing' | 'doubtful' }
   | { kind: 'cancelled' }
@@ -73,9 +73,11 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<Free | AttemptO
   for (let looks = 0; looks < LOOKS_MAX; looks++) {
     if (!(yield* ask.wanted())) return { kind: 'cancelled' }
     // Where the lock directory is missing the change fails, and creating it is a change as well.
-    if (fresh) yield* ownChange(site.path)
+    if (fresh && site.memory.isDirectory) yield* ownChange(site.path)
     const sure = fresh || coherent
     fresh = !coherent
+    const planted = yield* notADirectory(site)
+    if (planted !== null) return planted
     const listed = yield* ask.list(site.path)
     if (!listed.ok) {
       if (listed.code !== 'ENOENT')
@@ -106,6 +108,16 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<Free | AttemptO
   return last
 }
 
+/** A listing would follow a symlink in the place of the lock. Asked once in the life of a process. */
+function* notADirectory({ memory, path }: Site): Protocol<AttemptOutcome | null> {
+  if (memory.isDirectory) return null
+  const status = yield* ask.stat(path)
+  if (!status.ok) return null // the listing will say why
+  memory.isDirectory = status.value.type === 'directory'
+  if (memory.isDirectory) return null
+  return { kind: 'foreign', what: status.value.type === 'symlink' ? 'symlink' : 'file' }
+}
+
 function busy(generation: bigint, verdict: Verdict): AttemptOutcome {
   if (verdict.state === 'alive') return { kind: 'busy', generation, holder: verdict.record, why: verdict.why }
   return { kind: 'busy', generation, holder: null, why: 'it is changing hands' }
@@ -119,6 +131,7 @@ function* doubt(site: Site, listing: LockListing): Protocol<AttemptOutcome | nul
     return { kind: 'failed', action: 'list', code: 'ECROWDED' }
   }
   if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
+  if (listing.highest > GENERATION_MAX) return { kind: 'foreign', what: 'exhausted' }
   return listing.highest < site.memory.floor ? { kind: 'foreign', what: 'backwards' } : null
 }
 

@@ -1,6 +1,6 @@
 /** Creates a lock directory in one step: prepared under a name of its own, then renamed into place, marker and first generation inside. */
 
-import { freeName, MARKER_TEXT, markerName, newLockName } from './names.js'
+import { freeName, isNameInDraft, MARKER_TEXT, markerName, newLockName } from './names.js'
 import { ask, type Protocol } from './operations.js'
 import type { Site } from './site.js'
 
@@ -42,8 +42,11 @@ export function* discardMoved(directory: string, draft: string): Protocol<boolea
   const random = yield* ask.name()
   const moved = `${directory}/${newLockName(random)}`
   if (!(yield* ask.rename(draft, moved)).ok) return false // it is the lock, or the patrol will find it
+  // No symlink is followed, and nothing is removed that is not of our form.
+  const status = yield* ask.stat(moved)
+  if (!status.ok || status.value.type !== 'directory') return false
   const inside = yield* ask.list(moved)
-  return inside.ok ? yield* discard(moved, inside.value, true) : false
+  return inside.ok ? yield* discard(moved, inside.value.filter(isNameInDraft), true) : false
 }
 
 function* discard<Result>(draft: string, names: string[], result: Result): Protocol<Result> {

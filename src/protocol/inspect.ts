@@ -20,7 +20,7 @@ export interface LinkInspection {
 
 export type InspectOutcome =
   | { kind: 'seen'; inspection: LinkInspection }
-  | { kind: 'foreign'; what: 'file' | 'unmarked' | 'other-kind' | 'empty' }
+  | { kind: 'foreign'; what: 'file' | 'symlink' | 'unmarked' | 'other-kind' | 'empty' }
   | { kind: 'failed'; code: string; error?: unknown }
 
 const NOTHING: LinkInspection = {
@@ -35,9 +35,11 @@ const NOTHING: LinkInspection = {
 }
 
 export function* inspect(site: Site): Protocol<InspectOutcome> {
-  // Best effort: who may only read may inspect as well.
-  if (!site.surroundings.coherent) yield* ownChange(site.path)
   const lockDirectory = yield* ask.stat(site.path)
+  const isDirectory = lockDirectory.ok && lockDirectory.value.type === 'directory'
+  // Best effort: who may only read may inspect as well.
+  if (isDirectory && !site.surroundings.coherent) yield* ownChange(site.path)
+  if (lockDirectory.ok && lockDirectory.value.type === 'symlink') return { kind: 'foreign', what: 'symlink' }
   const listed = yield* ask.list(site.path)
   if (!listed.ok) {
     if (listed.code === 'ENOENT') return { kind: 'seen', inspection: NOTHING }

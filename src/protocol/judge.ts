@@ -103,5 +103,6 @@ export function* ownChange(directory: string): Protocol<boolean> {
   const created = yield* ask.create(path, '', 0o600)
   // Also when creating seems to have failed: the reply may have been lost.
   const removed = yield* ask.unlink(path)
-  return created.ok || removed.ok
+  // Stale: it was created, and somebody else has removed it meanwhile.
+  return created.ok || removed.ok || created.code === 'ESTALE'
 }

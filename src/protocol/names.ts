@@ -25,10 +25,15 @@ const ENTRIES_MAX = 32
 const NAME_LENGTH_MAX = 100
 
 export const heldName = (generation: bigint) => String(generation)
+/** The highest generation that has a next one within the digits of a name. */
+export const GENERATION_MAX = 10n ** 20n - 2n
+
 /** The name of a held generation that carries its owner: the session file's, without the prefix. */
 export const ownedName = (generation: bigint, sessionFile: string) => `${generation}.${sessionFile.slice(SESSION_PREFIX.length)}`
 export const freeName = (generation: bigint) => `${generation}.free`
 export const lookName = (random: string) => `.look-${random}`
+/** What the draft of a lock directory contains. */
+export const isNameInDraft = (name: string) => MARKERS.has(name) || (ENTRY.test(name) && name.endsWith('.free'))
 export const newLockName = (random: string) => `.mountlock-new-${random}`
 /** What somebody makes for a moment only: it stays where its maker died. */
 export const isMomentaryName = (name: string) => NEW_LOCK.test(name) || LOOK.test(name)

@@ -12,6 +12,7 @@ export type FileOperation =
   | { readonly op: 'symlink'; readonly target: string; readonly path: string }
   | { readonly op: 'rename'; readonly from: string; readonly to: string }
   | { readonly op: 'unlink'; readonly path: string }
+  /** Make a directory and set its mode against the umask. */
   | { readonly op: 'mkdir'; readonly path: string; readonly mode: number }
   | { readonly op: 'rmdir'; readonly path: string }
   /** Create exclusively (never through a symlink), write, set the mode against the umask, sync. */
@@ -66,6 +67,7 @@ export interface Contents {
 export interface FileStatus {
   readonly dev: number
   readonly ino: number
+  readonly uid: number
   readonly type: 'file' | 'directory' | 'symlink' | 'other'
   /** Permission bits, with setuid, setgid and sticky. */
   readonly mode: number

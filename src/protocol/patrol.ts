@@ -33,12 +33,12 @@ export function* patrol(
     const verdict = yield* judge({ directory, path, sessionFile: null }, surroundings)
     if (verdict.state === 'dead' && (yield* bury(path, verdict))) reaped.push(name)
     // Its maker may have died before the record was written.
-    if (verdict.state === 'alive' && verdict.record === null && (yield* removeLeftover(directory, name, leftovers)))
+    if (verdict.state === 'alive' && verdict.record === null && (yield* removeLeftover(directory, name, surroundings, leftovers)))
       reaped.push(name)
   }
   forgetAbsent(surroundings.observations, listed.value)
   for (const name of listed.value.filter(isMomentaryName)) {
-    if (yield* removeLeftover(directory, name, leftovers)) reaped.push(name)
+    if (yield* removeLeftover(directory, name, surroundings, leftovers)) reaped.push(name)
   }
   return { reaped }
 }
@@ -72,10 +72,11 @@ function forgetAbsent(observations: Observations, names: readonly string[]): voi
 const LEFTOVER_MS = 10 * 60 * 1000
 
 /** Removes what was left unfinished, once it has been seen unchanged for long enough. */
-function* removeLeftover(directory: string, name: string, leftovers: Observations): Protocol<boolean> {
+function* removeLeftover(directory: string, name: string, { me }: Surroundings, leftovers: Observations): Protocol<boolean> {
   const path = `${directory}/${name}`
   const status = yield* ask.stat(path)
-  if (!status.ok) return false
+  // What another user has made may be made to deceive.
+  if (!status.ok || status.value.uid !== me.uid) return false
   const { type, modifiedMs } = status.value
   const { ownMs } = yield* ask.clock()
   const seen = leftovers.get(name)

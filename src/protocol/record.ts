@@ -29,10 +29,18 @@ export interface SessionRecord extends SessionOwner {
   state: 'alive' | 'ended'
 }
 
-export const RECORD_BYTES = 1536
+export const RECORD_BYTES = 2560
 /** The longest timeout-interval that is believed: a record that names more is not one of ours. */
 export const TIMEOUT_INTERVAL_MS_MAX = 24 * 60 * 60 * 1000
 export const LABEL_LENGTH_MAX = 120
+export const HOST_LENGTH_MAX = 100
+export const USER_LENGTH_MAX = 64
+const TOKEN_LENGTH_MAX = 64
+
+/** Text that fits into a record: without control characters (which JSON writes in six bytes) and not too long. */
+export function plainText(text: string, lengthMax: number): string {
+  return text.replace(/\p{Cc}/gu, ' ').slice(0, lengthMax)
+}
 
 export function encodeRecord(record: SessionRecord): string {
   const { beat, state, ...rest } = record
@@ -64,14 +72,14 @@ function isRecord(value: unknown): value is SessionRecord {
     r.mountlock === 1 &&
     typeof r.id === 'string' &&
     /^[0-9a-f]{16}$/.test(r.id) &&
-    typeof r.host === 'string' &&
-    isStringOrNull(r.bootId) &&
-    isStringOrNull(r.pidNamespace) &&
-    isStringOrNull(r.startTime) &&
-    isStringOrNull(r.user) &&
+    isText(r.host, HOST_LENGTH_MAX) &&
+    isTextOrNull(r.bootId, TOKEN_LENGTH_MAX) &&
+    isTextOrNull(r.pidNamespace, TOKEN_LENGTH_MAX) &&
+    isTextOrNull(r.startTime, TOKEN_LENGTH_MAX) &&
+    isTextOrNull(r.user, USER_LENGTH_MAX) &&
     isWhole(r.pid, 1, 2 ** 31) &&
     isWhole(r.uid, -1, 2 ** 32) &&
-    typeof r.label === 'string' &&
+    isText(r.label, LABEL_LENGTH_MAX) &&
     isWhole(r.refreshRateMs, 1, TIMEOUT_INTERVAL_MS_MAX) &&
     isWhole(r.timeoutIntervalMs, 1, TIMEOUT_INTERVAL_MS_MAX) &&
     isWhole(r.beat, 0, Number.MAX_SAFE_INTEGER) &&
@@ -80,6 +88,7 @@ function isRecord(value: unknown): value is SessionRecord {
   )
 }
 
-const isStringOrNull = (value: unknown) => value === null || typeof value === 'string'
+const isText = (value: unknown, lengthMax: number) => typeof value === 'string' && value === plainText(value, lengthMax)
+const isTextOrNull = (value: unknown, lengthMax: number) => value === null || isText(value, lengthMax)
 const isWhole = (value: unknown, least: number, most: number) =>
   typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most

@@ -5,9 +5,9 @@
  */
 
 import { type BeatTime, elapsedMs, leaseMs } from './lease.js'
-import { sessionName } from './names.js'
+import { lookName, sessionName } from './names.js'
 import { ask, type Clock, type Protocol, type Reply } from './operations.js'
-import { encodeRecord, recordMark, type SessionOwner, type SessionRecord } from './record.js'
+import { decodeRecord, encodeRecord, recordMark, type SessionOwner, type SessionRecord } from './record.js'
 
 /** Everything about a session that the heartbeat needs; plain data, so that it can be handed to another thread. */
 export interface Session {
@@ -65,10 +65,26 @@ export function* beat(session: Session): Protocol<BeatOutcome> {
   const end = yield* ask.clock()
   const serverMs = written.ok ? written.value.serverMs : session.lastBeat.serverMs
   if (elapsedMs(session.lastBeat, { ...end, serverMs }) > lease) return { kind: 'retired' }
-  if (!written.ok) return { kind: 'failed', code: written.code, error: written.error }
+  if (!written.ok) {
+    if (yield* isBuried(session, written.code)) return { kind: 'retired' }
+    return { kind: 'failed', code: written.code, error: written.error }
+  }
 
   session.lastBeat = beatTime(start, serverMs)
   return { kind: 'alive', links: written.value.links }
+}
+
+/** Our file is gone, or is not ours any more, though its directory is in place: we were convicted while this machine stood still. */
+function* isBuried(session: Session, code: string): Protocol<boolean> {
+  if (code !== 'ENOENT' && code !== 'EINVAL') return false
+  // Below an unmounted share it is gone as well, and comes back with it: whose device is this? The change also ends a cached "missing".
+  const random = yield* ask.name()
+  const path = `${session.directory}/${lookName(random)}`
+  const here = yield* ask.create(path, '', 0o600)
+  yield* ask.unlink(path)
+  if (!here.ok || here.value.dev !== session.dev) return false
+  const found = yield* ask.read(session.path)
+  return found.ok ? decodeRecord(found.value.text)?.id !== session.record.id : found.code === 'ENOENT'
 }
 
 const beatTime = (start: Clock, serverMs: number): BeatTime => ({ ownMs: start.ownMs, wallMs: start.wallMs, serverMs })

@@ -1,0 +1,53 @@
+/** What the parser knows of a command: how it is written and helped with. What it does is loaded when it is chosen. */
+
+import type { Options, PositionalOptions } from 'yargs'
+
+export interface CommandSpec {
+  /** As the parser wants it: the name and its positionals. */
+  usage: string | string[]
+  /** One line for the list of commands; `false` hides it there. */
+  summary: string | false
+  /** The top of its help: examples first, then how it is used. */
+  head: string
+  /** The bottom of its help: exit codes, fields of --json. */
+  tail: string
+  positionals?: Record<string, PositionalOptions>
+  options: Record<string, Options>
+  /** Reads the arguments. @throws UsageError @returns what is to be done */
+  read(parsed: Record<string, unknown>): Action
+}
+
+export type Action = () => Promise<void>
+
+/** The arguments are not what they must be; the message says which. */
+export class UsageError extends Error {}
+
+/** For options that several commands have, so that they are the same everywhere. */
+export const CONFIG_OPTION = {
+  type: 'string',
+  requiresArg: true,
+  describe: 'Use this file-locks file',
+} as const satisfies Options
+export const QUIET_OPTION = {
+  type: 'boolean',
+  describe: 'Nothing on standard error but errors and warnings',
+} as const satisfies Options
+
+/** setTimeout knows no more: about 24 days. */
+const SECONDS_MAX = 2_147_483
+
+/** @returns milliseconds, `undefined` where the option is absent @throws UsageError */
+export function readSeconds(option: string, text: unknown): number | undefined {
+  if (text === undefined) return undefined
+  const seconds = typeof text === 'string' && /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (!(seconds <= SECONDS_MAX)) {
+    throw new UsageError(`Expected a number of seconds, at most ${SECONDS_MAX}, after --${option}, got "${text}"`)
+  }
+  return seconds * 1000
+}
+
+/** @throws UsageError for an empty text: a variable of a script that was not set, most likely */
+export function readText(what: string, text: unknown): string | undefined {
+  if (text === '') throw new UsageError(`Expected ${what}, got nothing`)
+  return text as string | undefined
+}

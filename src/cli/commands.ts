@@ -1,0 +1,25 @@
+/** The table of commands. The first is the one without a name, which people know. */
+
+import { mostSimilar } from '../config/similar.js'
+import type { CommandSpec } from './command.js'
+import { CONFIG_COMMANDS } from './config/options.js'
+import { DEMO_COMMAND, TEST_COMMAND } from './options.js'
+import { RUN_COMMAND } from './run/options.js'
+
+export const COMMANDS: readonly CommandSpec[] = [TEST_COMMAND, DEMO_COMMAND, RUN_COMMAND, ...CONFIG_COMMANDS]
+
+/** By which they are called. */
+const NAMES = COMMANDS.flatMap(({ usage }) => usage)
+  .map((usage) => usage.split(' ')[0] as string)
+  .filter((name) => name !== '$0')
+
+/** The command that a word was probably meant to be. */
+export function commandMeant(word: string): string | null {
+  return wordMeant(word, NAMES)
+}
+
+/** Swapped letters are the commonest slip, and too far off for a distance that counts changes. */
+export function wordMeant(word: string, candidates: readonly string[]): string | null {
+  const letters = (text: string) => [...text].sort().join('')
+  return mostSimilar(word, candidates) ?? candidates.find((candidate) => letters(candidate) === letters(word)) ?? null
+}

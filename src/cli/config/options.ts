@@ -1,0 +1,49 @@
+/** `locktester config …`: how it is written, and what its options mean. */
+
+import { type CommandSpec, readText } from '../command.js'
+import { EXIT, exitCodeLines } from '../exit-codes.js'
+
+export interface ConfigOptions {
+  /** `undefined`: the one that the environment chooses. */
+  file: string | undefined
+  json: boolean
+}
+
+const WHICH = `Without FILE it is $RSTUDIO_CONFIG_DIR/file-locks, the first of $XDG_CONFIG_DIRS that has rstudio/file-locks, or
+/etc/rstudio/file-locks.`
+const TAIL = `Exit codes:
+${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.configuration])}
+Warnings do not count.`
+
+const common = {
+  positionals: { file: { type: 'string', describe: 'The file-locks file' } },
+  options: { json: { type: 'boolean', describe: 'Print one JSON object instead of the lines' } },
+} as const
+
+export const CONFIG_COMMANDS: readonly CommandSpec[] = [
+  {
+    usage: 'config <action> [file]',
+    summary: 'checks a file-locks file, or shows the settings in force and where each came from',
+    head: `Examples:
+  locktester config check ./file-locks   what is wrong with it, line by line, as compilers say it
+  locktester config show                 the settings in force here, and where each came from
+  locktester config show --json
+
+Usage: locktester config check [FILE]
+       locktester config show [FILE]
+
+${WHICH}`,
+    tail: `${TAIL}
+
+--json: docs/schema/config.json`,
+    positionals: { ...common.positionals, action: { choices: ['check', 'show'], describe: 'What to do' } },
+    options: common.options,
+    read({ action, file, json }) {
+      const options = { file: readText('the name of a file', file), json: json === true }
+      return async () => {
+        const { checkConfig, showConfig } = await import('./config.js')
+        await (action === 'check' ? checkConfig(options) : showConfig(options))
+      }
+    },
+  },
+]

@@ -1,0 +1,54 @@
+/** Until the command runs, a signal ends the wait; from then on it is the command's. */
+
+import { readFileSync } from 'node:fs'
+import type { Child } from './child.js'
+
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
+/** The terminal sends these to each process of the group in its foreground, so the command has it already. */
+const FROM_KEYBOARD: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
+
+export class SignalRelay {
+  readonly #controller = new AbortController()
+  #received: NodeJS.Signals | null = null
+  #child: Child | null = null
+
+  constructor() {
+    for (const signal of ENDING) process.on(signal, () => this.#receive(signal))
+    process.on('SIGCONT', () => this.#child?.signal('SIGCONT'))
+    // Standard error is the command's as well: that nobody reads ours is no reason to stop it.
+    process.stderr.on('error', () => {})
+  }
+
+  /** Aborted by a signal that came before there was a command. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get received(): NodeJS.Signals | null {
+    return this.#received
+  }
+
+  passTo(child: Child): void {
+    this.#child = child
+  }
+
+  #receive(signal: NodeJS.Signals): void {
+    if (this.#child !== null) {
+      if (!(FROM_KEYBOARD.includes(signal) && isInForeground())) this.#child.signal(signal)
+      return
+    }
+    this.#received ??= signal
+    this.#controller.abort()
+  }
+}
+
+/** Is our process group the one in the foreground of a terminal? Fields 5 and 8 of proc_pid_stat(5). */
+function isInForeground(): boolean {
+  try {
+    const text = readFileSync('/proc/self/stat', 'latin1')
+    const [, , group, , , foreground] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return group === foreground
+  } catch {
+    return process.stdin.isTTY
+  }
+}
