@@ -24,17 +24,22 @@ function install(): void {
   if (installed) return
   installed = true
   // Signals reach the main thread only; a thread that ends takes its sessions with it.
-  if (isMainThread) onExit((_code, signal) => end(signal === null), { alwaysLast: true })
-  else process.once('exit', () => end(false))
+  if (isMainThread) onExit((code, signal) => end(signal === null ? (code ?? 0) : null), { alwaysLast: true })
+  else process.once('exit', () => end(null))
 }
 
-function end(isExit: boolean): void {
+/** `status`: with which the process exits; `null` if it ends in a way that waits for no thread. */
+function end(status: number | null): void {
   const ended = endAllSessions(END_MS_MAX)
   for (const cleanup of cleanups) cleanup()
-  if (ended || !isExit) return
-  // Node waits for its threads before it exits, and a thread in a dead mount never returns. Only a signal ends it.
-  process.stderr.write(
-    'mountlock: a file system does not answer, so this process ends by SIGKILL instead of waiting for it for ever.\n',
-  )
+  if (!ended && status !== null) endWithoutWaiting(status)
+}
+
+/** Node waits for its threads before it exits, and a thread in a dead mount never returns. */
+function endWithoutWaiting(status: number): void {
+  process.stderr.write('mountlock: a file system does not answer, so this process ends without waiting for it.\n')
+  // Another program in our place, threads and all: it keeps the exit status. Node has this since 22.15.
+  const { execve } = process as { execve?: (file: string, args: string[]) => never }
+  execve?.('/bin/sh', ['sh', '-c', `exit ${status}`])
   process.kill(process.pid, 'SIGKILL')
 }
