@@ -23,9 +23,11 @@ export function atExit(cleanup: () => void): () => void {
 function install(): void {
   if (installed) return
   installed = true
-  // Signals reach the main thread only; a thread that ends takes its sessions with it.
-  if (isMainThread) onExit((code, signal) => end(signal === null ? (code ?? 0) : null), { alwaysLast: true })
-  else process.once('exit', () => end(null))
+  // Signals reach the main thread only; a thread that ends takes its sessions with it. To the first process of a container
+  // a signal that nobody listens to does nothing, and it would do nothing after our listener had sent it again.
+  const isSignalled = isMainThread && process.pid !== 1
+  if (isSignalled) onExit((code, signal) => end(signal === null ? (code ?? 0) : null), { alwaysLast: true })
+  else process.once('exit', (code) => end(isMainThread ? code : null))
 }
 
 /** `status`: with which the process exits; `null` if it ends in a way that waits for no thread. */

@@ -25,6 +25,9 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+/** What the parser answers itself, though to its eyes the command without a name was called as well. */
+const SHELL_TALK = ['completion', '--get-yargs-completions']
+
 class Chooser {
   readonly #args: readonly string[]
   /** What stands behind `--`, for the command that takes another program's arguments. */
@@ -62,7 +65,7 @@ class Chooser {
       })
     for (const spec of COMMANDS) this.#add(parser, spec)
     await parser.parseAsync()
-    return this.#chosen
+    return SHELL_TALK.includes(this.#args[0] ?? '') ? null : this.#chosen
   }
 
   #add(parser: Argv, spec: CommandSpec): void {

@@ -16,7 +16,7 @@ const TEST_OPTIONS = {
 
 export const TEST_COMMAND: CommandSpec = {
   usage: '$0 [directory]',
-  summary: 'the test: run it on two nodes, as the same user',
+  summary: false, // its help is the one of the whole program
   head: `Examples:
   locktester                     the test, in your client-state directory: run it on two nodes, as the same user
   locktester /shared/ann         the test, in another directory on the shared mount
