@@ -35,11 +35,10 @@ export class MountlockError extends Error {
 export class LockTimeoutError extends MountlockError {
   /** How long the caller was ready to wait, in milliseconds. */
   readonly waitMs: number
-  constructor(path: string, waitMs: number, holder: string | undefined, cause?: unknown) {
-    super(`Not acquired within ${waitMs} ms (${holder ? `held by ${holder}` : 'the holder is not known'})`, {
+  constructor(path: string, waitMs: number, why: string) {
+    super(`Not acquired within ${waitMs} ms (${why})`, {
       code: 'LOCK_TIMEOUT',
       path,
-      cause,
       advice: 'Wait longer (waitMs), or find out what the holder is doing.',
     })
     this.waitMs = waitMs

@@ -93,7 +93,7 @@ class LockerOnMounts implements Locker, LockKeeper {
   async acquire(path: string, { waitMs = this.#defaultWaitMs, signal, shared = false }: AcquireOptions = {}): Promise<Lock> {
     this.#check(shared, waitMs)
     const lock = await this.#acquire(path, shared, new Patience(path, waitMs, signal, FIRST_TRY_MS_MAX), true)
-    if (lock === null) throw new LockTimeoutError(path, waitMs, undefined) // not reached: who waits is given a lock or an error
+    if (lock === null) throw new LockTimeoutError(path, waitMs, HELD) // not reached: who waits is given a lock or an error
     return lock
   }
 
@@ -128,7 +128,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     let inFlight: Promise<unknown> = Promise.resolve()
     let lock: LockHandle | null = null
     try {
-      if (place !== null) await patience.race(place.turn())
+      if (place !== null) await this.#turn(place, patience)
       for (;;) {
         patience.check()
         const fresh = waiter !== undefined
@@ -148,7 +148,7 @@ class LockerOnMounts implements Locker, LockKeeper {
           continue
         }
         if (!waits) return this.#busy(target.path, attempt.kind === 'busy' ? attempt.holder : null)
-        if (attempt.kind === 'busy') patience.waitingFor = attempt.holder ?? undefined
+        if (attempt.kind === 'busy') patience.waitingFor = heldBy(attempt.holder)
         if (waiter === undefined) {
           // Listen first, then look once more: a release in between is not missed.
           waiter = new Waiter(target.waitStyle)
@@ -173,6 +173,15 @@ class LockerOnMounts implements Locker, LockKeeper {
     }
   }
 
+  async #turn(place: Place, patience: Patience): Promise<void> {
+    if (place.hasTurn) return
+    const waitingFor = patience.waitingFor
+    patience.waitingFor = heldBy(OWN)
+    patience.firstTryIsOver()
+    await patience.race(place.turn())
+    patience.waitingFor = waitingFor
+  }
+
   acquireSync(path: string, { waitMs = this.#defaultWaitMs, shared = false }: AcquireSyncOptions = {}): Lock {
     this.#check(shared, waitMs)
     const deadline = performance.now() + waitMs
@@ -183,7 +192,7 @@ class LockerOnMounts implements Locker, LockKeeper {
       const remainingMs = deadline - performance.now()
       // A lock of this very process cannot be released while its thread is blocked here.
       if (remainingMs <= 0 || holder === OWN) {
-        const error = new LockTimeoutError(path, waitMs, holder ?? undefined)
+        const error = new LockTimeoutError(path, waitMs, heldBy(holder))
         this.#report({ event: 'acquire', path, outcome: 'timeout', error })
         throw error
       }
@@ -324,6 +333,8 @@ class LockerOnMounts implements Locker, LockKeeper {
 const WAIT_MS_MAX = 2 ** 31 - 1
 
 const OWN = 'this process'
+const HELD = 'it is held'
+const heldBy = (holder: string | null) => (holder === null ? HELD : `held by ${holder}`)
 
 /** An attempt that succeeded after its caller had given up. */
 async function undo(late: Attempt): Promise<void> {

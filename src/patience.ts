@@ -2,6 +2,8 @@
 
 import { AbortError, LockTimeoutError } from './errors.js'
 
+const NO_ANSWER = 'the file system has not answered: does the mount hang?'
+
 export class Patience {
   readonly #path: string
   readonly #waitMs: number
@@ -12,8 +14,8 @@ export class Patience {
   readonly #over: Promise<never>
   #timerIsForAll = false
   #giveUp: (error: Error) => void = () => {}
-  /** Whom we wait for, in words: for the message when it was in vain. */
-  waitingFor: string | undefined
+  /** What we wait for, in words: for the message when it was in vain. */
+  waitingFor = NO_ANSWER
 
   /** `firstTryMs`: how long it lasts at the least, until {@link firstTryIsOver}. */
   constructor(path: string, waitMs: number, signal?: AbortSignal, firstTryMs = 0) {
