@@ -18,13 +18,14 @@ import {
 import type { Attempt, AttemptOptions, Backend, Target } from './hold.js'
 import { LinkHold, type LinkSite } from './link-hold.js'
 import { describeHolder, toInspection } from './link-inspection.js'
-import { LinkSession, type LinkSessionEvents } from './link-session.js'
+import { type LeaseHolder, LinkSession, type LinkSessionEvents } from './link-session.js'
 import { type LockPath, lockPath } from './paths.js'
 import { type AttemptOutcome, attempt } from './protocol/acquire.js'
 import { inspect } from './protocol/inspect.js'
+import { type BreakOutcome, breakHolder, type PruneOutcome, prune } from './protocol/maintain.js'
 import type { LocalQuestion, Protocol } from './protocol/operations.js'
 import { patrol } from './protocol/patrol.js'
-import { createSession, type SessionTerms } from './protocol/session.js'
+import { createSession, type Session, type SessionTerms } from './protocol/session.js'
 import { cleanUp, freshListing, release } from './protocol/settle.js'
 import { type Claim, type LockMemory, newMemory, type Observations, type Site, type Surroundings } from './protocol/site.js'
 import type { Inspection, LockType } from './types.js'
@@ -38,6 +39,9 @@ export interface LinkLocksOptions extends SessionTerms {
 
 /** Sessions can be found spent in a row: by age, by links, by a remount. More often than this is a defect of the file system. */
 const SESSIONS_TRIED_MAX = 4
+
+/** Heartbeats stay cheap: where each lock has to be looked at, it is a few at a time. */
+const LOOKS_PER_REFRESH = 8
 
 /** One directory in which locks lie: what is remembered of it, and the session in it. */
 interface LockDirectory {
@@ -92,6 +96,24 @@ export class LinkLocks implements Backend {
     if (outcome.kind === 'foreign') throw foreign(parts.path, outcome.what)
     if (outcome.kind === 'failed') throw fileSystemError('list', parts.path, outcome.code, outcome.error)
     return toInspection(parts.path, this.#options.lockType, outcome.inspection)
+  }
+
+  /** Takes a lock from its holder, if that is the one with this token. For administrators. */
+  breakHolder(path: string, token: bigint): Promise<BreakOutcome> {
+    return this.#maintain(path, (site, session) => breakHolder(site, session, token))
+  }
+
+  /** Removes a lock that nobody holds. For administrators. */
+  prune(path: string): Promise<PruneOutcome> {
+    return this.#maintain(path, prune)
+  }
+
+  async #maintain<Outcome>(path: string, protocol: (site: Site, session: Session) => Protocol<Outcome>): Promise<Outcome> {
+    const parts = lockPath(path)
+    const directory = await runAsynchronously(this.#directory(parts.directory))
+    const session = await runAsynchronously(this.#session(directory))
+    const site = this.#site(directory, parts)
+    return await run.runAsynchronously(protocol(site, session.session), answer(session), session.mount.lane)
   }
 
   async close(): Promise<void> {
@@ -265,7 +287,10 @@ export class LinkLocks implements Backend {
   #sessionEvents(directory: LockDirectory): LinkSessionEvents {
     return {
       onRefreshFailed: (code) => this.#options.onRefreshFailed(directory.path, code),
-      onNamesMissing: (session) => void this.#lookAtEach(directory, session),
+      onNamesMissing: async (session) => {
+        if (await this.#lookAt(directory, session.holders)) session.nothingWasMissing()
+      },
+      onTimeToLook: (session) => void this.#lookAt(directory, session.takeInTurn(LOOKS_PER_REFRESH)),
     }
   }
 
@@ -289,17 +314,17 @@ export class LinkLocks implements Backend {
     directory.patrol.unref()
   }
 
-  /** Finds out which of the locks that a session holds are gone. */
-  async #lookAtEach(directory: LockDirectory, session: LinkSession): Promise<void> {
+  /** Finds out which locks of a session are gone, and tells their holders. `true` if none is. */
+  async #lookAt(directory: LockDirectory, holders: Iterable<LeaseHolder>): Promise<boolean> {
     let isComplete = true
-    for (const hold of session.holders) {
+    for (const hold of holders) {
       if (!(hold instanceof LinkHold)) continue
       const reason = await this.#missing(this.#site(directory, lockPath(hold.site.path)), hold.token)
       if (reason === null) continue
       isComplete = false
       hold.lose(reason)
     }
-    if (isComplete) session.nothingWasMissing()
+    return isComplete
   }
 
   async #missing(site: Site, generation: bigint): Promise<LostReason | null> {
@@ -314,6 +339,7 @@ export class LinkLocks implements Backend {
     let memory = memories.get(parts.name)
     if (memory === undefined) {
       memory = newMemory()
+      forgetSome(memories)
       memories.set(parts.name, memory)
     }
     return {
@@ -335,6 +361,18 @@ export class LinkLocks implements Backend {
     )
   }
 }
+
+/** What is remembered saves a listing, and nothing depends on it but what is not settled. */
+function forgetSome(memories: Map<string, LockMemory>): void {
+  if (memories.size < MEMORIES_MAX) return
+  for (const [name, { unsettled }] of memories) {
+    if (unsettled !== null) continue
+    memories.delete(name)
+    return
+  }
+}
+
+const MEMORIES_MAX = 20_000
 
 function surroundings({ facts, observations }: Pick<LockDirectory, 'facts' | 'observations'>): Surroundings {
   return { coherent: facts.coherent, extraSilenceMs: facts.staleOpenMs, me: sessionOwner(), observations }

@@ -1,5 +1,6 @@
 /** A session in this thread: its lease, the locks that hang on it, and the watch that tells them when it is over. */
 
+import { readClock } from './drivers/clock.js'
 import type { Mount, SessionListener } from './drivers/mount.js'
 import { SharedLease } from './drivers/shared-lease.js'
 import type { LostReason } from './errors.js'
@@ -18,6 +19,8 @@ export interface LinkSessionEvents {
   onRefreshFailed(code: string): void
   /** Some of the held locks may be gone: look at each. */
   onNamesMissing(session: LinkSession): void
+  /** Once for each refresh-rate: where link counts do not tell, look at some. */
+  onTimeToLook(session: LinkSession): void
 }
 
 export class LinkSession implements SessionListener {
@@ -28,11 +31,13 @@ export class LinkSession implements SessionListener {
   readonly #events: LinkSessionEvents
   #timer: NodeJS.Timeout | undefined
   #takesNoMore = false
+  #nextLookMs: number
 
   constructor(session: Session, mount: Mount, { coherent, extraSilenceMs, me }: Surroundings, events: LinkSessionEvents) {
     this.session = session
     this.mount = mount
     this.#events = events
+    this.#nextLookMs = session.lastBeat.ownMs + session.record.refreshRateMs
     this.#lease.extendTo(session.lastBeat.ownMs + leaseMs(session.record.timeoutIntervalMs))
     mount.watch(session, this.#lease, { coherent, extraSilenceMs, me }, this)
   }
@@ -57,6 +62,16 @@ export class LinkSession implements SessionListener {
 
   remainingMs(): number {
     return this.#lease.remainingMs()
+  }
+
+  /** The next few in turn. */
+  takeInTurn(count: number): LeaseHolder[] {
+    const turn = [...this.#holders].slice(0, count)
+    for (const holder of turn) {
+      this.#holders.delete(holder)
+      this.#holders.add(holder)
+    }
+    return turn
   }
 
   /** A look at each lock found nothing missing. */
@@ -118,7 +133,11 @@ export class LinkSession implements SessionListener {
   #check(): void {
     this.#timer = undefined
     if (this.#holders.size === 0) return
-    if (this.remainingMs() > 0) this.#arm()
-    else this.expire('lease-expired')
+    if (this.remainingMs() <= 0) return this.expire('lease-expired')
+    this.#arm()
+    const { ownMs } = readClock()
+    if (ownMs < this.#nextLookMs) return
+    this.#nextLookMs = ownMs + this.session.record.refreshRateMs
+    if (this.#lease.linksAreNotCounted) this.#events.onTimeToLook(this)
   }
 }

@@ -79,7 +79,7 @@ export interface Holder {
   uid: number | null
   user: string | null
   label: string | null
-  /** Milliseconds since the epoch, by the file server's clock: when the lock directory last changed hands or was looked at by a waiter on a network mount. */
+  /** When it was acquired, in milliseconds since the epoch, by the file server's clock. Link-based locks on a shared mount know it with symlinks only. */
   since: number | null
   /** How long ago its last heartbeat was, by the file server's clock; an estimate for people, decides nothing. */
   heartbeatAgeMs: number | null

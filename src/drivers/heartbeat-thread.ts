@@ -76,8 +76,8 @@ function beatOnce(watched: Watched): void {
   }
   lease.extendTo(session.lastBeat.ownMs + leaseMs(timeoutIntervalMs))
   if (outcome.links > 1) watched.countsLinks = true
-  if (watched.countsLinks && lease.held === heldBefore && outcome.links < 1 + heldBefore)
-    tell({ type: 'names-missing', sessionId: id })
+  const isShort = lease.held === heldBefore && outcome.links < 1 + heldBefore
+  if (isShort && (watched.countsLinks || !lease.linksAreNotCounted)) tell({ type: 'names-missing', sessionId: id })
   settleAll(watched)
   schedule(watched, refreshRateMs - (readClock().ownMs - session.lastBeat.ownMs))
 }

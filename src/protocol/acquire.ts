@@ -136,7 +136,7 @@ function* doubt(site: Site, listing: LockListing): Protocol<AttemptOutcome | nul
 }
 
 /** Claims the generation after a free one, and makes sure that it counts. `beaten`: somebody else was there first, or something is in doubt: look again. */
-function* claim(site: Site, session: Session, from: Free): Protocol<AttemptOutcome | 'beaten'> {
+export function* claim(site: Site, session: Session, from: Free): Protocol<AttemptOutcome | 'beaten'> {
   if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }
   if (!(yield* ask.wanted())) return { kind: 'cancelled' }
   const mine = from.generation + 1n

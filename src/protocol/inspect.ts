@@ -64,15 +64,16 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
   const { record } = verdict
   const status = yield* ask.stat(entry)
   const isSymlink = status.ok && status.value.type === 'symlink'
-  // A symlink was made when the lock was taken; other entries do not tell, so the directory's last change must do.
-  const changed = isSymlink ? status : lockDirectory
+  // A symlink was made when the lock was taken. Other entries do not tell, and the directory's last change does only where
+  // those who wait make none.
+  const changed = isSymlink ? status : surroundings.coherent ? lockDirectory : null
   const inspection: LinkInspection = {
     ...seen,
     state: verdict.state === 'dead' ? 'stale' : record === null ? 'unknown' : 'held',
     why: verdict.why,
     record,
     sameHost: record !== null && isSameHost(record, site.surroundings),
-    sinceMs: changed.ok ? changed.value.modifiedMs : null,
+    sinceMs: changed !== null && changed.ok ? changed.value.modifiedMs : null,
     heartbeatAgeMs: verdict.modifiedMs === null ? null : yield* heartbeatAge(site, verdict.modifiedMs),
   }
   return { kind: 'seen', inspection }
@@ -81,7 +82,8 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
 /** The age of the last heartbeat by the server's clock, asked for with a file of our own; `null` where we may not write. */
 function* heartbeatAge(site: Site, beatenMs: number): Protocol<number | null> {
   const random = yield* ask.name()
-  const path = `${site.path}/${lookName(random)}`
+  // Beside the lock: a change in its directory would look like a change of hands.
+  const path = `${site.directory}/${lookName(random)}`
   const now = yield* ask.create(path, '', 0o600)
   if (!now.ok) return null
   yield* ask.unlink(path)

@@ -4,14 +4,15 @@
  * margin. Time stamps are never compared with a clock, so that no clock can lie. Everything that cannot be read means "alive".
  */
 
-import { silenceMs } from './lease.js'
+import { coarsenessMs, silenceMs } from './lease.js'
 import { lookName, sessionOfTarget } from './names.js'
 import { ask, type Contents, type Protocol, type Reply } from './operations.js'
-import { decodeRecord, type SessionRecord } from './record.js'
+import { decodeRecord, isUnfinished, type SessionRecord } from './record.js'
 import type { Surroundings } from './site.js'
 
 export type Verdict =
-  | { state: 'alive'; record: SessionRecord | null; modifiedMs: number | null; why: string }
+  /** `isUnfinished`: it was read, and is not a whole record of any version. */
+  | { state: 'alive'; record: SessionRecord | null; modifiedMs: number | null; isUnfinished: boolean; why: string }
   | { state: 'dead'; record: SessionRecord | null; modifiedMs: number | null; why: 'process-gone' | 'ended' | 'silent' }
   /** There is no such entry (any more). */
   | { state: 'missing' }
@@ -29,20 +30,22 @@ export function* judge(holder: Holder, surroundings: Surroundings): Protocol<Ver
   const found = yield* readRecord(holder, surroundings)
   if (found === 'missing') return { state: 'missing' }
   if (found === 'dangling') return { state: 'dead', record: null, modifiedMs: null, why: 'ended' }
-  if (!found.ok) return { state: 'alive', record: null, modifiedMs: null, why: `its record cannot be read: ${found.code}` }
+  if (!found.ok) return alive(null, null, `its record cannot be read: ${found.code}`)
   const { text, modifiedMs } = found.value
   const record = decodeRecord(text)
   if (record === null)
-    return { state: 'alive', record, modifiedMs, why: 'its record is not readable: torn, or of another version' }
+    return alive(null, modifiedMs, 'its record is not readable: torn, or of another version', isUnfinished(text))
   if (record.state === 'ended') return { state: 'dead', record, modifiedMs, why: 'ended' }
 
   if (isSameHost(record, surroundings) && (yield* ask.process(record.pid, record.startTime)) === 'gone') {
     return { state: 'dead', record, modifiedMs, why: 'process-gone' }
   }
   const silent = yield* observe(record, modifiedMs, before.ownMs, surroundings)
-  return silent
-    ? { state: 'dead', record, modifiedMs, why: 'silent' }
-    : { state: 'alive', record, modifiedMs, why: 'its heartbeat is recent' }
+  return silent ? { state: 'dead', record, modifiedMs, why: 'silent' } : alive(record, modifiedMs, 'its heartbeat is recent')
+}
+
+function alive(record: SessionRecord | null, modifiedMs: number | null, why: string, isUnfinished = false): Verdict {
+  return { state: 'alive', record, modifiedMs, isUnfinished, why }
 }
 
 export function isSameHost(record: SessionRecord, { me }: Surroundings): boolean {
@@ -59,10 +62,11 @@ const OBSERVATIONS_MAX = 10_000
 
 /** Compares with what was seen before. The silence counts from *after* the first look to *before* this one. */
 function* observe(record: SessionRecord, modifiedMs: number, beforeMs: number, surroundings: Surroundings): Protocol<boolean> {
-  const { observations, extraSilenceMs } = surroundings
+  const { observations, extraSilenceMs, coherent } = surroundings
   const seen = observations.get(record.id)
   if (seen !== undefined && seen.beat === record.beat && seen.modifiedMs === modifiedMs) {
-    return beforeMs - seen.sinceMs >= silenceMs(record.timeoutIntervalMs) + extraSilenceMs
+    const cacheMs = extraSilenceMs + (coherent ? 0 : coarsenessMs(modifiedMs))
+    return beforeMs - seen.sinceMs >= silenceMs(record.timeoutIntervalMs) + cacheMs
   }
   const after = yield* ask.clock()
   if (observations.size >= OBSERVATIONS_MAX) observations.delete(observations.keys().next().value as string)

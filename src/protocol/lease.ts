@@ -19,7 +19,11 @@ export interface BeatTime {
   serverMs: number
 }
 
-/** Coarse time stamps come in whole seconds, and on some file systems in twos. */
+/**
+ * By how much a time stamp may be off: some servers keep them in whole seconds, or in twos. Within that time two writes may
+ * look like one to a client that believes its cache.
+ */
+export const coarsenessMs = (serverMs: number) => (serverMs % 1000 === 0 ? COARSE_MS : 0)
 const COARSE_MS = 2000
 
 /**
@@ -28,7 +32,5 @@ const COARSE_MS = 2000
  * one of these clocks looks the same, and then the lock is given up too: when in doubt, it is not ours.
  */
 export function elapsedMs(from: BeatTime, to: BeatTime): number {
-  const coarse = from.serverMs % 1000 === 0 && to.serverMs % 1000 === 0
-  const serverMs = to.serverMs - from.serverMs - (coarse ? COARSE_MS : 0)
-  return Math.max(to.ownMs - from.ownMs, to.wallMs - from.wallMs, serverMs)
+  return Math.max(to.ownMs - from.ownMs, to.wallMs - from.wallMs, to.serverMs - from.serverMs)
 }

@@ -32,8 +32,8 @@ export function* patrol(
     const path = `${directory}/${name}`
     const verdict = yield* judge({ directory, path, sessionFile: null }, surroundings)
     if (verdict.state === 'dead' && (yield* bury(path, verdict))) reaped.push(name)
-    // Its maker may have died before the record was written.
-    if (verdict.state === 'alive' && verdict.record === null && (yield* removeLeftover(directory, name, surroundings, leftovers)))
+    // Its maker may have died before the record was written. What cannot be read, or is of another version, is left alone.
+    if (verdict.state === 'alive' && verdict.isUnfinished && (yield* removeLeftover(directory, name, surroundings, leftovers)))
       reaped.push(name)
   }
   forgetAbsent(surroundings.observations, listed.value)

@@ -65,6 +65,16 @@ export function decodeRecord(text: string): SessionRecord | null {
   return isRecord(value) ? value : null
 }
 
+/** Its writer may have died in the middle: it is no record of any version. */
+export function isUnfinished(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return false
+  } catch {
+    return true
+  }
+}
+
 function isRecord(value: unknown): value is SessionRecord {
   if (typeof value !== 'object' || value === null) return false
   const r = value as Record<string, unknown>

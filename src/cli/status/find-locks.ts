@@ -1,0 +1,102 @@
+/**
+ * Finds locks: those that are directories by the marker inside, those that are files by being named. Symbolic links below
+ * a named directory are not followed, so that no loop and no other mount is entered through one. Everything is bounded: a
+ * dead mount costs a limit, not for ever.
+ */
+
+import type { Stats } from 'node:fs'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { printable } from '../../log/printable.js'
+import { parseListing, parseSessionName } from '../../protocol/names.js'
+import type { LockType } from '../../types.js'
+import { bounded, errnoOf } from '../bounded.js'
+import { UsageError } from '../command.js'
+import { messageOf } from '../print.js'
+
+export interface FoundLock {
+  path: string
+  lockType: LockType
+}
+
+/** What is there but could not be looked at. */
+export interface Unread {
+  path: string
+  message: string
+}
+
+/** Snapshots show locks as they were once. */
+const PASSED_OVER = new Set(['.snapshot', '.snapshots', '.zfs'])
+const DIRECTORIES_MAX = 20_000
+
+export class LockFinder {
+  readonly locks = new Map<string, FoundLock>()
+  readonly unread: Unread[] = []
+  /** Session files, by the directory that they keep locks alive in. */
+  readonly sessions = new Map<string, string[]>()
+  readonly #depthMax: number
+  #directories = 0
+
+  constructor(depthMax: number) {
+    this.#depthMax = depthMax
+  }
+
+  /** @throws UsageError if there is no such path */
+  async find(named: string): Promise<void> {
+    const path = resolve(named)
+    let there: Stats
+    let real: string
+    try {
+      there = await bounded(path, stat(path))
+      real = await bounded(path, realpath(path))
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') throw new UsageError(`There is no such file or directory: ${printable(named)}`)
+      this.unread.push({ path, message: messageOf(error) })
+      return
+    }
+    if (!there.isDirectory()) {
+      this.locks.set(real, { path: real, lockType: 'advisory' })
+      return
+    }
+    await this.#look(real, 0)
+    // The lock itself was named: who uses it has a session beside it.
+    if (this.locks.has(real)) await this.#listSessions(dirname(real))
+  }
+
+  async #look(directory: string, depth: number): Promise<void> {
+    if (this.#directories++ === DIRECTORIES_MAX) {
+      this.unread.push({ path: directory, message: `More than ${DIRECTORIES_MAX} directories: the rest was not looked into` })
+    }
+    if (this.#directories > DIRECTORIES_MAX) return
+    const entries = await this.#list(directory)
+    const { kind } = parseListing(entries.map(({ name }) => name))
+    if (kind !== null) {
+      this.locks.set(directory, { path: directory, lockType: kind === 'links' ? 'linkbased' : 'renamebased' })
+      return
+    }
+    const sessions = entries.map(({ name }) => name).filter((name) => parseSessionName(name) !== null)
+    if (sessions.length > 0) this.sessions.set(directory, sessions)
+    // A lock is a directory too, so one more level than what may contain locks.
+    if (depth > this.#depthMax) return
+    const inside = entries.filter((entry) => entry.isDirectory() && !PASSED_OVER.has(entry.name))
+    for (const { name } of inside) await this.#look(join(directory, name), depth + 1)
+  }
+
+  async #listSessions(directory: string): Promise<void> {
+    const entries = await this.#list(directory)
+    this.sessions.set(
+      directory,
+      entries.map(({ name }) => name).filter((name) => parseSessionName(name) !== null),
+    )
+  }
+
+  async #list(directory: string) {
+    try {
+      return await bounded(directory, readdir(directory, { withFileTypes: true }))
+    } catch (error) {
+      // Gone meanwhile is nothing to complain of.
+      if (errnoOf(error) !== 'ENOENT') this.unread.push({ path: directory, message: messageOf(error) })
+      return []
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/** `locktester status`: how it is written, and what its options mean. */
+
+import { type CommandSpec, readSeconds, readText, UsageError } from '../command.js'
+import { EXIT, exitCodeLines } from '../exit-codes.js'
+
+export interface StatusOptions {
+  paths: readonly string[]
+  /** How many directories below a named one are looked into. */
+  depthMax: number
+  json: boolean
+  /** Between two looks; `null`: one look only. */
+  watchMs: number | null
+}
+
+const DEPTH_MAX = 4
+const INTERVAL_MS = 2000
+
+export const STATUS_COMMAND: CommandSpec = {
+  usage: ['status <paths..>', 'ls'],
+  summary: 'who holds the locks under a directory, or one lock',
+  head: `Examples:
+  locktester status /shared/ann                who holds the locks under a directory
+  locktester status --watch /shared/ann        the same, refreshed in place until Ctrl+C
+  locktester status /shared/ann/session.lock   one lock, of whatever type
+  locktester ls --json /shared | jq -r '.locks[] | select(.state == "stale") | .path'
+
+Usage: locktester status PATH… [options]    (or: locktester ls)
+
+Link-based and rename-based locks are found under a directory by the marker inside them. Advisory locks leave no mark: name
+their file. Of a holder on another node that died, one look cannot say "stale": its heartbeat must be seen to stand still for its
+whole timeout-interval, which --watch does. Waiting processes are known only as far as they have a session in the directory.`,
+  tail: `States: free; held; stale (the holder is known to be dead, the next one takes over); unknown (the reason is shown).
+
+Exit codes:
+${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
+  (${EXIT.cannotLock} also when something could not be read)
+
+--json: docs/schema/status.json; with --watch one object on a line for each look`,
+  positionals: { paths: { type: 'string', array: true, describe: 'Directories and locks' } },
+  options: {
+    watch: { type: 'boolean', describe: 'Look again and again, until Ctrl+C' },
+    interval: { type: 'string', requiresArg: true, describe: `SECONDS between two looks [default: ${INTERVAL_MS / 1000}]` },
+    depth: { type: 'string', requiresArg: true, describe: `How many directories deep to look [default: ${DEPTH_MAX}]` },
+    json: { type: 'boolean', describe: 'Print one JSON object instead of the table' },
+  },
+  read(parsed) {
+    const options = readStatusOptions(parsed)
+    return async () => (await import('./status.js')).runStatus(options)
+  },
+}
+
+/** @throws UsageError */
+function readStatusOptions({ paths, depth, json, watch, interval }: Record<string, unknown>): StatusOptions {
+  const intervalMs = readSeconds('interval', interval)
+  if (intervalMs === 0) throw new UsageError('Expected a number of seconds above 0 after --interval, got "0"')
+  if (depth !== undefined && !/^\d{1,2}$/.test(depth as string)) {
+    throw new UsageError(`Expected a number from 0 to 99 after --depth, got "${depth}"`)
+  }
+  return {
+    paths: (paths as string[]).map((path) => readText('a path', path) as string),
+    depthMax: depth === undefined ? DEPTH_MAX : Number(depth),
+    json: json === true,
+    watchMs: watch === true || intervalMs !== undefined ? (intervalMs ?? INTERVAL_MS) : null,
+  }
+}
