@@ -26,7 +26,7 @@ import { type BreakOutcome, breakHolder, type PruneOutcome, prune } from './prot
 import type { LocalQuestion, Protocol } from './protocol/operations.js'
 import { patrol } from './protocol/patrol.js'
 import { createSession, type Session, type SessionTerms } from './protocol/session.js'
-import { cleanUp, freshListing, release } from './protocol/settle.js'
+import { cleanUp, freshListing, isAbsent, release } from './protocol/settle.js'
 import { type Claim, type LockMemory, newMemory, type Observations, type Site, type Surroundings } from './protocol/site.js'
 import type { Inspection, LockType } from './types.js'
 
@@ -329,7 +329,7 @@ export class LinkLocks implements Backend {
 
   async #missing(site: Site, generation: bigint): Promise<LostReason | null> {
     const listed = await run.runAsynchronously(freshListing(site), answer(null), mountOfDevice(site.dev).lane)
-    if (!listed.ok) return listed.code === 'ENOENT' ? 'removed' : null
+    if (!listed.ok) return isAbsent(listed.code) ? 'removed' : null
     const { highest, free } = listed.value
     if (highest !== null && highest > generation) return 'taken-over'
     return highest !== generation || free ? 'removed' : null

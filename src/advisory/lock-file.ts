@@ -9,10 +9,14 @@ import {
   fchmodSync,
   fstat,
   fstatSync,
+  ftruncate,
+  ftruncateSync,
   lstat,
   lstatSync,
   open,
   openSync,
+  read,
+  readSync,
   type Stats,
   stat,
   statSync,
@@ -63,14 +67,33 @@ export function* openExistingLockFile(path: string): Program<LockFile | null> {
   }
 }
 
+/**
+ * Written into a lock file that is about to be removed because its path becomes a lock of another type (`changeover.ts`):
+ * into the file itself, so that no name in an NFS client's cache can hide it from those who lock the file too late.
+ */
+export const GIVEN_UP = 'mountlock gives this lock file up: its path becomes a lock of another type.\n'
+
 /** Does the path still lead to the locked file? If not, it was removed or replaced, and others lock its successor. */
 export function* isInPlace(path: string, file: LockFile): Program<boolean> {
   try {
-    return identityOf(yield* make(lstatCall(path))) === file.identity
+    const there = yield* make(lstatCall(path))
+    return identityOf(there) === file.identity && !(there.size === BigInt(GIVEN_UP.length) && (yield* wasGivenUp(file)))
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
     throw error
   }
+}
+
+/** Who gives a file up holds its locks until it is removed. So where we could lock it, that process has died, or the file is gone: emptying it is right for the one and harmless for the other. */
+function* wasGivenUp({ fd, writable }: LockFile): Program<boolean> {
+  const bytes = Buffer.alloc(GIVEN_UP.length)
+  yield* make({
+    now: () => readSync(fd, bytes, 0, bytes.length, 0),
+    start: (done) => read(fd, bytes, 0, bytes.length, 0, done),
+  })
+  if (bytes.toString('latin1') !== GIVEN_UP) return false
+  if (writable) yield* make({ now: () => ftruncateSync(fd), start: (done) => ftruncate(fd, done) })
+  return true
 }
 
 /** Throws what the path is, unless it is a file (or gone by now). */

@@ -3,11 +3,19 @@
 import { mostSimilar } from '../config/similar.js'
 import type { CommandSpec } from './command.js'
 import { CONFIG_COMMANDS } from './config/options.js'
+import { DOCTOR_COMMAND } from './doctor/options.js'
 import { DEMO_COMMAND, TEST_COMMAND } from './options.js'
 import { RUN_COMMAND } from './run/options.js'
 import { STATUS_COMMAND } from './status/options.js'
 
-export const COMMANDS: readonly CommandSpec[] = [TEST_COMMAND, DEMO_COMMAND, RUN_COMMAND, STATUS_COMMAND, ...CONFIG_COMMANDS]
+export const COMMANDS: readonly CommandSpec[] = [
+  TEST_COMMAND,
+  DEMO_COMMAND,
+  RUN_COMMAND,
+  STATUS_COMMAND,
+  DOCTOR_COMMAND,
+  ...CONFIG_COMMANDS,
+]
 
 /** By which they are called. */
 const NAMES = COMMANDS.flatMap(({ usage }) => usage)

@@ -148,6 +148,7 @@ class Parser {
   }
 
   #reportUnknownKey({ key, line, keyColumn }: Entry): void {
+    if (this.#diagnostics.length > DIAGNOSTICS_MAX) return // a suggestion takes its time, and nobody would see it
     const similar = mostSimilar(key, FIELDS.keys())
     const help = similar === null ? `the keys are ${[...FIELDS.keys()].join(', ')}` : `did you mean ${similar}?`
     this.#report('error', 'UNKNOWN_KEY', line, keyColumn, `unknown key ${shown(key)}; the line is ignored; ${help}`)

@@ -1,6 +1,7 @@
 /** One reader for each kind of value: text in, value or problem out. */
 
 import { isAbsolute } from 'node:path'
+import { TIMEOUT_INTERVAL_MS_MAX } from '../protocol/record.js'
 import type { LockType } from '../types.js'
 import type { DiagnosticCode } from './diagnostics.js'
 
@@ -18,8 +19,8 @@ export const LOCK_TYPES: readonly LockType[] = [
   'renamebased', // our addition: Workbench does not know it
 ]
 
-/** Node's timers take no more than this; beyond it they fire at once. */
-const SECONDS_MAX = 2_147_483
+/** As far as a locker goes. */
+const SECONDS_MAX = TIMEOUT_INTERVAL_MS_MAX / 1000
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
 
@@ -46,8 +47,10 @@ function unquote(raw: string): string | null {
 
 export function readLockType(text: string): Reading<LockType> {
   const value = LOCK_TYPES.find((type) => type === text.toLowerCase())
-  return value === undefined ? bad('BAD_VALUE', LOCK_TYPES.join(' or ')) : { value }
+  return value === undefined ? bad('BAD_VALUE', oneOf(LOCK_TYPES)) : { value }
 }
+
+const oneOf = (words: readonly string[]) => `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 
 /** Only 0 and 1: Workbench does not understand true or yes either. */
 export function readSwitch(text: string): Reading<boolean> {

@@ -14,7 +14,7 @@ import { freeName, GENERATION_MAX, type LockListing, parseListing } from './name
 import { ask, type Protocol } from './operations.js'
 import type { SessionRecord } from './record.js'
 import type { Session } from './session.js'
-import { cleanUp, freshListing, giveBack, isDoubtful, ownerOf, settle } from './settle.js'
+import { cleanUp, freshListing, giveBack, isAbsent, isDoubtful, ownerOf, settle } from './settle.js'
 import type { Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
@@ -190,7 +190,7 @@ function* refused(
     if ((yield* settle(site, entry)) !== 'settled') site.memory.unsettled = entry
     return { kind: 'session-spent', why: 'doubtful' }
   }
-  if (failure.code === 'ENOENT') {
+  if (isAbsent(failure.code)) {
     const file = yield* ask.stat(session.path)
     // With the session file in its place, it is the lock directory that somebody has just removed.
     return file.ok ? 'beaten' : { kind: 'session-spent', why: 'missing' }
@@ -209,7 +209,7 @@ function* whose(site: Site, generation: bigint, session: Session): Protocol<'our
 
 function* whoseByListing(site: Site, generation: bigint, session: Session): Protocol<'ours' | 'theirs' | 'unknown'> {
   const listed = yield* freshListing(site)
-  if (!listed.ok) return listed.code === 'ENOENT' ? 'theirs' : 'unknown'
+  if (!listed.ok) return isAbsent(listed.code) ? 'theirs' : 'unknown'
   const { highest, sessionFile } = listed.value
   return highest === generation && sessionFile === session.name ? 'ours' : 'theirs'
 }

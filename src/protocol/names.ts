@@ -19,6 +19,9 @@ const LOOK = /^\.look-[0-9a-f]{16}$/
 const SESSION_PREFIX = '.mountlock-41c29-'
 const SESSION = /^\.mountlock-41c29-([A-Za-z0-9._-]{1,40})-([0-9]{1,10})-([0-9a-f]{16})$/
 const NEW_LOCK = /^\.mountlock-new-[0-9a-f]{16}$/
+const DISSOLVING = /^\.dissolving-(links|renames)-[0-9a-f]{16}$/
+const DISSOLVED = /^\.dissolved-([0-9a-f]{16})$/
+const DISSOLVED_NOTE = /^\.mountlock-dissolved-([0-9a-f]{1,16})-([0-9a-f]{16})$/
 
 /** A listing counts only if the server makes it in one piece: few names, and none of them long. */
 const ENTRIES_MAX = 32
@@ -37,6 +40,23 @@ export const isNameInDraft = (name: string) => MARKERS.has(name) || (ENTRY.test(
 export const newLockName = (random: string) => `.mountlock-new-${random}`
 /** What somebody makes for a moment only: it stays where its maker died. */
 export const isMomentaryName = (name: string) => NEW_LOCK.test(name) || LOOK.test(name)
+
+/** The marker of a lock directory of which it is being decided whether it may be dissolved; see `dissolve.ts`. */
+export const dissolvingName = (kind: LockKind, random: string) => `.dissolving-${kind}-${random}`
+export const dissolvingKind = (name: string) => (DISSOLVING.exec(name)?.[1] as LockKind | undefined) ?? null
+/** The marker of one in which nobody will ever hold the lock again. */
+export const dissolvedName = (random: string) => `.dissolved-${random}`
+export const isDissolvedName = (name: string) => DISSOLVED.test(name)
+/** That marker, moved out beside the lock: it says which directory, by its inode number, is empty because of us. */
+export const dissolvedNote = (ino: number, dissolved: string) =>
+  `.mountlock-dissolved-${ino.toString(16)}-${DISSOLVED.exec(dissolved)?.[1]}`
+/** What the marker was called that a note beside the lock was made of; `null`: it is not a note about that inode. */
+export function dissolvedOfNote(note: string, ino: number): string | null {
+  const match = DISSOLVED_NOTE.exec(note)
+  return match !== null && match[1] === ino.toString(16) ? dissolvedName(match[2] as string) : null
+}
+/** What a dissolved lock directory may contain besides its marker: generations, and the traces of those who looked. */
+export const isSpentName = (name: string) => ENTRY.test(name) || LOOK.test(name)
 
 /** The name of a session file; the host is made harmless and short, it is for people. */
 export function sessionName(host: string, pid: number, id: string): string {

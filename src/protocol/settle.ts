@@ -21,6 +21,9 @@ const DOUBTFUL = new Set([
 ])
 export const isDoubtful = (code: string) => DOUBTFUL.has(code)
 
+/** There is no lock directory: nothing is there, or the file of an advisory lock (its type was changed). */
+export const isAbsent = (code: string) => code === 'ENOENT' || code === 'ENOTDIR'
+
 /** What it takes to look at a lock. */
 export type Place = Pick<Site, 'path' | 'directory' | 'surroundings'>
 
@@ -45,7 +48,7 @@ export type Settlement = 'settled' | 'absent' | 'unknown'
 export function* settle(site: Place, unsettled: Unsettled): Protocol<Settlement> {
   const { generation, session } = unsettled
   const listed = yield* freshListing(site)
-  if (!listed.ok) return listed.code === 'ENOENT' ? 'settled' : 'unknown'
+  if (!listed.ok) return isAbsent(listed.code) ? 'settled' : 'unknown'
   const { highest, free, crowded } = listed.value
   if (crowded || highest === null) return 'unknown'
   if (highest > generation || (highest === generation && free)) return 'settled'
@@ -100,7 +103,7 @@ export function* release(
     return { kind: 'released' }
   }
   const listed = yield* freshListing(site)
-  if (!listed.ok && listed.code === 'ENOENT') return { kind: 'lost', reason: 'removed' }
+  if (!listed.ok && isAbsent(listed.code)) return { kind: 'lost', reason: 'removed' }
   if (renamed.code === 'ENOENT' && listed.ok && listed.value.highest !== null && !listed.value.crowded) {
     const { highest, free } = listed.value
     if (highest === generation && free) return { kind: 'released' } // the first reply was lost

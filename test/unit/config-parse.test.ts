@@ -76,13 +76,18 @@ describe('a clean file', () => {
 
 describe('a fault is reported with its place, and the default stands in', () => {
   it.each([
-    ['lock-type=flock', 'BAD_VALUE', 11, 'lock-type: expected linkbased or advisory, got "flock"; the default is used'],
+    [
+      'lock-type=flock',
+      'BAD_VALUE',
+      11,
+      'lock-type: expected linkbased, advisory or renamebased, got "flock"; the default is used',
+    ],
     ['use-symlinks = true', 'BAD_VALUE', 16, 'use-symlinks: expected 0 or 1, got "true"; the default is used'],
     [
       "lock-type='advisory'",
       'BAD_VALUE',
       11,
-      'lock-type: expected linkbased or advisory, got "\'advisory\'"; the default is used',
+      'lock-type: expected linkbased, advisory or renamebased, got "\'advisory\'"; the default is used',
     ],
     [
       'refresh-rate=inf',
@@ -137,7 +142,7 @@ describe('a fault is reported with its place, and the default stands in', () => 
     expect(parsed.settings).toEqual(defaultSettings())
   })
 
-  it.each(['0', '-5', '0.999', '1e999', '-1e999', '2147484', '1e-400'])('a number out of range: %s seconds', (text) => {
+  it.each(['0', '-5', '0.999', '1e999', '-1e999', '86401', '1e-400'])('a number out of range: %s seconds', (text) => {
     const parsed = parse(`timeout-interval=${text}`)
     expect(parsed.diagnostics).toMatchObject([{ severity: 'error', code: 'OUT_OF_RANGE', line: 1, column: 18 }])
     expect(parsed.settings).toEqual(defaultSettings())

@@ -1,0 +1,173 @@
+/**
+ * `locktester doctor`: everything that one node can tell. All trials are made in a temporary subdirectory, which is removed
+ * however it ends. A mount that does not answer ends the examination, not the program.
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type LoadedConfig, loadConfig } from '../../config/load.js'
+import { MountlockError } from '../../errors.js'
+import { bounded, endsWithin } from '../bounded.js'
+import { UsageError } from '../command.js'
+import { EXIT } from '../exit-codes.js'
+import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import { type Mount, mountOf } from '../mounts.js'
+import { messageOf, writeError, writeOut } from '../print.js'
+import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../state-directory.js'
+import { type Finding, type Section, trouble } from './finding.js'
+import { KINDS, type LockTrial, lockFindings, tryLock } from './lock-trials.js'
+import * as measures from './measures.js'
+import { localLocks, mountFindings } from './mount-rules.js'
+import { configurationFindings, nodeFacts, nodeFindings } from './node.js'
+import type { DoctorOptions } from './options.js'
+import { type Primitive, primitiveFindings, tryPrimitives } from './primitives.js'
+import { writeRecommendation, writeSection } from './print.js'
+import { configuredKind, exitCodeOf, type Recommendation, recommend } from './recommendation.js'
+
+const CLEAN_UP_LIMIT_MS = 5000
+
+/** Runs the command and ends the process. */
+export async function runDoctor(options: DoctorOptions): Promise<void> {
+  const config = loadConfig({ file: options.config })
+  const interrupt = new Interrupt()
+  const examination = new Examination(options, config, interrupt)
+  let code: number = EXIT.internal
+  try {
+    code = await examination.run()
+  } catch (error) {
+    if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
+    if (!(error instanceof Interrupted)) writeError(String((error as Error).stack))
+  }
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, examination.cleanUp())
+  if (interrupt.received !== null) dieBySignal(interrupt.received)
+  else await endProcess(code, !isClean)
+}
+
+class Examination {
+  readonly #options: DoctorOptions
+  readonly #config: LoadedConfig
+  readonly #interrupt: Interrupt
+  readonly #findings: Finding[] = []
+  #scratch: string | null = null
+  #directory: string
+  #mount: Mount | null = null
+  #clock: measures.Clock | null = null
+  #links: measures.Links | null = null
+  #space: measures.Space | null = null
+  #primitives: Primitive[] = []
+  #trials: LockTrial[] = []
+
+  constructor(options: DoctorOptions, config: LoadedConfig, interrupt: Interrupt) {
+    this.#options = options
+    this.#config = config
+    this.#interrupt = interrupt
+    this.#directory = resolve(options.directory ?? '.')
+  }
+
+  /** @returns the exit code */
+  async run(): Promise<number> {
+    this.#tell('node', nodeFindings(nodeFacts()))
+    this.#tell('configuration', configurationFindings(this.#config))
+    try {
+      await this.#examine()
+    } catch (error) {
+      if (!(error instanceof MountlockError) || error instanceof NoSuchDirectoryError) throw error
+      if (this.#mount === null) this.#lookAtMount() // by its name alone: what does not answer has options, too
+      this.#tell('directory', [unusable(error)])
+    }
+    const configured = this.#trials.find(({ kind }) => kind === configuredKind(this.#config.settings))
+    const recommendation = recommend(this.#trials, this.#findings)
+    const code = exitCodeOf(this.#findings, configured, recommendation)
+    if (this.#options.json) writeOut(JSON.stringify(this.#report(recommendation, code), null, 2))
+    else writeRecommendation(recommendation)
+    return code
+  }
+
+  async cleanUp(): Promise<void> {
+    if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
+  }
+
+  async #examine(): Promise<void> {
+    const { directory: named } = this.#options
+    const wait = <T>(promise: Promise<T>) => this.#interrupt.race(promise)
+    this.#directory = await wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
+    this.#lookAtMount()
+    this.#space = await wait(measures.measureSpace(this.#directory))
+    const scratch = await wait(this.#makeScratch())
+    this.#clock = await wait(measures.measureClock(scratch))
+    this.#links = await wait(measures.countLinks(scratch))
+    const owner = await wait(measures.ownerFindings(scratch))
+    this.#primitives = await wait(tryPrimitives(scratch))
+    const create = this.#primitives.find(({ name }) => name === 'exclusive create')?.medianMs ?? null
+    this.#tell('directory', [
+      ...owner,
+      ...measures.spaceFindings(this.#space),
+      ...measures.clockFindings(this.#clock),
+      ...measures.linkFindings(this.#links),
+      ...measures.latencyFindings(create, this.#config.settings.refreshRateMs),
+    ])
+    this.#tell('primitives', primitiveFindings(this.#primitives))
+    const local = localLocks(this.#mount)
+    for (const kind of KINDS) this.#trials.push(await wait(tryLock(kind, scratch, this.#config, local)))
+    this.#tell('locks', [...lockFindings(this.#trials), ...this.#configuredFindings()])
+  }
+
+  #lookAtMount(): void {
+    this.#mount = mountOf(this.#directory)
+    this.#tell('mount', mountFindings(this.#mount))
+  }
+
+  async #makeScratch(): Promise<string> {
+    const made = mkdtemp(join(this.#directory, '.locktester-doctor-'))
+    // Remembered also when it is made after somebody pressed Ctrl+C.
+    void made.then(
+      (path) => {
+        this.#scratch = path
+      },
+      () => {},
+    )
+    return await bounded(this.#directory, made)
+  }
+
+  /** The lock type in force is the one that matters. */
+  #configuredFindings(): Finding[] {
+    const kind = configuredKind(this.#config.settings)
+    const trial = this.#trials.find((each) => each.kind === kind)
+    if (trial === undefined || (trial.failure === null && !trial.isLocal)) return []
+    const seen = `The configuration chooses lock-type=${this.#config.settings.lockType} (${kind})`
+    const breaks = trial.failure === null ? 'It does not exclude other nodes here.' : 'It does not work here.'
+    return [
+      trouble('locks', 'error', 'CONFIGURED_LOCK_TYPE', [seen, breaks, 'Configure what is recommended below, on every node.']),
+    ]
+  }
+
+  #tell(section: Section, findings: readonly Finding[]): void {
+    this.#findings.push(...findings)
+    if (!this.#options.json) writeSection(section, findings)
+  }
+
+  /** See docs/schema/doctor.json. */
+  #report(recommendation: Recommendation | null, exitCode: number): object {
+    const { file, found, settings, diagnostics } = this.#config
+    return {
+      version: 1,
+      directory: this.#directory,
+      node: nodeFacts(),
+      configuration: { file, found, settings, diagnostics },
+      fileSystem: this.#mount === null ? null : { ...this.#mount },
+      clock: this.#clock,
+      links: this.#links,
+      space: this.#space,
+      primitives: this.#primitives,
+      locks: this.#trials.map((trial) => ({ ...trial })),
+      findings: this.#findings,
+      recommendation,
+      exitCode,
+    }
+  }
+}
+
+function unusable(error: MountlockError): Finding {
+  const seen = messageOf(error)
+  return trouble('directory', 'error', error.code, [seen, 'Nothing can be locked in this directory.', null])
+}

@@ -1,0 +1,90 @@
+/** Acquires and releases one lock of each kind with the library itself: the last word on what works on this node. */
+
+import { join } from 'node:path'
+import type { LoadedConfig } from '../../config/load.js'
+import { createLocker } from '../../locker.js'
+import type { LockerOptions, LockType } from '../../types.js'
+import { bounded } from '../bounded.js'
+import { messageOf } from '../print.js'
+import { commonOptions } from '../settings.js'
+import { type Finding, fine, trouble } from './finding.js'
+import type { LocalLocks } from './mount-rules.js'
+import { milliseconds } from './primitives.js'
+
+/** In the order in which they are recommended. */
+export const KINDS = ['hard link', 'symlink', 'rename', 'flock', 'fcntl'] as const
+export type Kind = (typeof KINDS)[number]
+
+export const LOCK_TYPES: Record<Kind, LockType> = {
+  'hard link': 'linkbased',
+  symlink: 'linkbased',
+  rename: 'renamebased',
+  flock: 'advisory',
+  fcntl: 'advisory',
+}
+
+const OPTIONS: Record<Kind, LockerOptions> = {
+  'hard link': { lockType: 'linkbased', useSymlinks: false },
+  symlink: { lockType: 'linkbased', useSymlinks: true },
+  rename: { lockType: 'renamebased' },
+  flock: { lockType: 'advisory', advisoryKind: 'flock' },
+  fcntl: { lockType: 'advisory', advisoryKind: 'fcntl' },
+}
+
+export interface LockTrial {
+  kind: Kind
+  /** `null`: it works. */
+  failure: { code: string; message: string } | null
+  /** To acquire and release it once the session is there. */
+  medianMs: number | null
+  /** By the mount options, other nodes do not see it. */
+  isLocal: boolean
+}
+
+const TRIES = 5
+
+/** The options of a locker for a kind of lock. */
+export function optionsOf(kind: Kind, { settings }: Pick<LoadedConfig, 'settings'>): LockerOptions {
+  return { ...commonOptions(settings), enableLogging: false, label: 'locktester', ...OPTIONS[kind] }
+}
+
+export async function tryLock(kind: Kind, directory: string, config: LoadedConfig, local: LocalLocks): Promise<LockTrial> {
+  const isLocal = (kind === 'flock' && local.flock) || (kind === 'fcntl' && local.fcntl)
+  const locker = createLocker(optionsOf(kind, config))
+  const path = join(directory, kind.replace(' ', '-'))
+  try {
+    const timesMs: number[] = []
+    for (let index = 0; index <= TRIES; index++) {
+      const startMs = performance.now()
+      const lock = await bounded(path, locker.tryAcquire(path))
+      if (lock === null) throw new Error('it is refused, though nobody else can hold it')
+      await bounded(path, lock.release())
+      if (index > 0) timesMs.push(performance.now() - startMs) // the first one made the session
+    }
+    return { kind, failure: null, medianMs: timesMs.sort((a, b) => a - b)[Math.floor(TRIES / 2)] ?? null, isLocal }
+  } catch (error) {
+    const { code } = error as { code?: unknown }
+    if (code === 'SERVER_TIMEOUT') throw error
+    return {
+      kind,
+      failure: { code: typeof code === 'string' ? code : 'UNEXPECTED', message: messageOf(error) },
+      medianMs: null,
+      isLocal,
+    }
+  } finally {
+    await bounded(path, locker.close()).catch(() => {})
+  }
+}
+
+export function lockFindings(trials: readonly LockTrial[]): Finding[] {
+  return trials.map(({ kind, failure, medianMs, isLocal }) => {
+    const code = `LOCK_${kind.replace(' ', '_').toUpperCase()}`
+    if (failure !== null) {
+      const breaks = `${LOCK_TYPES[kind]} locks by ${kind} cannot be used here.`
+      return trouble('locks', 'note', code, [`${kind}: ${failure.message}`, breaks, null])
+    }
+    const seen = `${kind}: acquired and released (median ${milliseconds(medianMs ?? 0)})`
+    if (!isLocal) return fine('locks', code, seen)
+    return trouble('locks', 'warning', code, [seen, 'But it excludes this node only, as the mount options say.', null])
+  })
+}

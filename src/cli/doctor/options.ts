@@ -1,0 +1,40 @@
+/** `locktester doctor`: how it is written, and what its options mean. */
+
+import { CONFIG_OPTION, type CommandSpec, readText } from '../command.js'
+import { EXIT, exitCodeLines } from '../exit-codes.js'
+
+export interface DoctorOptions {
+  /** `undefined`: the user's client-state directory. */
+  directory: string | undefined
+  config: string | undefined
+  json: boolean
+}
+
+export const DOCTOR_COMMAND: CommandSpec = {
+  usage: 'doctor [directory]',
+  summary: 'what one node alone can tell about locks on a file system',
+  head: `Examples:
+  locktester doctor /shared/ann
+  locktester doctor --json /shared/ann | jq '.findings[] | select(.severity == "error")'
+
+Usage: locktester doctor [DIR] [options]
+
+Looks at the mount and its options, tries every primitive and every kind of lock in a temporary subdirectory of DIR, which it
+removes, measures what can be measured from one node, and recommends a lock-type. Each finding says what was seen, what it
+breaks and what to do. Whether locks exclude between nodes no node can tell alone: locktester nodes.`,
+  tail: `Exit codes:
+${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
+  (${EXIT.cannotLock} no lock works here, or not the configured one; ${EXIT.notSafe} the configured one would not exclude other nodes; warnings do not count)
+
+--json: docs/schema/doctor.json`,
+  positionals: { directory: { type: 'string', describe: 'A directory on the file system in question' } },
+  options: { config: CONFIG_OPTION, json: { type: 'boolean', describe: 'Print one JSON object instead of the text' } },
+  read(parsed) {
+    const options: DoctorOptions = {
+      directory: readText('the name of a directory', parsed.directory),
+      config: readText('the name of a file after --config', parsed.config),
+      json: parsed.json === true,
+    }
+    return async () => (await import('./doctor.js')).runDoctor(options)
+  },
+}

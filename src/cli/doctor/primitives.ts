@@ -1,0 +1,168 @@
+/**
+ * Tries what locks are made of, each for real: it must work, and where only one may win it must refuse the second. Several
+ * rounds, for the median of how long each takes.
+ */
+
+import {
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rmdir,
+  stat,
+  symlink,
+  unlink,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import { bounded, errnoOf } from '../bounded.js'
+import { duration } from '../table.js'
+import { type Finding, fine, trouble } from './finding.js'
+
+export interface Primitive {
+  name: string
+  /** `null`: it works. */
+  failure: string | null
+  /** Of those rounds in which it worked; `null` where it never did. */
+  medianMs: number | null
+}
+
+const ROUNDS = 9
+/** No further round is begun after this time. */
+const ROUNDS_LIMIT_MS = 4000
+
+interface Meaning {
+  breaks: string
+  remedy: string | null
+  severity: 'note' | 'warning' | 'error'
+}
+
+const NEEDED: Meaning = {
+  severity: 'error',
+  breaks: 'No lock works without it.',
+  remedy: 'Check permissions, quota and the export.',
+}
+
+const MEANINGS: Record<string, Meaning> = {
+  'exclusive create': NEEDED,
+  mkdir: NEEDED,
+  read: NEEDED,
+  stat: NEEDED,
+  list: NEEDED,
+  unlink: NEEDED,
+  rename: {
+    severity: 'error',
+    breaks: 'Locks cannot be created, and lock-type=renamebased cannot work.',
+    remedy: 'Use a real file system for locks.',
+  },
+  'hard link': { severity: 'warning', breaks: 'lock-type=linkbased cannot use hard links here.', remedy: 'Set use-symlinks=1.' },
+  symlink: { severity: 'note', breaks: 'use-symlinks=1 cannot be used here.', remedy: 'Keep use-symlinks=0.' },
+}
+
+export async function tryPrimitives(directory: string): Promise<Primitive[]> {
+  const timesMs = new Map<string, number[]>()
+  const failures = new Map<string, string>()
+  const deadlineMs = performance.now() + ROUNDS_LIMIT_MS
+  for (let round = 0; round < ROUNDS && (round === 0 || performance.now() < deadlineMs); round++) {
+    const tries = new Round(directory, round)
+    for (const [name, attempt] of tries.steps()) {
+      const startMs = performance.now()
+      try {
+        await bounded(directory, attempt())
+        timesMs.set(name, [...(timesMs.get(name) ?? []), performance.now() - startMs])
+      } catch (error) {
+        if ((error as { code?: unknown }).code === 'SERVER_TIMEOUT') throw error
+        failures.set(name, errnoOf(error) ?? (error as Error).message)
+      }
+    }
+  }
+  return Object.keys(MEANINGS).map((name) => ({
+    name,
+    failure: failures.get(name) ?? null,
+    medianMs: median(timesMs.get(name) ?? []),
+  }))
+}
+
+/** The steps of one round, in an order in which each finds what it needs, and all is removed at the end. */
+class Round {
+  readonly #file: string
+  readonly #path: (name: string) => string
+
+  constructor(directory: string, round: number) {
+    this.#path = (name) => join(directory, `${name}-${round}`)
+    this.#file = this.#path('file')
+  }
+
+  *steps(): Generator<[name: string, attempt: () => Promise<unknown>]> {
+    const path = this.#path
+    const file = this.#file
+    yield ['exclusive create', () => onlyOnce(() => create(file), 'EEXIST')]
+    yield ['mkdir', () => onlyOnce(() => mkdir(path('directory')), 'EEXIST').then(() => rmdir(path('directory')))]
+    yield ['stat', () => stat(file)]
+    yield ['read', () => readFile(file)]
+    yield ['list', () => readdir(join(file, '..'))]
+    yield ['hard link', () => this.#hardLink(path('link'))]
+    yield ['symlink', () => this.#symlink(path('symlink'))]
+    // Two who rename the same name: the second finds nothing, which is how one of them wins.
+    yield ['rename', () => onlyOnce(() => rename(file, path('renamed')), 'ENOENT')]
+    yield ['unlink', () => onlyOnce(() => unlink(path('renamed')), 'ENOENT')]
+  }
+
+  async #hardLink(path: string): Promise<void> {
+    await onlyOnce(() => link(this.#file, path), 'EEXIST')
+    const { nlink } = await lstat(path)
+    await unlink(path)
+    if (nlink !== 2) throw new Error(`it works, but the link count is ${nlink} and not 2`)
+  }
+
+  async #symlink(path: string): Promise<void> {
+    await onlyOnce(() => symlink('../target', path), 'EEXIST')
+    const target = await readlink(path)
+    await unlink(path)
+    if (target !== '../target') throw new Error(`it reads back as ${target}`)
+  }
+}
+
+/** @throws Error when it can be done a second time: then it does not tell who was first */
+async function onlyOnce(act: () => Promise<unknown>, expected: string): Promise<void> {
+  await act()
+  try {
+    await act()
+  } catch (error) {
+    if (errnoOf(error) === expected) return
+    throw new Error(`the second time fails with ${errnoOf(error)} instead of ${expected}`)
+  }
+  throw new Error('it succeeds a second time, so it cannot tell who was first')
+}
+
+async function create(path: string): Promise<void> {
+  let file: FileHandle | undefined
+  try {
+    file = await open(path, 'wx', 0o600)
+    await file.writeFile('locktester\n')
+  } finally {
+    await file?.close()
+  }
+}
+
+export function primitiveFindings(primitives: readonly Primitive[]): Finding[] {
+  return primitives.map(({ name, failure, medianMs }) => {
+    const code = name.replace(' ', '_').toUpperCase()
+    if (failure === null) return fine('primitives', code, `${name}: works (median ${milliseconds(medianMs ?? 0)})`)
+    const { severity, breaks, remedy } = MEANINGS[name] as Meaning
+    return trouble('primitives', severity, code, [`${name}: ${failure}`, breaks, remedy])
+  })
+}
+
+export function milliseconds(ms: number): string {
+  return ms < 10 ? `${ms.toFixed(2)} ms` : duration(ms)
+}
+
+function median(numbers: readonly number[]): number | null {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? null
+}

@@ -1,0 +1,44 @@
+/** What `locktester doctor` prints: the findings by section, and the recommendation, which is a file-locks file. */
+
+import { printable } from '../../log/printable.js'
+import { paint, writeOut } from '../print.js'
+import type { Finding, Section } from './finding.js'
+import type { Recommendation } from './recommendation.js'
+
+const TITLES: Record<Section, string> = {
+  node: 'This node',
+  configuration: 'Configuration',
+  mount: 'Mount',
+  directory: 'File system, as measured',
+  primitives: 'What locks are made of',
+  locks: 'Locks on this node',
+}
+const COLOURS = { ok: 'green', note: 'gray', warning: 'yellow', error: 'red' } as const
+const MARGIN = ' '.repeat(10)
+
+/** One section after the other, as soon as it is known. */
+export function writeSection(section: Section, findings: readonly Finding[]): void {
+  if (findings.length === 0) return
+  writeOut(paint('bold', TITLES[section], process.stdout))
+  for (const { severity, seen, breaks, remedy } of findings) {
+    writeOut(`${paint(COLOURS[severity], severity.padEnd(MARGIN.length), process.stdout)}${printable(seen)}`)
+    if (breaks !== null) writeOut(`${MARGIN}  breaks: ${printable(breaks)}`)
+    if (remedy !== null) writeOut(`${MARGIN}  do:     ${printable(remedy)}`)
+  }
+  writeOut('')
+}
+
+export function writeRecommendation(recommendation: Recommendation | null): void {
+  writeOut(paint('bold', 'Recommendation', process.stdout))
+  if (recommendation === null) {
+    writeOut('# No kind of lock can be recommended here: see the errors above.')
+    return
+  }
+  for (const line of settingLines(recommendation)) writeOut(line)
+  writeOut('# One node cannot prove that nodes exclude each other: locktester nodes HOST… DIR does.')
+}
+
+/** The lines of a file-locks file. */
+export function settingLines({ lockType, useSymlinks }: Recommendation): string[] {
+  return [`lock-type=${lockType}`, ...(lockType === 'linkbased' ? [`use-symlinks=${Number(useSymlinks)}`] : [])]
+}
