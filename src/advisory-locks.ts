@@ -58,7 +58,7 @@ export class AdvisoryLocks implements Backend {
       return { kind: 'cancelled' }
     }
     this.#held.add(held)
-    return { kind: 'acquired', hold: held, takenFrom: null }
+    return { kind: 'acquired', hold: held, isWaitedFor: false, takenFrom: null }
   }
 
   /** The lock file is not on the device where the directory was: a lock there is good only if it is the same share. */

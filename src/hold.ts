@@ -18,7 +18,8 @@ export interface Hold {
 }
 
 export type Attempt =
-  | { kind: 'acquired'; hold: Hold; takenFrom: string | null }
+  /** `isWaitedFor`: somebody was seen to wait for it. */
+  | { kind: 'acquired'; hold: Hold; isWaitedFor: boolean; takenFrom: string | null }
   /** `holder`: in words, `null` if not known. */
   | { kind: 'busy'; holder: string | null }
   | { kind: 'cancelled' }

@@ -178,7 +178,12 @@ export class LinkLocks implements Backend {
       case 'acquired': {
         const site = this.#linkSite(directory, parts)
         const takenFrom = outcome.takenFrom === null ? null : describeHolder(outcome.takenFrom)
-        return { kind: 'acquired', hold: new LinkHold(site, session, outcome.generation), takenFrom }
+        return {
+          kind: 'acquired',
+          hold: new LinkHold(site, session, outcome.generation),
+          isWaitedFor: outcome.isWaitedFor,
+          takenFrom,
+        }
       }
       case 'busy':
         return { kind: 'busy', holder: outcome.holder === null ? `somebody (${outcome.why})` : describeHolder(outcome.holder) }

@@ -4,6 +4,7 @@
  * have ended, and a call that was given up on leaves nothing held.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AdvisoryLocks } from './advisory-locks.js'
 import { runAsynchronously, runBlocking } from './either.js'
 import {
@@ -27,6 +28,7 @@ import { renameClaim } from './protocol/claim-rename.js'
 import { symlinkClaim } from './protocol/claim-symlink.js'
 import { Place } from './queue.js'
 import { lockerSettings } from './settings.js'
+import { type Turn, Turns } from './turns.js'
 import type {
   AcquireOptions,
   AcquireSyncOptions,
@@ -48,6 +50,12 @@ export function createLocker(options: LockerOptions = {}): Locker {
   return new LockerOnMounts(lockerSettings(options))
 }
 
+/** What goes with a held lock in this process. */
+interface Keeping {
+  place: Place | null
+  turn: Turn | null
+}
+
 /** However short the wait, a first try is made, and has this long. */
 const FIRST_TRY_MS_MAX = 5000
 
@@ -58,8 +66,9 @@ class LockerOnMounts implements Locker, LockKeeper {
   readonly settings: Readonly<LockerSettings>
   readonly #backend: Backend
   readonly #logger: Logger
-  readonly #held = new Map<LockHandle, Place | null>()
+  readonly #held = new Map<LockHandle, Keeping>()
   readonly #forgetExit: () => void
+  readonly #turns = new Turns()
   #closing: Promise<void> | undefined
 
   constructor(settings: LockerSettings) {
@@ -124,11 +133,15 @@ class LockerOnMounts implements Locker, LockKeeper {
     waits: boolean,
     place: Place | null,
   ): Promise<Lock | null> {
+    // A local file system's own queue of waiters, woken by a watch, needs no help.
+    const turn = target.waitStyle.isLocal || !waits ? null : this.#turns.of(target.key)
     let waiter: Waiter | undefined
     let inFlight: Promise<unknown> = Promise.resolve()
     let lock: LockHandle | null = null
     try {
-      if (place !== null) await this.#turn(place, patience)
+      if (place !== null) await this.#inOrder(place, patience)
+      const standBackMs = turn?.standBackMs(performance.now()) ?? 0
+      if (standBackMs > 0) await patience.race(sleep(standBackMs))
       for (;;) {
         patience.check()
         const fresh = waiter !== undefined
@@ -143,9 +156,10 @@ class LockerOnMounts implements Locker, LockKeeper {
           throw closedError()
         }
         if (attempt.kind === 'acquired') {
-          lock = this.#hold(target, attempt, place)
-          if (lock !== null) return lock
-          continue
+          lock = this.#hold(target, attempt, { place, turn })
+          if (lock === null) continue
+          turn?.acquired(performance.now(), attempt.isWaitedFor || waiter !== undefined)
+          return lock
         }
         if (!waits) return this.#busy(target.path, attempt.kind === 'busy' ? attempt.holder : null)
         if (attempt.kind === 'busy') patience.waitingFor = heldBy(attempt.holder)
@@ -173,7 +187,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     }
   }
 
-  async #turn(place: Place, patience: Patience): Promise<void> {
+  async #inOrder(place: Place, patience: Patience): Promise<void> {
     if (place.hasTurn) return
     const waitingFor = patience.waitingFor
     patience.waitingFor = heldBy(OWN)
@@ -218,7 +232,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     let lock: LockHandle | null = null
     try {
       const attempt = runBlocking(target.attempt({ shared, fresh, wanted: () => true }))
-      if (attempt.kind === 'acquired') lock = this.#hold(target, attempt, place)
+      if (attempt.kind === 'acquired') lock = this.#hold(target, attempt, { place, turn: null })
       return { lock, holder: attempt.kind === 'busy' ? attempt.holder : null, target }
     } catch (error) {
       this.#report({ event: 'acquire', path: target.path, outcome: 'failed', error })
@@ -229,10 +243,10 @@ class LockerOnMounts implements Locker, LockKeeper {
   }
 
   /** The last question before a lock is handed out: is it certain to be ours? */
-  #hold(target: Target, { hold, takenFrom }: Attempt & { kind: 'acquired' }, place: Place | null): LockHandle | null {
+  #hold(target: Target, { hold, takenFrom }: Attempt & { kind: 'acquired' }, keeping: Keeping): LockHandle | null {
     if (hold.remainingMs() <= 0) return null // its session is over, and with it everything that it held
     const lock = new LockHandle(target.path, hold, this)
-    this.#held.set(lock, place)
+    this.#held.set(lock, keeping)
     if (takenFrom !== null)
       this.#report({ event: 'reap', path: lock.path, outcome: 'taken-over', token: lock.token, detail: takenFrom })
     this.#report({ event: 'acquire', path: lock.path, outcome: 'acquired', token: lock.token })
@@ -296,7 +310,9 @@ class LockerOnMounts implements Locker, LockKeeper {
   }
 
   #drop(lock: LockHandle): void {
-    this.#held.get(lock)?.leave()
+    const kept = this.#held.get(lock)
+    kept?.place?.leave()
+    kept?.turn?.released(performance.now())
     this.#held.delete(lock)
   }
 

@@ -14,8 +14,9 @@ interface Pace {
 const WATCHED: Pace = { firstMs: 400, lastMs: 400, growth: 1 }
 /** Without a server asking is cheap. */
 const LOCAL: Pace = { firstMs: 1, lastMs: 10, growth: 1.5 }
-/** Each try is several round trips. */
-const NETWORK: Pace = { firstMs: 50, lastMs: 1000, growth: 1.5 }
+/** Each try is several round trips. It does not get much slower: who has waited longer must not ask more rarely than a newcomer. */
+export const NETWORK_POLL_MS_MAX = 300
+const NETWORK: Pace = { firstMs: 100, lastMs: NETWORK_POLL_MS_MAX, growth: 1.5 }
 /** So that waiters do not march in step. */
 const JITTER = 0.2
 
@@ -40,10 +41,15 @@ export class Backoff {
 export class Waiter {
   readonly #watcher: FSWatcher | null
   readonly #backoff: Backoff
+  readonly #isLocal: boolean
+  /** On a network mount: since when this node has released it again and again, and when it did last. */
+  #nearSinceMs = 0
+  #nearMs = Number.NEGATIVE_INFINITY
   #released = false
   #wake: (() => void) | null = null
 
   constructor(style: WaitStyle) {
+    this.#isLocal = style.isLocal
     this.#watcher = style.watchPath === null ? null : this.#watch(style.watchPath, style.isRelease)
     this.#backoff = new Backoff(style, this.#watcher !== null)
   }
@@ -52,6 +58,7 @@ export class Waiter {
     try {
       const watcher = watch(path, { persistent: false }, (_, name) => {
         if (name !== null && !isRelease(name)) return
+        if (!this.#isLocal && this.#isTooNear()) return
         this.#released = true
         this.#wake?.()
       })
@@ -61,6 +68,14 @@ export class Waiter {
     } catch {
       return null // no watches left, or none here: polling will do
     }
+  }
+
+  /** A watch sees the releases of this node alone. Where they follow each other, other nodes' waiters get their chance only if we do not jump in. */
+  #isTooNear(): boolean {
+    const nowMs = performance.now()
+    if (nowMs - this.#nearMs > NETWORK_POLL_MS_MAX) this.#nearSinceMs = nowMs
+    this.#nearMs = nowMs
+    return nowMs - this.#nearSinceMs > NETWORK_POLL_MS_MAX
   }
 
   /** Resolves when it is worth trying again. */

@@ -19,7 +19,15 @@ import type { Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
   /** `below`: names to be removed, in this order, when there is time. `ownBelow`: they are of this process itself, so that removing them waits for nobody. */
-  | { kind: 'acquired'; generation: bigint; entry: string; below: string[]; ownBelow: boolean; takenFrom: SessionRecord | null }
+  | {
+      kind: 'acquired'
+      generation: bigint
+      entry: string
+      below: string[]
+      ownBelow: boolean
+      isWaitedFor: boolean
+      takenFrom: SessionRecord | null
+    }
   | { kind: 'busy'; generation: bigint | null; holder: SessionRecord | null; why: string }
   | { kind: 'failed'; action: 'claim' | 'create' | 'list'; code: string; error?: unknown }
   /** The path is not a lock of this kind. */
@@ -159,6 +167,7 @@ export function* claim(site: Site, session: Session, from: Free): Protocol<Attem
 function* confirm(site: Site, session: Session, from: Free): Protocol<AttemptOutcome | { kind: 'beaten' }> {
   const generation = from.generation + 1n
   let below: string[] = []
+  let isWaitedFor = false
   if (site.claim.isConfirmedByListing) {
     const listed = yield* ask.list(site.path)
     if (!listed.ok) return { kind: 'failed', action: 'list', ...listed }
@@ -166,6 +175,7 @@ function* confirm(site: Site, session: Session, from: Free): Protocol<AttemptOut
     const counts = listing.kind === site.claim.kind && !listing.crowded && listing.highest === generation && !listing.free
     if (!counts) return { kind: 'beaten' }
     below = listing.below
+    isWaitedFor = listing.looks.length > 0
   }
   if (site.claim.verify !== undefined && !(yield* site.claim.verify(session, from)))
     return { kind: 'session-spent', why: 'missing' }
@@ -174,7 +184,7 @@ function* confirm(site: Site, session: Session, from: Free): Protocol<AttemptOut
   if (!(yield* ask.wanted())) return { kind: 'cancelled' }
   const { own, takenFrom } = from
   const entry = site.claim.entry(generation, session)
-  return { kind: 'acquired', generation, entry, below, ownBelow: own && below.length === 1, takenFrom }
+  return { kind: 'acquired', generation, entry, below, ownBelow: own && below.length === 1, isWaitedFor, takenFrom }
 }
 
 /** The claim failed for another reason than somebody else. */
@@ -195,7 +205,9 @@ function* refused(
     // With the session file in its place, it is the lock directory that somebody has just removed.
     return file.ok ? 'beaten' : { kind: 'session-spent', why: 'missing' }
   }
-  return { kind: 'failed', action: 'claim', ...failure }
+  // A lock directory that is immutable refuses every name, not just links.
+  const refusesAll = failure.code === 'EPERM' && site.claim.kind === 'links' && !(yield* ownChange(site.path))
+  return { kind: 'failed', action: refusesAll ? 'create' : 'claim', ...failure }
 }
 
 /** Whose is the generation that we tried to claim and failed? */

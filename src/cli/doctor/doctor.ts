@@ -6,8 +6,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
-import { MountlockError } from '../../errors.js'
-import { bounded, endsWithin } from '../bounded.js'
+import { fileSystemError, MountlockError } from '../../errors.js'
+import { bounded, endsWithin, errnoOf } from '../bounded.js'
 import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
@@ -56,6 +56,7 @@ class Examination {
   #space: measures.Space | null = null
   #primitives: Primitive[] = []
   #trials: LockTrial[] = []
+  #underWay: Promise<unknown> = Promise.resolve()
 
   constructor(options: DoctorOptions, config: LoadedConfig, interrupt: Interrupt) {
     this.#options = options
@@ -71,9 +72,10 @@ class Examination {
     try {
       await this.#examine()
     } catch (error) {
-      if (!(error instanceof MountlockError) || error instanceof NoSuchDirectoryError) throw error
+      const failure = asFileSystemError(error, this.#directory)
+      if (failure === null || error instanceof NoSuchDirectoryError) throw error
       if (this.#mount === null) this.#lookAtMount() // by its name alone: what does not answer has options, too
-      this.#tell('directory', [unusable(error)])
+      this.#tell('directory', [unusable(failure)])
     }
     const configured = this.#trials.find(({ kind }) => kind === configuredKind(this.#config.settings))
     const recommendation = recommend(this.#trials, this.#findings)
@@ -83,21 +85,27 @@ class Examination {
     return code
   }
 
+  /** What is under way ends first, or it would go on filling what is being removed. */
   async cleanUp(): Promise<void> {
+    await this.#underWay.catch(() => {})
     if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
   }
 
   async #examine(): Promise<void> {
     const { directory: named } = this.#options
-    const wait = <T>(promise: Promise<T>) => this.#interrupt.race(promise)
+    const { signal } = this.#interrupt
+    const wait = <T>(promise: Promise<T>) => {
+      this.#underWay = promise
+      return this.#interrupt.race(promise)
+    }
     this.#directory = await wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
     this.#lookAtMount()
     this.#space = await wait(measures.measureSpace(this.#directory))
     const scratch = await wait(this.#makeScratch())
     this.#clock = await wait(measures.measureClock(scratch))
-    this.#links = await wait(measures.countLinks(scratch))
+    this.#links = await wait(measures.countLinks(scratch, signal))
     const owner = await wait(measures.ownerFindings(scratch))
-    this.#primitives = await wait(tryPrimitives(scratch))
+    this.#primitives = await wait(tryPrimitives(scratch, signal))
     const create = this.#primitives.find(({ name }) => name === 'exclusive create')?.medianMs ?? null
     this.#tell('directory', [
       ...owner,
@@ -165,6 +173,13 @@ class Examination {
       exitCode,
     }
   }
+}
+
+/** `null` for a defect of this program. */
+function asFileSystemError(error: unknown, directory: string): MountlockError | null {
+  if (error instanceof MountlockError) return error
+  const errno = errnoOf(error)
+  return errno === null ? null : fileSystemError('create', directory, errno, error)
 }
 
 function unusable(error: MountlockError): Finding {

@@ -90,12 +90,12 @@ export interface Links {
 }
 
 /** `null` where there are no hard links. */
-export async function countLinks(directory: string): Promise<Links | null> {
+export async function countLinks(directory: string, signal: AbortSignal): Promise<Links | null> {
   const file = join(directory, 'many')
   await bounded(file, writeFile(file, ''))
   const deadlineMs = performance.now() + LINKS_LIMIT_MS
   for (let count = 1; ; count++) {
-    if (count >= LINKS_WANTED || performance.now() > deadlineMs) return { atLeast: count, isLimit: false }
+    if (count >= LINKS_WANTED || signal.aborted || performance.now() > deadlineMs) return { atLeast: count, isLimit: false }
     try {
       await bounded(file, link(file, `${file}-${count}`))
     } catch (error) {

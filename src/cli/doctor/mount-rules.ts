@@ -27,7 +27,7 @@ interface Rule {
 
 const NFS = /^nfs4?$/
 const SMB = /^(cifs|smb3|smbfs)$/
-const OBJECT_STORES = /^fuse\.(s3fs|gcsfuse|blobfuse2?|mount-s3|goofys|rclone)$/
+const OBJECT_STORES = 's3fs|gcsfuse|blobfuse2?|mount-s3|goofys|rclone'
 /** FUSE file systems that pass locks on to their servers. */
 const FUSE_WITH_LOCKS = 'glusterfs|ceph|ceph-fuse|juicefs|moosefs|mfs|seaweedfs'
 
@@ -156,7 +156,7 @@ const RULES: readonly Rule[] = [
     remedy: 'Believe `locktester nodes` and not the manual.',
   },
   {
-    types: OBJECT_STORES,
+    types: new RegExp(`^fuse\\.(${OBJECT_STORES})$`),
     option: null,
     severity: 'error',
     code: 'OBJECT_STORE',
@@ -175,7 +175,7 @@ const RULES: readonly Rule[] = [
     local: 'both',
   },
   {
-    types: new RegExp(`^fuse\\.(?!(${FUSE_WITH_LOCKS}|sshfs|fuse-overlayfs|encfs)$)`),
+    types: new RegExp(`^fuse\\.(?!(${FUSE_WITH_LOCKS}|${OBJECT_STORES}|sshfs|fuse-overlayfs|encfs)$)`),
     option: null,
     severity: 'warning',
     code: 'FUSE',

@@ -63,11 +63,11 @@ const MEANINGS: Record<string, Meaning> = {
   symlink: { severity: 'note', breaks: 'use-symlinks=1 cannot be used here.', remedy: 'Keep use-symlinks=0.' },
 }
 
-export async function tryPrimitives(directory: string): Promise<Primitive[]> {
+export async function tryPrimitives(directory: string, signal: AbortSignal): Promise<Primitive[]> {
   const timesMs = new Map<string, number[]>()
   const failures = new Map<string, string>()
   const deadlineMs = performance.now() + ROUNDS_LIMIT_MS
-  for (let round = 0; round < ROUNDS && (round === 0 || performance.now() < deadlineMs); round++) {
+  for (let round = 0; round < ROUNDS && !signal.aborted && (round === 0 || performance.now() < deadlineMs); round++) {
     const tries = new Round(directory, round)
     for (const [name, attempt] of tries.steps()) {
       const startMs = performance.now()
