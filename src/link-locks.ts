@@ -23,7 +23,7 @@ import { type LockPath, lockPath } from './paths.js'
 import { type AttemptOutcome, attempt } from './protocol/acquire.js'
 import { inspect } from './protocol/inspect.js'
 import { type BreakOutcome, breakHolder, type PruneOutcome, prune } from './protocol/maintain.js'
-import type { LocalQuestion, Protocol } from './protocol/operations.js'
+import { ask, type LocalQuestion, type Protocol } from './protocol/operations.js'
 import { patrol } from './protocol/patrol.js'
 import { createSession, type Session, type SessionTerms } from './protocol/session.js'
 import { cleanUp, freshListing, isAbsent, release } from './protocol/settle.js'
@@ -278,6 +278,12 @@ export class LinkLocks implements Backend {
     )
     if (!created.ok) throw fileSystemError('create', directory.path, created.code, created.error)
     if (created.value.dev !== dev) {
+      // The share was unmounted a moment ago: nothing stays on the disk below.
+      const remove = () => ask.unlink(created.value.path)
+      yield* either(
+        () => run.runBlocking(remove(), answer(null)),
+        () => run.runAsynchronously(remove(), answer(null), mount.lane),
+      )
       yield* this.#directories.look(directory.path)
       throw fileSystemError('create', directory.path, 'ESTALE')
     }
