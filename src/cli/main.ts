@@ -43,6 +43,9 @@ class Chooser {
 
   /** `null` when the parser has said it all (--help). @throws UsageError */
   async choose(): Promise<Action | null> {
+    // The parser would take these for its own.
+    const reserved = this.#args.find((argument) => /^--?(_|\$0|__proto__)(=|$)/.test(argument))
+    if (reserved !== undefined) throw new UsageError(`Unknown argument: ${reserved}`)
     const { default: yargs } = await import('yargs')
     const parser = yargs([...this.#args])
       .scriptName('locktester')
