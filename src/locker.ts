@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AdvisoryLocks } from './advisory-locks.js'
 import { runAsynchronously, runBlocking } from './either.js'
 import {
+  AbortError,
   closedError,
   InvalidArgumentError,
   LockLostError,
@@ -119,7 +120,7 @@ class LockerOnMounts implements Locker, LockKeeper {
       if (place === null) return this.#busy(target.path, 'this process')
       return await this.#attempts(target, shared, patience, waits, place)
     } catch (error) {
-      this.#report({ event: 'acquire', path, outcome: 'failed', error })
+      this.#report({ event: 'acquire', path, outcome: outcomeOf(error), error })
       throw error
     } finally {
       patience.done()
@@ -347,6 +348,12 @@ class LockerOnMounts implements Locker, LockKeeper {
 
 /** The longest that a timer of Node can wait. */
 const WAIT_MS_MAX = 2 ** 31 - 1
+
+/** How the log calls the end of an acquisition that failed. */
+function outcomeOf(error: unknown): string {
+  if (error instanceof LockTimeoutError) return 'timeout'
+  return error instanceof AbortError ? 'aborted' : 'failed'
+}
 
 const OWN = 'this process'
 const HELD = 'it is held'

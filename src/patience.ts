@@ -11,9 +11,8 @@ export class Patience {
   readonly #signal: AbortSignal | undefined
   #timer: NodeJS.Timeout
   #error: Error | undefined
-  readonly #over: Promise<never>
+  readonly #waiting = new Set<(error: Error) => void>()
   #timerIsForAll = false
-  #giveUp: (error: Error) => void = () => {}
   /** What we wait for, in words: for the message when it was in vain. */
   waitingFor = NO_ANSWER
 
@@ -23,10 +22,6 @@ export class Patience {
     this.#waitMs = waitMs
     this.#signal = signal
     this.#deadline = performance.now() + waitMs
-    this.#over = new Promise((_, reject) => {
-      this.#giveUp = reject
-    })
-    this.#over.catch(() => {}) // it may end when nobody is waiting
     this.#timer = this.#startTimer(Math.max(waitMs, firstTryMs))
     if (signal?.aborted) this.#onAbort()
     else signal?.addEventListener('abort', this.#onAbort, { once: true })
@@ -48,7 +43,8 @@ export class Patience {
 
   #end(error: Error): void {
     this.#error = error
-    this.#giveUp(error)
+    for (const giveUp of this.#waiting) giveUp(error)
+    this.#waiting.clear()
     this.done()
   }
 
@@ -61,20 +57,28 @@ export class Patience {
     if (this.#error !== undefined) throw this.#error
   }
 
-  /** Waits for something as long as there is patience. What comes too late is given to `late`. @throws LockTimeoutError, AbortError */
-  async race<T>(promise: Promise<T>, late: (value: T) => void = () => {}): Promise<T> {
-    let given = false
-    promise.then(
-      (value) => {
-        if (given) late(value)
-      },
-      () => {}, // who gave up does not want to know what else went wrong
-    )
-    try {
-      return await Promise.race([this.#over, promise])
-    } finally {
-      given = this.isOver
-    }
+  /** Waits for something as long as there is patience. What comes too late is given to `late`, always. @throws LockTimeoutError, AbortError */
+  race<T>(promise: Promise<T>, late: (value: T) => void = () => {}): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let isGivenUp = this.isOver
+      const giveUp = (error: Error) => {
+        isGivenUp = true
+        reject(error)
+      }
+      if (this.#error !== undefined) reject(this.#error)
+      else this.#waiting.add(giveUp)
+      promise.then(
+        (value) => {
+          this.#waiting.delete(giveUp)
+          if (isGivenUp) late(value)
+          else resolve(value)
+        },
+        (error) => {
+          this.#waiting.delete(giveUp)
+          reject(error) // who gave up does not get to know it
+        },
+      )
+    })
   }
 
   /** Ends the timer and the listener. */

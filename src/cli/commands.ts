@@ -4,6 +4,7 @@ import { mostSimilar } from '../config/similar.js'
 import type { CommandSpec } from './command.js'
 import { CONFIG_COMMANDS } from './config/options.js'
 import { DOCTOR_COMMAND } from './doctor/options.js'
+import { AGENT_COMMAND, NODES_COMMAND } from './nodes/options.js'
 import { DEMO_COMMAND, TEST_COMMAND } from './options.js'
 import { RUN_COMMAND } from './run/options.js'
 import { STATUS_COMMAND } from './status/options.js'
@@ -14,6 +15,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   RUN_COMMAND,
   STATUS_COMMAND,
   DOCTOR_COMMAND,
+  NODES_COMMAND,
+  AGENT_COMMAND,
   ...CONFIG_COMMANDS,
 ]
 

@@ -59,8 +59,8 @@ class Chooser {
       .strict()
       .exitProcess(false)
       .completion('completion', 'a completion script for your shell: source <(locktester completion)')
-      // --no-hold is an option of its own; a repeated option counts with its last value, as users of aliases expect.
-      .parserConfiguration({ 'boolean-negation': false, 'duplicate-arguments-array': false })
+      // --no-hold is an option of its own.
+      .parserConfiguration({ 'boolean-negation': false })
       .fail((message, error) => {
         throw error instanceof UsageError
           ? error
@@ -80,7 +80,7 @@ class Chooser {
     }
     // The parser's own types cannot hide a command with several names.
     parser.command(spec.usage, spec.summary as string, describe, (parsed) => {
-      this.#chosen = spec.read({ ...parsed, behind: this.#behind })
+      this.#chosen = spec.read({ ...lastOfEach(parsed, spec), behind: this.#behind })
     })
   }
 
@@ -93,6 +93,16 @@ class Chooser {
     const meant = unknown === undefined ? null : wordMeant(unknown, this.#options)
     return meant === null ? message : `${message}. Did you mean --${meant}?`
   }
+}
+
+/** A repeated option counts with its last value, as users of aliases expect, unless it takes several. */
+function lastOfEach(parsed: Record<string, unknown>, { options, positionals = {} }: CommandSpec): Record<string, unknown> {
+  const isArray = (name: string) => options[name]?.array === true || positionals[name]?.array === true
+  const entries = Object.entries(parsed).map(([name, value]) => [
+    name,
+    Array.isArray(value) && !isArray(name) ? value.at(-1) : value,
+  ])
+  return Object.fromEntries(entries)
 }
 
 function version(): string {

@@ -3,33 +3,12 @@
 import { join } from 'node:path'
 import type { LoadedConfig } from '../../config/load.js'
 import { createLocker } from '../../locker.js'
-import type { LockerOptions, LockType } from '../../types.js'
 import { bounded } from '../bounded.js'
+import { type Kind, LOCK_TYPES, optionsOf } from '../kinds.js'
 import { messageOf } from '../print.js'
-import { commonOptions } from '../settings.js'
 import { type Finding, fine, trouble } from './finding.js'
 import type { LocalLocks } from './mount-rules.js'
 import { milliseconds } from './primitives.js'
-
-/** In the order in which they are recommended. */
-export const KINDS = ['hard link', 'symlink', 'rename', 'flock', 'fcntl'] as const
-export type Kind = (typeof KINDS)[number]
-
-export const LOCK_TYPES: Record<Kind, LockType> = {
-  'hard link': 'linkbased',
-  symlink: 'linkbased',
-  rename: 'renamebased',
-  flock: 'advisory',
-  fcntl: 'advisory',
-}
-
-const OPTIONS: Record<Kind, LockerOptions> = {
-  'hard link': { lockType: 'linkbased', useSymlinks: false },
-  symlink: { lockType: 'linkbased', useSymlinks: true },
-  rename: { lockType: 'renamebased' },
-  flock: { lockType: 'advisory', advisoryKind: 'flock' },
-  fcntl: { lockType: 'advisory', advisoryKind: 'fcntl' },
-}
 
 export interface LockTrial {
   kind: Kind
@@ -43,14 +22,9 @@ export interface LockTrial {
 
 const TRIES = 5
 
-/** The options of a locker for a kind of lock. */
-export function optionsOf(kind: Kind, { settings }: Pick<LoadedConfig, 'settings'>): LockerOptions {
-  return { ...commonOptions(settings), enableLogging: false, label: 'locktester', ...OPTIONS[kind] }
-}
-
 export async function tryLock(kind: Kind, directory: string, config: LoadedConfig, local: LocalLocks): Promise<LockTrial> {
   const isLocal = (kind === 'flock' && local.flock) || (kind === 'fcntl' && local.fcntl)
-  const locker = createLocker(optionsOf(kind, config))
+  const locker = createLocker(optionsOf(kind, config.settings))
   const path = join(directory, kind.replace(' ', '-'))
   try {
     const timesMs: number[] = []

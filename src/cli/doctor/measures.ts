@@ -45,9 +45,9 @@ export async function measureClock(directory: string): Promise<Clock> {
   }
 }
 
-/** The largest power of ten (or two seconds, as on FAT) that divides them all. */
+/** The largest power of ten, up to a second, that divides them all. */
 function granularityOf(stampsNs: readonly bigint[]): number {
-  const steps = [2_000_000_000n, 1_000_000_000n, 100_000_000n, 10_000_000n, 1_000_000n, 1000n, 100n]
+  const steps = [1_000_000_000n, 100_000_000n, 10_000_000n, 1_000_000n, 1000n, 100n]
   const step = steps.find((candidate) => stampsNs.every((stamp) => stamp % candidate === 0n)) ?? 1n
   return Number(step) / 1e6
 }

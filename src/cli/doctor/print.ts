@@ -1,9 +1,9 @@
 /** What `locktester doctor` prints: the findings by section, and the recommendation, which is a file-locks file. */
 
 import { printable } from '../../log/printable.js'
+import { type Recommendation, settingLines } from '../kinds.js'
 import { paint, writeOut } from '../print.js'
 import type { Finding, Section } from './finding.js'
-import type { Recommendation } from './recommendation.js'
 
 const TITLES: Record<Section, string> = {
   node: 'This node',
@@ -36,9 +36,4 @@ export function writeRecommendation(recommendation: Recommendation | null): void
   }
   for (const line of settingLines(recommendation)) writeOut(line)
   writeOut('# One node cannot prove that nodes exclude each other: locktester nodes HOST… DIR does.')
-}
-
-/** The lines of a file-locks file. */
-export function settingLines({ lockType, useSymlinks }: Recommendation): string[] {
-  return [`lock-type=${lockType}`, ...(lockType === 'linkbased' ? [`use-symlinks=${Number(useSymlinks)}`] : [])]
 }

@@ -1,21 +1,17 @@
 /** From what works to what to configure: pure. */
 
 import type { ConfigSettings } from '../../config/settings.js'
-import type { LockType } from '../../types.js'
 import { EXIT } from '../exit-codes.js'
+import { KINDS, type Kind, type Recommendation, settingsFor } from '../kinds.js'
 import type { Finding } from './finding.js'
-import { KINDS, type Kind, LOCK_TYPES, type LockTrial } from './lock-trials.js'
-
-export interface Recommendation {
-  lockType: LockType
-  useSymlinks: boolean
-}
+import type { LockTrial } from './lock-trials.js'
 
 /** `null`: nothing here locks. */
 export function recommend(trials: readonly LockTrial[], findings: readonly Finding[]): Recommendation | null {
   if (findings.some(({ code }) => code === 'OBJECT_STORE')) return null
-  const kind = KINDS.find((each) => trials.some((trial) => trial.kind === each && trial.failure === null && !trial.isLocal))
-  return kind === undefined ? null : { lockType: LOCK_TYPES[kind], useSymlinks: kind === 'symlink' }
+  const works = (kind: Kind) => trials.some((trial) => trial.kind === kind && trial.failure === null && !trial.isLocal)
+  const kind = KINDS.find((each) => settingsFor(each) !== null && works(each))
+  return kind === undefined ? null : settingsFor(kind)
 }
 
 /** The kind of lock that the settings choose. */

@@ -1,0 +1,246 @@
+/**
+ * Two lock types on one path. A path that is *held* as a lock of another type is refused, with an error that says by whom.
+ * A *free* leftover of another type is taken away, and the path becomes a lock of the type that is wanted: so a live
+ * cluster changes its lock type by changing its configuration, in any order, while locks are taken and released.
+ *
+ * What is promised: at no moment two processes hold the lock of one path, whatever their types; whoever is slow or dies at
+ * any step breaks nobody's lock; a file that is not empty, and a directory that is not ours, are never touched.
+ *
+ * A lock directory goes the way that `protocol/dissolve.ts` describes. A lock file goes like this:
+ *
+ * 1. Both advisory locks of the file are taken, flock and fcntl, without waiting. (On NFS one: there each excludes the other.)
+ *    From now on nobody holds it. A crash here leaves what was there: the kernel drops the locks.
+ * 2. A sentence is written into it: {@link GIVEN_UP}. Who had opened the file before, and locks it after us, finds the
+ *    sentence behind its own lock, and looks the path up again. A crash here leaves a file with that sentence, which the
+ *    next one who can lock it empties (`isInPlace`), or the next one who comes this way removes.
+ * 3. It is removed with `unlink`, which never hits a directory, and its locks are dropped with it.
+ *
+ * As long as the locks of step 1 last, nobody else may change the path, so nobody is hit by a slow step 3. A server that
+ * drops the locks of a machine that was paused (NFSv4) takes that protection away, as it does from every advisory lock.
+ */
+
+import { type BigIntStats, fstat, open, statfs, unlink, write } from 'node:fs'
+import { type AdvisoryHold, attempt } from './advisory/advisory.js'
+import { GIVEN_UP, identityOf, READ_WRITE } from './advisory/lock-file.js'
+import { probe } from './advisory/probe.js'
+import { closeOrPark } from './advisory/process-registry.js'
+import { Directories } from './directory.js'
+import { readClock } from './drivers/clock.js'
+import { systemErrorCode } from './drivers/error-code.js'
+import { processState, randomName, sessionOwner } from './drivers/identity.js'
+import type { Lane } from './drivers/lane.js'
+import { mountOfDevice } from './drivers/mount.js'
+import * as run from './drivers/run.js'
+import { type Either, either } from './either.js'
+import { AdvisoryUnavailableError, ForeignLockError, fileSystemError, UnsupportedPlatformError } from './errors.js'
+import type { Attempt, AttemptOptions, Backend, Target } from './hold.js'
+import { describeHolder } from './link-inspection.js'
+import { type LockPath, lockPath } from './paths.js'
+import { type Dissolution, dissolve } from './protocol/dissolve.js'
+import type { LockKind } from './protocol/names.js'
+import { ask, type LocalQuestion, type Protocol } from './protocol/operations.js'
+import { isAbsent } from './protocol/settle.js'
+import type { Observations } from './protocol/site.js'
+import type { AdvisoryKind, Inspection, LockType } from './types.js'
+
+/** Another type may come back as often as somebody uses it: then this is the answer after so many times. */
+const CHANGES_MAX = 4
+
+const KIND_OF_TYPE: Record<LockType, LockKind | null> = { linkbased: 'links', renamebased: 'renames', advisory: null }
+const TYPE_OF_KIND: Record<LockKind, LockType> = { links: 'linkbased', renames: 'renamebased' }
+const TYPE_IN_WORDS: Record<LockType, string> = { linkbased: 'link-based', renamebased: 'rename-based', advisory: 'advisory' }
+
+/** A lock type that makes way for itself where a lock of another type was left. */
+export class Changeover implements Backend {
+  readonly #backend: Backend
+  readonly #wanted: LockType
+  readonly #directories = new Directories()
+  /** Of holders of the other type, so that one who died on another node is known to be dead the next time. */
+  readonly #observations: Observations = new Map()
+
+  constructor(backend: Backend, wanted: LockType) {
+    this.#backend = backend
+    this.#wanted = wanted
+  }
+
+  get description(): string {
+    return this.#backend.description
+  }
+
+  inspect(path: string): Promise<Inspection> {
+    return this.#backend.inspect(path)
+  }
+
+  close(): Promise<void> {
+    return this.#backend.close()
+  }
+
+  *target(path: string): Either<Target> {
+    const target = yield* this.#backend.target(path)
+    return {
+      path: target.path,
+      key: target.key,
+      waitStyle: target.waitStyle,
+      attempt: (options) => this.#attempt(target, options),
+    }
+  }
+
+  *#attempt(target: Target, options: AttemptOptions): Either<Attempt> {
+    for (let changes = 0; ; changes++) {
+      try {
+        return yield* target.attempt(options)
+      } catch (error) {
+        if (!(error instanceof ForeignLockError) || changes === CHANGES_MAX) throw error
+        if (!options.wanted()) return { kind: 'cancelled' }
+        if ((yield* this.#makeWay(lockPath(target.path), error)) === 'busy') return { kind: 'busy', holder: CHANGING }
+      }
+    }
+  }
+
+  /** @throws ForeignLockError: `refusal` itself if it is about something that is no lock of ours */
+  *#makeWay(parts: LockPath, refusal: ForeignLockError): Either<'done' | 'busy'> {
+    const { dev, coherent, renamesNames, staleOpenMs } = yield* this.#directories.look(parts.directory)
+    const { lane } = mountOfDevice(dev)
+    const type = yield* this.#run(() => fileType(parts.path), lane)
+    if (type === 'missing') return 'done'
+    if (type === 'file' && this.#wanted !== 'advisory') return yield* giveUpFile(parts.path, lane)
+    // Where two renames of one name can both succeed, nobody could be sure to be the one who decides.
+    if (type !== 'directory' || !renamesNames) throw refusal
+    const surroundings = { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations: this.#observations }
+    const wanted = KIND_OF_TYPE[this.#wanted]
+    return verdict(parts.path, yield* this.#run(() => dissolve({ ...parts, surroundings }, wanted), lane), refusal)
+  }
+
+  *#run<Result>(protocol: () => Protocol<Result>, lane: Lane): Either<Result> {
+    return yield* either(
+      () => run.runBlocking(protocol(), answer),
+      () => run.runAsynchronously(protocol(), answer, lane),
+    )
+  }
+}
+
+function* fileType(path: string): Protocol<string> {
+  const status = yield* ask.stat(path)
+  return status.ok ? status.value.type : isAbsent(status.code) ? 'missing' : 'unknown'
+}
+
+const CHANGING = 'somebody who changes its lock type'
+
+function verdict(path: string, outcome: Dissolution, refusal: ForeignLockError): 'done' | 'busy' {
+  switch (outcome.kind) {
+    case 'gone':
+    case 'kept':
+      return 'done'
+    case 'busy':
+      return 'busy'
+    case 'held':
+      throw heldError(path, TYPE_OF_KIND[outcome.lockKind], outcome.holder === null ? null : describeHolder(outcome.holder))
+    case 'foreign':
+      throw refusal
+    case 'failed':
+      throw fileSystemError('rename', path, outcome.code, outcome.error)
+  }
+}
+
+function heldError(path: string, lockType: LockType, holder: string | null): ForeignLockError {
+  const by = holder === null ? '' : ` by ${holder}`
+  const advice = `Use lock-type=${lockType} here, or try again when it is released: a free one makes way by itself.`
+  return new ForeignLockError(path, `it is held as ${article(lockType)} ${TYPE_IN_WORDS[lockType]} lock${by}`, advice)
+}
+
+const article = (lockType: LockType) => (lockType === 'advisory' ? 'an' : 'a')
+
+function answer(question: LocalQuestion): unknown {
+  switch (question.op) {
+    case 'clock':
+      return readClock()
+    case 'name':
+      return randomName()
+    case 'process':
+      return processState(question.pid, question.startTime)
+    default:
+      throw new TypeError(`Expected a question that needs no session, got ${question.op}`)
+  }
+}
+
+/** The path becomes a lock directory: not with blocking calls, since `fs-ext` has none for fcntl locks. */
+function* giveUpFile(path: string, lane: Lane): Either<'done' | 'busy'> {
+  const refuse = (): never => {
+    throw new ForeignLockError(
+      path,
+      'it is the file of an advisory lock, and blocking calls cannot find out whether it is free',
+      'Acquire it once with acquire() or tryAcquire(), or remove the file when nobody holds the lock.',
+    )
+  }
+  return yield* either(refuse, () => giveUpFileAsynchronously(path, lane))
+}
+
+async function giveUpFileAsynchronously(path: string, lane: Lane): Promise<'done' | 'busy'> {
+  const holds: AdvisoryHold[] = []
+  try {
+    const held = await takeAll(path, holds, lane)
+    if (held !== null) throw heldError(path, 'advisory', await holderInWords(path, held, lane))
+    return await removeLocked(path, holds, lane)
+  } catch (error) {
+    if (isAbsent(systemErrorCode(error) ?? '') || error instanceof NoFile) return 'done' // somebody was faster
+    throw explain(path, error)
+  } finally {
+    for (const hold of holds) await hold.release().catch(() => {}) // the file is gone, or the first error is the one to tell
+  }
+}
+
+/** Takes the locks of the file. @returns which of them somebody else holds */
+async function takeAll(path: string, holds: AdvisoryHold[], lane: Lane): Promise<AdvisoryKind | null> {
+  for (const kind of await kindsToTake(path, lane)) {
+    const hold = await attempt(path, { kind, shared: false, lane }).catch((error) => {
+      throw error instanceof ForeignLockError ? new NoFile() : error
+    })
+    if (hold === 'busy') return kind
+    holds.push(hold)
+  }
+  return null
+}
+
+class NoFile extends Error {}
+
+async function holderInWords(path: string, kind: AdvisoryKind, lane: Lane): Promise<string | null> {
+  const { pid } = await probe(path, { kind, lane }).catch(() => ({ pid: null }))
+  return pid === null ? null : `process ${pid} on this host`
+}
+
+const NFS = 0x6969
+
+/** On NFS a second lock would be refused because of our own first: there both kinds are one. */
+async function kindsToTake(path: string, lane: Lane): Promise<AdvisoryKind[]> {
+  const { type } = await lane.run<{ type: number }>((done) => statfs(path, done))
+  return type === NFS ? ['flock'] : ['flock', 'fcntl']
+}
+
+/** Everything that could hold the file is ours now. */
+async function removeLocked(path: string, holds: AdvisoryHold[], lane: Lane): Promise<'done' | 'busy'> {
+  const fd = await lane.run<number>((done) => open(path, READ_WRITE, done))
+  const there = await lane.run<BigIntStats>((done) => fstat(fd, { bigint: true }, done))
+  try {
+    if (holds.some(({ dev, ino }) => dev !== Number(there.dev) || ino !== Number(there.ino))) return 'busy'
+    if (there.size !== 0n) {
+      const advice = 'Only an empty file makes way: use lock-type=advisory here, or another path.'
+      throw new ForeignLockError(path, 'it is a file with something in it', advice)
+    }
+    await lane.run((done) => write(fd, GIVEN_UP, 0, 'latin1', done))
+    await lane.run<void>((done) => unlink(path, done))
+    return 'done'
+  } finally {
+    // Closing it now would drop our own fcntl lock.
+    await lane.run<void>((done) => closeOrPark(identityOf(there), fd, lane, done))
+  }
+}
+
+/** What cannot be told without `fs-ext`, or in a worker thread, has to be decided by hand. */
+function explain(path: string, error: unknown): unknown {
+  if (!(error instanceof AdvisoryUnavailableError || error instanceof UnsupportedPlatformError)) return error
+  return new ForeignLockError(
+    path,
+    `it is the file of an advisory lock, and it cannot be told whether that is free: ${error.message}`,
+    'Or remove the file when nobody holds the lock.',
+  )
+}

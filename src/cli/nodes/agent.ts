@@ -1,0 +1,165 @@
+/**
+ * `locktester agent`: what `locktester nodes` starts on each node. It answers on standard output what is asked on standard
+ * input, and starts the workers that hold locks. When its input ends, for whatever reason, it ends: the workers release,
+ * and the trial directory is removed. So a connection that breaks leaves nothing behind.
+ */
+
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { fileSystemError, MountlockError } from '../../errors.js'
+import { bounded, endsWithin, errnoOf } from '../bounded.js'
+import { nodeFacts } from '../doctor/node.js'
+import { endProcess } from '../interrupt.js'
+import { mountOf } from '../mounts.js'
+import { openNamedDirectory } from '../state-directory.js'
+import { Line, serve } from './lines.js'
+import { Worker } from './worker.js'
+
+const PROGRAM = fileURLToPath(new URL('../../../bin/locktester', import.meta.url))
+const CLEAN_UP_LIMIT_MS = 4000
+/** A file of another node that is not seen after this time is not there. Longer than any default cache. */
+const SIGHT_LIMIT_MS = 75_000
+const SIGHT_POLL_MS = 100
+
+interface Child {
+  process: ChildProcessByStdio<Writable, Readable, null>
+  line: Line
+}
+
+/** Runs the command and ends the process. */
+export async function runAgent(isWorker: boolean): Promise<void> {
+  const self = isWorker ? new Worker() : new Agent()
+  const asked = serve((op, args) => self.answer(op, args), process.stdin, process.stdout)
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(signal, () => resolve())
+  })
+  await Promise.race([asked, ended])
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, self.close())
+  await endProcess(0, !isClean)
+}
+
+class Agent {
+  readonly #children = new Map<number, Child>()
+  #lastChild = 0
+  /** The trial directory, once it is known. */
+  #trial: string | null = null
+
+  async answer(op: string, args: Record<string, unknown>): Promise<unknown> {
+    switch (op) {
+      case 'hello':
+        return { ...nodeFacts(), pid: process.pid, nodeVersion: process.versions.node }
+      case 'enter':
+        return await this.#enter(args.directory as string, args.name as string, args.create as boolean)
+      case 'mark':
+        return await this.#guarded(this.#trialPath(args.mark as string), (path) => writeFile(path, args.mark as string))
+      case 'sees':
+        return await this.#sees(args.mark as string)
+      case 'start':
+        return this.#start()
+      case 'ask':
+        return await this.#child(args.worker).line.ask(args.op as string, args.args as Record<string, unknown>)
+      case 'kill':
+        return await this.#kill(args.worker as number)
+      default:
+        throw new Error(`unknown question: ${op}`)
+    }
+  }
+
+  async close(): Promise<void> {
+    const children = [...this.#children.values()]
+    for (const { process } of children) process.stdin.end()
+    const gone = Promise.all(children.map(({ process }) => (hasEnded(process) ? null : once(process, 'exit'))))
+    if (!(await endsWithin(CLEAN_UP_LIMIT_MS / 2, gone))) for (const { process } of children) process.kill('SIGKILL')
+    // Other agents may be doing the same.
+    if (this.#trial !== null) await rm(this.#trial, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+  }
+
+  /** Goes to the trial directory, which the first node creates. */
+  async #enter(named: string, name: string, create: boolean): Promise<unknown> {
+    if (!/^\.locktester-nodes-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
+    const directory = await openNamedDirectory(named)
+    const trial = join(directory, name)
+    const mount = mountOf(directory)
+    if (create) {
+      await this.#guarded(trial, (path) => mkdir(path, { mode: 0o777 }))
+      this.#trial = trial
+    } else if (await becomesTrue(() => exists(trial))) this.#trial = trial
+    return { directory, mount, isThere: this.#trial !== null }
+  }
+
+  /** How long it takes until a file of another node is seen here, or `null` for never. */
+  async #sees(mark: string): Promise<number | null> {
+    const path = this.#trialPath(mark)
+    const startMs = performance.now()
+    const isSeen = await becomesTrue(async () => {
+      try {
+        return (await bounded(path, readFile(path, 'utf8'))) === mark
+      } catch {
+        return false
+      }
+    })
+    return isSeen ? performance.now() - startMs : null
+  }
+
+  #start(): { worker: number; pid: number | undefined } {
+    const worker = ++this.#lastChild
+    const process_ = spawn(process.execPath, [PROGRAM, 'agent', '--worker'], { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.#children.set(worker, { process: process_, line: new Line(process_.stdout, process_.stdin) })
+    return { worker, pid: process_.pid }
+  }
+
+  async #kill(worker: number): Promise<void> {
+    const { process } = this.#child(worker)
+    if (!hasEnded(process)) {
+      process.kill('SIGKILL')
+      await once(process, 'exit')
+    }
+    this.#children.delete(worker)
+  }
+
+  #child(worker: unknown): Child {
+    const child = this.#children.get(worker as number)
+    if (child === undefined) throw new Error(`no such worker: ${worker}`)
+    return child
+  }
+
+  #trialPath(name: string): string {
+    if (this.#trial === null) throw new Error('there is no trial directory yet')
+    return resolve(this.#trial, name)
+  }
+
+  async #guarded<T>(path: string, act: (path: string) => Promise<T>): Promise<T> {
+    try {
+      return await bounded(path, act(path))
+    } catch (error) {
+      const errno = errnoOf(error)
+      if (error instanceof MountlockError || errno === null) throw error
+      throw fileSystemError('create', path, errno, error)
+    }
+  }
+}
+
+async function becomesTrue(look: () => Promise<boolean>): Promise<boolean> {
+  const deadlineMs = performance.now() + SIGHT_LIMIT_MS
+  while (!(await look())) {
+    if (performance.now() > deadlineMs) return false
+    await sleep(SIGHT_POLL_MS)
+  }
+  return true
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await bounded(path, stat(path)).then(
+    () => true,
+    () => false,
+  )
+}
+
+function hasEnded({ exitCode, signalCode }: Child['process']): boolean {
+  return exitCode !== null || signalCode !== null
+}

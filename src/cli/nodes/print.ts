@@ -1,0 +1,56 @@
+/** What `locktester nodes` prints: the matrix, the evidence where something is wrong, the verdict, and the file to install. */
+
+import { settingLines } from '../kinds.js'
+import { paint } from '../print.js'
+import { duration, type Cell as TableCell, tableLines } from '../table.js'
+import { type Cell, cellOf, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
+
+/** How long it took until a file of one node was seen by another. */
+export interface Sight {
+  by: string
+  of: string
+  tookMs: number | null
+}
+
+const COLOURS = { pass: 'green', unsafe: 'red', failed: 'yellow' } as const satisfies Record<Mark, string>
+
+export function matrixLines(results: readonly KindResult[]): string[] {
+  const nodes = results[0]?.rounds.map(({ node }) => node) ?? []
+  const rows = nodes.map((node, index) => [
+    { text: node },
+    ...results.map(({ kind, rounds }): TableCell => {
+      const round = rounds[index]
+      if (round === undefined) return { text: '-' }
+      const { mark, text } = cellOf(kind, round)
+      const took = round.takeOver?.tookMs
+      return { text: mark === 'pass' && took != null ? `${text} ${duration(took)}` : text, colour: COLOURS[mark] }
+    }),
+  ])
+  const recommendation = recommend(results)
+  return [
+    ...tableLines(['HOLDER', ...results.map(({ kind }) => kind.toUpperCase())], rows),
+    'pass: refused to the others, handed over, and taken over after so long when the process that held it was killed',
+    '',
+    ...troubles(results),
+    verdictText(results),
+    '',
+    ...(recommendation === null
+      ? ['# No kind of lock can be recommended between these nodes.']
+      : ['# Install this as /etc/rstudio/file-locks on every node:', ...settingLines(recommendation)]),
+  ]
+}
+
+/** The evidence of what did not pass. */
+function troubles(results: readonly KindResult[]): string[] {
+  const lines = results
+    .filter((result) => markOf(result) !== 'pass')
+    .flatMap(({ kind, rounds }) =>
+      rounds
+        .map((round): Cell => cellOf(kind, round))
+        .filter(({ mark }) => mark !== 'pass')
+        .flatMap(({ mark, evidence }) =>
+          evidence.map((sentence) => `${paint(COLOURS[mark], kind, process.stdout)}: ${sentence}`),
+        ),
+    )
+  return lines.length === 0 ? [] : [...lines, '']
+}

@@ -1,0 +1,42 @@
+/** How the agent is started behind ssh, and what to say when it is not. */
+
+import { printable } from '../../log/printable.js'
+
+const NO_NODE = 'locktester-agent: no node here'
+const NO_PROGRAM = 'locktester-agent: no locktester here'
+
+/**
+ * The command line for the remote shell, whichever that is: one word, in quotes that every shell knows. Without a command
+ * of the user's own it is `locktester` from the PATH there, or else the same file as here, which a shared home directory may have.
+ */
+export function remoteScript(remoteCommand: string | undefined, program: string): string {
+  if (remoteCommand !== undefined) return `exec ${remoteCommand} agent`
+  const script = [
+    'if command -v locktester >/dev/null 2>&1; then exec locktester agent; fi',
+    `if ! command -v node >/dev/null 2>&1; then echo "${NO_NODE}" >&2; exit 127; fi`,
+    `if [ -f ${quoted(program)} ]; then exec node ${quoted(program)} agent; fi`,
+    `echo "${NO_PROGRAM}" >&2; exit 127`,
+  ].join('; ')
+  return `exec sh -c ${quoted(script)}`
+}
+
+/** @param exitCode of ssh: 255 is its own, the others come from over there */
+export function explainFailure(host: string, exitCode: number | null, stderr: string, error: Error): string {
+  const said = stderr.trim() === '' ? '' : `\n  it said: ${stderr.trim().split('\n').map(printable).join('\n           ')}`
+  const how =
+    'Start it by another command with --remote-command, such as --remote-command "/opt/node/bin/node /opt/mountlock/bin/locktester".'
+  if (host === 'local') return `local: the agent did not start (${printable(error.message)})${said}`
+  if (stderr.includes(NO_NODE))
+    return `${host}: there is no Node in the PATH of a command that ssh runs there. Install Node 20.19 or newer. ${how}`
+  if (stderr.includes(NO_PROGRAM)) return `${host}: the package is not there: npm install --global mountlock. ${how}`
+  if (exitCode === 255)
+    return `${host}: ssh could not connect. It must get there without asking for a password: ssh ${host} true${said}`
+  if (exitCode === 127) return `${host}: the command of --remote-command is not there.${said}`
+  if (exitCode === 64) return `${host}: the locktester there knows no agent: install the same version on all nodes.${said}`
+  return `${host}: the agent did not start (${exitCode === null ? printable(error.message) : `exit code ${exitCode}`}). ${how}${said}`
+}
+
+/** For sh, csh and fish alike. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}

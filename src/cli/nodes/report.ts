@@ -1,0 +1,52 @@
+/** What `locktester nodes --json` prints, and the page shows: see docs/schema/nodes.json. */
+
+import type { ConfigSettings } from '../../config/settings.js'
+import { type Kind, type Recommendation, settingLines } from '../kinds.js'
+import { type Cell, cellOf, exitCodeOf, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
+import type { Facts, Node } from './node.js'
+import type { Sight } from './print.js'
+import type { Round } from './study.js'
+
+export interface NodesReport {
+  version: 1
+  directory: string
+  settings: { refreshRateMs: number; timeoutIntervalMs: number }
+  nodes: (Facts & { name: string; fileSystem: Node['mount'] })[]
+  sights: Sight[]
+  kinds: { kind: Kind; mark: Mark; rounds: (Round & Pick<Cell, 'mark' | 'evidence'>)[] }[]
+  verdict: string
+  recommendation: Recommendation | null
+  /** The text of the file to install. */
+  fileLocks: string | null
+  exitCode: number
+}
+
+export function reportOf(facts: {
+  directory: string
+  nodes: readonly Node[]
+  settings: ConfigSettings
+  sights: readonly Sight[]
+  results: readonly KindResult[]
+}): NodesReport {
+  const { directory, nodes, settings, sights, results } = facts
+  const recommendation = recommend(results)
+  return {
+    version: 1,
+    directory,
+    settings: { refreshRateMs: settings.refreshRateMs, timeoutIntervalMs: settings.timeoutIntervalMs },
+    nodes: nodes.map((node) => ({ name: node.name, ...(node.facts as Facts), fileSystem: node.mount })),
+    sights: [...sights],
+    kinds: results.map((result) => ({
+      kind: result.kind,
+      mark: markOf(result),
+      rounds: result.rounds.map((round) => {
+        const { mark, evidence } = cellOf(result.kind, round)
+        return { ...round, mark, evidence }
+      }),
+    })),
+    verdict: verdictText(results),
+    recommendation,
+    fileLocks: recommendation === null ? null : `${settingLines(recommendation).join('\n')}\n`,
+    exitCode: exitCodeOf(results),
+  }
+}
