@@ -20,10 +20,14 @@ import {
   type Stats,
   stat,
   statSync,
+  unlink,
+  unlinkSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { systemErrorCode } from '../drivers/error-code.js'
+import { randomName } from '../drivers/identity.js'
 import { ForeignLockError, fileSystemError, MountlockError } from '../errors.js'
+import { lookName } from '../protocol/names.js'
 import { make, type Program } from './calls.js'
 
 export interface LockFile {
@@ -77,22 +81,37 @@ export const GIVEN_UP = 'mountlock gives this lock file up: its path becomes a l
 export function* isInPlace(path: string, file: LockFile): Program<boolean> {
   try {
     const there = yield* make(lstatCall(path))
-    return identityOf(there) === file.identity && !(there.size === BigInt(GIVEN_UP.length) && (yield* wasGivenUp(file)))
+    if (identityOf(there) !== file.identity) return false
+    if (there.size !== BigInt(GIVEN_UP.length) || !(yield* wasGivenUp(file))) return true
+    return yield* takeBack(path, file)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
     throw error
   }
 }
 
-/** Who gives a file up holds its locks until it is removed. So where we could lock it, that process has died, or the file is gone: emptying it is right for the one and harmless for the other. */
-function* wasGivenUp({ fd, writable }: LockFile): Program<boolean> {
+function* wasGivenUp({ fd }: LockFile): Program<boolean> {
   const bytes = Buffer.alloc(GIVEN_UP.length)
   yield* make({
     now: () => readSync(fd, bytes, 0, bytes.length, 0),
     start: (done) => read(fd, bytes, 0, bytes.length, 0, done),
   })
-  if (bytes.toString('latin1') !== GIVEN_UP) return false
-  if (writable) yield* make({ now: () => ftruncateSync(fd), start: (done) => ftruncate(fd, done) })
+  return bytes.toString('latin1') === GIVEN_UP
+}
+
+/**
+ * Who gives a file up holds its locks until it is removed. So either it is gone, and only a cached name still leads there:
+ * then the sentence stays, for the next one who comes too late. Or that process has died before it removed the file: then
+ * it is a lock file as before. After a change of our own in the directory the name tells the truth.
+ */
+function* takeBack(path: string, { fd, writable, identity }: LockFile): Program<boolean> {
+  if (!writable) return false
+  const look = join(dirname(path), lookName(randomName()))
+  const lookFd = yield* make(openCall(look, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL))
+  yield* make({ now: () => closeSync(lookFd), start: (done) => close(lookFd, done) })
+  yield* make({ now: () => unlinkSync(look), start: (done) => unlink(look, done) })
+  if (identityOf(yield* make(lstatCall(path))) !== identity) return false
+  yield* make({ now: () => ftruncateSync(fd), start: (done) => ftruncate(fd, done) })
   return true
 }
 

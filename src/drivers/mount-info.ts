@@ -27,9 +27,10 @@ export function readMounts(): MountInfo[] {
 export function parseMounts(text: string): MountInfo[] {
   const mounts: MountInfo[] = []
   for (const line of text.split('\n')) {
-    const [front, back] = line.split(' - ')
-    const [, , device, root, mountPoint, options] = front?.split(' ') ?? []
-    const [type, source, superOptions] = back?.split(' ') ?? []
+    const middle = line.indexOf(' - ') // a source may be called `-` as well
+    const [front, back] = [line.slice(0, middle), line.slice(middle + 3)]
+    const [, , device, root, mountPoint, options] = front.split(' ')
+    const [type, source, superOptions] = back.split(' ')
     if (device === undefined || root === undefined || mountPoint === undefined || type === undefined) continue
     mounts.push({
       device,

@@ -14,7 +14,7 @@ import { freeName, GENERATION_MAX, type LockListing, parseListing } from './name
 import { ask, type Protocol } from './operations.js'
 import type { SessionRecord } from './record.js'
 import type { Session } from './session.js'
-import { cleanUp, freshListing, giveBack, isAbsent, isDoubtful, ownerOf, settle } from './settle.js'
+import { cleanUp, freshListing, giveBack, isAbsent, isDoubtful, listing, ownerOf, settle } from './settle.js'
 import type { Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
@@ -158,24 +158,25 @@ export function* claim(site: Site, session: Session, from: Free): Protocol<Attem
     if (owner !== 'ours') return 'beaten'
   }
   site.memory.floor = mine
-  const counted = yield* confirm(site, session, from)
+  const counted = yield* confirm(site, session, from, placed.ok)
   if (counted.kind !== 'acquired') yield* giveBack(site, site.claim.entry(mine, session), unsettled)
   return counted.kind === 'beaten' ? 'beaten' : counted
 }
 
-/** The claim is placed. Does it count? If it does not, it has to be given back. */
-function* confirm(site: Site, session: Session, from: Free): Protocol<AttemptOutcome | { kind: 'beaten' }> {
+/** The claim is placed. Does it count? If it does not, it has to be given back. `changedNow`: by a reply that says so, which makes this node's next listing fresh. */
+function* confirm(site: Site, session: Session, from: Free, changedNow: boolean): Protocol<AttemptOutcome | { kind: 'beaten' }> {
   const generation = from.generation + 1n
   let below: string[] = []
   let isWaitedFor = false
   if (site.claim.isConfirmedByListing) {
-    const listed = yield* ask.list(site.path)
-    if (!listed.ok) return { kind: 'failed', action: 'list', ...listed }
-    const listing = parseListing(listed.value)
-    const counts = listing.kind === site.claim.kind && !listing.crowded && listing.highest === generation && !listing.free
+    const listed = changedNow ? yield* listing(site) : yield* freshListing(site)
+    // Where the lock directory itself is gone, its type was changed, and nothing in it counts.
+    if (!listed.ok) return isAbsent(listed.code) ? { kind: 'beaten' } : { kind: 'failed', action: 'list', ...listed }
+    const seen = listed.value
+    const counts = seen.kind === site.claim.kind && !seen.crowded && seen.highest === generation && !seen.free
     if (!counts) return { kind: 'beaten' }
-    below = listing.below
-    isWaitedFor = listing.looks.length > 0
+    below = seen.below
+    isWaitedFor = seen.looks.length > 0
   }
   if (site.claim.verify !== undefined && !(yield* site.claim.verify(session, from)))
     return { kind: 'session-spent', why: 'missing' }

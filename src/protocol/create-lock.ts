@@ -10,6 +10,9 @@ const LOST_RACE = new Set(['ENOTEMPTY', 'EEXIST'])
 /** `moved`: the directory is on another device than before, so the share was unmounted and nothing may be created there. */
 export type CreateFailure = 'moved' | { code: string; error?: unknown }
 
+/** Numbered by the server's time in microseconds: tokens go on increasing if the directory was removed and is made again. */
+export const firstNumber = (serverMs: number) => BigInt(Math.max(0, Math.floor(serverMs))) * 1000n
+
 /** `null` if the lock directory is there now, whoever created it; otherwise what went wrong. */
 export function* createLockDirectory(site: Site): Protocol<CreateFailure | null> {
   const random = yield* ask.name()
@@ -18,12 +21,11 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   if (!made.ok) return made
   const marker = markerName(site.claim.kind)
   const marked = yield* ask.create(`${draft}/${marker}`, MARKER_TEXT, 0o644)
-  if (!marked.ok) return yield* discard(draft, [], marked)
+  if (!marked.ok) return yield* discard(draft, [], unlessTakenAway(marked))
   if (marked.value.dev !== site.dev) return yield* discard(draft, [marker], 'moved' as const)
-  // Numbered by the server's time in microseconds: tokens go on increasing if an administrator removes the directory.
-  const first = freeName(BigInt(Math.max(0, Math.floor(marked.value.serverMs))) * 1000n)
+  const first = freeName(firstNumber(marked.value.serverMs))
   const freed = yield* ask.create(`${draft}/${first}`, '', 0o644)
-  if (!freed.ok) return yield* discard(draft, [marker], freed)
+  if (!freed.ok) return yield* discard(draft, [marker], unlessTakenAway(freed))
 
   // rename() replaces an empty directory, such as the lock of another library; it must not hit one.
   const present = yield* ask.stat(site.path)
@@ -33,6 +35,9 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   yield* discardMoved(site.directory, draft)
   return renamed.code === 'ENOENT' || LOST_RACE.has(renamed.code) || renamed.code === 'ENOTDIR' ? null : renamed
 }
+
+/** Whoever dissolves a lock takes drafts away, lest one with an old number takes its place: then this is to be tried again. */
+const unlessTakenAway = (failure: { code: string; error?: unknown }) => (failure.code === 'ENOENT' ? null : failure)
 
 /**
  * Removes a lock directory that is not in use, under another name: after a rename whose reply was lost the draft *is* the

@@ -7,19 +7,22 @@
  *
  * 1. `.links` → `.dissolving-links-<random>`. From now on no acquisition counts, because its second listing does not find
  *    the marker. A look *after* that shows whether one had counted before: then the marker gets its old name back.
- * 2. Otherwise `.dissolving-…` → `.dissolved-<random>`: nobody holds the lock, and nobody ever will. No way leads back.
- * 3. The generations are removed. Those of an acquirer who comes late do not count, and are removed as well.
+ * 2. Otherwise `.dissolving-…` → `.dissolved-<generation>-<random>`: nobody holds the lock, and nobody ever will. No way
+ *    leads back. (A claim by rename does not ask for the marker: there it is the one entry that could be claimed which gets
+ *    this name, and of those who rename it one succeeds.)
+ * 3. The generations are removed. Those of an acquirer who comes late do not count, and are removed as well. So are new lock
+ *    directories that are not in their place yet: their numbers may be from before the last generation.
  * 4. `.dissolved-…` → beside the lock, as a note with the directory's inode number: in one step the directory is empty, and
  *    it is known whose empty directory it is. (An empty directory alone would look like a lock of `proper-lockfile`.)
  * 5. `rmdir`, and the note is removed.
  *
  * Whoever finds a directory in one of these states, of whatever type his own lock is, goes on from there: `.dissolving`
- * is taken over by giving it a name of one's own, which makes all further steps of its former owner fail. With renamed
- * generations a listing does not decide, so between 1 and 2 the entry that could be claimed is removed: for that, too,
- * there is exactly one winner. What a crash leaves: before 4 a directory that the next comer finishes or puts back; after
- * 4 an empty one that the note explains; after `rmdir` a note of a hundred bytes that nobody needs.
+ * is taken over by giving it a name of one's own, which makes all further steps of its former owner fail. What a crash
+ * leaves: before 4 a directory that the next comer finishes or puts back; after 4 an empty one that the note explains;
+ * after `rmdir` a note of a hundred bytes that nobody needs.
  */
 
+import { discardMoved, firstNumber } from './create-lock.js'
 import { judge, ownChange } from './judge.js'
 import {
   dissolvedName,
@@ -28,9 +31,12 @@ import {
   dissolvingKind,
   dissolvingName,
   isDissolvedName,
+  isNewLockName,
   isSpentName,
   type LockKind,
   type LockListing,
+  lastGeneration,
+  lookName,
   markerName,
   parseListing,
 } from './names.js'
@@ -69,12 +75,26 @@ export function* dissolve(site: Place, wanted: LockKind | null): Protocol<Dissol
 /** `null`: look again. */
 function* step(site: Place, names: string[], wanted: LockKind | null): Protocol<Dissolution | null> {
   const { kind } = parseListing(names)
-  if (kind !== null) return kind === wanted ? { kind: 'kept' } : yield* begin(site, kind, wanted)
-  const dissolving = names.find((name) => dissolvingKind(name) !== null)
-  if (dissolving !== undefined) return yield* takeMarker(site, dissolving, dissolvingKind(dissolving) as LockKind, wanted)
   const dissolved = names.find(isDissolvedName)
-  if (dissolved !== undefined) return yield* sweep(site, names, dissolved)
-  return yield* recall(site, names)
+  const dissolving = names.find((name) => dissolvingKind(name) !== null)
+  const undecided = kind ?? (dissolving === undefined ? null : dissolvingKind(dissolving))
+  if (undecided !== null && isLastRenamed(undecided, names)) {
+    // Only a marker with a name of its own may be removed.
+    if (kind !== null) return yield* takeMarker(site, markerName(kind), kind, wanted)
+  } else {
+    if (kind !== null) return kind === wanted ? { kind: 'kept' } : yield* begin(site, kind, wanted)
+    if (dissolving !== undefined && undecided !== null) return yield* takeMarker(site, dissolving, undecided, wanted)
+  }
+  return dissolved === undefined ? yield* recall(site, names) : yield* sweep(site, names, dissolved)
+}
+
+/**
+ * A lock of renames has one entry. If that has become a marker, no way leads back, whatever the other markers say. What else
+ * looks like a generation came from a slow process that took the directory for its predecessor, and has a lower number.
+ */
+function isLastRenamed(kind: LockKind, names: string[]): boolean {
+  const highest = parseListing(names).highest ?? -1n
+  return kind === 'renames' && names.some((name) => isDissolvedName(name) && lastGeneration(name) >= highest)
 }
 
 /** Whoever is seen to hold the lock is not bothered. */
@@ -107,19 +127,18 @@ function* decide(site: Place, mine: string, kind: LockKind, wanted: LockKind | n
     if (!listed.ok) return null
     if (!listed.value.includes(mine)) return { kind: 'busy' }
     const listing = parseListing(listed.value)
-    const claimable = kind === 'renames' && listing.highest !== null
-    // Not a lock of renames: somebody slow may be about to remove the one entry that it has.
-    if (kind === wanted && kind === 'links' && listing.highest !== null) return yield* putBack(site, mine, kind, { kind: 'kept' })
-    if (!containsOnlyOurs(listing) || (kind === 'links' && listing.highest === null))
-      return yield* putBack(site, mine, kind, { kind: 'foreign' })
+    const { highest } = listing
+    if (isLastRenamed(kind, listed.value)) return null
+    if (highest === null || !containsOnlyOurs(listing)) return yield* putBack(site, mine, kind, { kind: 'foreign' })
+    // Not a lock of renames: somebody slow may be about to rename the one entry that it has.
+    if (kind === wanted && kind === 'links') return yield* putBack(site, mine, kind, { kind: 'kept' })
     const holder = yield* holderOf(site, listing)
     if (holder !== null) return yield* putBack(site, mine, kind, { kind: 'held', lockKind: kind, holder: holder.record })
-    if (!claimable) {
-      const decided = yield* ask.rename(`${site.path}/${mine}`, `${site.path}/${dissolvedName(yield* ask.name())}`)
-      return decided.ok || isAbsent(decided.code) ? null : { kind: 'failed', ...decided }
-    }
-    const removed = yield* ask.unlink(`${site.path}/${listing.entry}`)
-    if (!removed.ok && !isAbsent(removed.code)) return yield* putBack(site, mine, kind, { kind: 'failed', ...removed })
+    const decisive = kind === 'links' ? mine : listing.entry
+    const dissolved = dissolvedName(highest, yield* ask.name())
+    const decided = yield* ask.rename(`${site.path}/${decisive}`, `${site.path}/${dissolved}`)
+    if (decided.ok) return null
+    if (!isAbsent(decided.code)) return yield* putBack(site, mine, kind, { kind: 'failed', ...decided })
   }
   return { kind: 'busy' }
 }
@@ -147,13 +166,41 @@ function containsOnlyOurs({ unknown, crowded }: LockListing): boolean {
 
 /** Empties a directory in which nobody will ever hold the lock again, and removes it. */
 function* sweep(site: Place, names: string[], marker: string): Protocol<Dissolution | null> {
-  const spent = names.filter((name) => isSpentName(name) || (isDissolvedName(name) && name !== marker))
-  for (const name of spent) {
+  for (const name of names) {
+    if (name === marker || !isSpentName(name)) continue
     const removed = yield* ask.unlink(`${site.path}/${name}`)
     if (!removed.ok && !isAbsent(removed.code)) return { kind: 'failed', ...removed }
   }
   // What came meanwhile is found by the next look; and only a directory that was seen with nothing else loses its marker.
   if (names.length > 1) return null
+  const obstacle = yield* outnumber(site, lastGeneration(marker))
+  return obstacle ?? (yield* remove(site, marker))
+}
+
+/** How long, in looks, a file server's clock may stand still. */
+const TICK_LOOKS_MAX = 500
+
+/** Makes sure that what comes into this place next has higher numbers: tokens never go back. `null`: it will. */
+function* outnumber(site: Place, last: bigint): Protocol<Dissolution | null> {
+  for (let looks = 0; ; looks++) {
+    if (looks === TICK_LOOKS_MAX) return { kind: 'busy' }
+    const path = `${site.directory}/${lookName(yield* ask.name())}`
+    const now = yield* ask.create(path, '', 0o600)
+    yield* ask.unlink(path)
+    if (!now.ok) return { kind: 'failed', ...now }
+    if (firstNumber(now.value.serverMs) > last) break
+  }
+  const beside = yield* ask.list(site.directory)
+  if (!beside.ok) return { kind: 'failed', ...beside }
+  for (const draft of beside.value.filter(isNewLockName)) {
+    yield* discardMoved(site.directory, `${site.directory}/${draft}`)
+    const left = yield* ask.stat(`${site.directory}/${draft}`)
+    if (left.ok) return { kind: 'failed', code: 'EPERM' } // of another user, in a sticky directory
+  }
+  return null
+}
+
+function* remove(site: Place, marker: string): Protocol<Dissolution | null> {
   const status = yield* ask.stat(site.path)
   if (!status.ok) return null
   const note = `${site.directory}/${dissolvedNote(status.value.ino, marker)}`

@@ -20,8 +20,8 @@ const SESSION_PREFIX = '.mountlock-41c29-'
 const SESSION = /^\.mountlock-41c29-([A-Za-z0-9._-]{1,40})-([0-9]{1,10})-([0-9a-f]{16})$/
 const NEW_LOCK = /^\.mountlock-new-[0-9a-f]{16}$/
 const DISSOLVING = /^\.dissolving-(links|renames)-[0-9a-f]{16}$/
-const DISSOLVED = /^\.dissolved-([0-9a-f]{16})$/
-const DISSOLVED_NOTE = /^\.mountlock-dissolved-([0-9a-f]{1,16})-([0-9a-f]{16})$/
+const DISSOLVED = /^\.dissolved-((0|[1-9][0-9]{0,19})-[0-9a-f]{16})$/
+const DISSOLVED_NOTE = /^\.mountlock-dissolved-([0-9a-f]{1,16})-([0-9]{1,20}-[0-9a-f]{16})$/
 
 /** A listing counts only if the server makes it in one piece: few names, and none of them long. */
 const ENTRIES_MAX = 32
@@ -44,19 +44,22 @@ export const isMomentaryName = (name: string) => NEW_LOCK.test(name) || LOOK.tes
 /** The marker of a lock directory of which it is being decided whether it may be dissolved; see `dissolve.ts`. */
 export const dissolvingName = (kind: LockKind, random: string) => `.dissolving-${kind}-${random}`
 export const dissolvingKind = (name: string) => (DISSOLVING.exec(name)?.[1] as LockKind | undefined) ?? null
-/** The marker of one in which nobody will ever hold the lock again. */
-export const dissolvedName = (random: string) => `.dissolved-${random}`
+/** The marker of one in which nobody will ever hold the lock again. It tells the last generation. */
+export const dissolvedName = (last: bigint, random: string) => `.dissolved-${last}-${random}`
 export const isDissolvedName = (name: string) => DISSOLVED.test(name)
+export const lastGeneration = (dissolved: string) => BigInt(DISSOLVED.exec(dissolved)?.[2] ?? 0)
 /** That marker, moved out beside the lock: it says which directory, by its inode number, is empty because of us. */
 export const dissolvedNote = (ino: number, dissolved: string) =>
   `.mountlock-dissolved-${ino.toString(16)}-${DISSOLVED.exec(dissolved)?.[1]}`
 /** What the marker was called that a note beside the lock was made of; `null`: it is not a note about that inode. */
 export function dissolvedOfNote(note: string, ino: number): string | null {
   const match = DISSOLVED_NOTE.exec(note)
-  return match !== null && match[1] === ino.toString(16) ? dissolvedName(match[2] as string) : null
+  return match !== null && match[1] === ino.toString(16) ? `.dissolved-${match[2]}` : null
 }
-/** What a dissolved lock directory may contain besides its marker: generations, and the traces of those who looked. */
-export const isSpentName = (name: string) => ENTRY.test(name) || LOOK.test(name)
+/** What a dissolved lock directory may contain besides its marker: generations, other markers, and the traces of those who looked. */
+export const isSpentName = (name: string) => ENTRY.test(name) || LOOK.test(name) || DISSOLVING.test(name) || DISSOLVED.test(name)
+/** A lock directory that is being made. */
+export const isNewLockName = (name: string) => NEW_LOCK.test(name)
 
 /** The name of a session file; the host is made harmless and short, it is for people. */
 export function sessionName(host: string, pid: number, id: string): string {

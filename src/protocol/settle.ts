@@ -34,7 +34,12 @@ export function* freshListing(site: Place): Protocol<Reply<LockListing>> {
     const listed = yield* ask.list(site.path)
     return listed.ok ? { ok: false, code: 'EIO' } : listed
   }
-  const listed = yield* ask.list(site.path)
+  return yield* listing(site)
+}
+
+/** A listing as this node has it: fresh after a change of its own, perhaps from a cache otherwise. */
+export function* listing({ path }: Place): Protocol<Reply<LockListing>> {
+  const listed = yield* ask.list(path)
   return listed.ok ? { ok: true, value: parseListing(listed.value) } : listed
 }
 
