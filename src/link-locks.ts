@@ -26,8 +26,8 @@ import { type BreakOutcome, breakHolder, type PruneOutcome, prune } from './prot
 import { ask, type LocalQuestion, type Protocol } from './protocol/operations.js'
 import { patrol } from './protocol/patrol.js'
 import { createSession, type Session, type SessionTerms } from './protocol/session.js'
-import { cleanUp, freshListing, isAbsent, release } from './protocol/settle.js'
-import { type Claim, type LockMemory, newMemory, type Observations, type Site, type Surroundings } from './protocol/site.js'
+import { cleanUp, freshListing, isAbsent, type ReleaseOutcome, release } from './protocol/settle.js'
+import { type Claim, newMemory, type Observations, type Site, type Surroundings } from './protocol/site.js'
 import type { Inspection, LockType } from './types.js'
 
 export interface LinkLocksOptions extends SessionTerms {
@@ -43,11 +43,17 @@ const SESSIONS_TRIED_MAX = 4
 /** Heartbeats stay cheap: where each lock has to be looked at, it is a few at a time. */
 const LOOKS_PER_REFRESH = 8
 
+/** A lock, with what its directory was when it was seen. */
+interface KnownSite {
+  facts: DirectoryFacts
+  site: Site
+}
+
 /** One directory in which locks lie: what is remembered of it, and the session in it. */
 interface LockDirectory {
   path: string
   facts: DirectoryFacts
-  memories: Map<string, LockMemory>
+  sites: Map<string, KnownSite>
   observations: Observations
   session: LinkSession | null
   /** All that may still have locks or unsettled entries. */
@@ -133,7 +139,7 @@ export class LinkLocks implements Backend {
     const directory = this.#known.get(path) ?? {
       path,
       facts,
-      memories: new Map(),
+      sites: new Map(),
       observations: new Map(),
       session: null,
       sessions: new Set(),
@@ -176,7 +182,7 @@ export class LinkLocks implements Backend {
   ): Attempt {
     switch (outcome.kind) {
       case 'acquired': {
-        const site = this.#linkSite(directory, parts)
+        const site = new HeldSite(this, directory, parts)
         const takenFrom = outcome.takenFrom === null ? null : describeHolder(outcome.takenFrom)
         return {
           kind: 'acquired',
@@ -231,18 +237,13 @@ export class LinkLocks implements Backend {
     })
   }
 
-  #linkSite(directory: LockDirectory, parts: LockPath): LinkSite {
-    const locks = this
-    return {
-      path: parts.path,
-      *release(session, generation) {
-        const site = locks.#site(directory, parts)
-        const entry = locks.#claim.entry(generation, session.session)
-        const outcome = yield* locks.#run(site, release(site, generation, session.id, entry), session, () => true)
-        if (outcome.kind === 'unsettled') session.mount.settle(session.id, site.path, generation)
-        return outcome
-      },
-    }
+  /** @internal for {@link HeldSite} */
+  *releaseAt(directory: LockDirectory, parts: LockPath, session: LinkSession, generation: bigint): Either<ReleaseOutcome> {
+    const site = this.#site(directory, parts)
+    const entry = this.#claim.entry(generation, session.session)
+    const outcome = yield* this.#run(site, release(site, generation, session.id, entry), session, always)
+    if (outcome.kind === 'unsettled') session.mount.settle(session.id, site.path, generation)
+    return outcome
   }
 
   /** The usable session of a directory, made when there is none. */
@@ -346,22 +347,23 @@ export class LinkLocks implements Backend {
     return highest !== generation || free ? 'removed' : null
   }
 
-  #site({ path, facts, memories, ...directory }: LockDirectory, parts: LockPath): Site {
-    let memory = memories.get(parts.name)
-    if (memory === undefined) {
-      memory = newMemory()
-      forgetSome(memories)
-      memories.set(parts.name, memory)
-    }
-    return {
+  /** What is known of a lock, kept for as long as the directory stays what it is. */
+  #site(directory: LockDirectory, parts: LockPath): Site {
+    const { sites, facts } = directory
+    const known = sites.get(parts.name)
+    if (known !== undefined && known.facts === facts) return known.site
+    const site: Site = {
       path: parts.path,
-      directory: path,
+      directory: directory.path,
       dev: facts.dev,
       mode: facts.mode,
       claim: this.#claim,
-      memory,
-      surroundings: surroundings({ facts, observations: directory.observations }),
+      memory: known?.site.memory ?? newMemory(),
+      surroundings: surroundings(directory),
     }
+    if (known === undefined) forgetSome(sites)
+    sites.set(parts.name, { facts, site })
+    return site
   }
 
   *#run<Result>(site: Site, protocol: Protocol<Result>, session: LinkSession, wanted: () => boolean): Either<Result> {
@@ -374,16 +376,37 @@ export class LinkLocks implements Backend {
 }
 
 /** What is remembered saves a listing, and nothing depends on it but what is not settled. */
-function forgetSome(memories: Map<string, LockMemory>): void {
-  if (memories.size < MEMORIES_MAX) return
-  for (const [name, { unsettled }] of memories) {
-    if (unsettled !== null) continue
-    memories.delete(name)
+function forgetSome(sites: Map<string, KnownSite>): void {
+  if (sites.size < SITES_MAX) return
+  for (const [name, { site }] of sites) {
+    if (site.memory.unsettled !== null) continue
+    sites.delete(name)
     return
   }
 }
 
-const MEMORIES_MAX = 20_000
+const SITES_MAX = 20_000
+
+/** Where a held lock is, for its release. A class and not a literal: a generator that is made anew for each lock is slow. */
+class HeldSite implements LinkSite {
+  readonly path: string
+  readonly #locks: LinkLocks
+  readonly #directory: LockDirectory
+  readonly #parts: LockPath
+
+  constructor(locks: LinkLocks, directory: LockDirectory, parts: LockPath) {
+    this.path = parts.path
+    this.#locks = locks
+    this.#directory = directory
+    this.#parts = parts
+  }
+
+  release(session: LinkSession, generation: bigint): Either<ReleaseOutcome> {
+    return this.#locks.releaseAt(this.#directory, this.#parts, session, generation)
+  }
+}
+
+const always = () => true
 
 function surroundings({ facts, observations }: Pick<LockDirectory, 'facts' | 'observations'>): Surroundings {
   return { coherent: facts.coherent, extraSilenceMs: facts.staleOpenMs, me: sessionOwner(), observations }
@@ -391,7 +414,7 @@ function surroundings({ facts, observations }: Pick<LockDirectory, 'facts' | 'ob
 
 /** Answers the protocol's questions to this machine. */
 const answer =
-  (session: LinkSession | null, wanted: () => boolean = () => true) =>
+  (session: LinkSession | null, wanted: () => boolean = always) =>
   (question: LocalQuestion): unknown => {
     switch (question.op) {
       case 'clock':

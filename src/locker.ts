@@ -20,7 +20,7 @@ import { atExit } from './exit.js'
 import type { Attempt, Backend, Target } from './hold.js'
 import { LinkLocks } from './link-locks.js'
 import { LockHandle, type LockKeeper } from './lock.js'
-import { publish } from './log/channels.js'
+import { hasSubscribers, publish } from './log/channels.js'
 import type { LockEvent } from './log/events.js'
 import { createLogger, type Logger } from './log/logger.js'
 import { Patience } from './patience.js'
@@ -324,9 +324,11 @@ class LockerOnMounts implements Locker, LockKeeper {
   }
 
   #report(event: Omit<LockEvent, 'lockType'>): void {
-    const complete: LockEvent = { ...event, lockType: this.settings.lockType }
+    const { enableLogging, lockType } = this.settings
+    if (!enableLogging && !hasSubscribers(event.event)) return
+    const complete: LockEvent = { ...event, lockType }
     publish(complete)
-    if (this.settings.enableLogging) this.#logger.log(complete)
+    if (enableLogging) this.#logger.log(complete)
   }
 
   #check(shared: boolean, waitMs = 0): void {

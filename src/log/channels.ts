@@ -13,8 +13,10 @@ const CHANNELS: Record<LockEventName, Channel> = {
   reap: channel('mountlock:reap'),
 }
 
+/** Is it worth making an event? */
+export const hasSubscribers = (name: LockEventName) => CHANNELS[name].hasSubscribers
+
 /** Subscribers get the event itself. What a subscriber throws, Node turns into an uncaught exception; it never comes back here. */
 export function publish(event: LockEvent): void {
-  const { hasSubscribers } = CHANNELS[event.event]
-  if (hasSubscribers) CHANNELS[event.event].publish(event)
+  if (hasSubscribers(event.event)) CHANNELS[event.event].publish(event)
 }

@@ -17,6 +17,8 @@ export interface NodesOptions {
   quiet: boolean
 }
 
+/** On a command line without blanks. */
+const KIND_WORDS = KINDS.map((kind) => kind.replace(' ', '-'))
 const SSH_COMMAND = 'ssh -o BatchMode=yes -o ConnectTimeout=15'
 
 export const NODES_COMMAND: CommandSpec = {
@@ -44,13 +46,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
     hosts: { type: 'string', array: true, describe: 'The nodes, as ssh knows them (local: a process here), then the directory' },
   },
   options: {
-    kind: {
-      type: 'string',
-      array: true,
-      choices: KINDS,
-      requiresArg: true,
-      describe: 'Only this kind of lock; several times for several',
-    },
+    kinds: { type: 'string', requiresArg: true, describe: `Only these kinds of lock [default: ${KIND_WORDS.join(',')}]` },
     config: {
       ...CONFIG_OPTION,
       describe: 'Take refresh-rate and timeout-interval from this file-locks file [default: 1 and 3 seconds]',
@@ -92,7 +88,7 @@ function readNodesOptions(parsed: Record<string, unknown>): NodesOptions {
   return {
     hosts,
     directory,
-    kinds: (parsed.kind as Kind[] | undefined) ?? KINDS,
+    kinds: readKinds(parsed.kinds as string | undefined),
     config: readText('the name of a file after --config', parsed.config),
     sshCommand: readText('a command after --ssh-command', parsed['ssh-command']) ?? SSH_COMMAND,
     remoteCommand: readText('a command after --remote-command', parsed['remote-command']),
@@ -100,4 +96,12 @@ function readNodesOptions(parsed: Record<string, unknown>): NodesOptions {
     json: parsed.json === true,
     quiet: parsed.quiet === true,
   }
+}
+
+function readKinds(words: string | undefined): readonly Kind[] {
+  if (words === undefined) return KINDS
+  const wanted = words.split(',')
+  const unknown = wanted.find((word) => !KIND_WORDS.includes(word))
+  if (unknown !== undefined) throw new UsageError(`Expected some of ${KIND_WORDS.join(',')} after --kinds, got "${unknown}"`)
+  return KINDS.filter((_, index) => wanted.includes(KIND_WORDS[index] as string))
 }

@@ -1,0 +1,274 @@
+/**
+ * The functions of `proper-lockfile@4`, on link-based locks: to move over, change the import. The same options, the same
+ * error codes, the same default path (`<file>.lock`); docs/from-proper-lockfile.md has the table of what differs on purpose.
+ *
+ * What is better: a stale lock that is taken over is never handed to two owners; a lock of a dead process of this host is
+ * free at once; no clock of one node is compared with that of another; nothing is thrown out of a timer.
+ * What is not promised: that a process which still uses the real `proper-lockfile` on the same path can *wait* for us. Its
+ * locks (empty directories) are respected, and ours are to it: `ELOCKED`, or an error of `rmdir` once it takes ours for stale.
+ *
+ * Calling sequence: `const release = await lock(file)`, work, `await release()`. Or `unlock(file)` instead of `release()`.
+ */
+
+import fs from 'node:fs'
+import { resolve } from 'node:path'
+import { ForeignLockError, InvalidArgumentError, LockFileSystemError } from '../errors.js'
+import { createLocker } from '../locker.js'
+import type { Lock, Locker, ReleaseResult } from '../types.js'
+import { isHeldSync } from './inspect-sync.js'
+import { isProperLockfile, isProperLockfileSync } from './neighbour.js'
+import { type RetryOptions, retry } from './retries.js'
+
+export type { RetryOptions } from './retries.js'
+
+export interface UnlockOptions {
+  /** Resolve symbolic links in `file`, which then must exist. @default true */
+  realpath?: boolean | undefined
+  /** The path of the lock. @default `${file}.lock` */
+  lockfilePath?: string | undefined
+  /** Not supported: locks need the real file system. Node's own `fs` is accepted. */
+  fs?: unknown
+}
+
+export interface CheckOptions extends UnlockOptions {
+  /** Has no meaning here: a lock is stale after the time that its *holder* set. */
+  stale?: number | undefined
+}
+
+export interface LockOptions extends UnlockOptions {
+  /** After how many milliseconds without a refresh others may take the lock; at least 2000. @default 10000 */
+  stale?: number | undefined
+  /** How often it is refreshed, in milliseconds; from 1000 to half of `stale`. @default stale / 2 */
+  update?: number | undefined
+  /** How often to try again, or an options object of the `retry` package. @default 0 */
+  retries?: number | RetryOptions | undefined
+  /** Called when the lock may have been lost. @default a warning of the process (`process.on('warning', …)`) */
+  onCompromised?: ((error: Error) => unknown) | undefined
+}
+
+export type LockfileErrorCode = 'ELOCKED' | 'ENOTACQUIRED' | 'ERELEASED' | 'ECOMPROMISED' | 'ESYNC'
+
+/** An error with a code of `proper-lockfile`. */
+export interface LockfileError extends Error {
+  /** One of {@link LockfileErrorCode}, or the name of a system error such as `ENOENT`. */
+  code: LockfileErrorCode | (string & {})
+  /** `ELOCKED` only: the file whose lock is held. */
+  file?: string
+}
+
+interface Held {
+  readonly file: string
+  readonly lockfilePath: string
+  readonly lock: Lock
+  isReleased: boolean
+}
+
+const STALE_MS_DEFAULT = 10_000
+const STALE_MS_MIN = 2000
+/** A day: what a record of ours can say. */
+const STALE_MS_MAX = 24 * 60 * 60 * 1000
+const UPDATE_MS_MIN = 1000
+
+/** By lock path: what this process holds. */
+const held = new Map<string, Held>()
+const lockers = new Map<string, Locker>()
+let useSymlinks = false
+
+/** Acquires the lock of a file. @returns the function that releases it. @throws ELOCKED when somebody else has it */
+export async function lock(file: string, options: LockOptions = {}): Promise<() => Promise<void>> {
+  const canonical = await canonicalPath(file, options)
+  const lockfilePath = lockPathOf(canonical, options)
+  const entry = await retry(async () => {
+    if (await isProperLockfile(lockfilePath)) throw lockedByNeighbour(canonical, lockfilePath)
+    const acquired = await withKindOfLink((locker) => locker.tryAcquire(lockfilePath), options)
+    return enter(canonical, lockfilePath, acquired, options)
+  }, options.retries)
+  return async () => {
+    if (entry.isReleased) throw lockfileError('ERELEASED', 'Lock is already released')
+    await leave(entry)
+  }
+}
+
+/** {@link lock}, with blocking calls. `retries` would block the process, and is refused (ESYNC). */
+export function lockSync(file: string, options: LockOptions = {}): () => void {
+  const { retries } = options
+  if (Number(typeof retries === 'object' ? retries?.retries : (retries ?? 0)) > 0)
+    throw lockfileError('ESYNC', 'Cannot use retries with the sync api')
+  const canonical = canonicalPathSync(file, options)
+  const lockfilePath = lockPathOf(canonical, options)
+  if (isProperLockfileSync(lockfilePath)) throw lockedByNeighbour(canonical, lockfilePath)
+  const entry = enter(canonical, lockfilePath, tryAcquireSync(lockfilePath, options), options)
+  return () => {
+    if (entry.isReleased) throw lockfileError('ERELEASED', 'Lock is already released')
+    leaveSync(entry)
+  }
+}
+
+/** Releases the lock of a file. @throws ENOTACQUIRED when this process does not hold it */
+export async function unlock(file: string, options: UnlockOptions = {}): Promise<void> {
+  await leave(find(await canonicalPath(file, options), options))
+}
+
+export function unlockSync(file: string, options: UnlockOptions = {}): void {
+  leaveSync(find(canonicalPathSync(file, options), options))
+}
+
+/** Is the file locked, by whomever? */
+export async function check(file: string, options: CheckOptions = {}): Promise<boolean> {
+  const path = lockPathOf(await canonicalPath(file, options), options)
+  if (await isProperLockfile(path)) return true
+  try {
+    const { state } = await lockerFor(options).inspect(path)
+    return state === 'held' || state === 'unknown'
+  } catch (error) {
+    return isHeldAccordingTo(error)
+  }
+}
+
+export function checkSync(file: string, options: CheckOptions = {}): boolean {
+  const path = lockPathOf(canonicalPathSync(file, options), options)
+  if (isProperLockfileSync(path)) return true
+  try {
+    return isHeldSync(path)
+  } catch (error) {
+    return isHeldAccordingTo(error)
+  }
+}
+
+/** No directory for the lock, so no lock. Something that is not our lock is in the way of everybody. */
+function isHeldAccordingTo(error: unknown): boolean {
+  if (error instanceof LockFileSystemError && error.errno === 'ENOENT') return false
+  if (error instanceof ForeignLockError) return true
+  throw asSystemError(error)
+}
+
+function lockPathOf(canonical: string, { lockfilePath }: UnlockOptions): string {
+  return resolve(lockfilePath || `${canonical}.lock`)
+}
+
+async function canonicalPath(file: string, options: UnlockOptions): Promise<string> {
+  checkFs(options)
+  return options.realpath === false ? resolve(file) : await fs.promises.realpath(file)
+}
+
+function canonicalPathSync(file: string, options: UnlockOptions): string {
+  checkFs(options)
+  return options.realpath === false ? resolve(file) : fs.realpathSync(file)
+}
+
+function checkFs(options: UnlockOptions): void {
+  if (options.fs === undefined || options.fs === fs) return
+  throw new InvalidArgumentError(
+    'The option `fs` of proper-lockfile is not supported',
+    'Leave it out: locks need the real file system.',
+  )
+}
+
+/** One for each pair of intervals: they belong to the holder, and are told to the others. */
+function lockerFor({ stale, update }: LockOptions): Locker {
+  const timeoutIntervalMs = Math.round(
+    Math.min(Math.max(stale === undefined ? STALE_MS_DEFAULT : stale || 0, STALE_MS_MIN), STALE_MS_MAX),
+  )
+  const halfMs = timeoutIntervalMs / 2
+  const refreshRateMs = Math.round(Math.max(Math.min(update == null ? halfMs : update || 0, halfMs), UPDATE_MS_MIN))
+  const key = `${timeoutIntervalMs} ${refreshRateMs} ${useSymlinks}`
+  let locker = lockers.get(key)
+  if (locker === undefined) {
+    locker = createLocker({ timeoutIntervalMs, refreshRateMs, useSymlinks })
+    lockers.set(key, locker)
+  }
+  return locker
+}
+
+/** There is no option for file systems without hard links, so this finds out. Locks of both kinds exclude each other. */
+function isLinkRefused(error: unknown): boolean {
+  const isRefused = error instanceof LockFileSystemError && (error.code === 'HARD_LINKS_REFUSED' || error.code === 'CROSS_DEVICE')
+  if (!isRefused || useSymlinks) return false
+  useSymlinks = true
+  return true
+}
+
+async function withKindOfLink(work: (locker: Locker) => Promise<Lock | null>, options: LockOptions): Promise<Lock | null> {
+  try {
+    return await work(lockerFor(options)).catch((error) => {
+      if (isLinkRefused(error)) return work(lockerFor(options))
+      throw error
+    })
+  } catch (error) {
+    throw asSystemError(error)
+  }
+}
+
+function tryAcquireSync(lockfilePath: string, options: LockOptions): Lock | null {
+  try {
+    return lockerFor(options).tryAcquireSync(lockfilePath)
+  } catch (error) {
+    if (isLinkRefused(error)) return tryAcquireSync(lockfilePath, options)
+    throw asSystemError(error)
+  }
+}
+
+function enter(file: string, lockfilePath: string, lock: Lock | null, { onCompromised = warn }: LockOptions): Held {
+  if (lock === null) throw Object.assign(lockfileError('ELOCKED', 'Lock file is already being held'), { file })
+  const entry: Held = { file, lockfilePath, lock, isReleased: false }
+  held.set(lockfilePath, entry)
+  lock.signal.addEventListener('abort', () => {
+    if (entry.isReleased) return
+    forget(entry)
+    onCompromised(compromised(lock.signal.reason))
+  })
+  return entry
+}
+
+function find(file: string, options: UnlockOptions): Held {
+  const entry = held.get(lockPathOf(file, options))
+  const found = entry ?? (options.lockfilePath ? undefined : [...held.values()].find((other) => other.file === file))
+  if (found === undefined) throw lockfileError('ENOTACQUIRED', 'Lock is not acquired/owned by you')
+  return found
+}
+
+async function leave(entry: Held): Promise<void> {
+  forget(entry)
+  tellIfLost(await entry.lock.release())
+}
+
+function leaveSync(entry: Held): void {
+  forget(entry)
+  tellIfLost(entry.lock.releaseSync())
+}
+
+function forget(entry: Held): void {
+  entry.isReleased = true
+  if (held.get(entry.lockfilePath) === entry) held.delete(entry.lockfilePath)
+}
+
+function tellIfLost({ lost }: ReleaseResult): void {
+  if (lost) throw compromised(undefined)
+}
+
+const compromised = (cause: unknown) => lockfileError('ECOMPROMISED', 'Unable to update lock within the stale threshold', cause)
+
+function warn(error: Error): void {
+  process.emitWarning(`A lock may have been lost: ${error.message}`, { code: 'ECOMPROMISED', type: 'LockCompromisedWarning' })
+}
+
+function lockedByNeighbour(file: string, lockfilePath: string): LockfileError {
+  const what = `Lock file is already being held, by proper-lockfile itself: ${lockfilePath} is an empty directory`
+  const advice = 'If no process that uses proper-lockfile is running any more, remove it (rmdir).'
+  return Object.assign(lockfileError('ELOCKED', `${what}. ${advice}`), { file })
+}
+
+function lockfileError(code: LockfileErrorCode, message: string, cause?: unknown): LockfileError {
+  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code })
+}
+
+/** Who used to look for `EACCES` finds it; the original, with its advice, is the cause. */
+function asSystemError(error: unknown): unknown {
+  if (!(error instanceof LockFileSystemError)) return error
+  return Object.assign(new Error(error.message, { cause: error }), { code: error.errno })
+}
+
+/** As in `proper-lockfile`, the module itself is the function `lock`, also for `require`. */
+const lockfile = Object.assign(lock.bind(null), { lock, unlock, check, lockSync, unlockSync, checkSync })
+
+export { lockfile as default, lockfile as 'module.exports' }
