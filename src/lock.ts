@@ -1,5 +1,9 @@
 /** The handle of a held lock. */
 
+import { readFresh, replaceFile } from './drivers/coherent-files.js'
+import { randomName } from './drivers/identity.js'
+import type { Lane } from './drivers/lane.js'
+import { runCalls } from './drivers/run.js'
 import { type Either, runAsynchronously, runBlocking } from './either.js'
 import { fileSystemError, LockLostError, type LostReason } from './errors.js'
 import type { Hold } from './hold.js'
@@ -12,6 +16,8 @@ export interface LockKeeper {
   /** `result` is `null` when it cannot be told; `error` says why. */
   onReleased(lock: LockHandle, result: ReleaseResult | null, error?: unknown): void
   onLost(lock: LockHandle, reason: LostReason): void
+  /** How far the file system that a file is on can be believed, and the way to it. */
+  fileSystemOf(path: string): Promise<{ coherent: boolean; lane: Lane }>
   /** A release that takes longer than this is reported as an error, and settled later. */
   readonly releaseMsMax: number
 }
@@ -60,6 +66,21 @@ export class LockHandle implements Lock {
 
   assertHeld(): void {
     if (!this.held) throw new LockLostError(this.path, this.#hold.lostReason() ?? 'closed')
+  }
+
+  async readFile(path: string): Promise<Buffer> {
+    this.assertHeld()
+    const { coherent, lane } = await this.#keeper.fileSystemOf(path)
+    const contents = await runCalls(readFresh(path, coherent), lane)
+    this.assertHeld()
+    return contents
+  }
+
+  async replaceFile(path: string, data: string | Uint8Array): Promise<void> {
+    this.assertHeld()
+    const { lane } = await this.#keeper.fileSystemOf(path)
+    const calls = replaceFile(path, `${path}.${randomName()}`, data, () => this.assertHeld())
+    await runCalls(calls, lane)
   }
 
   release(): Promise<ReleaseResult> {

@@ -4,8 +4,13 @@
  * have ended, and a call that was given up on leaves nothing held.
  */
 
+import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AdvisoryLocks } from './advisory-locks.js'
+import { Changeover } from './changeover.js'
+import { Directories } from './directory.js'
+import type { Lane } from './drivers/lane.js'
+import { mountOfDevice } from './drivers/mount.js'
 import { runAsynchronously, runBlocking } from './either.js'
 import {
   AbortError,
@@ -70,11 +75,13 @@ class LockerOnMounts implements Locker, LockKeeper {
   readonly #held = new Map<LockHandle, Keeping>()
   readonly #forgetExit: () => void
   readonly #turns = new Turns()
+  readonly #directories = new Directories()
   #closing: Promise<void> | undefined
 
   constructor(settings: LockerSettings) {
     this.settings = Object.freeze(settings)
-    this.#backend = settings.lockType === 'advisory' ? new AdvisoryLocks(settings.advisoryKind) : this.#linkLocks()
+    const backend = settings.lockType === 'advisory' ? new AdvisoryLocks(settings.advisoryKind) : this.#linkLocks()
+    this.#backend = new Changeover(backend, settings.lockType)
     this.#logger = createLogger(settings)
     this.#forgetExit = atExit(() => this.#endWithProcess())
   }
@@ -296,6 +303,11 @@ class LockerOnMounts implements Locker, LockKeeper {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  async fileSystemOf(path: string): Promise<{ coherent: boolean; lane: Lane }> {
+    const { coherent, dev } = await runAsynchronously(this.#directories.look(dirname(resolve(path))))
+    return { coherent, lane: mountOfDevice(dev).lane }
   }
 
   onReleased(lock: LockHandle, result: ReleaseResult | null, error?: unknown): void {

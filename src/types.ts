@@ -67,6 +67,16 @@ export interface Lock extends AsyncDisposable, Disposable {
   readonly held: boolean
   /** Throws `LockLostError` unless {@link held}. An operation *begun* before a deadline may take effect after it: only the token protects there. */
   assertHeld(): void
+  /**
+   * Reads a file that the lock protects, as the server has it and never from this node's cache: a lock is no cache barrier.
+   * @throws LockLostError, and the system's errors
+   */
+  readFile(path: string): Promise<Buffer>
+  /**
+   * Replaces a file that the lock protects: a new one is written beside it and renamed into its place, so that no node mixes
+   * old data with new. @throws LockLostError, and the system's errors; then the file is as it was
+   */
+  replaceFile(path: string, data: string | Uint8Array): Promise<void>
   /** Gives the lock back. Idempotent: a second call returns the first one's result. */
   release(): Promise<ReleaseResult>
   releaseSync(): ReleaseResult

@@ -89,14 +89,14 @@ function* readText(fd: number, stats: Stats): Calls<string> {
   return buffer.toString('utf8', 0, bytes)
 }
 
-function* writeAll(fd: number, text: string): Calls<void> {
-  const bytes = Buffer.from(text)
+export function* writeAll(fd: number, data: string | Uint8Array): Calls<void> {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data
   const written = (yield ['write', fd, bytes, 0, bytes.length, 0]) as number
   if (written !== bytes.length) throw systemError('ENOSPC', 'write')
 }
 
 /** Opens, works, closes. A failure to close counts: on NFS it is where a failed write is told. */
-function* withFile<Result>(path: string, flags: number, mode: number, work: (fd: number) => Calls<Result>): Calls<Result> {
+export function* withFile<Result>(path: string, flags: number, mode: number, work: (fd: number) => Calls<Result>): Calls<Result> {
   const fd = (yield ['open', path, flags, mode]) as number
   let result: Result
   try {

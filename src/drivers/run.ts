@@ -1,7 +1,7 @@
 /** The two runners: they drive a piece of protocol with blocking calls, or with asynchronous ones through a mount's lane. */
 
 import type { FileOperation, LocalQuestion, Operation, Protocol, Reply } from '../protocol/operations.js'
-import { asynchronousCalls, blockingCalls, type Call } from './calls.js'
+import { asynchronousCalls, blockingCalls, type Call, type Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
 import { severalCalls, singleCall } from './file-operations.js'
 import type { Lane } from './lane.js'
@@ -63,22 +63,26 @@ async function performAsynchronously(operation: FileOperation, lane: Lane): Prom
   try {
     const single = singleCall(operation)
     if (single !== null) return { ok: true, value: await callAsynchronously(single, lane) }
-    const calls = severalCalls(operation)
-    let step = calls.next()
-    while (!step.done) {
-      let value: unknown
-      try {
-        value = await callAsynchronously(step.value, lane)
-      } catch (error) {
-        step = calls.throw(error)
-        continue
-      }
-      step = calls.next(value)
-    }
-    return { ok: true, value: step.value }
+    return { ok: true, value: await runCalls(severalCalls(operation), lane) }
   } catch (error) {
     return failure(error)
   }
+}
+
+/** Performs a sequence of calls, asynchronously. @throws what the sequence throws */
+export async function runCalls<Result>(calls: Calls<Result>, lane: Lane): Promise<Result> {
+  let step = calls.next()
+  while (!step.done) {
+    let value: unknown
+    try {
+      value = await callAsynchronously(step.value, lane)
+    } catch (error) {
+      step = calls.throw(error)
+      continue
+    }
+    step = calls.next(value)
+  }
+  return step.value
 }
 
 function callBlocking(call: Call): unknown {
