@@ -4,6 +4,7 @@ import { mostSimilar } from '../config/similar.js'
 import type { CommandSpec } from './command.js'
 import { CONFIG_COMMANDS } from './config/options.js'
 import { DOCTOR_COMMAND } from './doctor/options.js'
+import { BREAK_COMMAND, PRUNE_COMMAND } from './maintain/options.js'
 import { AGENT_COMMAND, NODES_COMMAND } from './nodes/options.js'
 import { DEMO_COMMAND, TEST_COMMAND } from './options.js'
 import { RUN_COMMAND } from './run/options.js'
@@ -16,6 +17,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   STATUS_COMMAND,
   DOCTOR_COMMAND,
   NODES_COMMAND,
+  BREAK_COMMAND,
+  PRUNE_COMMAND,
   AGENT_COMMAND,
   ...CONFIG_COMMANDS,
 ]

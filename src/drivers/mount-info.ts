@@ -28,6 +28,7 @@ export function parseMounts(text: string): MountInfo[] {
   const mounts: MountInfo[] = []
   for (const line of text.split('\n')) {
     const middle = line.indexOf(' - ') // a source may be called `-` as well
+    if (middle === -1) continue
     const [front, back] = [line.slice(0, middle), line.slice(middle + 3)]
     const [, , device, root, mountPoint, options] = front.split(' ')
     const [type, source, superOptions] = back.split(' ')

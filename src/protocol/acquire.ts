@@ -151,7 +151,9 @@ export function* claim(site: Site, session: Session, from: Free): Protocol<Attem
   const unsettled = { generation: mine, session: session.record.id }
   const placed = yield* site.claim.place(site, session, from)
   if (!placed.ok) {
-    if (placed.code !== site.claim.lostRace) return yield* refused(site, session, unsettled, placed)
+    if (placed.code !== site.claim.lostRace && !(yield* isTaken(site, mine, placed.code))) {
+      return yield* refused(site, session, unsettled, placed)
+    }
     // Lost the race, or lost the reply? This generation was first tried just now, so if it is ours, it is from now.
     const owner = yield* whose(site, mine, session)
     if (owner === 'unknown') site.memory.unsettled = unsettled
@@ -161,6 +163,13 @@ export function* claim(site: Site, session: Session, from: Free): Protocol<Attem
   const counted = yield* confirm(site, session, from, placed.ok)
   if (counted.kind !== 'acquired') yield* giveBack(site, site.claim.entry(mine, session), unsettled)
   return counted.kind === 'beaten' ? 'beaten' : counted
+}
+
+/** SFTP has no word for "already exists": what is refused may be there. */
+function* isTaken(site: Site, generation: bigint, code: string): Protocol<boolean> {
+  if (code !== 'EPERM' || site.surroundings.coherent) return false
+  const listed = yield* freshListing(site)
+  return listed.ok && listed.value.highest !== null && listed.value.highest >= generation
 }
 
 /** The claim is placed. Does it count? If it does not, it has to be given back. `changedNow`: by a reply that says so, which makes this node's next listing fresh. */

@@ -5,7 +5,7 @@ import { ask, type Protocol } from './operations.js'
 import type { Site } from './site.js'
 
 /** The failures that mean "somebody else has just created it". */
-const LOST_RACE = new Set(['ENOTEMPTY', 'EEXIST'])
+const LOST_RACE = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
 
 /** `moved`: the directory is on another device than before, so the share was unmounted and nothing may be created there. */
 export type CreateFailure = 'moved' | { code: string; error?: unknown }
@@ -33,7 +33,19 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   const renamed = yield* ask.rename(draft, site.path)
   if (renamed.ok) return null
   yield* discardMoved(site.directory, draft)
-  return renamed.code === 'ENOENT' || LOST_RACE.has(renamed.code) || renamed.code === 'ENOTDIR' ? null : renamed
+  if (!site.surroundings.coherent) yield* dropMissingName(site)
+  if (renamed.code === 'ENOENT' || LOST_RACE.has(renamed.code)) return null
+  // SFTP has no word for "already exists".
+  return (yield* ask.stat(site.path)).ok ? null : renamed
+}
+
+/**
+ * A client that has once seen a name missing may go on doing so, whatever it changes in the directory (NFSv3, within one tick
+ * of the server's clock). Only a failed mkdir of that very name drops it from the cache.
+ */
+function* dropMissingName(site: Site): Protocol<void> {
+  const made = yield* ask.mkdir(site.path, site.mode)
+  if (made.ok) yield* ask.rmdir(site.path)
 }
 
 /** Whoever dissolves a lock takes drafts away, lest one with an old number takes its place: then this is to be tried again. */
@@ -51,11 +63,15 @@ export function* discardMoved(directory: string, draft: string): Protocol<boolea
   const status = yield* ask.stat(moved)
   if (!status.ok || status.value.type !== 'directory') return false
   const inside = yield* ask.list(moved)
-  return inside.ok ? yield* discard(moved, inside.value.filter(isNameInDraft), true) : false
+  return inside.ok && (yield* empty(moved, inside.value.filter(isNameInDraft)))
 }
 
 function* discard<Result>(draft: string, names: string[], result: Result): Protocol<Result> {
-  for (const name of names) yield* ask.unlink(`${draft}/${name}`)
-  yield* ask.rmdir(draft)
+  yield* empty(draft, names)
   return result
+}
+
+function* empty(directory: string, names: string[]): Protocol<boolean> {
+  for (const name of names) yield* ask.unlink(`${directory}/${name}`)
+  return (yield* ask.rmdir(directory)).ok
 }

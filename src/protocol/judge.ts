@@ -94,7 +94,8 @@ function* readSession(directory: string, name: string, { coherent }: Surrounding
   const found = yield* ask.read(`${directory}/${name}`)
   if (found.ok || found.code !== 'ENOENT') return found
   if (coherent) return 'dangling'
-  // A missing name may be a cached one that hides a live session. After a change of our own the directory is fresh.
+  // A missing name may be a cached one that hides a live session. After a change of our own the directory is fresh. (Names that
+  // this client has seen missing *before* they were made can stay missing for good; nobody looks for a random name before it is there.)
   if (!(yield* ownChange(directory))) return { ok: false, code: 'ENOENT' }
   const again = yield* ask.read(`${directory}/${name}`)
   return !again.ok && again.code === 'ENOENT' ? 'dangling' : again

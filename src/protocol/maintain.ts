@@ -57,6 +57,7 @@ export function* prune(site: Site, session: Session): Protocol<PruneOutcome> {
     yield* release(site, held.generation, session.record.id, held.entry)
     return { kind: 'failed', outcome: { kind: 'failed', action: 'claim', ...unmarked } }
   }
+  yield* cleanUp(site, [...held.below, held.entry])
   const isGone = yield* discardMoved(site.directory, site.path)
   return isGone ? { kind: 'pruned' } : { kind: 'failed', outcome: { kind: 'foreign', what: 'unmarked' } }
 }

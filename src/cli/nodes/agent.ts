@@ -22,8 +22,8 @@ import { Worker } from './worker.js'
 
 const PROGRAM = fileURLToPath(new URL('../../../bin/locktester', import.meta.url))
 const CLEAN_UP_LIMIT_MS = 4000
-/** A file of another node that is not seen after this time is not there. Longer than any default cache. */
-const SIGHT_LIMIT_MS = 75_000
+/** A file of another node that is not seen after this time is not there: its name is new, so no cache can say that it is missing for long. */
+const SIGHT_LIMIT_MS = 20_000
 const SIGHT_POLL_MS = 100
 
 interface Child {

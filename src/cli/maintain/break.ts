@@ -1,0 +1,98 @@
+/** `locktester break`: takes a lock from the holder with that token, says who it was, and leaves everybody else alone. */
+
+import type { Inspection } from '../../types.js'
+import { UsageError } from '../command.js'
+import { EXIT } from '../exit-codes.js'
+import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import { paint, writeError, writeOut } from '../print.js'
+import { LockFinder } from '../status/find-locks.js'
+import { type LockStatus, Looker } from '../status/look.js'
+import { actOn, whyNot } from './locks.js'
+import type { BreakOptions } from './options.js'
+
+interface Result {
+  /** `already-free`: nobody held it; `other-holder`: somebody with another token does, and keeps it. */
+  result: 'broken' | 'already-free' | 'other-holder' | 'failed'
+  /** Who was broken, or who holds it. */
+  holder: LockStatus['holder']
+  /** The highest token handed out so far. */
+  token: bigint | null
+  reason: string | null
+}
+
+const EXIT_CODES: Record<Result['result'], number> = {
+  broken: EXIT.ok,
+  'already-free': EXIT.ok,
+  'other-holder': EXIT.busy,
+  failed: EXIT.cannotLock,
+}
+
+/** Runs the command and ends the process. */
+export async function runBreak(options: BreakOptions): Promise<void> {
+  const interrupt = new Interrupt()
+  try {
+    const result = await interrupt.race(breakHolder(options))
+    say(result, options)
+    await endProcess(EXIT_CODES[result.result], false)
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error
+    dieBySignal(interrupt.received ?? 'SIGTERM')
+  }
+}
+
+/** @throws UsageError if there is no such lock, or it is of a kind that has no tokens */
+async function breakHolder({ path, token }: BreakOptions): Promise<Result> {
+  const before = await lookAt(path)
+  const held = before.state === 'free' ? null : before.holder
+  if (before.state === 'free') return { result: 'already-free', holder: null, token: before.token, reason: null }
+  if (before.token !== token) return { result: 'other-holder', holder: held, token: before.token, reason: null }
+  const outcome = await actOn(before, (locks, lock) => locks.breakHolder(lock, token))
+  switch (outcome.kind) {
+    case 'broken':
+      return { result: 'broken', holder: held, token, reason: null }
+    case 'failed':
+      return { result: 'failed', holder: held, token, reason: whyNot(outcome.outcome) }
+    default: {
+      const { holder, token: highest } = await lookAt(path)
+      return { result: outcome.kind === 'not-held' ? 'already-free' : 'other-holder', holder, token: highest, reason: null }
+    }
+  }
+}
+
+async function lookAt(path: string): Promise<LockStatus> {
+  const finder = new LockFinder(0)
+  await finder.find(path)
+  const [found] = [...finder.locks.values()]
+  if (found === undefined || finder.locks.size > 1) throw new UsageError(`There is no lock at ${path}: name the lock itself`)
+  if (found.lockType === 'advisory') {
+    throw new UsageError(`${path} is the file of an advisory lock, which the kernel keeps: end the process that holds it instead`)
+  }
+  const looker = new Looker({ paths: [path], depthMax: 0 })
+  try {
+    const { locks, unread } = await looker.look()
+    const [status] = locks
+    if (status === undefined) throw new UsageError(unread[0]?.message ?? `There is no lock at ${path}`)
+    return status
+  } finally {
+    await looker.close()
+  }
+}
+
+function say({ result, holder, token, reason }: Result, { path, json }: BreakOptions): void {
+  const who = holderText(holder)
+  if (json) {
+    const report = { version: 1, path, result, token: token === null ? null : String(token), holder, reason }
+    return writeOut(JSON.stringify({ ...report, exitCode: EXIT_CODES[result] }, null, 2))
+  }
+  if (result === 'broken')
+    writeOut(`Broken: ${who} had ${path} with the token ${token}. It learns of it with its next heartbeat.`)
+  else if (result === 'already-free') writeError(`Nobody holds ${path}: nothing was broken.`)
+  else if (result === 'other-holder') writeError(`Nothing was broken: ${who} holds ${path} with the token ${token}.`)
+  else writeError(`${paint('red', 'error:')} Nothing was broken: ${reason}`)
+}
+
+function holderText(holder: Extract<Inspection, { state: 'held' }>['holder'] | null): string {
+  if (holder === null || holder.pid === null) return 'somebody'
+  const label = holder.label ? ` (${holder.label})` : ''
+  return `process ${holder.pid} on ${holder.host}${holder.user === null ? '' : ` of ${holder.user}`}${label}`
+}
