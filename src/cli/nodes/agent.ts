@@ -54,7 +54,7 @@ class Agent {
       case 'hello':
         return { ...nodeFacts(), pid: process.pid, nodeVersion: process.versions.node }
       case 'enter':
-        return await this.#enter(args.directory as string, args.name as string, args.create as boolean)
+        return await this.#enter(args.directory as string, args.name as string, args.create as string[] | null)
       case 'mark':
         return await this.#guarded(this.#trialPath(args.mark as string), (path) => writeFile(path, args.mark as string))
       case 'sees':
@@ -79,15 +79,16 @@ class Agent {
     if (this.#trial !== null) await rm(this.#trial, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   }
 
-  /** Goes to the trial directory, which the first node creates. */
-  async #enter(named: string, name: string, create: boolean): Promise<unknown> {
+  /** Goes to the trial directory, which the first node creates, with these directories in it. */
+  async #enter(named: string, name: string, create: readonly string[] | null): Promise<unknown> {
     if (!/^\.locktester-nodes-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
     const directory = await openNamedDirectory(named)
     const trial = join(directory, name)
     const mount = mountOf(directory)
-    if (create) {
-      await this.#guarded(trial, (path) => mkdir(path, { mode: 0o777 }))
+    if (create !== null) {
+      await this.#guarded(trial, (path) => mkdir(path))
       this.#trial = trial
+      for (const inside of create) await this.#guarded(this.#trialPath(inside), (path) => mkdir(path))
     } else if (await becomesTrue(() => exists(trial))) this.#trial = trial
     return { directory, mount, isThere: this.#trial !== null }
   }

@@ -66,7 +66,7 @@ export class Node {
     return this.#line.ask(op, args)
   }
 
-  async enter(directory: string, name: string, create: boolean): Promise<boolean> {
+  async enter(directory: string, name: string, create: readonly string[] | null): Promise<boolean> {
     const { mount, isThere } = (await this.ask('enter', { directory, name, create })) as { mount: Mount | null; isThere: boolean }
     this.mount = mount
     return isThere

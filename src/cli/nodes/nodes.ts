@@ -10,7 +10,7 @@ import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { silenceMs } from '../../protocol/lease.js'
 import { EXIT } from '../exit-codes.js'
 import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
-import { optionsOf } from '../kinds.js'
+import { type Kind, optionsOf } from '../kinds.js'
 import { messageOf, Printer, writeOut } from '../print.js'
 import { refuseErrors } from '../settings.js'
 import { duration } from '../table.js'
@@ -105,8 +105,8 @@ class NodesSession {
     const { directory } = this.#options
     const [first, ...others] = this.#nodes as [Node, ...Node[]]
     this.#printer.talk(`Do they see the same directory? ${directory}`)
-    await first.enter(directory, this.#trial, true)
-    const isThere = await Promise.all(others.map((node) => node.enter(directory, this.#trial, false)))
+    await first.enter(directory, this.#trial, this.#options.kinds.map(directoryOf))
+    const isThere = await Promise.all(others.map((node) => node.enter(directory, this.#trial, null)))
     const blind = others.filter((_, index) => !isThere[index])
     for (const node of blind) this.#printer.error(blindText(node, first, directory))
     if (blind.length > 0) return null
@@ -138,7 +138,7 @@ class NodesSession {
     const limitMs = silenceMs(settings.timeoutIntervalMs) + PATIENCE_MS
     return await Promise.all(
       kinds.map(async (kind) => {
-        const path = join(directory, this.#trial, kind.replace(' ', '-'))
+        const path = join(directory, this.#trial, directoryOf(kind), 'lock')
         const rounds = await study({
           kind,
           nodes: this.#nodes,
@@ -164,6 +164,11 @@ class NodesSession {
     await writeFile(html, page(report))
     this.#printer.talk(`The page is in ${html}.`)
   }
+}
+
+/** A directory for each kind: those who share one find each other's dead, and a takeover would seem faster than it is. */
+function directoryOf(kind: Kind): string {
+  return kind.replace(' ', '-')
 }
 
 /** Two of the same name are told apart. */

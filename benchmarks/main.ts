@@ -1,0 +1,100 @@
+/** `npm run bench`: asks the questions, prints the table, writes the files. */
+
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { compileFloor, endAllAgents } from './agents.js'
+import type { Bench, Place } from './bench.js'
+import { describeMachine, fileSystemType, load } from './machine.js'
+import { HELP, type Options, readOptions, UsageError } from './options.js'
+import { QUESTIONS } from './questions/all.js'
+import { type Answered, type Report, toHtml, toJson, toTable } from './report.js'
+
+const EXIT = { usage: 64, internal: 70 }
+const SHARED_MEMORY = '/dev/shm'
+
+const created: string[] = []
+
+try {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) console.log(HELP)
+  else await run(options)
+} catch (error) {
+  const isUsage = error instanceof UsageError
+  console.error(isUsage ? `bench: ${error.message}\nbench: --help shows how it is used.` : error)
+  process.exitCode = isUsage ? EXIT.usage : EXIT.internal
+} finally {
+  cleanUp()
+}
+
+async function run(options: Options): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted(signal))
+  const startedMs = performance.now()
+  const loadBefore = load()
+  const places = choosePlaces(options)
+  const [first] = places
+  let title = ''
+  const bench: Bench = {
+    places,
+    peers: options.peers,
+    quick: options.quick,
+    floorProgram: compileFloor(makeDirectory(tmpdir())),
+    progress: (text) => showProgress(`${title}: ${text}`),
+  }
+  const answered: Answered[] = []
+  const questions = QUESTIONS.filter(({ id }) => options.only === null || options.only.has(id))
+  for (const [index, question] of questions.entries()) {
+    title = `[${index + 1}/${questions.length}] ${question.title}`
+    bench.progress(question.about)
+    answered.push({ id: question.id, title: question.title, about: question.about, ...(await question.ask(bench)) })
+    emptyDirectories(places)
+  }
+  showProgress('')
+  const seconds = Math.round((performance.now() - startedMs) / 1000)
+  const report: Report = {
+    machine: describeMachine(loadBefore),
+    quick: options.quick,
+    seconds,
+    fileSystem: first.name,
+    questions: answered,
+  }
+  console.log(toTable(report))
+  if (options.json !== null) writeFileSync(options.json, toJson(report))
+  if (options.html !== null) writeFileSync(options.html, toHtml(report))
+}
+
+function choosePlaces({ directory, quick }: Options): [Place, ...Place[]] {
+  const place = (parent: string): Place => ({ name: fileSystemType(parent), directory: makeDirectory(parent) })
+  const first = place(directory ?? tmpdir())
+  const alsoMemory = directory === null && !quick && first.name !== 'tmpfs' && fileSystemType(SHARED_MEMORY) === 'tmpfs'
+  return alsoMemory ? [first, place(SHARED_MEMORY)] : [first]
+}
+
+function makeDirectory(parent: string): string {
+  const path = mkdtempSync(join(parent, 'mountlock-bench-'))
+  created.push(path)
+  return path
+}
+
+/** Between the questions, so that a hundred thousand files of one are not in the way of the next. */
+function emptyDirectories(places: readonly Place[]): void {
+  for (const { directory } of places) {
+    for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true })
+  }
+}
+
+function cleanUp(): void {
+  endAllAgents()
+  for (const path of created) rmSync(path, { recursive: true, force: true })
+}
+
+function interrupted(signal: NodeJS.Signals): void {
+  cleanUp()
+  process.kill(process.pid, signal)
+}
+
+function showProgress(text: string): void {
+  if (!process.stderr.isTTY) return
+  const width = process.stderr.columns || 80
+  process.stderr.write(`\r\x1b[2K${text.slice(0, width - 1)}`)
+}

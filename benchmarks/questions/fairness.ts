@@ -1,0 +1,65 @@
+/** Does everybody get a turn? Many processes, each of which wants the lock again as soon as it has released it. */
+
+import { type Bench, contestants, freshDirectory, leftOut, type Place, type Question, startTeam } from '../bench.js'
+import type { Candidate } from '../candidate.js'
+import { type Answer, emptyAnswer, missingRow, plainRow } from '../result.js'
+import { coefficientOfVariation, mean } from '../statistics.js'
+
+const VARIATION_MAX = 0.2
+
+export const fairness: Question = {
+  id: 'fairness',
+  title: 'Fairness',
+  about: '16 processes that acquire and release as fast as they can for 10 s: how evenly are the acquisitions shared?',
+  ask,
+}
+
+async function ask(bench: Bench): Promise<Answer> {
+  const answer = emptyAnswer()
+  const [place] = bench.places
+  const processes = bench.quick ? 2 : 16
+  for (const candidate of contestants(bench, null, 'waits')) {
+    // Ours get the whole ten seconds, the others enough to see what they are like.
+    const forMs = bench.quick ? 200 : candidate.role === 'ours' ? 10_000 : 1500
+    bench.progress(`${candidate.label}, ${processes} processes for ${forMs / 1000} s`)
+    const row = { question: `fairness, ${processes} processes`, subject: candidate.label, place: place.name }
+    const target = candidate.role === 'ours' ? `coefficient of variation < ${VARIATION_MAX}` : ''
+    try {
+      const counts = await share(candidate, place, processes, forMs)
+      const { id, label, role } = candidate
+      answer.measurements.push({
+        candidate: id,
+        label,
+        role,
+        place: place.name,
+        of: `shares in ${forMs / 1000} s`,
+        unit: 'acquisitions',
+        rounds: [counts],
+      })
+      const variation = coefficientOfVariation(counts)
+      const perSecond = (mean(counts) * processes * 1000) / forMs
+      const starved = counts.filter((count) => count === 0).length
+      const words = `${variation.toFixed(2)}, ${perSecond.toFixed(0)} acquisitions per second${starved > 0 ? `, ${starved} got none` : ''}`
+      answer.rows.push(plainRow(row, words, target, role === 'ours' ? variation < VARIATION_MAX : null))
+    } catch (error) {
+      answer.rows.push(missingRow(row, target, leftOut(candidate, place, error)))
+    }
+  }
+  answer.plots.push({ kind: 'shares', title: `acquisitions of ${processes} processes`, measurements: answer.measurements })
+  answer.notes.push('Nothing is done under the lock, and nobody stands back: the hardest case for fairness.')
+  return answer
+}
+
+/** How often each of them had the lock. */
+async function share(candidate: Candidate, place: Place, processes: number, forMs: number): Promise<number[]> {
+  const directory = freshDirectory(place)
+  const agents = await startTeam(candidate, directory, processes)
+  try {
+    const fromUs = Number(process.hrtime.bigint()) / 1000 + 100_000
+    const request = { candidate: candidate.id, fromUs, toUs: fromUs + forMs * 1000, holdMs: 0, pauseMs: 0 }
+    const turns = await Promise.all(agents.map((agent) => agent.ask('contend', request)))
+    return turns.map((ofAgent) => ofAgent.filter(([acquiredUs]) => acquiredUs < request.toUs).length)
+  } finally {
+    await Promise.all(agents.map((agent) => agent.end()))
+  }
+}

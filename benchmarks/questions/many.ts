@@ -1,0 +1,117 @@
+/** What does it cost to acquire, hold and drop 10,000 locks, and to end while holding them? */
+
+import { Agent } from '../agents.js'
+import { type Bench, contestants, freshDirectory, leftOut, type Place, type Question } from '../bench.js'
+import type { Candidate } from '../candidate.js'
+import { type Answer, emptyAnswer, type Measurement, missingRow, plainRow, type Row, ratioRow } from '../result.js'
+import { median, ratioOfRounds } from '../statistics.js'
+
+const HEAP_BYTES_MAX = 1024
+const EXIT_MS_MAX = 1000
+
+export const many: Question = {
+  id: 'many',
+  title: 'Ten thousand locks',
+  about: 'acquiring, holding and dropping 10,000 locks: time, heap per lock, and the end of the process that holds them',
+  ask,
+}
+
+/** What one candidate took, per round. */
+interface Taken {
+  candidate: Candidate
+  agent: Agent
+  firstMs: number[][]
+  againMs: number[][]
+  dropMs: number[][]
+  heapBytes: number[][]
+  exitMs: number[][]
+}
+
+async function ask(bench: Bench): Promise<Answer> {
+  const answer = emptyAnswer()
+  const [place] = bench.places
+  const count = bench.quick ? 200 : 10_000
+  const rounds = bench.quick ? 1 : 3
+  const all: Taken[] = []
+  for (const candidate of contestants(bench, 'names', 'holds')) {
+    try {
+      all.push(await begin(candidate, place, count, bench))
+    } catch (error) {
+      answer.notes.push(leftOut(candidate, place, error))
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const taken of all) {
+      bench.progress(`${taken.candidate.label}, round ${round + 1} of ${rounds}`)
+      await holdAndDrop(taken, count)
+    }
+  }
+  for (const taken of all) {
+    bench.progress(`${taken.candidate.label}: the end of the process`)
+    await taken.agent.ask('hold', { candidate: taken.candidate.id, count })
+    taken.exitMs.push([await taken.agent.exit()])
+  }
+  const rival = all.find(({ candidate }) => candidate.id === 'proper-lockfile')
+  for (const taken of all) {
+    answer.measurements.push(...toMeasurements(taken, place))
+    answer.rows.push(...judge(taken, rival, place, count))
+  }
+  answer.notes.push(
+    `Blocking calls, one lock after the other. "First" is the first time that a lock is taken, when ours make its directory; "again" is every later time. Heap is what is in use after a collection, with the locks held less before, the handles included.`,
+  )
+  return answer
+}
+
+async function begin(candidate: Candidate, place: Place, count: number, bench: Bench): Promise<Taken> {
+  bench.progress(`${candidate.label}, first time`)
+  const agent = await Agent.open(candidate, freshDirectory(place), { nodeFlags: ['--expose-gc'] })
+  const taken: Taken = { candidate, agent, firstMs: [], againMs: [], dropMs: [], heapBytes: [], exitMs: [] }
+  const { id } = candidate
+  // A lock of its own: what there is once, the session and its thread, is not to be counted.
+  await agent.ask('block', { candidate: id, mode: 'blocking', forMs: 1, most: 1 })
+  taken.firstMs.push([await agent.ask('hold', { candidate: id, count })])
+  await agent.ask('drop', { candidate: id })
+  return taken
+}
+
+async function holdAndDrop({ candidate: { id }, agent, againMs, dropMs, heapBytes }: Taken, count: number): Promise<void> {
+  const before = await agent.ask('heap', {})
+  againMs.push([await agent.ask('hold', { candidate: id, count })])
+  heapBytes.push([((await agent.ask('heap', {})) - before) / count])
+  dropMs.push([await agent.ask('drop', { candidate: id })])
+}
+
+function toMeasurements({ candidate: { id, label, role }, ...taken }: Taken, place: Place): Measurement[] {
+  const base = { candidate: id, label, role, place: place.name }
+  return [
+    { ...base, of: 'acquiring all, first time', unit: 'ms', rounds: taken.firstMs },
+    { ...base, of: 'acquiring all, again', unit: 'ms', rounds: taken.againMs },
+    { ...base, of: 'dropping all', unit: 'ms', rounds: taken.dropMs },
+    { ...base, of: 'heap per lock', unit: 'bytes', rounds: taken.heapBytes },
+    { ...base, of: 'end of the process', unit: 'ms', rounds: taken.exitMs },
+  ]
+}
+
+function judge(taken: Taken, rival: Taken | undefined, place: Place, count: number): Row[] {
+  const { label, role } = taken.candidate
+  const isOurs = role === 'ours'
+  const row = (what: string) => ({ question: `${count} locks: ${what}`, subject: label, place: place.name })
+  const times = [taken.firstMs, taken.againMs, taken.dropMs].map((rounds) => `${(median(rounds.flat()) / 1000).toFixed(2)} s`)
+  const heap = median(taken.heapBytes.flat())
+  const exit = median(taken.exitMs.flat())
+  const rows = [
+    plainRow(row('time'), `first ${times[0]}, again ${times[1]}, drop ${times[2]}`, '', null),
+    plainRow(
+      row('heap'),
+      `${Math.round(heap)} bytes per lock`,
+      isOurs ? '≤ 1 KiB per lock' : '',
+      isOurs ? heap <= HEAP_BYTES_MAX : null,
+    ),
+    plainRow(row('exit'), `${Math.round(exit)} ms`, isOurs ? '≤ 1 s' : '', isOurs ? exit <= EXIT_MS_MAX : null),
+  ]
+  if (!isOurs) return rows
+  if (rival === undefined) return [...rows, missingRow(row('acquiring'), '', 'proper-lockfile did not take part')]
+  const ratio = ratioOfRounds(rival.againMs, taken.againMs)
+  const faster = ratioRow(row('acquiring'), ratio, { words: 'as fast as proper-lockfile', target: '', reached: () => true })
+  return [...rows, { ...faster, verdict: 'no target' }]
+}

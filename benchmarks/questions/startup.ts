@@ -1,0 +1,85 @@
+/** How long does it take to load the library, and to show the help of locktester, next to Node doing nothing? */
+
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { Bench, Question } from '../bench.js'
+import type { Role } from '../candidate.js'
+import { type Answer, emptyAnswer, type Measurement, ratioRow } from '../result.js'
+import { ratioOfRounds } from '../statistics.js'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+interface Program {
+  id: string
+  label: string
+  role: Role
+  args: string[]
+  /** At most so many times `node -e 0`. */
+  target: number | null
+}
+
+const PROGRAMS: readonly Program[] = [
+  { id: 'node', label: 'node -e 0', role: 'floor', args: ['-e', '0'], target: null },
+  {
+    id: 'import',
+    label: "import 'mountlock'",
+    role: 'ours',
+    args: ['--input-type=module', '-e', "import 'mountlock'"],
+    target: 1.5,
+  },
+  { id: 'help', label: 'locktester --help', role: 'ours', args: ['bin/locktester', '--help'], target: 2.5 },
+  {
+    id: 'proper-lockfile',
+    label: "require('proper-lockfile')",
+    role: 'peer',
+    args: ['-e', "require('proper-lockfile')"],
+    target: null,
+  },
+  { id: 'yargs', label: "import 'yargs'", role: 'peer', args: ['--input-type=module', '-e', "import 'yargs'"], target: null },
+]
+
+export const startup: Question = {
+  id: 'startup',
+  title: 'Starting',
+  about: "import 'mountlock' and locktester --help, next to node -e 0",
+  ask,
+}
+
+async function ask(bench: Bench): Promise<Answer> {
+  const answer = emptyAnswer()
+  const rounds = bench.quick ? 2 : 25
+  const programs = PROGRAMS.filter(({ id, role }) => role !== 'peer' || bench.peers === null || bench.peers.has(id))
+  const measurements = programs.map(({ id, label, role }): Measurement => {
+    return { candidate: id, label, role, place: '', of: 'from start to end of the process', unit: 'ms', rounds: [] }
+  })
+  for (let round = 0; round < rounds; round++) {
+    bench.progress(`round ${round + 1} of ${rounds}`)
+    for (const [index, program] of programs.entries()) measurements[index]?.rounds.push([run(program)])
+    // The terminal is to see that something happens.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const [nothing] = measurements as [Measurement, ...Measurement[]]
+  for (const [index, { label, target }] of programs.entries()) {
+    const measurement = measurements[index] as Measurement
+    if (measurement === nothing) continue
+    const ratio = ratioOfRounds(measurement.rounds, nothing.rounds)
+    const wanted = target === null ? '' : `≤ ${target} × node -e 0`
+    const row = ratioRow({ question: 'start', subject: label, place: '' }, ratio, {
+      words: 'the time of node -e 0',
+      target: wanted,
+      reached: (times) => times <= (target ?? Number.POSITIVE_INFINITY),
+    })
+    answer.rows.push(target === null ? { ...row, verdict: 'no target' } : row)
+  }
+  answer.measurements.push(...measurements)
+  answer.plots.push({ kind: 'distribution', title: 'from start to end of a process', measurements })
+  return answer
+}
+
+function run({ label, args }: Program): number {
+  const before = performance.now()
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' })
+  const tookMs = performance.now() - before
+  if (status !== 0) throw new Error(`${label} ended with status ${status}: ${stderr.trim().split('\n').at(-1)}`)
+  return tookMs
+}

@@ -1,0 +1,64 @@
+/**
+ * Goal: locks cost few calls to the server, and heartbeats the same few however many locks are held.
+ * Method: the client's own count, in /proc/self/mountstats, around acquire + release and around some heartbeats.
+ */
+
+import { describe, expect, test } from 'vitest'
+import { connectLab, figure, LINK_KINDS, LOCK_KINDS, newDirectory, program, proves, V3, V42 } from './support.js'
+
+const lab = await connectLab()
+
+const MANY = figure(100, 500)
+
+interface Cost {
+  perTime: number
+  byOperation: Record<string, number>
+  lost?: number
+}
+
+/** Four file operations, some of which the client precedes by a look-up or follows by an attribute request. */
+const CALLS_PER_CYCLE_MAX = 10
+
+/** A heartbeat is open, read, write, close; the watch over two neighbours comes on top. */
+const CALLS_PER_HEARTBEAT_MAX = 12
+
+for (const place of [V3, V42]) {
+  describe(`on ${place.name}`, () => {
+    async function measure(options: object): Promise<Cost> {
+      const directory = await newDirectory(lab, place)
+      const run = lab.start('A', { argv: program('count-rpcs.mjs', { at: place.at, directory, ...options }) })
+      const { code } = await run.end
+      expect(code, run.stderr).toBe(0)
+      return JSON.parse(run.stdout)
+    }
+    const inWords = ({ perTime, byOperation }: Cost) =>
+      `${perTime} (${Object.entries(byOperation)
+        .map(([name, count]) => `${name} ${count}`)
+        .join(', ')})`
+
+    test.for(LINK_KINDS)('acquire and release of an uncontended %s lock cost few calls', async (kind, context) => {
+      const tell = proves(context, place, `calls per acquire + release: ${kind}`)
+      const cost = await measure({ what: 'cycles', locker: LOCK_KINDS[kind] })
+      tell(inWords(cost))
+      expect(cost.perTime).toBeLessThanOrEqual(CALLS_PER_CYCLE_MAX)
+    })
+
+    test('proper-lockfile, for comparison', async (context) => {
+      const tell = proves(context, place, 'calls per acquire + release: proper-lockfile, for comparison')
+      const cost = await measure({ what: 'proper-lockfile' })
+      tell(inWords(cost))
+      expect(cost.perTime).toBeGreaterThan(0)
+    })
+
+    test('a heartbeat costs the same for hundreds of locks as for one', { timeout: 240_000 }, async (context) => {
+      const tell = proves(context, place, 'calls per heartbeat: the same for hundreds of locks as for one')
+      const locker = { refreshRateMs: 2000, timeoutIntervalMs: 120_000 }
+      const one = await measure({ what: 'heartbeats', held: 1, locker })
+      const many = await measure({ what: 'heartbeats', held: MANY, locker })
+      tell(`one lock: ${inWords(one)}; ${MANY} locks: ${inWords(many)}`)
+      expect(many.lost).toBe(0)
+      expect(many.perTime).toBeLessThanOrEqual(CALLS_PER_HEARTBEAT_MAX)
+      expect(many.perTime).toBeLessThanOrEqual(one.perTime + 2)
+    })
+  })
+}

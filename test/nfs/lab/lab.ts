@@ -1,0 +1,76 @@
+/** The machines of one lab, whoever asks for them: the server boots first, then the nodes. */
+
+import type { GuestMessage, Hypervisor } from './machine.js'
+import { Machine } from './machine.js'
+import { type LabStatus, type MachineKind, NODES, type NodeName, type ProgramInput, type ProgramOutput } from './messages.js'
+import { runFiles } from './paths.js'
+
+type Listener = (output: ProgramOutput) => void
+
+export class Lab {
+  readonly #kind: MachineKind
+  readonly #hypervisor: Hypervisor
+  readonly #machines: Record<NodeName, Machine>
+  readonly #programs = new Map<number, { node: NodeName; listener: Listener }>()
+  #programCount = 0
+
+  constructor(kind: MachineKind, hypervisor: Hypervisor, run: string) {
+    this.#kind = kind
+    this.#hypervisor = hypervisor
+    const machine = (node: NodeName) =>
+      new Machine(node, hypervisor, runFiles(run).console(node), {
+        onMessage: (message) => this.#hear(message),
+        onEnd: () => this.#forget(node),
+      })
+    this.#machines = { server: machine('server'), A: machine('A'), B: machine('B') }
+  }
+
+  machine(node: NodeName): Machine {
+    return this.#machines[node]
+  }
+
+  async up(): Promise<void> {
+    await this.#hypervisor.prepare()
+    await Promise.all(NODES.map((node) => this.#machines[node].start({ recover: false })))
+  }
+
+  async down(): Promise<void> {
+    await Promise.all(NODES.map((node) => this.#machines[node].kill()))
+    this.#hypervisor.close()
+  }
+
+  /** Starts a program in a guest; the returned function talks to it. */
+  run(node: NodeName, program: ProgramInput & { op: 'spawn' }, listener: Listener): (input: ProgramInput) => void {
+    const machine = this.#machines[node]
+    if (machine.state === 'down' || machine.state === 'booting') {
+      listener({ error: `Node ${node} is ${machine.state}` })
+      return () => {}
+    }
+    const id = ++this.#programCount
+    this.#programs.set(id, { node, listener })
+    machine.send({ id, ...program })
+    return (input) => machine.send({ ...input, id })
+  }
+
+  #hear(message: GuestMessage): void {
+    if ('hello' in message) return
+    const { id, ...output } = message
+    const program = this.#programs.get(id as number)
+    if ('exit' in output || 'error' in output) this.#programs.delete(id as number)
+    program?.listener(output as unknown as ProgramOutput)
+  }
+
+  #forget(ended: NodeName): void {
+    for (const [id, { node, listener }] of this.#programs) {
+      if (node !== ended) continue
+      this.#programs.delete(id)
+      listener({ error: `Node ${node} went away` })
+    }
+  }
+
+  status(): LabStatus {
+    const describe = ({ state, pid, bootMs }: Machine) => ({ state, pid, bootMs })
+    const { server, A, B } = this.#machines
+    return { kind: this.#kind, nodes: { server: describe(server), A: describe(A), B: describe(B) } }
+  }
+}

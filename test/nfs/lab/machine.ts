@@ -1,0 +1,129 @@
+/** A machine that runs a guest: starts it, freezes it, kills it, and carries messages to and from the programs in it. */
+
+import type { ChildProcess } from 'node:child_process'
+import { appendFileSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
+import type { MachineState, NodeName } from './messages.js'
+import { messageReader } from './messages.js'
+import { killGroup } from './processes.js'
+
+/** How a kind of virtual machine is started. */
+export interface Hypervisor {
+  /** Whatever the machines need among themselves: a network. */
+  prepare(): Promise<void>
+  launch(node: NodeName, options: LaunchOptions): Launched
+  close(): void
+}
+
+export interface LaunchOptions {
+  /** The server lets its clients reclaim their locks: it was up before. */
+  recover: boolean
+}
+
+export interface Launched {
+  process: ChildProcess
+  /** The command channel. */
+  input: Writable
+  output: Readable
+}
+
+export interface MachineEvents {
+  onMessage(message: GuestMessage): void
+  /** It has ended, or was killed: whatever ran in it is gone. */
+  onEnd(): void
+}
+
+export type GuestMessage = { hello: string } | ({ id: number } & Record<string, unknown>)
+
+/** Far more than a boot takes; after that it hangs. */
+const BOOT_MS_MAX = 120_000
+
+export class Machine {
+  readonly node: NodeName
+  readonly #hypervisor: Hypervisor
+  readonly #console: string
+  readonly #events: MachineEvents
+  #launched: Launched | null = null
+  #ended: Promise<void> = Promise.resolve()
+  state: MachineState = 'down'
+  bootMs: number | null = null
+
+  constructor(node: NodeName, hypervisor: Hypervisor, console: string, events: MachineEvents) {
+    this.node = node
+    this.#hypervisor = hypervisor
+    this.#console = console
+    this.#events = events
+  }
+
+  get pid(): number | null {
+    return this.#launched?.process.pid ?? null
+  }
+
+  /** Resolves when the guest takes commands. */
+  async start(options: LaunchOptions): Promise<number | null> {
+    if (this.state !== 'down') throw new Error(`Node ${this.node} is ${this.state} already`)
+    await this.#ended // its disk must be closed first
+    const startedMs = performance.now()
+    this.state = 'booting'
+    const launched = this.#hypervisor.launch(this.node, options)
+    this.#launched = launched
+    const hello = new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(this.#bootError('it did not answer in time')), BOOT_MS_MAX)
+      launched.process.once('error', (error) => reject(this.#bootError(error.message)))
+      launched.process.once('exit', (code, signal) => reject(this.#bootError(`it ended (${code ?? signal})`)))
+      const read = messageReader((message) => {
+        const fromGuest = message as GuestMessage
+        if (!('hello' in fromGuest)) return this.#events.onMessage(fromGuest)
+        clearTimeout(timer)
+        resolve()
+      })
+      launched.output.on('data', read)
+    })
+    this.#ended = this.#follow(launched)
+    await hello
+    this.state = 'up'
+    this.bootMs = Math.round(performance.now() - startedMs)
+    return this.pid
+  }
+
+  #bootError(why: string): Error {
+    return new Error(`Node ${this.node} did not boot: ${why}. Its console: ${this.#console}`)
+  }
+
+  #follow({ process, input, output }: Launched): Promise<void> {
+    // A guest that has just been killed takes no more commands: its end is reported by its process.
+    input.on('error', () => {})
+    output.on('error', () => {})
+    for (const stream of [process.stdout, process.stderr]) stream?.on('data', (data) => appendFileSync(this.#console, data))
+    return new Promise((resolve) => {
+      process.once('close', resolve)
+    }).then(() => {
+      this.#launched = null
+      this.state = 'down'
+      this.#events.onEnd()
+    })
+  }
+
+  send(message: object): void {
+    this.#launched?.input.write(`${JSON.stringify(message)}\n`)
+  }
+
+  /** As if its power had failed. Resolves when it is gone. */
+  async kill(): Promise<void> {
+    if (this.pid !== null) killGroup(this.pid, 'SIGKILL')
+    await this.#ended
+  }
+
+  /** Only the main process: the others, which run the guest's programs, are its tracees. */
+  pause(): void {
+    if (this.state !== 'up' || this.pid === null) throw new Error(`Node ${this.node} is ${this.state}`)
+    process.kill(this.pid, 'SIGSTOP')
+    this.state = 'paused'
+  }
+
+  resume(): void {
+    if (this.state !== 'paused' || this.pid === null) throw new Error(`Node ${this.node} is ${this.state}`)
+    process.kill(this.pid, 'SIGCONT')
+    this.state = 'up'
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Counts the calls that a lock makes to the NFS server: count-rpcs.mjs OPTIONS, one line of JSON. The kernel's own count, in
+ * /proc/self/mountstats; the lock manager of version 3 is not in there.
+ */
+
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import properLockfile from 'proper-lockfile'
+import { createLocker } from '../../../dist/index.js'
+
+const { at, directory, what, locker: options, cycles = 20, held = 1, beats = 5 } = JSON.parse(process.argv[2] ?? '{}')
+
+/** @returns {Map<string, number>} the calls so far, by operation */
+function calls() {
+  const sections = readFileSync('/proc/self/mountstats', 'utf8').split(/^(?=device )/m)
+  const own = sections.find((section) => section.includes(` mounted on ${at} with `)) ?? ''
+  const operations = own.slice(own.indexOf('per-op statistics'))
+  return new Map([...operations.matchAll(/^\s+([A-Z_]+): (\d+) /gm)].map(([, name, count]) => [String(name), Number(count)]))
+}
+
+/** @param {() => Promise<unknown>} work @param {number} times */
+async function count(work, times) {
+  const before = calls()
+  await work()
+  /** @type {Record<string, number>} */
+  const byOperation = {}
+  let total = 0
+  for (const [name, after] of calls()) {
+    const made = after - (before.get(name) ?? 0)
+    if (made === 0) continue
+    byOperation[name] = Math.round((made / times) * 100) / 100
+    total += made
+  }
+  return { perTime: Math.round((total / times) * 100) / 100, byOperation }
+}
+
+const WORK = {
+  async cycles() {
+    const locker = createLocker(options)
+    const cycle = async () => await (await locker.acquire(`${directory}/lock`)).release()
+    await cycle() // creates the lock, and the session
+    const counted = await count(async () => {
+      for (let done = 0; done < cycles; done++) await cycle()
+    }, cycles)
+    await locker.close()
+    return counted
+  },
+  async 'proper-lockfile'() {
+    const file = `${directory}/lock`
+    const cycle = async () => await (await properLockfile.lock(file, { realpath: false }))()
+    await cycle()
+    return await count(async () => {
+      for (let done = 0; done < cycles; done++) await cycle()
+    }, cycles)
+  },
+  async heartbeats() {
+    const locker = createLocker(options)
+    const locks = []
+    for (let index = 0; index < held; index++) locks.push(await locker.acquire(`${directory}/${index}`))
+    const counted = await count(() => sleep(beats * options.refreshRateMs), beats)
+    const lost = locks.filter((lock) => !lock.held).length
+    await locker.close()
+    return { ...counted, lost }
+  },
+}
+
+console.log(JSON.stringify(await WORK[/** @type {keyof typeof WORK} */ (what)]()))
+process.exit()

@@ -1,0 +1,145 @@
+/**
+ * Goal: while the server is away nothing hangs that has a choice, and afterwards every lock is held, or its holder was told.
+ * Method: the server is killed and started again with its disk; processes on both nodes hold, wait and are interrupted meanwhile.
+ */
+
+import { afterEach, describe, expect, test } from 'vitest'
+import type { LabClient } from './lab/client.js'
+import type { GuestProgram } from './lab/guest-program.js'
+import { GUEST_REPOSITORY } from './lab/paths.js'
+import { ADVISORY_KINDS, connectLab, Driver, figure, LOCK_KINDS, newDirectory, proves, V3, V42 } from './support.js'
+
+const lab = await connectLab()
+
+/** Longer than the short interval and shorter than the long one. */
+const SHORT = { refreshRateMs: 1000, timeoutIntervalMs: 5000 }
+const LONG = { refreshRateMs: 2000, timeoutIntervalMs: 300_000 }
+const OUTAGE_MS = figure(10_000, 90_000)
+/** The clients retry with growing pauses. */
+const RECOVERY_MS_MAX = 120_000
+const TEST_MS_MAX = OUTAGE_MS + RECOVERY_MS_MAX + 60_000
+
+const drivers: Driver[] = []
+afterEach(async () => {
+  const { nodes } = await lab.status()
+  if (nodes.server.state === 'down') await lab.machine('start', 'server', { recover: true })
+  for (const driver of drivers.splice(0)) driver.program.kill('SIGKILL')
+})
+
+async function start(node: 'A' | 'B', options: object): Promise<Driver> {
+  const driver = await Driver.start(lab, node, options)
+  drivers.push(driver)
+  return driver
+}
+
+/** Runs `during` in the outage's shadow: the server is away for at least {@link OUTAGE_MS}. */
+async function withoutServer(client: LabClient, during: () => Promise<void>): Promise<void> {
+  await client.machine('kill', 'server')
+  const outage = new Promise((resolve) => setTimeout(resolve, OUTAGE_MS))
+  try {
+    await during()
+    await outage
+  } finally {
+    await client.machine('start', 'server', { recover: true })
+  }
+}
+
+for (const place of [V3, V42]) {
+  describe(`on ${place.name}`, () => {
+    test('after an outage shorter than the interval a lock is still held, and nobody else gets it', {
+      timeout: TEST_MS_MAX,
+    }, async (context) => {
+      proves(context, place, 'keeps a lock over a server restart shorter than the interval')
+      const path = `${await newDirectory(lab, place)}/lock`
+      const [holder, other] = [await start('A', LONG), await start('B', LONG)]
+      await holder.ask('acquire', { path, name: 'lock' })
+      await withoutServer(lab, async () => {})
+      expect(await other.ask('tryAcquire', { path }, RECOVERY_MS_MAX)).toMatchObject({ held: false })
+      expect(await holder.ask('state', { name: 'lock' })).toMatchObject({ held: true, aborted: false })
+      expect(await holder.ask('release', { name: 'lock' }, RECOVERY_MS_MAX)).toMatchObject({ lost: false })
+      expect(await other.ask('acquire', { path, waitMs: RECOVERY_MS_MAX }, RECOVERY_MS_MAX)).toMatchObject({ held: true })
+    })
+
+    test('in an outage longer than the interval the holder is told, and the next token is higher', {
+      timeout: TEST_MS_MAX,
+    }, async (context) => {
+      proves(context, place, 'tells the holder when the server is away for longer than the interval')
+      const path = `${await newDirectory(lab, place)}/lock`
+      const [holder, other] = [await start('A', SHORT), await start('B', SHORT)]
+      const { token } = await holder.ask('acquire', { path, name: 'lock' })
+      await withoutServer(lab, async () => {
+        expect(await holder.hears((message) => message.lost === 'lock', 'loss')).toMatchObject({ lost: 'lock' })
+      })
+      const next = await other.ask('acquire', { path, waitMs: RECOVERY_MS_MAX }, RECOVERY_MS_MAX)
+      expect(next).toMatchObject({ held: true })
+      expect(BigInt(next.token)).toBeGreaterThan(BigInt(token))
+      expect(await holder.ask('release', { name: 'lock' }, RECOVERY_MS_MAX)).toMatchObject({ lost: true })
+    })
+
+    test('while the mount hangs, waits end in time, the event loop runs, and locks on another mount are kept alive', {
+      timeout: TEST_MS_MAX,
+    }, async (context) => {
+      const tell = proves(context, place, 'honours waitMs and signals while the mount hangs')
+      const path = `${await newDirectory(lab, place)}/lock`
+      const local = await lab.exec('A', 'mktemp -d')
+      const driver = await start('A', SHORT)
+      await driver.ask('acquire', { path, name: 'lock' })
+      await driver.ask('acquire', { path: `${local.trim()}/lock`, name: 'local' })
+      await withoutServer(lab, async () => {
+        const latency = driver.begin('latency', { forMs: SHORT.timeoutIntervalMs + 2000 })
+        const timeout = await driver.ask('acquire', { path: `${path}-2`, waitMs: 1000 })
+        const aborted = await driver.ask('acquire', { path: `${path}-3`, abortAfterMs: 500 })
+        expect(timeout).toMatchObject({ error: { code: 'LOCK_TIMEOUT' } })
+        expect(aborted).toMatchObject({ error: { name: 'AbortError' } })
+        const { latencyMsMax } = await latency
+        tell(
+          `waitMs 1000: ${Math.round(timeout.tookMs)} ms, signal after 500: ${Math.round(aborted.tookMs)} ms, timers late by ${Math.round(latencyMsMax)} ms at the most`,
+        )
+        expect(aborted.tookMs).toBeLessThan(6000)
+        expect(timeout.tookMs).toBeLessThan(6500)
+        expect(latencyMsMax).toBeLessThan(500)
+        expect(await driver.ask('state', { name: 'local' })).toMatchObject({ held: true, aborted: false })
+      })
+    })
+
+    test('Ctrl+C ends locktester and any other holder within 5 s while the mount hangs', {
+      timeout: TEST_MS_MAX,
+    }, async (context) => {
+      const tell = proves(context, place, 'ends within 5 s of Ctrl+C while the mount hangs')
+      const directory = await newDirectory(lab, place)
+      const tester = lab.start('A', { argv: ['node', `${GUEST_REPOSITORY}/bin/locktester`, directory] })
+      await tester.sees(({ stderr }) => stderr.includes('Holding.') || undefined, { what: 'hold' })
+      const holder = await start('B', SHORT)
+      await holder.ask('acquire', { path: `${directory}/lock`, name: 'lock' })
+      await withoutServer(lab, async () => {
+        await holder.hears((message) => message.lost === 'lock', 'loss') // so long the mount has been dead
+        const endOf = async (program: GuestProgram) => {
+          const askedMs = performance.now()
+          program.kill('SIGINT')
+          await program.end
+          return Math.round(performance.now() - askedMs)
+        }
+        const [testerMs, holderMs] = await Promise.all([endOf(tester), endOf(holder.program)])
+        const took = `locktester ${testerMs} ms, a holder ${holderMs} ms`
+        tell(took)
+        expect(Math.max(testerMs, holderMs), took).toBeLessThan(5000)
+      })
+    })
+
+    test.for(ADVISORY_KINDS)(
+      'a %s lock is reclaimed after a restart: still held, or its holder is told',
+      { timeout: TEST_MS_MAX },
+      async (kind, context) => {
+        const tell = proves(context, place, `reclaims advisory locks after a server restart, or tells: ${kind}`)
+        const path = `${await newDirectory(lab, place)}/lock`
+        const [holder, other] = [await start('A', LOCK_KINDS[kind]), await start('B', LOCK_KINDS[kind])]
+        await holder.ask('acquire', { path, name: 'lock' })
+        await withoutServer(lab, async () => {})
+        const { held } = await other.ask('tryAcquire', { path }, RECOVERY_MS_MAX)
+        if (held) await holder.hears((message) => message.lost === 'lock', 'loss')
+        else expect(await holder.ask('release', { name: 'lock' }, RECOVERY_MS_MAX)).toMatchObject({ lost: false })
+        tell(held ? 'the holder was told' : 'still held')
+      },
+    )
+  })
+}

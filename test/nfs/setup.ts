@@ -1,0 +1,40 @@
+/** Boots the lab before the tests and takes it down afterwards. It belongs to this process: it ends with it, however that ends. */
+
+import { rmSync } from 'node:fs'
+import type { TestProject } from 'vitest/node'
+import { LabClient } from './lab/client.js'
+import { runDirectory } from './lab/paths.js'
+import { LabError } from './lab/tools.js'
+import { down, up } from './lab/up-and-down.js'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    labRun: string
+  }
+}
+
+/** Short, so that tests may wait for it. */
+const LEASE_S = 10
+
+export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const run = runDirectory('nfs-tests')
+  await endLeftover(run)
+  const lab = await up({ run, leaseS: LEASE_S })
+  await lab.own()
+  provide('labRun', run)
+  return async () => {
+    await lab.down()
+    lab.close()
+    rmSync(run, { recursive: true, force: true })
+  }
+}
+
+/** A lab whose run was killed ends by itself, unless its daemon was killed too. One that answers belongs to somebody. */
+async function endLeftover(run: string): Promise<void> {
+  const running = await LabClient.connect(run).catch(() => null)
+  if (running !== null) {
+    running.close()
+    throw new LabError('Another run of this suite is under way on this machine: wait for its end')
+  }
+  await down(run)
+}

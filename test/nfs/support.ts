@@ -1,0 +1,149 @@
+/** What the tests share: the lab that `setup.ts` booted, mounts, programs on its nodes, and the table of results. */
+
+import { randomBytes } from 'node:crypto'
+import { afterAll, inject, type TestContext } from 'vitest'
+import { LabClient } from './lab/client.js'
+import type { GuestProgram } from './lab/guest-program.js'
+import type { NodeName } from './lab/messages.js'
+import { type MountOptions, mount } from './lab/operations.js'
+import { GUEST_REPOSITORY } from './lab/paths.js'
+
+/** With the full figures: minutes instead of seconds for each combination. */
+export const isSoak = process.env.MOUNTLOCK_SOAK !== undefined
+
+export const NODES = ['A', 'B'] as const
+
+/** One of the two figures, by whether the short or the full suite runs. */
+export const figure = (short: number, full: number): number => (isSoak ? full : short)
+
+/** The lab, connected for the tests of one file. */
+export async function connectLab(): Promise<LabClient> {
+  const lab = await LabClient.connect(inject('labRun'))
+  afterAll(() => lab.close())
+  return lab
+}
+
+export interface Configuration extends MountOptions {
+  /** As it appears in the table of results. */
+  name: string
+  at: string
+}
+
+function configuration(version: '3' | '4.1' | '4.2', options = '', name = ''): Configuration {
+  const shown = name || `NFSv${version}${options && `, ${options}`}`
+  return { name: shown, version, options, at: `/mnt/v${version}-${options.replace(/\W+/g, '-') || 'plain'}` }
+}
+
+export const V3 = configuration('3')
+export const V41 = configuration('4.1')
+export const V42 = configuration('4.2')
+export const V3_STALE = configuration('3', 'actimeo=60')
+export const V42_STALE = configuration('4.2', 'actimeo=60')
+export const V3_NOLOCK = configuration('3', 'nolock')
+export const V42_NOCTO = configuration('4.2', 'nocto,actimeo=3')
+export const V3_SYNC = configuration('3', 'noac,sync')
+export const V3_LOOKUP = configuration('3', 'lookupcache=none')
+/**
+ * A server whose clock ticks once in a second: on version 3 two changes within one tick look like one, which is rare with the
+ * usual ticks of 1 to 10 ms, and here happens all the time.
+ */
+export const V3_COARSE: Configuration = {
+  ...configuration('3', 'actimeo=60', 'NFSv3, 1 s time stamps'),
+  at: '/mnt/v3-coarse',
+  from: 'coarse',
+}
+export const V42_COARSE: Configuration = {
+  ...configuration('4.2', '', 'NFSv4.2, 1 s time stamps'),
+  at: '/mnt/v4-coarse',
+  from: 'coarse',
+}
+export const V3_SOFT = configuration('3', 'soft,timeo=10,retrans=2')
+
+/** Mounts it on both nodes, and returns a new, empty directory in there. */
+export async function newDirectory(lab: LabClient, place: Configuration): Promise<string> {
+  for (const node of NODES) await mount(lab, node, place.at, place)
+  const directory = `${place.at}/${randomBytes(6).toString('hex')}`
+  await lab.exec('A', `mkdir -m 1777 ${directory}`)
+  await lab.exec('B', `ls ${directory}`)
+  return directory
+}
+
+/** How the four kinds of lock are asked for. */
+export const LOCK_KINDS = {
+  'hard link': { lockType: 'linkbased' },
+  symlink: { lockType: 'linkbased', useSymlinks: true },
+  flock: { lockType: 'advisory', advisoryKind: 'flock' },
+  fcntl: { lockType: 'advisory', advisoryKind: 'fcntl' },
+} as const
+export type LockKind = keyof typeof LOCK_KINDS
+export const ALL_KINDS = Object.keys(LOCK_KINDS) as LockKind[]
+export const LINK_KINDS = ['hard link', 'symlink'] as const
+export const ADVISORY_KINDS = ['flock', 'fcntl'] as const
+
+/** Quick enough to wait for, slow enough for these machines. */
+export const PACE = { refreshRateMs: 1000, timeoutIntervalMs: 4000 }
+
+export function program(name: string, ...args: object[]): string[] {
+  return ['node', `${GUEST_REPOSITORY}/test/nfs/programs/${name}`, ...args.map((arg) => JSON.stringify(arg))]
+}
+
+/** The answer to a command: see programs/driver.mjs. */
+// biome-ignore lint/suspicious/noExplicitAny: each command has an answer of its own, and the tests say what they expect
+export type Answer = any
+
+/** A locker on a node. */
+export class Driver {
+  readonly program: GuestProgram
+  #count = 0
+
+  /** `under`: a command that it runs under. */
+  static async start(lab: LabClient, node: NodeName, options: object = {}, under: readonly string[] = []): Promise<Driver> {
+    const driver = new Driver(lab.start(node, { argv: [...under, ...program('driver.mjs', { ...PACE, ...options })] }))
+    await driver.hears((message) => 'ready' in message, 'greeting')
+    return driver
+  }
+
+  private constructor(guestProgram: GuestProgram) {
+    this.program = guestProgram
+  }
+
+  /** Sends a command and waits for its answer; an error that it threw is part of the answer. */
+  async ask(op: string, command: object = {}, msMax = 90_000): Promise<Answer> {
+    return await this.begin(op, command, msMax)
+  }
+
+  /** The same, without waiting: the command is on its way when this returns. */
+  begin(op: string, command: object = {}, msMax = 90_000): Promise<Answer> {
+    const id = ++this.#count
+    this.program.write(`${JSON.stringify({ id, op, ...command })}\n`)
+    const answer = this.hears((message) => message.id === id, `answer to ${op}`, msMax)
+    answer.catch(() => {}) // who waits for it is told
+    return answer
+  }
+
+  /** Resolves with the first line that `matches`, said already or later. */
+  hears(matches: (message: Answer) => boolean, what: string, msMax = 60_000): Promise<Answer> {
+    return this.program.sees(() => this.said().find(matches), { what, msMax })
+  }
+
+  said(): Answer[] {
+    const lines = this.program.stdout.split('\n').slice(0, -1)
+    return lines.map((line) => JSON.parse(line))
+  }
+
+  /** Gives everything back and ends. */
+  async end(): Promise<void> {
+    this.program.endInput()
+    await this.program.end
+  }
+}
+
+/** Puts a line into the table of results, when the test passes: a promise, kept on a configuration. */
+export function proves({ task }: TestContext, place: { name: string }, promise: string): (figures: string) => void {
+  const proven = { configuration: place.name, promise, figures: '' }
+  Object.assign(task.meta, { proven })
+  return (figures) => {
+    proven.figures = figures
+    Object.assign(task.meta, { proven })
+  }
+}

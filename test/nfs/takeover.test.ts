@@ -1,0 +1,99 @@
+/**
+ * Goal: the lock of a node that is dead, frozen or cut off goes to whoever waits, in bounded time; the one that lost it is
+ * told before that, and nothing that it does later harms its successor.
+ * Method: a holder on A, a waiter on B, and the lab takes A away. The order of events is that of their messages.
+ */
+
+import { afterEach, describe, expect, test } from 'vitest'
+import { cut, heal } from './lab/operations.js'
+import { connectLab, Driver, isSoak, LINK_KINDS, LOCK_KINDS, newDirectory, PACE, proves, V3, V3_STALE, V42 } from './support.js'
+
+const lab = await connectLab()
+
+/** Watching for one interval and its margin, and what these machines need for the rest. */
+const TAKEOVER_MS_MAX = PACE.timeoutIntervalMs + PACE.refreshRateMs + 4000
+
+const drivers: Driver[] = []
+afterEach(async () => {
+  for (const driver of drivers.splice(0)) driver.program.kill('SIGKILL')
+})
+
+interface Scene {
+  holder: Driver
+  waiter: Driver
+  path: string
+  token: bigint
+}
+
+/** A holds the lock, and B stands ready. */
+async function holderAndWaiter(place: typeof V3, options: object): Promise<Scene> {
+  const path = `${await newDirectory(lab, place)}/lock`
+  const [holder, waiter] = await Promise.all([Driver.start(lab, 'A', options), Driver.start(lab, 'B', options)])
+  drivers.push(holder, waiter)
+  const { token } = await holder.ask('acquire', { path, name: 'lock' })
+  return { holder, waiter, path, token: BigInt(token) }
+}
+
+/** B waits for it from now on. Resolves with its token and how long it took. */
+async function wait({ waiter, path }: Scene): Promise<{ token: bigint; tookMs: number }> {
+  const { held, token, tookMs, error } = await waiter.ask('acquire', { path, name: 'lock', waitMs: 60_000 })
+  expect(held, JSON.stringify(error)).toBe(true)
+  return { token: BigInt(token), tookMs }
+}
+
+for (const place of [V3, V42, V3_STALE]) {
+  describe(`on ${place.name}`, () => {
+    // A node that is killed must boot again: the short run does it once for each place.
+    test.for(isSoak ? LINK_KINDS : LINK_KINDS.slice(0, 1))(
+      'the %s lock of a killed node goes to the waiter in bounded time',
+      async (kind, context) => {
+        const tell = proves(context, place, 'takes over from a killed node')
+        const scene = await holderAndWaiter(place, LOCK_KINDS[kind])
+        try {
+          await lab.machine('kill', 'A')
+          const { token, tookMs } = await wait(scene)
+          tell(`${Math.round(tookMs)} ms with a timeout-interval of ${PACE.timeoutIntervalMs} ms`)
+          expect(token).toBeGreaterThan(scene.token)
+          expect(tookMs).toBeLessThan(TAKEOVER_MS_MAX)
+        } finally {
+          await lab.machine('start', 'A')
+        }
+      },
+    )
+
+    test('a frozen node that wakes up learns of its loss, and its late release harms nobody', async (context) => {
+      const tell = proves(context, place, 'takes over from a frozen node, which learns of it')
+      const scene = await holderAndWaiter(place, {})
+      const { holder, waiter, path } = scene
+      await lab.machine('pause', 'A')
+      const { token, tookMs } = await wait(scene).finally(() => lab.machine('resume', 'A'))
+      tell(`${Math.round(tookMs)} ms`)
+      expect(token).toBeGreaterThan(scene.token)
+
+      expect(await holder.hears((message) => message.lost === 'lock', 'loss')).toMatchObject({ lost: 'lock' })
+      expect(await holder.ask('state', { name: 'lock' })).toMatchObject({ held: false, aborted: true })
+      expect(await holder.ask('release', { name: 'lock' })).toMatchObject({ lost: true })
+      expect(await waiter.ask('state', { name: 'lock' })).toMatchObject({ held: true, aborted: false })
+      expect(await holder.ask('tryAcquire', { path, name: 'again' })).toMatchObject({ held: false })
+    })
+
+    test('a node that is cut off is told before the waiter gets its lock, and is harmless when it is back', async (context) => {
+      const tell = proves(context, place, 'tells a node that is cut off before its lock is taken over')
+      const scene = await holderAndWaiter(place, {})
+      const { holder, waiter, path } = scene
+      await cut(lab, 'A')
+      try {
+        const { tookMs } = await wait(scene)
+        tell(`${Math.round(tookMs)} ms`)
+        expect(holder.said()).toContainEqual(expect.objectContaining({ lost: 'lock' }))
+      } finally {
+        await heal(lab, 'A')
+      }
+      expect(await holder.ask('release', { name: 'lock' })).toMatchObject({ lost: true })
+      expect(await waiter.ask('state', { name: 'lock' })).toMatchObject({ held: true, aborted: false })
+      expect(await holder.ask('tryAcquire', { path, name: 'again' })).toMatchObject({ held: false })
+      await waiter.ask('release', { name: 'lock' })
+      expect(await holder.ask('acquire', { path, name: 'again', waitMs: 20_000 })).toMatchObject({ held: true })
+    })
+  })
+}

@@ -1,0 +1,118 @@
+/** The benchmark harness: that it runs and writes what it says. Its figures are nobody's business here. */
+
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { dir } from 'tmp-promise'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { HELP, readOptions, UsageError } from '../../benchmarks/options.js'
+
+const run = promisify(execFile)
+const root = join(import.meta.dirname, '../..')
+
+/** A busy machine may take its time; nothing is concluded from how long it took. */
+const QUICK_MS_MAX = 300_000
+
+const bench = (...args: string[]) => run(join(root, 'node_modules/.bin/tsx'), ['benchmarks/main.ts', ...args], { cwd: root })
+
+async function temporaryDirectory(): Promise<string> {
+  const { path, cleanup } = await dir({ unsafeCleanup: true })
+  onTestFinished(() => cleanup())
+  return path
+}
+
+interface Report {
+  version: number
+  machine: Record<string, string | number>
+  questions: {
+    id: string
+    rows: Record<'question' | 'subject' | 'place' | 'reached' | 'target' | 'verdict', string>[]
+    measurements: { candidate: string; unit: string; rounds: number[][] }[]
+    notes: string[]
+  }[]
+}
+
+describe('the benchmark harness', () => {
+  it(
+    'asks every question and writes table, samples and report, and leaves nothing behind',
+    async () => {
+      const [place, results] = [await temporaryDirectory(), await temporaryDirectory()]
+      const [json, html] = [join(results, 'out.json'), join(results, 'report.html')]
+      const files = ['--json', json, '--html', html]
+      const { stdout, stderr } = await bench('--quick', '--dir', place, '--peers', 'proper-lockfile', ...files)
+
+      expect(stderr).toBe('')
+      expect(await readdir(place)).toEqual([])
+      const report = JSON.parse(await readFile(json, 'utf8')) as Report
+      expect(report.version).toBe(1)
+      expect(report.machine).toMatchObject({
+        node: process.version,
+        processor: expect.any(String),
+        loadBefore: expect.any(Number),
+      })
+      expectAnswers(report)
+      for (const { rows } of report.questions) for (const { reached } of rows) expect(stdout).toContain(reached)
+      await expectSelfContained(html)
+    },
+    QUICK_MS_MAX,
+  )
+
+  it.each([
+    [['--only', 'speed'], 'Expected names out of cycle, '],
+    [['--only', ','], 'Expected names out of cycle, '],
+    [['--peers', 'proper-lockfile,mutex'], 'got "mutex"'],
+    [['--dir', '/nonexistent'], 'Expected an existing directory after --dir, got "/nonexistent"'],
+    [['--json', ''], 'Expected the name of a file after --json, got nothing'],
+    [['--fast'], "Unknown option '--fast'"],
+    [['cycle'], "Unexpected argument 'cycle'"],
+  ])('says what is wrong with %j', (args, message) => {
+    const reading = () => readOptions(args)
+    expect(reading).toThrow(UsageError)
+    expect(reading).toThrow(message)
+  })
+
+  it('exits with 64 after wrong usage, and measures nothing', async () => {
+    const failed: { code: number; stderr: string; stdout: string } = await bench('--only', 'speed').catch((error) => error)
+    expect(failed).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('bench: --help shows how it is used.') })
+  })
+
+  it('has a help text that begins with examples', () => {
+    expect(HELP).toMatch(/^Examples:\n {2}npm run bench/)
+  })
+})
+
+function expectAnswers({ questions }: Report): void {
+  const ids = [
+    'cycle',
+    'stall',
+    'operations',
+    'handoff',
+    'nodes',
+    'fairness',
+    'heartbeat',
+    'many',
+    'directory',
+    'startup',
+    'package',
+  ]
+  expect(questions.map(({ id }) => id)).toEqual(ids)
+  for (const { id, rows, measurements } of questions) {
+    expect(rows.length, id).toBeGreaterThan(0)
+    for (const { verdict } of rows) expect(['met', 'not met', 'no target', 'not measured']).toContain(verdict)
+    for (const { rounds } of measurements) expect(rounds.flat().every(Number.isFinite), id).toBe(true)
+  }
+  const candidates = (id: string) =>
+    questions.find((question) => question.id === id)?.measurements.map(({ candidate }) => candidate)
+  const names = ['linkbased', 'symlinks', 'renamebased', 'advisory', 'proper-lockfile', 'node-four-calls']
+  expect(candidates('cycle')).toEqual(expect.arrayContaining(names))
+  expect(candidates('handoff')).toEqual(expect.arrayContaining(['linkbased', 'renamebased', 'advisory']))
+}
+
+/** Nothing is fetched from anywhere: no address, no script, no file beside it. */
+async function expectSelfContained(file: string): Promise<void> {
+  const html = await readFile(file, 'utf8')
+  expect(html).toMatch(/^<!doctype html>/)
+  expect(html).toContain('<svg')
+  expect(html).not.toMatch(/<script|<link|<img|@import|url\(|https?:|NaN|undefined/)
+}

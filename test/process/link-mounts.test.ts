@@ -1,0 +1,103 @@
+/**
+ * Shares that come and go. Goal: a held lock does not pin the mount; its holder learns when the share is gone for longer than
+ * its lease; and no lock is ever taken on the disk below. Method: an ext4 image in a private mount namespace is
+ * unmounted under holders and waiters, and mounted again.
+ */
+
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
+import { Agent, BRISK } from './support/agent.js'
+import { KINDS } from './support/folder.js'
+import { imageShare, type Share } from './support/image.js'
+import { outlast } from './support/time.js'
+
+/** Long enough for some heartbeats to fail and the share to come back. */
+const PATIENT = { refreshRateMs: 500, timeoutIntervalMs: 6000 }
+
+/** A heartbeat opens its file for less than a millisecond: unmounting may have to be tried again, but not for long. */
+const unmount = (share: Share) => vi.waitFor(() => share.unmount(), { timeout: 1000, interval: 10 })
+const names = async ({ space, path }: Share) => (await space.run('ls -A "$1"', path)).trim()
+
+describe.each(KINDS)('$kind', ({ locker }) => {
+  test('a share can be unmounted while a lock is held and waited for; the holder is told when its lease is over', async () => {
+    const share = await imageShare()
+    const path = join(share.path, 'lock')
+    const [holder, waiter] = await Promise.all([
+      Agent.start({ locker: { ...locker, ...PATIENT }, on: share.space }),
+      Agent.start({ locker: { ...locker, ...PATIENT }, on: share.space }),
+    ])
+    const held = await holder.acquire(path)
+    expect(await waiter.tryAcquire(path)).toBeNull()
+    const waiting = waiter.refusal(path, 'acquire', 10_000)
+    const before = performance.now()
+    await unmount(share)
+    const after = performance.now()
+    const { error } = await held.lost()
+    expect(error).toMatchObject({ name: 'LockLostError', code: 'LOCK_LOST' })
+    // Not before what was left of the lease, not later than a whole one and a second's watch.
+    expect(performance.now() - before).toBeGreaterThan(PATIENT.timeoutIntervalMs / 2)
+    expect(performance.now() - after).toBeLessThan(PATIENT.timeoutIntervalMs + 1000)
+    expect(await held.status()).toMatchObject({ held: false, asserted: { code: 'LOCK_LOST' } })
+    expect(await held.release()).toEqual({ lost: true })
+    expect((await waiting).code).toMatch(/MOUNT_CHANGED|LOCK_TIMEOUT/)
+    expect(await names(share)).toBe('')
+  })
+
+  test.each(['tryAcquire', 'acquire', 'tryAcquireSync', 'acquireSync'] as const)(
+    '%s refuses the disk below an unmounted share, where it creates nothing',
+    async (call) => {
+      const share = await imageShare()
+      const path = join(share.path, 'lock')
+      const [idle, holding] = await Promise.all([
+        Agent.start({ locker, on: share.space }),
+        Agent.start({ locker, on: share.space }),
+      ])
+      // One knows the lock from before, and would need no look at the directory to acquire it again.
+      await (await idle.acquire(path)).release()
+      await holding.acquire(join(share.path, 'other'))
+      await unmount(share)
+      for (const agent of [idle, holding]) {
+        const error = await agent.refusal(path, call, 1000)
+        expect(error).toMatchObject({ name: 'MountChangedError', code: 'MOUNT_CHANGED' })
+        expect(await agent.refusal(join(share.path, 'new'), call, 1000)).toMatchObject({ code: 'MOUNT_CHANGED' })
+      }
+      expect(await names(share)).toBe('')
+
+      await share.mount()
+      const again = await idle.acquire(path)
+      expect(await holding.tryAcquire(path)).toBeNull()
+      expect(await again.release()).toEqual({ lost: false })
+    },
+  )
+
+  test('a share that is unmounted in the middle of a first acquisition leaves nothing on the disk below', async () => {
+    const share = await imageShare()
+    const path = join(share.path, 'lock')
+    const agent = await Agent.start({ locker, on: share.space })
+    // It has seen the share, and is about to start its heartbeat thread, which takes longer than unmounting.
+    await agent.inspect(path)
+    const [refused] = await Promise.all([agent.refusal(path, 'acquire', 1000), unmount(share)])
+    expect(refused).toMatchObject({ code: 'MOUNT_CHANGED' })
+    expect(await names(share)).toBe('')
+  })
+
+  test('a share that is back within the lease has lost nothing: the lock is still held', async () => {
+    const share = await imageShare()
+    const path = join(share.path, 'lock')
+    const patient = { ...locker, ...PATIENT }
+    const [holder, rival] = await Promise.all([
+      Agent.start({ locker: patient, on: share.space }),
+      Agent.start({ locker: patient, on: share.space }),
+    ])
+    const held = await holder.acquire(path)
+    expect(await rival.tryAcquire(path)).toBeNull()
+    await unmount(share)
+    await outlast(3 * BRISK.refreshRateMs) // some heartbeats fail
+    await share.mount()
+    // Longer than the lease of the last heartbeat before: the next ones did count.
+    expect(await rival.refusal(path, 'acquire', 6000)).toMatchObject({ code: 'LOCK_TIMEOUT' })
+    expect(await held.status()).toMatchObject({ held: true, aborted: false })
+    expect(await held.release()).toEqual({ lost: false })
+    expect((await rival.acquire(path)).token).toBeGreaterThan(held.token)
+  })
+})

@@ -1,0 +1,155 @@
+/** `locktester break` and `locktester prune`: on locks that real processes hold, wait for, and have left. */
+
+import { mkdir, readdir, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
+import { conformsTo } from './fixtures/locktester-schema.mjs'
+
+let bench: Bench
+let directory: string
+let path: string
+beforeEach(async () => {
+  bench = new Bench()
+  directory = await bench.directory()
+  path = join(directory, 'job.lock')
+})
+afterEach(() => bench.close())
+
+/** Holds the lock at `path`, and says its token. */
+async function hold(
+  options: readonly string[] = [],
+  more: Parameters<Bench['locktester']>[1] = {},
+): Promise<{ program: Program; token: bigint }> {
+  const config = await bench.config('refresh-rate=1\ntimeout-interval=3\n')
+  const command = ['sh', '-c', 'echo "token $MOUNTLOCK_TOKEN."; cat >/dev/null; exit 7']
+  const program = bench.locktester(['run', path, '--config', config, '--label', 'nightly', ...options, '--', ...command], more)
+  await program.says('.\n')
+  return { program, token: BigInt(/token (\d+)/.exec(program.stdout)?.[1] as string) }
+}
+
+const KINDS: [string, string[]][] = [
+  ['hard link', []],
+  ['symlink', ['--use-symlinks', '1']],
+  ['rename', ['--lock-type', 'renamebased']],
+]
+
+describe('break', () => {
+  test.each(KINDS)('takes a lock by %s from its holder, who is told, and names him', async (_, options) => {
+    const { program, token } = await hold(options)
+    const only = bench.locktester(['break', path, '--token', String(token)])
+    expect(await only.end, only.stderr).toBe(0)
+    expect(only.stdout).toContain(`Broken: process ${program.pid} on`)
+    expect(only.stdout).toContain('(nightly)')
+    // Its command is terminated, because its signal told it of the loss.
+    expect(await program.end).toBe(74)
+    const next = await hold(options)
+    expect(next.token).toBeGreaterThan(token)
+  })
+
+  test('of a holder on another node works as well', async () => {
+    const { program, token } = await hold([], { through: OTHER_NODE })
+    expect(await bench.locktester(['break', path, '--token', String(token)]).end).toBe(0)
+    expect(await program.end).toBe(74)
+  })
+
+  test('leaves a holder with another token alone, names him, and ends with 75', async () => {
+    const { program, token } = await hold()
+    const only = bench.locktester(['break', path, '--token', String(token - 1n), '--json'])
+    expect(await only.end).toBe(75)
+    const report = JSON.parse(only.stdout)
+    expect(await conformsTo('break', report)).toEqual([])
+    expect(report).toMatchObject({ result: 'other-holder', token: String(token), holder: { pid: program.pid } })
+    program.endInput()
+    expect(await program.end).toBe(7)
+  })
+
+  test('of a free lock changes nothing, and ends with 0', async () => {
+    const { program, token } = await hold()
+    program.endInput()
+    await program.end
+    const only = bench.locktester(['break', path, '--token', String(token)])
+    expect(await only.end).toBe(0)
+    expect(only.stderr).toContain('nothing was broken')
+    expect(only.stdout).toBe('')
+  })
+
+  test('refuses what is no lock, an advisory lock, and a token that is none', async () => {
+    expect(await bench.locktester(['break', directory, '--token', '1']).end).toBe(64)
+    expect(await bench.locktester(['break', path, '--token', '1']).end).toBe(64)
+    expect(await bench.locktester(['break', path, '--token', 'last']).end).toBe(64)
+    expect(await bench.locktester(['break', path]).end).toBe(64)
+    expect(await bench.locktester(['run', path, '--lock-type', 'advisory', '--', 'true']).end).toBe(0)
+    const advisory = bench.locktester(['break', path, '--token', '1'])
+    expect(await advisory.end).toBe(64)
+    expect(advisory.stderr).toContain('end the process that holds it')
+  })
+})
+
+describe('prune', () => {
+  const DAY_MS = 86_400_000
+
+  async function age(ageMs: number): Promise<void> {
+    const then = new Date(Date.now() - ageMs)
+    await utimes(path, then, then)
+  }
+
+  /** A lock that was used and is free. */
+  async function leave(options: readonly string[]): Promise<bigint> {
+    const { program, token } = await hold(options)
+    program.endInput()
+    await program.end
+    return token
+  }
+
+  test.each(KINDS)('removes a lock by %s that nobody has used for a day, and tokens go on increasing', async (_, options) => {
+    const token = await leave(options)
+    await age(2 * DAY_MS)
+    const only = bench.locktester(['prune', directory])
+    expect(await only.end, only.stderr).toBe(0)
+    expect(only.stdout).toBe(`${path}\n`)
+    expect(only.stderr).toBe('1 removed, 0 kept, 0 failed\n')
+    expect(await readdir(directory)).toEqual([])
+    expect((await hold(options)).token).toBeGreaterThan(token)
+  })
+
+  test('keeps one that was used since, unless --older-than says otherwise', async () => {
+    await leave([])
+    await age(DAY_MS / 2)
+    const kept = bench.locktester(['prune', directory])
+    expect(await kept.end).toBe(0)
+    expect(kept.stderr).toBe('0 removed, 1 kept, 0 failed\n')
+    expect(await readdir(path)).not.toEqual([])
+    expect(await bench.locktester(['prune', '--older-than', '3600', directory]).end).toBe(0)
+    expect(await readdir(directory)).toEqual([])
+  })
+
+  test('keeps one that is held, however old', async () => {
+    const { program } = await hold()
+    await age(2 * DAY_MS)
+    const only = bench.locktester(['prune', directory])
+    expect(await only.end).toBe(0)
+    expect(only.stderr).toBe('0 removed, 1 kept, 0 failed\n')
+    program.endInput()
+    expect(await program.end).toBe(7)
+  })
+
+  test('--dry-run names what would go, and removes nothing', async () => {
+    await leave([])
+    await age(2 * DAY_MS)
+    const only = bench.locktester(['prune', '--dry-run', directory])
+    expect(await only.end).toBe(0)
+    expect(only.stdout).toBe(`${path}\n`)
+    expect(only.stderr).toBe('1 would be removed, 0 kept, 0 failed\n')
+    expect(await readdir(path)).not.toEqual([])
+  })
+
+  test('leaves other directories and files alone', async () => {
+    await mkdir(path)
+    await age(2 * DAY_MS)
+    const only = bench.locktester(['prune', '--older-than', '0', directory])
+    expect(await only.end).toBe(0)
+    expect(only.stderr).toBe('0 removed, 0 kept, 0 failed\n')
+    expect(await readdir(directory)).toEqual(['job.lock'])
+  })
+})

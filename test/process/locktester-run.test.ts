@@ -1,0 +1,264 @@
+/**
+ * `locktester run`: a command under a lock. Real commands that say when they run and go on until their standard input ends,
+ * so that nothing here waits for time to pass, unless time is what is tested.
+ */
+
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
+
+/** Runs until its standard input ends, then exits with 7. */
+const UNTIL_END = ['sh', '-c', 'echo running; cat >/dev/null; exit 7']
+
+const PATIENCE = { timeout: 20_000 }
+
+let bench: Bench
+let path: string
+beforeEach(async () => {
+  bench = new Bench()
+  path = join(await bench.directory(), 'job.lock')
+})
+afterEach(() => bench.close())
+
+function run(options: readonly string[], command: readonly string[], more: Parameters<Bench['locktester']>[1] = {}): Program {
+  return bench.locktester(['run', path, ...options, '--', ...command], more)
+}
+
+/** A run that holds the lock, until its input ends. */
+async function holder(...options: string[]): Promise<Program> {
+  const first = run(options, UNTIL_END)
+  await first.says('running')
+  return first
+}
+
+const brisk = () => bench.config('refresh-rate=1\ntimeout-interval=3\n')
+
+describe('the lock', () => {
+  test('is held while the command runs, refuses a second run with 75 and the name of the holder, and is free afterwards', async () => {
+    const first = await holder()
+    const second = run(['--no-wait'], ['echo', 'never'])
+    expect(await second.end).toBe(75)
+    expect(second.stdout).toBe('')
+    expect(second.stderr).toContain(`held by process ${first.pid} on`)
+    expect(second.stderr).toContain('(sh)')
+    first.endInput()
+    expect(await first.end).toBe(7)
+    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+  })
+
+  test('is waited for, and the command starts when the first one ends', async () => {
+    const first = await holder()
+    const second = run([], ['echo', 'my turn'])
+    await vi.waitUntil(
+      async () => (await readdir(join(path, '..'))).filter((name) => name.startsWith('.mountlock-')).length === 2,
+      PATIENCE,
+    )
+    expect(second.stdout).toBe('')
+    first.endInput()
+    expect(await second.end).toBe(0)
+    expect(second.stdout).toBe('my turn\n')
+  })
+
+  test('--wait gives up after that many seconds, with the exit code that was asked for', async () => {
+    await holder()
+    const startMs = performance.now()
+    const second = run(['--wait', '1.5', '-E', '9'], ['echo', 'never'])
+    expect(await second.end).toBe(9)
+    expect(performance.now() - startMs).toBeGreaterThan(1400)
+    expect(second.stdout).toBe('')
+  })
+
+  test('of a killed run is free at once on the same host', async () => {
+    const first = await holder()
+    first.kill('SIGKILL')
+    await first.end
+    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+  })
+
+  test('of a killed run on another node is taken over by one that waits', async () => {
+    const config = await brisk()
+    const first = run(['--config', config], UNTIL_END, { through: OTHER_NODE })
+    await first.says('running')
+    await first.killChild('SIGKILL')
+    await first.end
+    const second = run(['--config', config, '--wait', '30'], ['echo', 'mine'])
+    expect(await second.end).toBe(0)
+    expect(second.stdout).toBe('mine\n')
+  })
+
+  test('--shared lets readers in together, and keeps a writer out', async () => {
+    const options = ['--lock-type', 'advisory', '--shared']
+    const first = await holder(...options)
+    const second = await holder(...options)
+    expect(await run(['--lock-type', 'advisory', '--no-wait'], ['true']).end).toBe(75)
+    for (const reader of [first, second]) {
+      reader.endInput()
+      expect(await reader.end).toBe(7)
+    }
+    expect(await run(['--lock-type', 'advisory', '--no-wait'], ['true']).end).toBe(0)
+  })
+
+  test('is of the type and variant that the configuration says, unless the options say otherwise', async () => {
+    const config = await bench.config('lock-type=advisory\n')
+    expect(await run(['--config', config], ['test', '-f', path]).end).toBe(0)
+    await rm(path)
+    const symlink = ['--lock-type', 'linkbased', '--use-symlinks', '1']
+    expect(await run(['--config', config, ...symlink], ['sh', '-c', `find ${path} -type l | grep -q .`]).end).toBe(0)
+  })
+})
+
+describe('the command', () => {
+  test('has the fencing token in its environment, and the next one has a larger one', async () => {
+    const tokens: bigint[] = []
+    for (let count = 0; count < 2; count++) {
+      const only = run([], ['sh', '-c', 'echo "$MOUNTLOCK_TOKEN"'])
+      expect(await only.end).toBe(0)
+      tokens.push(BigInt(only.stdout.trim()))
+    }
+    expect(tokens[1]).toBeGreaterThan(tokens[0] as bigint)
+  })
+
+  test('under an advisory lock has no token, not even one that we inherited', async () => {
+    const env = { MOUNTLOCK_TOKEN: '7' }
+    const only = run(['--lock-type', 'advisory'], ['sh', '-c', 'echo "[$MOUNTLOCK_TOKEN]"'], { env })
+    expect(await only.end).toBe(0)
+    expect(only.stdout).toBe('[]\n')
+  })
+
+  test('gets its arguments as they are, options and a second -- included', async () => {
+    const only = run([], ['printf', '%s|', '--wait', '-x', '--', '7', ''])
+    expect(await only.end).toBe(0)
+    expect(only.stdout).toBe('--wait|-x|--|7||')
+  })
+
+  test('that a signal ends makes us end by that signal, and the lock is released', async () => {
+    for (const signal of ['TERM', 'KILL', 'HUP']) {
+      expect(await run([], ['sh', '-c', `kill -${signal} $$`]).end).toBe(`SIG${signal}`)
+    }
+    // One that would write a core file is told as shells tell it.
+    expect(await run([], ['sh', '-c', 'ulimit -c 0; kill -SEGV $$']).end).toBe(128 + 11)
+    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+  })
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGQUIT'] as const)('gets %s, and its answer is ours', async (signal) => {
+    const name = signal.slice(3)
+    const only = run([], ['sh', '-c', `trap 'echo got; exit 9' ${name}; echo ready; while :; do sleep 0.05; done`])
+    await only.says('ready')
+    only.kill(signal)
+    expect(await only.end).toBe(9)
+    expect(only.stdout).toBe('ready\ngot\n')
+  })
+
+  test('gets Ctrl+C of a terminal once, not twice', async () => {
+    const counts = `trap 'echo "signal $((n=n+1))"' INT; echo ready; cat`
+    const [entry] = [join(await bench.directory(), 'counts')]
+    await writeFile(entry, `#!/bin/bash\n${counts}\nread -t 1\necho "total $n"\n`, { mode: 0o755 })
+    const locktester = [process.execPath, join(import.meta.dirname, '../../bin/locktester')]
+    const terminal = bench.start(['script', '-qec', [...locktester, 'run', path, '--', entry].join(' '), '/dev/null'])
+    await terminal.says('ready')
+    terminal.write('\x03')
+    await terminal.says('total')
+    expect(terminal.stdout).toContain('total 1')
+  })
+
+  test('that does not exist is 127, one that cannot be executed 126, and the lock is released', async () => {
+    const missing = run([], ['no-such-command'])
+    expect(await missing.end).toBe(127)
+    expect(missing.stderr).toContain('no-such-command')
+    expect(missing.stderr).not.toContain('lost')
+    expect(await run([], ['/etc/passwd']).end).toBe(126)
+    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+  })
+})
+
+describe('a lock that is lost', () => {
+  /** Somebody deletes the lock; whether one is still linked is seen by those who have seen links counted. */
+  async function lose(): Promise<void> {
+    const directory = join(path, '..')
+    const hasBeaten = async () => {
+      const session = (await readdir(directory)).find((name) => name.startsWith('.mountlock-41c29')) as string
+      return /"beat":[2-9]/.test(await readFile(join(directory, session), 'utf8'))
+    }
+    await vi.waitUntil(hasBeaten, PATIENCE)
+    await rm(path, { recursive: true })
+  }
+
+  /** Ignores TERM, and so does its child. */
+  const STUBBORN = ['sh', '-c', `trap '' TERM; (echo child; sleep 1000) & echo running; wait; wait`]
+
+  test('terminates the command, and ends with 74 and the reason', async () => {
+    const only = run(
+      ['--config', await brisk()],
+      ['sh', '-c', `trap 'echo term; exit 0' TERM; echo running; while :; do sleep 0.05; done`],
+    )
+    await only.says('running')
+    await lose()
+    expect(await only.end).toBe(74)
+    expect(only.stdout).toBe('running\nterm\n')
+    expect(only.stderr).toContain('The lock may have been lost')
+  })
+
+  test('kills a command that does not end on TERM, with all that it started', async () => {
+    const only = run(['--config', await brisk(), '--kill-after', '0.3'], STUBBORN)
+    await only.says('running')
+    await only.says('child')
+    await lose()
+    // Its end is that of its output, too: a child that lived on would keep that open.
+    expect(await only.end).toBe(74)
+  })
+
+  test('--on-loss ignore lets the command go on, says so, and ends as it does', async () => {
+    const only = run(['--config', await brisk(), '--on-loss', 'ignore'], UNTIL_END)
+    await only.says('running')
+    await lose()
+    await only.says('goes on', 'stderr')
+    only.endInput()
+    expect(await only.end).toBe(7)
+  })
+})
+
+describe('what keeps it from starting', () => {
+  test('Ctrl+C while it waits ends it by that signal, the command never runs, and nothing is left', async () => {
+    const first = await holder()
+    const second = run([], ['echo', 'never'])
+    const sessions = async () => (await readdir(join(path, '..'))).filter((name) => name.startsWith('.mountlock-')).length
+    await vi.waitUntil(async () => (await sessions()) === 2, PATIENCE)
+    second.kill('SIGINT')
+    expect(await second.end).toBe('SIGINT')
+    expect(second.stdout).toBe('')
+    expect(await sessions()).toBe(1)
+    first.endInput()
+    await first.end
+  })
+
+  test('a configuration with errors is 78, with the diagnostic', async () => {
+    const only = run(['--config', await bench.config('lock-type=both\n')], ['echo', 'never'])
+    expect(await only.end).toBe(78)
+    expect(only.stdout).toBe('')
+    expect(only.stderr).toContain('file-locks:1:11: error: lock-type: expected linkbased')
+  })
+
+  test('a lock that fails with an error is 69, with the reason', async () => {
+    await mkdir(path)
+    const only = run([], ['echo', 'never'])
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toContain('perhaps the lock of another program')
+  })
+
+  test.each([
+    [['run', '/tmp/x'], 'Expected a command'],
+    [['run', '/tmp/x', '--'], 'Expected a command'],
+    [['run', '/tmp/x', 'sleep', '1'], 'Expected -- before the command'],
+    [['run', '--wait', '1', '--no-wait', '/tmp/x', '--', 'true'], 'exclude each other'],
+    [['run', '--wait', 'long', '/tmp/x', '--', 'true'], 'Expected a number of seconds'],
+    [['run', '-E', '300', '/tmp/x', '--', 'true'], 'Expected a number from 0 to 255'],
+    [['run', '--shared', '/tmp/x', '--', 'true'], "Use lockType 'advisory' for shared"],
+    [['run', '/tmp/x', '--shard', '--', 'true'], 'Did you mean --shared?'],
+    [['rnu', '/tmp/x', 'y'], 'Did you mean the command: locktester run'],
+  ])('%j is wrong usage: %s', async (args, words) => {
+    const only = bench.locktester(args)
+    expect(await only.end).toBe(64)
+    expect(only.stderr).toContain(words)
+  })
+})

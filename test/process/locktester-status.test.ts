@@ -1,0 +1,203 @@
+/** `locktester status`: locks of every type and state, held by real processes, as the table and the JSON report show them. */
+
+import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
+import { conformsTo } from './fixtures/locktester-schema.mjs'
+
+const HOLDING = ['sh', '-c', 'echo running; cat >/dev/null']
+
+const PATIENCE = { timeout: 20_000 }
+
+let bench: Bench
+let directory: string
+beforeEach(async () => {
+  bench = new Bench()
+  directory = await bench.directory()
+})
+afterEach(() => bench.close())
+
+async function hold(
+  name: string,
+  options: readonly string[] = [],
+  more: Parameters<Bench['locktester']>[1] = {},
+): Promise<Program> {
+  const holder = bench.locktester(['run', join(directory, name), ...options, '--', ...HOLDING], more)
+  await holder.says('running')
+  return holder
+}
+
+async function report(...args: string[]) {
+  const only = bench.locktester(['status', '--json', ...args])
+  const code = await only.end
+  expect(only.stdout, only.stderr).not.toBe('')
+  const found = JSON.parse(only.stdout)
+  expect(await conformsTo('status', found)).toEqual([])
+  expect(found.exitCode).toBe(code)
+  return found
+}
+
+describe('what it finds', () => {
+  test('a held lock under a directory, with host, user, pid, label, token and heartbeat', async () => {
+    await mkdir(join(directory, 'deep/er'), { recursive: true })
+    const holder = await hold('deep/er/job.lock', ['--label', 'nightly backup'])
+    const { locks } = await report(directory)
+    expect(locks).toEqual([
+      {
+        path: join(directory, 'deep/er/job.lock'),
+        lockType: 'linkbased',
+        state: 'held',
+        reason: null,
+        token: expect.stringMatching(/^\d+$/),
+        holder: {
+          host: hostname(),
+          pid: holder.pid,
+          uid: 0,
+          user: 'root',
+          label: 'nightly backup',
+          since: expect.any(String),
+          heartbeatAgeMs: expect.any(Number),
+          sameHost: true,
+        },
+      },
+    ])
+  })
+
+  test('a free lock, and the stale one of a killed process', async () => {
+    const free = await hold('free.lock')
+    free.endInput()
+    await free.end
+    const killed = await hold('stale.lock')
+    killed.kill('SIGKILL')
+    await killed.end
+    const { locks } = await report(directory)
+    expect(locks).toMatchObject([
+      { path: join(directory, 'free.lock'), state: 'free', holder: null },
+      { path: join(directory, 'stale.lock'), state: 'stale', holder: { pid: killed.pid } },
+    ])
+  })
+
+  test('the advisory lock in a file that was named, with the process that holds it', async () => {
+    const holder = await hold('data.lock', ['--lock-type', 'advisory'])
+    const { locks } = await report(join(directory, 'data.lock'))
+    expect(locks).toMatchObject([{ lockType: 'advisory', state: 'held', token: null, holder: { pid: holder.pid } }])
+  })
+
+  test('locks by symbolic link and by rename', async () => {
+    const bySymlink = await hold('a.lock', ['--use-symlinks', '1'])
+    const byRename = await hold('b.lock', ['--lock-type', 'renamebased'])
+    const { locks } = await report(directory)
+    expect(locks).toMatchObject([
+      { lockType: 'linkbased', state: 'held', holder: { pid: bySymlink.pid } },
+      { lockType: 'renamebased', state: 'held', holder: { pid: byRename.pid } },
+    ])
+  })
+
+  test('a process that waits, because it has a session in the directory and holds nothing there', async () => {
+    const holder = await hold('job.lock')
+    const waiting = bench.locktester(['run', join(directory, 'job.lock'), '--', 'patient-command'])
+    await vi.waitUntil(
+      async () => (await readdir(directory)).filter((name) => name.startsWith('.mountlock-')).length === 2,
+      PATIENCE,
+    )
+    const { locks, waitingOrIdle } = await report(directory)
+    expect(locks).toMatchObject([{ holder: { pid: holder.pid } }])
+    expect(waitingOrIdle).toMatchObject([{ directory, pid: waiting.pid, label: 'patient-command' }])
+  })
+
+  test('nothing through a symbolic link, nothing deeper than --depth, and a link that is named itself', async () => {
+    const elsewhere = await bench.directory()
+    const other = bench.locktester(['run', join(elsewhere, 'x.lock'), '--', 'true'])
+    await other.end
+    await symlink(elsewhere, join(directory, 'link'))
+    expect((await report(directory)).locks).toEqual([])
+    expect((await report(join(directory, 'link'))).locks).toHaveLength(1)
+    await mkdir(join(directory, 'one/two'), { recursive: true })
+    await (await hold('one/two/deep.lock')).endInput()
+    expect((await report('--depth', '1', directory)).locks).toHaveLength(0)
+    expect((await report('--depth', '2', directory)).locks).toHaveLength(1)
+  })
+})
+
+describe('how it says it', () => {
+  test('a table on standard output, without colours where there is no terminal', async () => {
+    const holder = await hold('job.lock', ['--label', 'nightly'])
+    const only = bench.locktester(['ls', directory])
+    expect(await only.end).toBe(0)
+    const [head, line, rest] = only.stdout.split('\n')
+    expect(head?.split(/ +/)).toEqual(['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'PATH'])
+    expect(line).toMatch(new RegExp(`^held +linkbased +root@${hostname()} pid ${holder.pid} +nightly +[0-9:]+ +.* ago +\\d+ +/`))
+    expect(rest).toBe('')
+    expect(only.stderr).toBe('')
+  })
+
+  test('on a terminal in colours, unless NO_COLOR is set', async () => {
+    await hold('job.lock')
+    const command = [process.execPath, join(import.meta.dirname, '../../bin/locktester'), 'status', directory].join(' ')
+    const coloured = bench.start(['script', '-qec', command, '/dev/null'], { env: { TERM: 'xterm' } })
+    await coloured.end
+    expect(coloured.stdout).toContain('\x1b[32mheld')
+    const plain = bench.start(['script', '-qec', command, '/dev/null'], { env: { TERM: 'xterm', NO_COLOR: '1' } })
+    await plain.end
+    expect(plain.stdout).toContain('held ')
+    expect(plain.stdout).not.toContain('\x1b[')
+  })
+
+  test('where there are no locks: so on standard error, nothing on standard output, 0', async () => {
+    const only = bench.locktester(['status', directory])
+    expect(await only.end).toBe(0)
+    expect(only.stdout).toBe('')
+    expect(only.stderr).toContain('There are no locks here')
+  })
+
+  test('--watch looks again, sees the heartbeat of a dead node stand still, and ends with 0 on Ctrl+C', async () => {
+    const config = await bench.config('refresh-rate=1\ntimeout-interval=2\n')
+    const holder = await hold('job.lock', ['--config', config], { through: OTHER_NODE })
+    const watch = bench.locktester(['status', '--watch', '--interval', '0.3', '--json', directory])
+    await watch.says('"state":"held"')
+    await holder.killChild('SIGKILL')
+    await watch.says('"state":"stale"')
+    watch.kill('SIGINT')
+    expect(await watch.end).toBe(0)
+    for (const line of watch.stdout.trim().split('\n')) expect(await conformsTo('status', JSON.parse(line))).toEqual([])
+  })
+
+  test('--watch on a terminal refreshes in place', async () => {
+    await hold('job.lock')
+    const command = [process.execPath, join(import.meta.dirname, '../../bin/locktester'), 'status', '--watch', directory]
+    const watch = bench.start(['script', '-qec', command.join(' '), '/dev/null'], { env: { TERM: 'xterm' } })
+    await watch.says('job.lock')
+    expect(watch.stdout).toContain('\x1b[H\x1b[2J')
+  })
+})
+
+describe('what it cannot read', () => {
+  test('a lock of another program is named, and the exit code is 69', async () => {
+    await mkdir(join(directory, 'torn.lock'))
+    await writeFile(join(directory, 'torn.lock/.links'), '')
+    const only = bench.locktester(['status', directory])
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toContain(join(directory, 'torn.lock'))
+    expect(only.stderr).toContain('its generations have been deleted')
+  })
+
+  test('a directory without permission is named, the others are shown, and the exit code is 69', async () => {
+    await mkdir(join(directory, 'secret'), { mode: 0o700 })
+    const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    await chmod(directory, 0o755)
+    await hold('job.lock')
+    const only = bench.locktester(['status', directory], { through: asNobody })
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toMatch(/^held /m)
+    expect(only.stderr).toContain(join(directory, 'secret'))
+    expect(only.stderr).toContain('EACCES')
+  })
+
+  test('a path that does not exist is wrong usage', async () => {
+    const only = bench.locktester(['status', join(directory, 'nowhere')])
+    expect(await only.end).toBe(64)
+    expect(only.stderr).toContain('There is no such file or directory')
+  })
+})

@@ -1,0 +1,147 @@
+/**
+ * What one process can do, as a table: a local state and an answer lead to other local states. The protocol's code runs
+ * once for each entry, however many million global states contain it.
+ */
+
+import type { Operation } from '../../src/protocol/operations.js'
+import { type Checkpoint, type ExhaustiveProgram, JUMP_MS, lookId, type ProgramStep, sessionId } from './exhaustive-program.js'
+
+export interface LocalState {
+  id: number
+  checkpoint: Checkpoint
+  answers: unknown[]
+  /** What it waits for; `null`: it is done. */
+  operation: Operation | null
+  operationId: number
+  /** It has just begun to hold this generation. */
+  acquired: number
+  /** It holds this generation and has not begun to give it back; 0: none. */
+  holds: number
+  /** It has a claim under way whose outcome it does not know yet. */
+  isIdle: boolean
+}
+
+/** What the local questions are answered. */
+export interface Circumstances {
+  /** How often its clock has jumped. */
+  jumps: number
+  /** Sessions (by the process id of their owners) that may be judged dead; the other bits say that they may be judged alive. */
+  convictable: number
+  mayGiveUp: boolean
+}
+
+/** Values by number: equal ones have one number. */
+export class Numbered<T> {
+  readonly values: T[] = []
+  readonly #numbers = new Map<string, number>()
+
+  numberOf(key: string, value: () => T): number {
+    let number = this.#numbers.get(key)
+    if (number === undefined) {
+      number = this.values.length
+      this.#numbers.set(key, number)
+      this.values.push(value())
+    }
+    return number
+  }
+}
+
+export const toKey = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `n${part}` : part))
+
+const isReply = (answer: unknown) => typeof answer === 'object' && answer !== null && 'ok' in answer
+
+export class LocalTable {
+  readonly states: LocalState[] = []
+  readonly #index: number
+  readonly #program: ExhaustiveProgram
+  readonly #operations: Numbered<Operation>
+  readonly #byKey = new Map<string, number>()
+  readonly #moves = new Map<string, number[]>()
+
+  constructor(index: number, program: ExhaustiveProgram, operations: Numbered<Operation>) {
+    this.#index = index
+    this.#program = program
+    this.#operations = operations
+  }
+
+  begin(acquisitions: number, circumstances: Circumstances): number[] {
+    return this.#settle(this.#program.begin(acquisitions), [], circumstances, false)
+  }
+
+  /** Where an answer leads to; several states where questions or choices are open. */
+  move(local: number, answerId: number, answer: unknown, circumstances: Circumstances): number[] {
+    const { jumps, convictable, mayGiveUp } = circumstances
+    const key = `${local}.${answerId}.${jumps}.${convictable}.${mayGiveUp}`
+    let moved = this.#moves.get(key)
+    if (moved === undefined) {
+      const { checkpoint, answers } = this.states[local] as LocalState
+      moved = this.#settle(checkpoint, [...answers, answer], circumstances, false)
+      this.#moves.set(key, moved)
+    }
+    return moved
+  }
+
+  /** Runs on to the next file operation, through all that is answered on the spot. */
+  #settle(checkpoint: Checkpoint, answers: unknown[], circumstances: Circumstances, isNew: boolean): number[] {
+    const segment = this.#program.segment(this.#index, checkpoint)
+    let step = segment.next()
+    for (const answer of answers) step = segment.next(structuredClone(answer))
+    if (step.done) {
+      const next = step.value
+      // Given up on before anything was asked: nothing has happened.
+      if (!answers.some(isReply) && toKey(next) === toKey(checkpoint)) return []
+      if (next.phase === 'done') return [this.#state(next, [], null, false)]
+      return this.#settle(next, [], circumstances, next.phase === 'held' && checkpoint.phase !== 'held')
+    }
+    const asked = step.value
+    const choices = this.#choices(asked, checkpoint, circumstances)
+    if (choices === null) return [this.#state(checkpoint, answers, asked as Operation, isNew)]
+    const states = choices.map((choice) => this.#settle(checkpoint, [...answers, choice], circumstances, isNew))
+    return [...new Set(states.flat())]
+  }
+
+  #choices(step: ProgramStep, checkpoint: Checkpoint, { jumps, convictable, mayGiveUp }: Circumstances): unknown[] | null {
+    switch (step.op) {
+      case 'choose':
+        return [...Array(step.ways).keys()]
+      case 'clock':
+        return [{ ownMs: jumps * JUMP_MS, wallMs: 0 }]
+      case 'name':
+        return [checkpoint.session === null ? sessionId(this.#index, checkpoint.sessionsMade) : lookId(this.#index)]
+      case 'process':
+        return ((convictable >> step.pid) & 1) === 1 ? ['alive', 'gone'] : ['alive']
+      case 'lease': {
+        const beatenMs = checkpoint.session?.lastBeat.ownMs ?? 0
+        return [step.session === checkpoint.session?.record.id && beatenMs === jumps * JUMP_MS ? 1000 : 0]
+      }
+      case 'wanted':
+        return mayGiveUp ? [true, false] : [true]
+      default:
+        return null
+    }
+  }
+
+  #state(checkpoint: Checkpoint, answers: unknown[], operation: Operation | null, isNew: boolean): number {
+    const key = toKey([checkpoint, answers, isNew])
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    const id = this.states.length
+    this.#byKey.set(key, id)
+    const generation = checkpoint.held === null ? 0 : Number(checkpoint.held.generation)
+    const operationId = operation === null ? -1 : this.#operations.numberOf(toKey(operation), () => operation)
+    // It holds until its release has been answered; a heartbeat (the other way to go on) changes nothing.
+    const isReleasing = answers[0] !== 1 && answers.some(isReply)
+    this.states.push({
+      id,
+      checkpoint,
+      answers,
+      operation,
+      operationId,
+      acquired: isNew ? generation : 0,
+      holds: checkpoint.phase === 'held' && !isReleasing ? generation : 0,
+      isIdle: answers.length === 0 || checkpoint.phase !== 'idle',
+    })
+    return id
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * A process of the exhaustive search: the protocol's own code in segments. Between two segments all that a process knows
+ * is plain data (its memory, its session, what it holds), so a local state is that data and the answers that came since.
+ * A generator cannot be copied, but it can be made anew from the data and given the same answers again.
+ */
+
+import type { AttemptOutcome } from '../../src/protocol/acquire.js'
+import type { Operation, Reply } from '../../src/protocol/operations.js'
+import type { SessionOwner } from '../../src/protocol/record.js'
+import type { Session } from '../../src/protocol/session.js'
+import type { LockMemory, Site } from '../../src/protocol/site.js'
+import type { ClaimName } from './process.js'
+import type { ProtocolBundle } from './protocol.js'
+
+/** Something that a process decides by itself: one of so many ways. */
+export type Choice = { readonly op: 'choose'; readonly ways: number }
+export type ProgramStep = Operation | Choice
+export type Segment = Generator<ProgramStep, Checkpoint, unknown>
+
+/** All that a process knows between two segments. */
+export interface Checkpoint {
+  phase: 'idle' | 'held' | 'done'
+  missing: number
+  memory: LockMemory
+  session: Session | null
+  sessionsMade: number
+  held: { generation: bigint; entry: string } | null
+}
+
+export interface ProgramRules {
+  claim: ClaimName
+  /** Names and listings are never stale. */
+  isCoherent: boolean
+  /** Heartbeats, and a clock that can jump. */
+  hasBeats: boolean
+  cleansUp: boolean
+}
+
+/** Long enough that one jump of the clock is longer than any interval. */
+export const JUMP_MS = 1e6
+const TERMS = { label: '', refreshRateMs: 1000, timeoutIntervalMs: 3000 }
+
+const ownerOf = (index: number): SessionOwner => ({
+  // All on one host: then the question about a process is asked for every session, and its answer is the verdict.
+  host: 'h',
+  bootId: 'b',
+  pidNamespace: 'p',
+  pid: index + 1,
+  startTime: '1',
+  uid: 1000,
+  user: null,
+})
+
+export const sessionId = (process: number, number: number) => `${process}e${number}`.padStart(16, '0')
+export const lookId = (process: number) => `a${process}`.padStart(16, '0')
+
+export class ExhaustiveProgram {
+  readonly #protocol: ProtocolBundle
+  readonly #rules: ProgramRules
+
+  constructor(protocol: ProtocolBundle, rules: ProgramRules) {
+    this.#protocol = protocol
+    this.#rules = rules
+  }
+
+  begin(acquisitions: number): Checkpoint {
+    const memory = this.#protocol.newMemory()
+    return { phase: 'idle', missing: acquisitions, memory, session: null, sessionsMade: 0, held: null }
+  }
+
+  segment(index: number, from: Checkpoint): Segment {
+    const to = structuredClone(from)
+    if (to.phase === 'held') return this.#hold(index, to)
+    return to.session === null ? this.#makeSession(index, to) : this.#acquire(index, to, to.session)
+  }
+
+  #site(index: number, memory: LockMemory): Site {
+    return {
+      path: '/d/P',
+      directory: '/d',
+      dev: 1,
+      mode: 0o755,
+      claim: this.#protocol[this.#rules.claim],
+      memory,
+      surroundings: { coherent: this.#rules.isCoherent, extraSilenceMs: 0, me: ownerOf(index), observations: new Map() },
+    }
+  }
+
+  *#makeSession(index: number, to: Checkpoint): Segment {
+    const created = (yield* this.#protocol.createSession('/d', ownerOf(index), TERMS)) as Reply<Session>
+    to.sessionsMade++
+    if (created.ok) to.session = created.value
+    return to
+  }
+
+  *#acquire(index: number, to: Checkpoint, session: Session): Segment {
+    if (this.#rules.hasBeats && (yield { op: 'choose', ways: 2 }) === 1) return yield* this.#beat(to, session)
+    const site = this.#site(index, to.memory)
+    const { outcome, hasClaimed } = yield* watched(this.#protocol.attempt(site, session, !this.#rules.isCoherent))
+    if (outcome.kind === 'session-spent') {
+      to.session = null
+      yield* this.#protocol.endSession(session)
+    } else if (outcome.kind === 'acquired') {
+      to.phase = 'held'
+      to.held = { generation: outcome.generation, entry: outcome.entry }
+      if (this.#rules.cleansUp) yield* this.#protocol.cleanUp(site, outcome.below)
+    }
+    // Tries are counted, not successes: with arbitrary verdicts two processes could take turns for ever in vain.
+    return hasClaimed && outcome.kind !== 'acquired' ? this.#letGo(to) : to
+  }
+
+  *#hold(index: number, to: Checkpoint): Segment {
+    const session = to.session as Session
+    if (this.#rules.hasBeats && (yield { op: 'choose', ways: 2 }) === 1) return yield* this.#beat(to, session)
+    const { generation, entry } = to.held as NonNullable<Checkpoint['held']>
+    if (((yield { op: 'lease', session: session.record.id }) as number) > 0)
+      yield* this.#protocol.release(this.#site(index, to.memory), generation, session.record.id, entry)
+    else yield* this.#lose(to, session)
+    return this.#letGo(to)
+  }
+
+  #letGo(to: Checkpoint): Checkpoint {
+    to.held = null
+    to.missing--
+    to.phase = to.missing === 0 ? 'done' : 'idle'
+    return to
+  }
+
+  *#lose(to: Checkpoint, session: Session): Generator<ProgramStep, void, unknown> {
+    to.session = null
+    yield* this.#protocol.endSession(session)
+  }
+
+  *#beat(to: Checkpoint, session: Session): Segment {
+    const outcome = yield* this.#protocol.beat(session)
+    // Which number it is makes no difference here, and would make every state a new one.
+    session.record.beat = 1
+    if (outcome.kind !== 'retired') return to
+    const wasHeld = to.phase === 'held'
+    yield* this.#lose(to, session)
+    return wasHeld ? this.#letGo(to) : to
+  }
+}
+
+/** Runs an attempt and tells whether it has tried to claim a generation: an attempt that only looked leaves nothing. */
+function* watched(
+  attempt: Generator<Operation, AttemptOutcome, unknown>,
+): Generator<Operation, { outcome: AttemptOutcome; hasClaimed: boolean }, unknown> {
+  let hasClaimed = false
+  let step = attempt.next()
+  while (!step.done) {
+    if (claimOf(step.value) > 0) hasClaimed = true
+    step = attempt.next(yield step.value)
+  }
+  return { outcome: step.value, hasClaimed }
+}
+
+/** The generation that an operation claims, 0: none. */
+export function claimOf(operation: Operation): number {
+  const path =
+    operation.op === 'link' || operation.op === 'rename' ? operation.to : operation.op === 'symlink' ? operation.path : ''
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  return path.startsWith('/d/P/') && !name.endsWith('.free') ? Number(/^\d+/.exec(name)?.[0] ?? 0) : 0
+}

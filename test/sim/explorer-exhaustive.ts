@@ -1,0 +1,517 @@
+/**
+ * Every interleaving of a few processes, with every answer that faults allow. A state is the file tree, what each process
+ * knows (see exhaustive-program.ts), and a little bookkeeping for the properties; breadth first, so that the first violation
+ * is a shortest one.
+ *
+ * What is left out, and why nothing is lost:
+ * - Crashes are no transitions of their own. No verdict depends on whether the judged process lives (any may be judged dead
+ *   at any moment), so a crashed process is one that is never scheduled again, and all prefixes are explored.
+ * - Clean-up by `janitor`: whatever is lower than the highest generation may vanish at any moment. Whoever cleans up has
+ *   seen a higher generation, so each unlink of a clean-up is one of these; states in which a clean-up is half done need not be told apart.
+ * - Local questions (clock, verdict, lease, wanted) are answered together with the file operation before them: they touch
+ *   nothing that others can see. A clock jumps by a transition of its own, between any two file operations.
+ */
+
+import type { FileOperation, Operation } from '../../src/protocol/operations.js'
+import { FileTable, type Tree, withoutLower } from './exhaustive-files.js'
+import { type Circumstances, type LocalState, LocalTable, Numbered, toKey } from './exhaustive-local.js'
+import { claimOf, ExhaustiveProgram, JUMP_MS, type ProgramRules } from './exhaustive-program.js'
+import { Violation } from './properties.js'
+import type { ProtocolBundle } from './protocol.js'
+import { FileServer, failure, ROOT } from './server.js'
+import { StateStore } from './state-store.js'
+import { describeOperation, describeReply } from './trace.js'
+
+export interface Setting extends ProgramRules {
+  name: string
+  processes: number
+  acquisitions: number
+  /** Any lock may be judged dead at any moment; otherwise only one whose heartbeat the owner's clock has jumped over. */
+  arbitraryVerdicts: boolean
+  /** It happened, and the answer is what a repetition gets. */
+  lostReplies: boolean
+  /** Answered "timed out" when it happened, or did not. */
+  timeOuts: boolean
+  /** How many operations may be under way after their answers ("timed out", or done once already) at the same time. */
+  lateMax: number
+  staleListings: boolean
+  /** Attempts may be given up on at every question. */
+  givenUp: boolean
+  jumpsMax: number
+  janitor: boolean
+  startsWithoutLock: boolean
+  /** So many names that no listing is made in one piece. */
+  fillers: number
+  statesMax: number
+}
+
+export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
+  claim: 'hardLinkClaim',
+  isCoherent: true,
+  hasBeats: false,
+  cleansUp: false,
+  arbitraryVerdicts: true,
+  lostReplies: false,
+  timeOuts: false,
+  lateMax: 0,
+  staleListings: false,
+  givenUp: false,
+  jumpsMax: 0,
+  janitor: true,
+  startsWithoutLock: false,
+  fillers: 0,
+  statesMax: 6_000_000,
+}
+
+export interface ExhaustiveReport {
+  states: number
+  transitions: number
+  isComplete: boolean
+  violation: Violation | null
+  /** Readable steps of a shortest way to the violation. */
+  trace: string[]
+}
+
+const REPEATED: Record<string, string> = {
+  link: 'EEXIST',
+  symlink: 'EEXIST',
+  mkdir: 'EEXIST',
+  create: 'EEXIST',
+  rename: 'ENOENT',
+  unlink: 'ENOENT',
+}
+/** Operations of which a time-out or a late execution can make a difference to a lock. */
+const DECIDING = new Set(['link', 'symlink', 'rename', 'unlink'])
+const ATOMIC_ENTRIES_MAX = 32
+const ALL = -1
+
+enum Way {
+  Plain = 0,
+  LostReply = 1,
+  NotDone = 2,
+  DoneTimedOut = 3,
+  Later = 4,
+  Twice = 5,
+  StaleListing = 6,
+  EarlyPiece = 7,
+  LatePiece = 8,
+}
+const WAYS = [
+  '',
+  'reply lost',
+  'timed out, not done',
+  'timed out, but done',
+  'timed out, done later',
+  'done, and again later',
+  'from the cache',
+  'first piece',
+  'second piece',
+]
+
+/** Offsets in a state, after the file tree and the local states. */
+interface Layout {
+  given: number
+  claims: number
+  caches: number
+  clocks: number
+  late: number
+  width: number
+}
+
+export function exploreExhaustively(setting: Setting, protocol: ProtocolBundle): ExhaustiveReport {
+  return new Exhaustive(setting, protocol).run()
+}
+
+class Exhaustive {
+  readonly #setting: Setting
+  readonly #operations = new Numbered<Operation>()
+  readonly #files: FileTable
+  readonly #locals: LocalTable[]
+  readonly #layout: Layout
+  readonly #store: StateStore
+  readonly #state: Int32Array
+  readonly #next: Int32Array
+  readonly #base: number
+  #transitions = 0
+  #parent = 0
+  #action = 0
+
+  constructor(setting: Setting, protocol: ProtocolBundle) {
+    this.#setting = setting
+    this.#files = new FileTable(this.#operations, setting.fillers > 0)
+    const n = setting.processes
+    this.#locals = [...Array(n).keys()].map(
+      (index) => new LocalTable(index, new ExhaustiveProgram(protocol, setting), this.#operations),
+    )
+    const given = 1 + n
+    this.#layout = {
+      given,
+      claims: given + 1,
+      caches: given + 1 + n,
+      clocks: given + 1 + 2 * n,
+      late: given + 2 + 2 * n,
+      width: given + 2 + 2 * n + setting.lateMax,
+    }
+    this.#store = new StateStore(this.#layout.width)
+    this.#state = new Int32Array(this.#layout.width)
+    this.#next = new Int32Array(this.#layout.width)
+    this.#base = setting.startsWithoutLock ? 0 : 10
+  }
+
+  #prepare(): FileServer {
+    const server = new FileServer()
+    server.makeDirectory(ROOT, 'd', 0o755)
+    if (this.#setting.startsWithoutLock) return server
+    const directory = server.lookUp(ROOT, 'd') as number
+    server.makeDirectory(directory, 'P', 0o755)
+    const lock = server.lookUp(directory, 'P') as number
+    server.create(lock, this.#setting.claim === 'renameClaim' ? '.renames' : '.links', '', 0o644)
+    server.create(lock, `${this.#base}.free`, '', 0o644)
+    for (let filler = 0; filler < this.#setting.fillers; filler++) server.create(lock, `filler-${filler}`, '', 0o644)
+    return server
+  }
+
+  run(): ExhaustiveReport {
+    const setting = this.#setting
+    let violation: Violation | null = null
+    try {
+      this.#begin()
+      for (let index = 0; index < this.#store.count && index < setting.statesMax; index++) {
+        this.#store.read(index, this.#state)
+        this.#parent = index
+        this.#expand()
+      }
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error
+      violation = error
+    }
+    const states = this.#store.count
+    const isComplete = violation === null && states < setting.statesMax
+    return { states, transitions: this.#transitions, isComplete, violation, trace: violation === null ? [] : this.#trace() }
+  }
+
+  #begin(): void {
+    const first = this.#next
+    first.fill(0)
+    first[0] = this.#files.begin(this.#prepare())
+    const starts = this.#locals.map((table, index) => table.begin(this.#setting.acquisitions, this.#circumstances(index, first)))
+    // Every combination of first choices.
+    const combine = (index: number): void => {
+      if (index === starts.length) {
+        this.#store.add(first, 0, 0)
+        return
+      }
+      for (const local of starts[index] as number[]) {
+        first[1 + index] = local
+        combine(index + 1)
+      }
+    }
+    combine(0)
+  }
+
+  #circumstances(index: number, state: Int32Array): Circumstances {
+    const { arbitraryVerdicts, givenUp, processes } = this.#setting
+    const clocks = state[this.#layout.clocks] as number
+    let convictable = arbitraryVerdicts ? ALL : 0
+    if (!arbitraryVerdicts) {
+      // The bit of a process is that of its process id. A jump since its last write, and it may be convicted.
+      for (let other = 0; other < processes; other++)
+        if (((clocks >> (4 * other)) & 3) > ((clocks >> (4 * other + 2)) & 3)) convictable |= 1 << (other + 1)
+    }
+    return { jumps: (clocks >> (4 * index)) & 3, convictable, mayGiveUp: givenUp }
+  }
+
+  #local(index: number, state: Int32Array): LocalState {
+    return (this.#locals[index] as LocalTable).states[state[1 + index] as number] as LocalState
+  }
+
+  #expand(): void {
+    const { processes, janitor, jumpsMax, lateMax, staleListings } = this.#setting
+    let isOver = true
+    for (let index = 0; index < processes; index++) {
+      const local = this.#local(index, this.#state)
+      if (local.operation === null) continue
+      isOver = false
+      this.#step(index, local, local.operation as FileOperation)
+      if (jumpsMax > 0) this.#jump(index)
+      if (staleListings) this.#fill(index)
+    }
+    for (let slot = 0; slot < lateMax; slot++) {
+      if (this.#state[this.#layout.late + slot] === 0) continue
+      isOver = false
+      this.#executeLate(slot)
+    }
+    if (janitor) {
+      for (const operationId of (this.#files.trees[this.#state[0] as number] as Tree).removable) {
+        this.#next.set(this.#state)
+        this.#next[0] = this.#files.execute(this.#state[0] as number, operationId).files
+        this.#action = 4096 + operationId
+        this.#reach()
+      }
+    }
+    if (isOver) this.#checkEnd()
+  }
+
+  #reach(): void {
+    this.#transitions++
+    this.#store.add(this.#next, this.#parent, this.#action)
+  }
+
+  #step(index: number, local: LocalState, operation: FileOperation): void {
+    const { lostReplies, timeOuts, lateMax, staleListings } = this.#setting
+    if (operation.op === 'list' && staleListings && this.#state[this.#layout.caches + index] !== 0)
+      this.#answer(index, Way.StaleListing, this.#state[0] as number, (this.#state[this.#layout.caches + index] as number) - 1)
+    const executed = this.#files.execute(this.#state[0] as number, local.operationId)
+    if (operation.op === 'list' && this.#setting.fillers > 0) this.#listInPieces(index, executed.answer)
+    else this.#perform(index, local, executed.files, Way.Plain, executed.answer, executed.ok)
+    const repeated = REPEATED[operation.op]
+    if (lostReplies && repeated !== undefined && DECIDING.has(operation.op) && executed.ok)
+      this.#perform(index, local, executed.files, Way.LostReply, this.#files.answerId(failure(repeated)), true)
+    if (!DECIDING.has(operation.op)) return
+    const timedOut = this.#files.answerId(failure('ETIMEDOUT'))
+    if (timeOuts) {
+      this.#answer(index, Way.NotDone, this.#state[0] as number, timedOut)
+      if (executed.ok) this.#perform(index, local, executed.files, Way.DoneTimedOut, timedOut, true)
+    }
+    const slot = this.#freeSlot()
+    if (lateMax === 0 || slot === -1) return
+    this.#withLate(slot, index, local.operationId, () => {
+      this.#answer(index, Way.Later, this.#state[0] as number, timedOut)
+      this.#perform(index, local, executed.files, Way.Twice, executed.answer, executed.ok)
+    })
+  }
+
+  #freeSlot(): number {
+    const { late, width } = this.#layout
+    for (let slot = late; slot < width; slot++) if (this.#state[slot] === 0) return slot
+    return -1
+  }
+
+  #withLate(slot: number, index: number, operationId: number, step: () => void): void {
+    this.#state[slot] = 1 + index + 8 * operationId
+    step()
+    this.#state[slot] = 0
+  }
+
+  /** An operation that is executed and answered. */
+  #perform(index: number, local: LocalState, files: number, way: Way, answer: number, isDone: boolean): void {
+    const claimed = isDone ? claimOf(local.operation as Operation) : 0
+    const isWrite = isDone && (local.operation?.op === 'rewrite' || local.operation?.op === 'create')
+    this.#checkOthers(index, files)
+    const cache = this.#layout.caches + index
+    const cached = this.#state[cache] as number
+    // Only a change that was answered as done makes the next listing fresh.
+    const forgets =
+      this.#setting.staleListings && isDone && way === Way.Plain && REPEATED[local.operation?.op ?? ''] !== undefined
+    if (forgets) this.#state[cache] = 0
+    this.#answer(index, way, files, answer, claimed, isWrite)
+    this.#state[cache] = cached
+  }
+
+  #answer(index: number, way: Way, files: number, answer: number, claimed = 0, isWrite = false): void {
+    const table = this.#locals[index] as LocalTable
+    this.#action = way * 16 + index
+    const before = this.#next
+    before.set(this.#state)
+    before[0] = files
+    if (isWrite) this.#markWrite(index, before)
+    if (claimed > 0) this.#claim(index, claimed, before)
+    const circumstances = this.#circumstances(index, before)
+    const saved = before.slice()
+    for (const moved of table.move(this.#state[1 + index] as number, answer, this.#files.answers.values[answer], circumstances)) {
+      before.set(saved)
+      before[1 + index] = moved
+      const local = table.states[moved] as LocalState
+      if (local.acquired > 0 && local.answers.every((part) => typeof part !== 'object'))
+        this.#acquire(index, local.acquired, before)
+      else if (local.isIdle) this.#dropClaim(index, before)
+      this.#canonicalise(before)
+      this.#reach()
+    }
+  }
+
+  /** What is under way is a set: its order makes no difference. */
+  #canonicalise(state: Int32Array): void {
+    if (this.#setting.lateMax > 1) state.subarray(this.#layout.late, this.#layout.width).sort()
+  }
+
+  #markWrite(index: number, state: Int32Array): void {
+    const clocks = state[this.#layout.clocks] as number
+    const jumps = (clocks >> (4 * index)) & 3
+    state[this.#layout.clocks] = (clocks & ~(12 << (4 * index))) | (jumps << (4 * index + 2))
+  }
+
+  /** Bookkeeping of tokens: [0..5] the generation claimed, [6] a higher one was decided earlier, [8..] whose higher claims are open. */
+  #claim(index: number, generation: number, state: Int32Array): void {
+    const { claims, given } = this.#layout
+    const token = generation - this.#base
+    if (token < 1 || token > 30) throw new RangeError(`Expected a token from 1 to 30, got ${token}`)
+    let claim = token
+    if ((state[given] as number) >> (token + 1) !== 0) claim |= 64
+    for (let other = 0; other < this.#setting.processes; other++)
+      if (other !== index && ((state[claims + other] as number) & 63) > token) claim |= 256 << other
+    state[claims + index] = claim
+  }
+
+  #dropClaim(index: number, state: Int32Array): void {
+    const { claims } = this.#layout
+    state[claims + index] = 0
+    for (let other = 0; other < this.#setting.processes; other++)
+      state[claims + other] = (state[claims + other] as number) & ~(256 << index)
+  }
+
+  #acquire(index: number, generation: number, state: Int32Array): void {
+    const { claims, given } = this.#layout
+    const token = generation - this.#base
+    const claim = state[claims + index] as number
+    this.#checkToken(index, token, claim, state[given] as number)
+    for (let other = 0; other < this.#setting.processes; other++) {
+      const watched = state[claims + other] as number
+      if ((watched & (256 << index)) !== 0) state[claims + other] = watched | 64
+      if (!this.#setting.arbitraryVerdicts && other !== index) this.#checkKnows(index, other, state)
+    }
+    this.#dropClaim(index, state)
+    state[given] = (state[given] as number) | (1 << token)
+  }
+
+  #checkToken(index: number, token: number, claim: number, given: number): void {
+    if ((given & (1 << token)) !== 0) this.#violated('token twice', `${token + this.#base}, the second time to process ${index}`)
+    if ((claim & 64) !== 0)
+      this.#violated('tokens out of order', `${token + this.#base} of process ${index} was decided after a higher one`)
+  }
+
+  #checkKnows(index: number, other: number, state: Int32Array): void {
+    const local = this.#local(other, state)
+    const jumps = ((state[this.#layout.clocks] as number) >> (4 * other)) & 3
+    if (local.holds > 0 && local.checkpoint.session?.lastBeat.ownMs === jumps * JUMP_MS)
+      this.#violated('holder did not know', `process ${index} acquired while process ${other} is sure of ${local.holds}`)
+  }
+
+  /** Has somebody changed who holds the lock, without taking it over? */
+  #checkOthers(index: number, files: number): void {
+    const before = this.#files.trees[this.#state[0] as number] as Tree
+    const after = this.#files.trees[files] as Tree
+    if (before === after || before.topIsFree || after.top > before.top || after.topOwner === before.topOwner) return
+    for (let other = 0; other < this.#setting.processes; other++) {
+      if (other !== index && this.#local(other, this.#state).holds === before.top) {
+        this.#action = index
+        this.#violated("another's lock removed", `process ${index} removed ${before.top}, which process ${other} holds`)
+      }
+    }
+  }
+
+  #violated(property: Violation['property'], message: string): never {
+    this.#transitions++
+    throw new Violation(property, message)
+  }
+
+  #executeLate(slot: number): void {
+    const at = this.#layout.late + slot
+    const late = (this.#state[at] as number) - 1
+    const index = late & 7
+    const operationId = late >> 3
+    const executed = this.#files.execute(this.#state[0] as number, operationId)
+    this.#checkOthers(index, executed.files)
+    this.#next.set(this.#state)
+    this.#next[0] = executed.files
+    this.#next[at] = 0
+    const claimed = executed.ok ? claimOf(this.#operations.values[operationId] as Operation) : 0
+    if (claimed > 0 && !this.#local(index, this.#state).isIdle) this.#claim(index, claimed, this.#next)
+    this.#canonicalise(this.#next)
+    this.#action = 2048 + slot
+    this.#reach()
+  }
+
+  #jump(index: number): void {
+    const clocks = this.#state[this.#layout.clocks] as number
+    if (((clocks >> (4 * index)) & 3) >= this.#setting.jumpsMax) return
+    this.#next.set(this.#state)
+    this.#next[this.#layout.clocks] = clocks + (1 << (4 * index))
+    this.#action = 1024 + index
+    this.#reach()
+  }
+
+  /** Somebody else on the same node lists the directory: it is in the node's cache now. */
+  #fill(index: number): void {
+    const at = this.#layout.caches + index
+    if (this.#state[at] !== 0) return
+    const operation: Operation = { op: 'list', path: '/d/P' }
+    const operationId = this.#operations.numberOf(toKey(operation), () => operation)
+    this.#next.set(this.#state)
+    this.#next[at] = this.#files.execute(this.#state[0] as number, operationId).answer + 1
+    this.#action = 512 + index
+    this.#reach()
+  }
+
+  /** The first piece holds the names after a pivot, the second one, later, those before it: `12.free` is read before `12`. */
+  #listInPieces(index: number, answer: number): void {
+    const reply = this.#files.answers.values[answer]
+    const at = this.#layout.caches + index
+    const names = reply?.ok ? (reply.value as string[]) : []
+    const begun = this.#state[at] as number
+    if (begun === 0 && names.length > ATOMIC_ENTRIES_MAX) {
+      for (const pivot of names.filter((name) => !name.startsWith('filler'))) {
+        this.#next.set(this.#state)
+        this.#next[at] = this.#pieceNumber(names, pivot)
+        this.#action = Way.EarlyPiece * 16 + index
+        this.#reach()
+      }
+    }
+    const { early, pivot } =
+      begun === 0 ? { early: [], pivot: '\uffff' } : (this.#pieces[begun - 1] as { early: string[]; pivot: string })
+    const value = withoutLower([...early, ...names.filter((name) => name <= pivot)])
+    this.#state[at] = 0
+    this.#answer(index, Way.LatePiece, this.#state[0] as number, reply?.ok ? this.#files.answerId({ ok: true, value }) : answer)
+    this.#state[at] = begun
+  }
+
+  readonly #pieces: { early: string[]; pivot: string }[] = []
+  readonly #pieceNumbers = new Map<string, number>()
+  #pieceNumber(names: string[], pivot: string): number {
+    const early = names.filter((name) => name > pivot)
+    const key = `${pivot}|${early.join()}`
+    let number = this.#pieceNumbers.get(key)
+    if (number === undefined) {
+      this.#pieces.push({ early, pivot })
+      number = this.#pieces.length
+      this.#pieceNumbers.set(key, number)
+    }
+    return number
+  }
+
+  /** Everybody is done: nobody holds anything without knowing it. */
+  #checkEnd(): void {
+    const tree = this.#files.trees[this.#state[0] as number] as Tree
+    if (tree.top === 0) return
+    if (tree.topIsFree || tree.topOwner.includes('"state":"ended"')) return
+    for (let index = 0; index < this.#setting.processes; index++) {
+      const { memory, session } = this.#local(index, this.#state).checkpoint
+      if (session !== null && memory.unsettled === null && tree.topOwner.includes(session.record.id))
+        this.#violated('held by nobody', `${tree.top} is held by process ${index}, which does not know it`)
+    }
+  }
+
+  #trace(): string[] {
+    const steps = [...this.#store.way(this.#parent), { state: this.#parent, action: this.#action }]
+    return steps.map(({ state, action }) => {
+      this.#store.read(state, this.#state)
+      return this.#describe(action)
+    })
+  }
+
+  #describe(action: number): string {
+    if (action >= 4096) return `somebody  ${describeOperation(this.#operations.values[action - 4096] as Operation)}`
+    if (action >= 2048) {
+      const late = (this.#state[this.#layout.late + action - 2048] as number) - 1
+      return `process ${late & 7} ${describeOperation(this.#operations.values[late >> 3] as Operation)} (executed late)`
+    }
+    if (action >= 1024) return `process ${action - 1024} stalls for longer than its timeout-interval`
+    if (action >= 512) return `node of process ${action - 512} caches the listing of P`
+    const index = action & 15
+    const local = this.#local(index, this.#state)
+    if (local.operation === null) return `process ${index} is done`
+    const executed = this.#files.execute(this.#state[0] as number, local.operationId)
+    const reply = describeReply(this.#files.answers.values[executed.answer])
+    return `process ${index} ${describeOperation(local.operation)} = ${reply} ${WAYS[action >> 4]}`
+  }
+}

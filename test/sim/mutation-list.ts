@@ -1,0 +1,188 @@
+/** Each safety step of the link-based protocol, and what the source looks like without it. */
+
+import type { Mutation } from './mutations.js'
+
+const RETIRE_BEFORE = `if (elapsedMs(session.lastBeat, { ...start, serverMs: session.lastBeat.serverMs }) > lease) return { kind: 'retired' }`
+const RETIRE_AFTER = `if (elapsedMs(session.lastBeat, { ...end, serverMs }) > lease) return { kind: 'retired' }`
+
+/**
+ * For the exhaustive search alone: an attempt ends where the next one would go on with the same memory. Nothing is lost by
+ * it (what an attempt carries over from one look to the next is in its memory), and many states become one.
+ */
+export const SHORT_ATTEMPTS = [
+  { file: 'acquire', from: 'const LOOKS_MAX = 8', to: 'const LOOKS_MAX = 1' },
+  {
+    file: 'acquire',
+    from: "if (outcome !== 'beaten') return outcome\n",
+    to: "return outcome === 'beaten' ? busyBecauseBeaten(known + 1n) : outcome\n",
+  },
+]
+
+export const MUTATIONS: Mutation[] = [
+  {
+    name: 'no second listing',
+    edits: [
+      { file: 'acquire', from: '  if (site.claim.isConfirmedByListing) {', to: '  if (site.claim.name === ("" as string)) {' },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: 'second listing from a cache after a lost reply',
+    edits: [
+      { file: 'acquire', from: 'changedNow ? yield* listing(site) : yield* freshListing(site)', to: 'yield* listing(site)' },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: 'a listing in pieces counts',
+    edits: [{ file: 'names', from: 'crowded: names.length > ENTRIES_MAX,', to: 'crowded: false,' }],
+    redundantBecause: null,
+  },
+  {
+    name: 'no floor',
+    edits: [
+      {
+        file: 'acquire',
+        from: "return listing.highest < site.memory.floor ? { kind: 'foreign', what: 'backwards' } : null",
+        to: 'return null',
+      },
+    ],
+    redundantBecause: 'the second listing finds what the floor would have; the floor saves the attempt',
+  },
+  {
+    name: 'given back by unlink',
+    edits: [
+      {
+        file: 'settle',
+        from: 'const renamed = yield* rename(site, entry, unsettled.generation)',
+        to: 'const renamed = yield* ask.unlink(`${site.path}/${entry}`)',
+      },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: 'released by unlink',
+    edits: [
+      {
+        file: 'settle',
+        from: 'const renamed = yield* rename(site, entry, generation)',
+        to: 'const renamed = yield* ask.unlink(`${site.path}/${entry}`)',
+      },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: 'EEXIST taken for ours',
+    edits: [{ file: 'acquire', from: "if (owner !== 'ours') return 'beaten'", to: '' }],
+    redundantBecause: null,
+  },
+  {
+    name: 'a retired session goes on',
+    edits: [
+      { file: 'session', from: RETIRE_BEFORE, to: '' },
+      { file: 'session', from: RETIRE_AFTER, to: '' },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: 'the dead told by the age of mtime',
+    edits: [
+      {
+        file: 'judge',
+        from: 'const silent = yield* observe(record, modifiedMs, before.ownMs, surroundings)',
+        to: 'const silent = before.wallMs - modifiedMs >= silenceMs(record.timeoutIntervalMs)',
+      },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: 'kind marker not looked at',
+    edits: [
+      { file: 'acquire', from: 'if (listing.kind !== site.claim.kind) return', to: 'if (listing.kind === null) return' },
+      { file: 'acquire', from: 'const counts = seen.kind === site.claim.kind && ', to: 'const counts = ' },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: "the server's clock not asked whether the machine stood still",
+    edits: [{ file: 'lease', from: 'to.wallMs - from.wallMs, to.serverMs - from.serverMs)', to: 'to.wallMs - from.wallMs)' }],
+    redundantBecause: null,
+  },
+  {
+    name: 'heartbeat counter not compared',
+    edits: [{ file: 'judge', from: 'seen.beat === record.beat && ', to: '' }],
+    redundantBecause: null,
+  },
+  {
+    name: 'time stamp of the heartbeat not compared',
+    edits: [{ file: 'judge', from: ' && seen.modifiedMs === modifiedMs', to: '' }],
+    redundantBecause: null,
+  },
+  {
+    name: 'a missing session file believed from the cache',
+    edits: [{ file: 'judge', from: "if (coherent) return 'dangling'", to: "return 'dangling'" }],
+    redundantBecause: null,
+  },
+  {
+    name: 'lease from the end of the heartbeat',
+    edits: [
+      { file: 'session', from: 'session.lastBeat = beatTime(start, serverMs)', to: 'session.lastBeat = beatTime(end, serverMs)' },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: 'no margin between lease and conviction',
+    edits: [{ file: 'lease', from: 'timeoutIntervalMs * (1 - MARGIN)', to: 'timeoutIntervalMs * (1 + MARGIN)' }],
+    redundantBecause: null,
+  },
+  {
+    name: 'lease not looked at in the end',
+    edits: [
+      {
+        file: 'acquire',
+        from: "  // The last questions before it is ours.\n  if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }\n",
+        to: '',
+      },
+    ],
+    redundantBecause: 'whoever runs the protocol looks at the lease once more before it hands out the lock',
+  },
+  {
+    name: 'unknown outcomes forgotten',
+    edits: [
+      {
+        file: 'settle',
+        from: "if ((yield* settle(site, unsettled)) !== 'settled') site.memory.unsettled = unsettled\n",
+        to: '\n',
+      },
+      { file: 'settle', from: '  site.memory.unsettled = unsettled\n  return', to: '  return' },
+      { file: 'acquire', from: "if (owner === 'unknown') site.memory.unsettled = unsettled", to: '' },
+      { file: 'acquire', from: "if ((yield* settle(site, entry)) !== 'settled') site.memory.unsettled = entry", to: '' },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: 'a draft emptied by its old name',
+    edits: [
+      {
+        file: 'create-lock',
+        from: '  yield* discardMoved(site.directory, draft)\n',
+        to: '  yield* discard(draft, [first, marker], null)\n',
+      },
+    ],
+    redundantBecause: null,
+  },
+  {
+    name: 'others told of the end before the holder',
+    edits: [RETIRE_BEFORE, RETIRE_AFTER].map((from) => ({
+      file: 'session',
+      from,
+      to: `${from.replace('return', '{ yield* endSession(session); return')} }`,
+    })),
+    redundantBecause: null,
+  },
+  {
+    name: 'cleaned up from the top',
+    edits: [{ file: 'settle', from: 'for (const name of below) {', to: 'for (const name of [...below].reverse()) {' }],
+    redundantBecause: 'all of them are lower than a generation that was seen, in any order',
+  },
+]

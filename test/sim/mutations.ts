@@ -1,0 +1,59 @@
+/**
+ * The shipping protocol with one safety step removed: its source text is changed, transpiled and loaded as a bundle of
+ * its own. A change that does not match the text exactly once is an error: then the step has moved, and the table with it.
+ */
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { BUNDLE_FILES, type ProtocolBundle } from './protocol.js'
+
+export interface Edit {
+  file: string
+  from: string
+  to: string
+}
+
+export interface Mutation {
+  /** The step that is missing. */
+  name: string
+  edits: Edit[]
+  /** Why nothing may be caught: another step does the same. `null`: it must be caught. */
+  redundantBecause: string | null
+}
+
+const SOURCES = fileURLToPath(new URL('../../src/protocol/', import.meta.url))
+const FILES = readdirSync(SOURCES).map((name) => name.replace(/\.ts$/, ''))
+
+export function mutatedSources({ name, edits }: Mutation): Map<string, string> {
+  const sources = new Map(FILES.map((file) => [file, readFileSync(`${SOURCES}${file}.ts`, 'utf8')]))
+  for (const { file, from, to } of edits) {
+    const parts = (sources.get(file) ?? '').split(from)
+    if (parts.length !== 2)
+      throw new Error(`Mutation "${name}": expected its text to be in ${file}.ts exactly once, got ${parts.length - 1}: ${from}`)
+    sources.set(file, parts.join(to))
+  }
+  return sources
+}
+
+type Transform = (code: string, options: { loader: 'ts'; format: 'esm'; target: string }) => { code: string }
+
+export async function loadMutation(mutation: Mutation): Promise<ProtocolBundle> {
+  const require = createRequire(import.meta.url)
+  // The transpiler that tsx brings: TypeScript 7 has no interface for programs yet.
+  const { transformSync } = createRequire(require.resolve('tsx'))('esbuild') as { transformSync: Transform }
+  const directory = mkdtempSync(join(tmpdir(), 'mountlock-mutation-'))
+  try {
+    writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
+    for (const [file, text] of mutatedSources(mutation)) {
+      const { code } = transformSync(text, { loader: 'ts', format: 'esm', target: 'es2022' })
+      writeFileSync(join(directory, `${file}.js`), code)
+    }
+    const modules = BUNDLE_FILES.map((file) => import(/* @vite-ignore */ pathToFileURL(join(directory, `${file}.js`)).href))
+    return Object.assign({}, ...(await Promise.all(modules))) as ProtocolBundle
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,392 @@
+/**
+ * A process that uses link-based locks the way the library does: the protocol's own code, run by two threads. The main
+ * thread acquires, holds, works and releases (as src/link-locks.ts does), the heartbeat thread keeps its sessions alive,
+ * settles what is unknown and patrols the directory (as src/drivers/heartbeat-thread.ts does).
+ */
+
+import type { AttemptOutcome } from '../../src/protocol/acquire.js'
+import type { LocalQuestion, Reply } from '../../src/protocol/operations.js'
+import type { SessionOwner } from '../../src/protocol/record.js'
+import type { Session } from '../../src/protocol/session.js'
+import type { LockMemory, Observations, Site, Surroundings, Unsettled } from '../../src/protocol/site.js'
+import type { Node } from './node.js'
+import type { Hold, Properties } from './properties.js'
+import type { ProtocolBundle } from './protocol.js'
+import type { Actor, Step, Thread, World } from './world.js'
+
+export type Program<Result = void> = Generator<Step, Result, unknown>
+
+export const DIRECTORY = '/d'
+export const LOCK = '/d/P'
+
+export type ClaimName = 'hardLinkClaim' | 'symlinkClaim' | 'renameClaim'
+
+export interface ProcessTerms {
+  refreshRateMs: number
+  timeoutIntervalMs: number
+  holdMsMax: number
+  thinkMsMax: number
+  claim: ClaimName
+}
+
+/** A session as both threads see it: what the library keeps in shared memory. */
+export class SimSession {
+  readonly session: Session
+  leaseEndOwnMs: number
+  isOver = false
+  takesNoMore = false
+  isEnded = false
+  readonly holds = new Set<Hold>()
+  unsettled: Unsettled[] = []
+  countsLinks = false
+  nextBeatOwnMs: number
+  /** For the checkers alone: how long its machine had stood still in all when its last completed heartbeat began. */
+  frozenMsAtBeat: number
+
+  constructor(session: Session, leaseMs: number, frozenMsAtBeat: number) {
+    this.session = session
+    this.leaseEndOwnMs = session.lastBeat.ownMs + leaseMs
+    this.nextBeatOwnMs = session.lastBeat.ownMs + session.record.refreshRateMs
+    this.frozenMsAtBeat = frozenMsAtBeat
+  }
+
+  get id(): string {
+    return this.session.record.id
+  }
+
+  remainingMs(ownMs: number): number {
+    return this.isOver ? 0 : Math.max(0, this.leaseEndOwnMs - ownMs)
+  }
+}
+
+const SESSIONS_TRIED_MAX = 4
+const RETRIES_PER_INTERVAL = 4
+
+export class SimProcess implements Actor {
+  readonly node: Node
+  readonly name: string
+  readonly pid: number
+  alive = true
+  stoppedUntilMs = 0
+  acquired = 0
+  /** How many acquisitions the main thread is to make; more may be added. */
+  goal: number
+  isWaiting = false
+  /** Uses another kind of lock than everybody else, and is to be refused. */
+  isIntruder = false
+  readonly sessions = new Set<SimSession>()
+  hold: Hold | null = null
+  readonly memory: LockMemory
+  readonly #owner: SessionOwner
+  readonly #terms: ProcessTerms
+  readonly #world: World
+  readonly #protocol: ProtocolBundle
+  readonly #properties: Properties
+  readonly #observations: Observations = new Map()
+  readonly #patrolObservations: Observations = new Map()
+  readonly #leftovers: Observations = new Map()
+  #session: SimSession | null = null
+  #dev: number
+  #endings: SimSession[] = []
+  #nextPatrolOwnMs = 0
+  #heart: Thread | null = null
+  #main: Thread | null = null
+
+  constructor(
+    world: World,
+    node: Node,
+    name: string,
+    pid: number,
+    startTime: string | null,
+    goal: number,
+    terms: ProcessTerms,
+    protocol: ProtocolBundle,
+    properties: Properties,
+  ) {
+    this.node = node
+    this.name = name
+    this.pid = pid
+    this.goal = goal
+    this.#terms = terms
+    this.#world = world
+    this.#protocol = protocol
+    this.#properties = properties
+    this.memory = protocol.newMemory()
+    this.#dev = node.client.dev
+    const host = node.name
+    this.#owner = { host, bootId: node.bootId, pidNamespace: 'pid:1', pid, startTime, uid: 1000, user: 'user' }
+  }
+
+  get startTime(): string | null {
+    return this.#owner.startTime
+  }
+
+  start(delayMs: number): void {
+    this.#main = this.#world.spawn(this, 'main', this.#life(), delayMs)
+    this.#heart = this.#world.spawn(this, 'heart', this.#heartbeats(), delayMs)
+  }
+
+  /** The main thread has something to do again. */
+  wake(): void {
+    if (this.#main !== null) this.#world.wake(this.#main)
+  }
+
+  answer(question: LocalQuestion, thread: Thread): unknown {
+    switch (question.op) {
+      case 'clock':
+        return { ownMs: this.node.ownMs, wallMs: this.node.wallMs }
+      case 'name':
+        return this.#world.random.name()
+      case 'process':
+        return this.#properties.processState(this.node, question.pid, question.startTime)
+      case 'lease':
+        for (const session of this.sessions) if (session.id === question.session) return session.remainingMs(this.node.ownMs)
+        return 0
+      case 'wanted':
+        return this.node.ownMs < thread.wantedUntilMs
+    }
+  }
+
+  get #surroundings(): Omit<Surroundings, 'observations'> {
+    const { faults } = this.#world
+    const extraSilenceMs = faults.nocto ? faults.attributeCacheMs : 0
+    return { coherent: this.#properties.isCoherent, extraSilenceMs, me: this.#owner }
+  }
+
+  #site(): Site {
+    return {
+      path: LOCK,
+      directory: DIRECTORY,
+      dev: this.#dev,
+      mode: 0o755,
+      claim: this.#protocol[this.#terms.claim],
+      memory: this.memory,
+      surroundings: { ...this.#surroundings, observations: this.#observations },
+    }
+  }
+
+  *#life(): Program {
+    for (;;) {
+      while (this.acquired < this.goal) {
+        yield { op: 'sleep', ms: this.#world.random.logarithmic(0.1, this.#terms.thinkMsMax) }
+        if (this.#world.random.chance(this.#world.faults.inspections)) yield* this.#protocol.inspect(this.#site())
+        const hold = yield* this.#acquire()
+        if (hold === null) continue
+        this.acquired++
+        yield* this.#work(hold)
+        yield* this.#release(hold)
+      }
+      this.isWaiting = true
+      yield { op: 'doze', ms: 1e12 }
+      this.isWaiting = false
+    }
+  }
+
+  /** Tries until it is acquired or given up on. */
+  *#acquire(): Program<Hold | null> {
+    const { random } = this.#world
+    const patienceMs = random.chance(this.#world.faults.givenUp) ? random.logarithmic(0.1, this.#terms.timeoutIntervalMs) : 1e12
+    const main = this.#main as Thread
+    main.wantedUntilMs = this.node.ownMs + patienceMs
+    let waitMs = 20
+    for (let tries = 0; ; tries++) {
+      const outcome = yield* this.#attempt(tries > 0)
+      if (typeof outcome !== 'string') return outcome
+      if (this.node.ownMs >= main.wantedUntilMs) return null
+      yield { op: 'sleep', ms: waitMs * random.between(0.8, 1.2) }
+      waitMs = Math.min(waitMs * 1.7, this.#terms.timeoutIntervalMs / 5)
+      if (random.chance(this.#world.faults.inspections)) yield* this.#protocol.inspect(this.#site())
+    }
+  }
+
+  /** As `LinkLocks.#attempt`: with another session where one is spent. */
+  *#attempt(fresh: boolean): Program<Hold | string> {
+    for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
+      const session = yield* this.#usableSession()
+      if (session === null) return 'no session'
+      const site = this.#site()
+      const outcome = (yield* this.#protocol.attempt(site, session.session, fresh)) as AttemptOutcome
+      const { unsettled } = this.memory
+      if (unsettled !== null) this.#settleLater(unsettled)
+      if (outcome.kind === 'acquired') {
+        if (outcome.below.length > 0) this.#cleanUpLater(site, outcome.below)
+        if (session.remainingMs(this.node.ownMs) <= 0) return 'lease'
+        return this.#held(session, Number(outcome.generation), outcome.entry)
+      }
+      this.#world.note(
+        this.name,
+        `main: ${outcome.kind} ${'why' in outcome ? outcome.why : ''}${'code' in outcome ? outcome.code : ''}`,
+      )
+      if (outcome.kind === 'foreign') this.#properties.onForeign(this, outcome.what)
+      if (outcome.kind !== 'session-spent') return outcome.kind
+      session.takesNoMore = true
+      this.#endIfSpent(session)
+      this.#session = null
+    }
+    return 'sessions vanish'
+  }
+
+  #held(session: SimSession, generation: number, entry: string): Hold {
+    const hold: Hold = { process: this, session, generation, entry, isReleasing: false, isLost: false }
+    session.holds.add(hold)
+    this.hold = hold
+    this.#properties.onAcquired(hold)
+    return hold
+  }
+
+  *#usableSession(): Program<SimSession | null> {
+    const present = this.#session
+    if (present !== null && !present.takesNoMore && present.remainingMs(this.node.ownMs) > 0) return present
+    this.#session = null
+    this.#dev = this.node.client.dev
+    const { refreshRateMs, timeoutIntervalMs } = this.#terms
+    const frozenMs = this.node.frozenMs
+    const created = (yield* this.#protocol.createSession(DIRECTORY, this.#owner, {
+      label: '',
+      refreshRateMs,
+      timeoutIntervalMs,
+    })) as Reply<Session>
+    if (!created.ok || created.value.dev !== this.#dev) return null
+    const session = new SimSession(created.value, this.#protocol.leaseMs(timeoutIntervalMs), frozenMs)
+    this.#session = session
+    this.sessions.add(session)
+    if (this.#heart !== null) this.#world.wake(this.#heart)
+    return session
+  }
+
+  *#work(hold: Hold): Program {
+    const { random } = this.#world
+    for (let pieces = random.whole(3); pieces >= 0; pieces--) {
+      yield { op: 'sleep', ms: random.logarithmic(0.1, this.#terms.holdMsMax) }
+      if (this.#isLost(hold)) return
+      if (random.chance(this.#world.faults.inspections)) yield* this.#protocol.inspect(this.#site())
+    }
+  }
+
+  #isLost(hold: Hold): boolean {
+    if (!hold.isLost && hold.session.remainingMs(this.node.ownMs) <= 0) this.#expire(hold.session)
+    return hold.isLost
+  }
+
+  #expire(session: SimSession): void {
+    session.isOver = true
+    session.takesNoMore = true
+    for (const hold of session.holds) this.lose(hold)
+  }
+
+  lose(hold: Hold): void {
+    if (hold.isLost) return
+    if (!hold.isReleasing) hold.isLost = true
+    hold.session.holds.delete(hold)
+    this.#endIfSpent(hold.session)
+  }
+
+  *#release(hold: Hold): Program {
+    if (this.#isLost(hold)) {
+      this.#world.note(this.name, `main: lost ${hold.generation}`)
+      this.hold = null
+      return
+    }
+    hold.isReleasing = true
+    const generation = BigInt(hold.generation)
+    const outcome = yield* this.#protocol.release(this.#site(), generation, hold.session.id, hold.entry)
+    if (outcome.kind === 'unsettled') this.#settleLater({ generation, session: hold.session.id })
+    this.hold = null
+    hold.session.holds.delete(hold)
+    this.#endIfSpent(hold.session)
+  }
+
+  #settleLater(unsettled: Unsettled): void {
+    for (const session of this.sessions) {
+      if (session.id !== unsettled.session || session.isEnded) continue
+      if (!session.unsettled.some(({ generation }) => generation === unsettled.generation)) session.unsettled.push(unsettled)
+    }
+  }
+
+  #endIfSpent(session: SimSession): void {
+    if (!session.takesNoMore || session.holds.size > 0 || this.#endings.includes(session)) return
+    this.#endings.push(session)
+    if (this.#heart !== null) this.#world.wake(this.#heart)
+  }
+
+  #cleanUpLater(site: Site, below: string[]): void {
+    // Where directories are to get crowded, clean-up often does not come to it.
+    if (this.#world.faults.crowded && this.#world.random.chance(0.9)) return
+    this.#world.spawn(this, 'clean-up', this.#protocol.cleanUp(site, below))
+  }
+
+  *#heartbeats(): Program {
+    for (;;) {
+      const ending = this.#endings.shift()
+      if (ending !== undefined) {
+        yield* this.#end(ending)
+        continue
+      }
+      const ownMs = this.node.ownMs
+      let due: SimSession | null = null
+      for (const session of this.sessions) if (due === null || session.nextBeatOwnMs < due.nextBeatOwnMs) due = session
+      if (due !== null && due.nextBeatOwnMs <= ownMs) {
+        yield* this.#beat(due)
+        continue
+      }
+      if (due !== null && this.#nextPatrolOwnMs <= ownMs) {
+        yield* this.#patrol()
+        continue
+      }
+      yield { op: 'doze', ms: due === null ? 1e12 : Math.max(0.1, Math.min(due.nextBeatOwnMs, this.#nextPatrolOwnMs) - ownMs) }
+    }
+  }
+
+  *#beat(watched: SimSession): Program {
+    if (watched.isOver) return yield* this.#end(watched)
+    const heldBefore = watched.holds.size
+    const frozenMs = this.node.frozenMs
+    const outcome = yield* this.#protocol.beat(watched.session)
+    const { refreshRateMs, timeoutIntervalMs } = watched.session.record
+    this.#properties.onBeat(watched, outcome, frozenMs)
+    if (outcome.kind === 'retired' || watched.isOver) {
+      this.#expire(watched)
+      return yield* this.#end(watched)
+    }
+    if (outcome.kind === 'failed') {
+      watched.nextBeatOwnMs = this.node.ownMs + refreshRateMs / RETRIES_PER_INTERVAL
+      return
+    }
+    watched.frozenMsAtBeat = frozenMs
+    watched.leaseEndOwnMs = watched.session.lastBeat.ownMs + this.#protocol.leaseMs(timeoutIntervalMs)
+    if (outcome.links > 1) watched.countsLinks = true
+    if (watched.countsLinks && watched.holds.size === heldBefore && outcome.links < 1 + heldBefore)
+      this.#world.spawn(this, 'look', this.#lookAtEach(watched))
+    for (const entry of [...watched.unsettled]) {
+      const site = { path: LOCK, directory: DIRECTORY, surroundings: { ...this.#surroundings, observations: new Map() } }
+      if ((yield* this.#protocol.settle(site, entry)) === 'settled')
+        watched.unsettled = watched.unsettled.filter((other) => other !== entry)
+    }
+    watched.nextBeatOwnMs = Math.max(this.node.ownMs, watched.session.lastBeat.ownMs + refreshRateMs)
+  }
+
+  *#lookAtEach(session: SimSession): Program {
+    for (const hold of [...session.holds]) {
+      const listed = yield* this.#protocol.freshListing(this.#site())
+      if (!listed.ok) {
+        if (listed.code === 'ENOENT') this.lose(hold)
+      } else if (listed.value.highest !== BigInt(hold.generation) || listed.value.free) this.lose(hold)
+    }
+  }
+
+  *#end(session: SimSession): Program {
+    session.isOver = true
+    this.sessions.delete(session)
+    session.isEnded = true
+    this.#endings = this.#endings.filter((other) => other !== session)
+    for (const hold of session.holds) this.lose(hold)
+    yield* this.#protocol.endSession(session.session)
+  }
+
+  *#patrol(): Program {
+    const own = [...this.sessions].map(({ session }) => session.name)
+    const surroundings = { ...this.#surroundings, observations: this.#patrolObservations }
+    yield* this.#protocol.patrol(DIRECTORY, own, surroundings, this.#leftovers)
+    this.#nextPatrolOwnMs = this.node.ownMs + this.#terms.timeoutIntervalMs
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The properties, checked at every step by somebody who sees everything: true time, the server's contents, and what
+ * each process believes. Written in terms of what users rely on, not of how the protocol works.
+ */
+
+import type { ProcessState } from '../../src/protocol/operations.js'
+import type { BeatOutcome } from '../../src/protocol/session.js'
+import type { Node } from './node.js'
+import type { SimProcess, SimSession } from './process.js'
+import { ROOT } from './server.js'
+import type { World } from './world.js'
+
+export type PropertyName =
+  | 'token twice'
+  | 'tokens out of order'
+  | 'live holder replaced'
+  | "another's lock removed"
+  | 'holder did not know'
+  | 'heartbeat did not tell'
+  | 'no progress'
+  | 'held by nobody'
+  | 'left behind'
+
+export class Violation extends Error {
+  readonly property: PropertyName
+  constructor(property: PropertyName, message: string) {
+    super(`${property}: ${message}`)
+    this.property = property
+  }
+}
+
+/** The resolution of the coarsest time stamps. */
+const COARSE_MS = 2000
+
+/** A lock directory is tidied at the latest when a listing of it is not made in one piece any more; a few waiters may add to that. */
+const ENTRIES_MAX = 40
+
+/** A lock that a process believes to hold. */
+export interface Hold {
+  readonly process: SimProcess
+  readonly session: SimSession
+  readonly generation: number
+  readonly entry: string
+  isReleasing: boolean
+  isLost: boolean
+}
+
+interface Given {
+  token: number
+  decidedAt: number
+  who: string
+}
+
+interface Top {
+  generation: number
+  free: boolean
+  inode: number
+}
+
+/** An entry of the lock directory, as the properties understand it. */
+const parsed = new Map<string, { generation: number; free: boolean } | null>()
+function parseEntry(name: string): { generation: number; free: boolean } | null {
+  let entry = parsed.get(name)
+  if (entry === undefined) {
+    const match = /^(\d+)(?:\.(.+))?$/.exec(name)
+    entry = match === null ? null : { generation: Number(match[1]), free: match[2] === 'free' }
+    if (parsed.size > 100_000) parsed.clear()
+    parsed.set(name, entry)
+  }
+  return entry
+}
+
+export class Properties {
+  readonly isCoherent: boolean
+  readonly processes: SimProcess[] = []
+  readonly #world: World
+  /** Tokens handed out, with the order of their deciding operations. */
+  readonly #given: Given[] = []
+  /** When each generation was last created, by whose session file. */
+  readonly #created = new Map<number, number>()
+  readonly #holds = new Set<Hold>()
+  #top: Top | null = null
+  /** Holds that somebody else got while their machine had stood still. */
+  readonly #superseded = new Map<Hold, number>()
+  foreign = 0
+  onFirstAcquired: () => void = () => {}
+
+  constructor(world: World, isCoherent: boolean) {
+    this.#world = world
+    this.isCoherent = isCoherent
+    world.server.onChange = (directory, name) => this.#onChange(directory, name)
+  }
+
+  processState(node: Node, pid: number, startTime: string | null): ProcessState {
+    for (const process of this.processes) {
+      if (!process.alive || process.node !== node || process.pid !== pid) continue
+      return startTime === null || process.startTime === null || process.startTime === startTime ? 'alive' : 'gone'
+    }
+    return 'gone'
+  }
+
+  onForeign(_process: SimProcess, _what: string): void {
+    this.foreign++
+  }
+
+  /** Sure of its lock by its own clock. */
+  #believes(hold: Hold): boolean {
+    const { process, session } = hold
+    return process.alive && !hold.isLost && !hold.isReleasing && session.remainingMs(process.node.ownMs) > 0
+  }
+
+  /** How much of its lease its machine slept through without noticing. */
+  #unnoticedMs({ process, session }: Hold): number {
+    return process.node.frozenMs - session.frozenMsAtBeat
+  }
+
+  /** Holds it by true time. */
+  #isLive(hold: Hold): boolean {
+    return this.#believes(hold) && hold.session.remainingMs(hold.process.node.ownMs) > this.#unnoticedMs(hold)
+  }
+
+  #readTop(): Top | null {
+    const { server } = this.#world
+    const entries = server.inodes.get(server.lookUp(server.lookUp(ROOT, 'd') ?? 0, 'P') ?? 0)?.entries
+    if (entries === undefined) return null
+    let top: Top | null = null
+    for (const [name, inode] of entries) {
+      const entry = parseEntry(name)
+      if (entry === null) continue
+      if (top === null || entry.generation > top.generation) top = { ...entry, inode }
+      else if (entry.generation === top.generation && entry.free) top = { ...entry, inode }
+    }
+    return top
+  }
+
+  #onChange(directory: number, name: string): void {
+    const { server, executing, executed } = this.#world
+    const lock = server.lookUp(server.lookUp(ROOT, 'd') ?? 0, 'P')
+    if (lock === null || directory !== lock) {
+      if (name === 'P') this.#top = this.#readTop()
+      return
+    }
+    const entry = parseEntry(name)
+    if (entry === null) return
+    const before = this.#top
+    if (!entry.free && server.lookUp(lock, name) !== null) this.#created.set(entry.generation, executed)
+    if (before !== null && entry.generation < before.generation) return
+    const after = this.#readTop()
+    this.#top = after
+    if (before === null || before.free) return
+    if (after !== null && after.generation === before.generation && !after.free && after.inode === before.inode) return
+    for (const hold of this.#holds) {
+      if (hold.generation !== before.generation || executing?.actor === hold.process || !hold.process.alive) continue
+      this.#checkChange(hold, after, executing?.actor.name ?? 'somebody')
+    }
+  }
+
+  #checkChange(hold: Hold, after: Top | null, by: string): void {
+    const who = `${hold.process.name} holds ${hold.generation}`
+    if (after === null || after.generation <= hold.generation) {
+      if (this.#believes(hold) && this.#unnoticedMs(hold) === 0)
+        throw new Violation("another's lock removed", `${who}, and ${by} removed it`)
+    } else if (this.#isLive(hold)) {
+      throw new Violation('live holder replaced', `${who} for sure, and ${by} created ${after.generation}`)
+    }
+  }
+
+  onAcquired(hold: Hold): void {
+    const { process, generation } = hold
+    this.#world.note(process.name, `main: ACQUIRED ${generation}`)
+    if (this.#given.length === 0) this.onFirstAcquired()
+    this.#checkToken(generation, process.name)
+    // A machine that stood still during its last look does not know what came after, until its next heartbeat.
+    if (this.#unnoticedMs(hold) > 0 && (this.#given.at(-1)?.token ?? 0) > generation)
+      this.#superseded.set(hold, this.#world.nowMs)
+    else for (const other of this.#holds) this.#checkOverlap(hold, other)
+    this.#holds.add(hold)
+  }
+
+  #checkOverlap(hold: Hold, other: Hold): void {
+    if (!other.process.alive || other.isLost) {
+      this.#holds.delete(other)
+      return
+    }
+    if (other.process === hold.process || !this.#believes(other)) return
+    if (this.#unnoticedMs(other) > 0) {
+      this.#superseded.set(other, this.#world.nowMs)
+      return
+    }
+    throw new Violation(
+      'holder did not know',
+      `${hold.process.name} acquired ${hold.generation} while ${other.process.name} is sure of ${other.generation}`,
+    )
+  }
+
+  #checkToken(token: number, who: string): void {
+    const decidedAt = this.#created.get(token) ?? 0
+    for (let index = this.#given.length - 1; index >= 0; index--) {
+      const other = this.#given[index] as Given
+      if (other.token === token) throw new Violation('token twice', `${token} to ${other.who} and to ${who}`)
+      if (other.token < token) {
+        if (other.decidedAt > decidedAt) throw new Violation('tokens out of order', `${token} decided before ${other.token}`)
+        this.#given.splice(index + 1, 0, { token, decidedAt, who })
+        return
+      }
+      if (other.decidedAt < decidedAt) throw new Violation('tokens out of order', `${other.token} decided before ${token}`)
+    }
+    this.#given.unshift({ token, decidedAt, who })
+  }
+
+  /** A heartbeat that began after its machine stood still tells the holder. */
+  onBeat(session: SimSession, outcome: BeatOutcome, frozenMsAtBegin: number): void {
+    for (const hold of session.holds) {
+      if (!this.#superseded.has(hold) || hold.isLost || hold.isReleasing) continue
+      const { node } = hold.process
+      // Coarse time stamps do not show a little more than the lease.
+      const { timeoutIntervalMs } = session.session.record
+      if (this.#world.faults.coarseMs >= 1000 && this.#unnoticedMs(hold) < timeoutIntervalMs + 2 * COARSE_MS) continue
+      // It stood still once more during the heartbeat: the next one will tell.
+      if (node.frozenMs !== frozenMsAtBegin || outcome.kind === 'retired') continue
+      if (outcome.kind === 'alive')
+        throw new Violation('heartbeat did not tell', `${hold.process.name} was replaced in ${hold.generation}, and goes on`)
+      if (outcome.code === 'ENOENT' && this.#isGone(session))
+        throw new Violation(
+          'heartbeat did not tell',
+          `${hold.process.name} was replaced in ${hold.generation} and its session file removed, and goes on`,
+        )
+    }
+  }
+
+  #isGone(session: SimSession): boolean {
+    const { server } = this.#world
+    return server.lookUp(server.lookUp(ROOT, 'd') ?? 0, session.session.name) === null
+  }
+
+  /** After everything has healed and a while has passed. `isThorough`: also the leftovers that take long to be removed. */
+  checkEnd(isThorough: boolean): void {
+    const { server } = this.#world
+    const directory = server.inodes.get(server.lookUp(ROOT, 'd') ?? 0)
+    const lock = server.inodes.get(directory?.entries.get('P') ?? 0)
+    if (directory === undefined || lock === undefined) throw new Violation('left behind', 'the lock directory is gone')
+    const top = this.#readTop()
+    if (top !== null && !top.free) {
+      const names = [...lock.entries.keys()].filter((name) => parseEntry(name)?.generation === top.generation)
+      const text = names.join(' ') + server.inodes.get(top.inode)?.text
+      for (const process of this.processes) {
+        if (!process.alive) continue
+        for (const session of process.sessions) {
+          if (text.includes(session.id) && process.hold === null && !session.isEnded)
+            throw new Violation('held by nobody', `${top.generation} is held by ${process.name}, which does not know it`)
+        }
+      }
+    }
+    if (lock.entries.size > ENTRIES_MAX)
+      throw new Violation('left behind', `${lock.entries.size} entries: ${[...lock.entries.keys()].join(' ')}`)
+    if (isThorough) this.#checkDirectory([...directory.entries.keys()])
+  }
+
+  #checkDirectory(names: string[]): void {
+    const own = new Set<string>()
+    for (const process of this.processes) if (process.alive) for (const { session } of process.sessions) own.add(session.name)
+    const strangers = names.filter((name) => name !== 'P' && !own.has(name))
+    if (strangers.length > 0) throw new Violation('left behind', strangers.join(' '))
+  }
+}
