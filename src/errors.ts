@@ -279,5 +279,10 @@ function describeCause(cause: unknown): string {
   if (cause === undefined || cause === null) return ''
   const { code, syscall, message } = cause as { code?: unknown; syscall?: unknown; message?: unknown }
   if (typeof code === 'string' && typeof syscall === 'string') return ` (${syscall}: ${code})`
-  return typeof message === 'string' && message !== '' ? ` (${message.split('\n')[0]})` : ''
+  return typeof message === 'string' && message !== '' ? ` (${oneLine(message)})` : ''
+}
+
+/** Node adds the stack of modules that required a missing one; what happened stands before it. */
+function oneLine(message: string): string {
+  return (message.split('\nRequire stack:')[0] as string).replace(/\s+/g, ' ').trim()
 }

@@ -11,7 +11,7 @@ interface Pace {
 }
 
 /** Woken by the watch; polling only finds holders that died. */
-const WATCHED: Pace = { firstMs: 400, lastMs: 400, growth: 1 }
+const WATCHED: Pace = { firstMs: 250, lastMs: 250, growth: 1 }
 /** Without a server asking is cheap. */
 const LOCAL: Pace = { firstMs: 1, lastMs: 10, growth: 1.5 }
 /** Each try is several round trips. It does not get much slower: who has waited longer must not ask more rarely than a newcomer. */

@@ -11,7 +11,7 @@ export interface RetryOptions {
   maxTimeout?: number | undefined
   /** Makes each pause up to twice as long. @default false */
   randomize?: boolean | undefined
-  /** Goes on for ever, with the last pause. @default false */
+  /** Goes on for ever: after the last pause comes the first again. @default false */
   forever?: boolean | undefined
   /** The pauses do not keep the process alive. @default false */
   unref?: boolean | undefined
@@ -27,11 +27,13 @@ export function* pauses(options: number | RetryOptions | null | undefined): Gene
   const given = typeof options === 'object' && options !== null ? options : { retries: options ?? 0 }
   const { retries = 10, factor = 2, minTimeout = 1000, maxTimeout = Infinity, randomize = false, forever = false } = given
   if (minTimeout > maxTimeout) throw new Error('minTimeout is greater than maxTimeout')
-  let pauseMs = 0
-  for (let i = 0; i < retries || forever; i++) {
-    if (i < Math.max(retries, 1)) pauseMs = Math.round((randomize ? Math.random() + 1 : 1) * minTimeout * factor ** i)
-    yield Math.min(pauseMs, maxTimeout, PAUSE_MS_MAX)
-  }
+  const count = forever ? Math.max(retries, 1) : retries
+  do {
+    for (let i = 0; i < count; i++) {
+      const pauseMs = Math.round((randomize ? Math.random() + 1 : 1) * minTimeout * factor ** i)
+      yield Math.min(pauseMs, maxTimeout, PAUSE_MS_MAX)
+    }
+  } while (forever)
 }
 
 /** Tries until it works, or until there is no pause left: then throws the last error. */

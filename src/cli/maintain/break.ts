@@ -43,15 +43,12 @@ export async function runBreak(options: BreakOptions): Promise<void> {
 /** @throws UsageError if there is no such lock, or it is of a kind that has no tokens */
 async function breakHolder({ path, token }: BreakOptions): Promise<Result> {
   const before = await lookAt(path)
-  const held = before.state === 'free' ? null : before.holder
-  if (before.state === 'free') return { result: 'already-free', holder: null, token: before.token, reason: null }
-  if (before.token !== token) return { result: 'other-holder', holder: held, token: before.token, reason: null }
   const outcome = await actOn(before, (locks, lock) => locks.breakHolder(lock, token))
   switch (outcome.kind) {
     case 'broken':
-      return { result: 'broken', holder: held, token, reason: null }
+      return { result: 'broken', holder: before.holder, token, reason: null }
     case 'failed':
-      return { result: 'failed', holder: held, token, reason: whyNot(outcome.outcome) }
+      return { result: 'failed', holder: before.holder, token, reason: whyNot(outcome.outcome) }
     default: {
       const { holder, token: highest } = await lookAt(path)
       return { result: outcome.kind === 'not-held' ? 'already-free' : 'other-holder', holder, token: highest, reason: null }
