@@ -278,13 +278,14 @@ export class LinkLocks implements Backend {
       () => run.runAsynchronously(creating(), answer(null), mount.lane),
     )
     if (!created.ok) throw fileSystemError('create', directory.path, created.code, created.error)
-    if (created.value.dev !== dev) {
-      // The share was unmounted a moment ago: nothing stays on the disk below.
+    if (created.value.dev !== dev || this.#isClosed) {
+      // The share was unmounted, or the locker closed, a moment ago: nothing stays behind.
       const remove = () => ask.unlink(created.value.path)
       yield* either(
         () => run.runBlocking(remove(), answer(null)),
         () => run.runAsynchronously(remove(), answer(null), mount.lane),
       )
+      if (this.#isClosed) throw closedError()
       yield* this.#directories.look(directory.path)
       throw fileSystemError('create', directory.path, 'ESTALE')
     }

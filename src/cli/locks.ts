@@ -8,7 +8,7 @@ import { LOCK_DIRECTORY } from './state-directory.js'
 
 export interface TestedLock {
   /** As in the tool's lines. */
-  family: 'advisory' | 'link-based'
+  family: 'advisory' | 'link-based' | 'rename-based'
   /** The variant in its own words (`flock`, `hard link`, …), or `null`: the one that the settings choose. */
   variant: string | null
   /** Its path relative to the directory under test: by this, testers on several nodes mean the same lock. */
@@ -37,6 +37,12 @@ export function testedLocks(settings: ConfigSettings, all: boolean): TestedLock[
     advisory('fcntl', 'fcntl', { advisoryKind: 'fcntl' }),
     linkBased('hard-link', 'hard link', { useSymlinks: false }),
     linkBased('symlink', 'symlink', { useSymlinks: true }),
+    {
+      family: 'rename-based',
+      variant: null,
+      path: join(LOCK_DIRECTORY, 'rename'),
+      options: { ...common, lockType: 'renamebased' },
+    },
   ]
 }
 

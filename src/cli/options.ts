@@ -7,7 +7,7 @@ import type { TestOptions } from './test.js'
 
 const TEST_OPTIONS = {
   config: CONFIG_OPTION,
-  all: { type: 'boolean', describe: 'Try every variant: flock, fcntl, hard link, symlink' },
+  all: { type: 'boolean', describe: 'Try every variant: flock, fcntl, hard link, symlink, rename' },
   hold: { type: 'string', requiresArg: true, describe: 'Hold what was acquired for SECONDS, then release' },
   'no-hold': { type: 'boolean', describe: 'Release at once what was acquired' },
   json: { type: 'boolean', describe: 'Print one JSON object instead of the lines, once all locks were tried' },
@@ -38,7 +38,7 @@ Cut short by a signal, it ends by that signal.
 
 --json: { version: 1, directory, fileSystem: { type, source, mountPoint, options, reach: shared|local|unknown } | null,
   configuration: { file, found, settings, diagnostics }, self: { host, pid, uid, user },
-  locks: [{ lockType: advisory|linkbased, variant, path, result: acquired|excluded|failed, heldBy, alsoHeldBy, error }],
+  locks: [{ lockType: advisory|linkbased|renamebased, variant, path, result: acquired|excluded|failed, heldBy, alsoHeldBy, error }],
   supported: [type or variant], others: [who], warnings: [{ code, message }],
   verdict: acquired|excluded|failed|unsafe, holds, exitCode }
   Nothing is printed where it ends before a lock was tried.`,

@@ -76,13 +76,15 @@ export class Printer {
 
 /** `Your filesystem appears to support advisory (flock, fcntl) and link-based (hard link) locks.` */
 function verdictLine(types: readonly TestedLock[]): string {
-  const families = (['advisory', 'link-based'] as const).flatMap((family) => {
+  const families = (['advisory', 'link-based', 'rename-based'] as const).flatMap((family) => {
     const members = types.filter((type) => type.family === family)
     if (members.length === 0) return []
     const variants = members.flatMap(({ variant }) => variant ?? [])
     return [variants.length === 0 ? family : `${family} (${variants.join(', ')})`]
   })
-  return `Your filesystem appears to support ${families.join(' and ')} locks.`
+  const last = families.pop() ?? ''
+  const listed = families.length === 0 ? last : `${families.join(', ')} and ${last}`
+  return `Your filesystem appears to support ${listed} locks.`
 }
 
 export function selfLine({ host, pid, uid, user }: Identity): string {

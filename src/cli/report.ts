@@ -2,7 +2,9 @@
 
 import type { LoadedConfig } from '../config/load.js'
 import { MountlockError } from '../errors.js'
+import type { LockType } from '../types.js'
 import { ownIdentity } from './identity.js'
+import type { TestedLock } from './locks.js'
 import type { Mount } from './mounts.js'
 import type { Neighbour } from './neighbours.js'
 import { messageOf, type Warning } from './print.js'
@@ -27,7 +29,7 @@ interface Person {
 }
 
 interface LockReport {
-  lockType: 'advisory' | 'linkbased'
+  lockType: LockType
   /** `flock`, `fcntl`, `hard link`, `symlink`; `null`: the one that the settings choose. */
   variant: string | null
   path: string
@@ -87,7 +89,7 @@ export function reportOf({ directory, mount, config, findings, others, warnings,
 function lockReport(finding: Finding): LockReport {
   const { tested, result } = finding
   return {
-    lockType: tested.family === 'advisory' ? 'advisory' : 'linkbased',
+    lockType: LOCK_TYPES[tested.family],
     variant: tested.variant,
     path: tested.path,
     result,
@@ -96,6 +98,12 @@ function lockReport(finding: Finding): LockReport {
     error: result === 'failed' ? errorReport(finding.error) : null,
   }
 }
+
+const LOCK_TYPES = {
+  advisory: 'advisory',
+  'link-based': 'linkbased',
+  'rename-based': 'renamebased',
+} as const satisfies Record<TestedLock['family'], LockType>
 
 function errorReport(error: unknown): { code: string; message: string } {
   return { code: error instanceof MountlockError ? error.code : 'UNEXPECTED', message: messageOf(error) }

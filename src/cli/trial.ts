@@ -22,7 +22,7 @@ export interface TrialListener {
   onPatience(tested: TestedLock): void
 }
 
-/** How long each step of the clean-up may take: a dead mount must not keep the program from its end. */
+/** How long the clean-up may take: a dead mount must not keep the program from its end. */
 const CLEAN_UP_LIMIT_MS = 3000
 
 export class Trial {
@@ -98,9 +98,11 @@ export class Trial {
 
   /** Releases everything and removes the record. @returns false if something did not come to its end in time */
   async end(): Promise<boolean> {
-    const withdrawn = await endsWithin(CLEAN_UP_LIMIT_MS, this.#presence.withdraw())
-    const closed = await endsWithin(CLEAN_UP_LIMIT_MS, Promise.allSettled(this.#lockers.map((locker) => locker.close())))
-    const removed = await this.#presence.remove(CLEAN_UP_LIMIT_MS)
+    const deadline = performance.now() + CLEAN_UP_LIMIT_MS
+    const remainingMs = () => Math.max(0, deadline - performance.now())
+    const withdrawn = await endsWithin(remainingMs(), this.#presence.withdraw())
+    const closed = await endsWithin(remainingMs(), Promise.allSettled(this.#lockers.map((locker) => locker.close())))
+    const removed = await this.#presence.remove(remainingMs())
     return withdrawn && closed && removed
   }
 
@@ -112,9 +114,9 @@ export class Trial {
 
   async #refused(tested: TestedLock, locker: Locker, path: string): Promise<Finding> {
     const heldBy = await this.#neighbours.holderOf(tested.path)
-    // A link-based lock outlives the crash of its holder until somebody has watched it long enough: a verdict on a dead
+    // A lock of ours, unlike the kernel's, outlives the crash of its holder until somebody has watched it long enough: a verdict on a dead
     // holder would be worthless, so unless a living tester claims the lock, watch.
-    if (heldBy === null && tested.family === 'link-based') {
+    if (heldBy === null && tested.family !== 'advisory') {
       this.#listener.onPatience(tested)
       try {
         return await this.#acquired(tested, await locker.acquire(path, { signal: this.#signal }))

@@ -18,7 +18,7 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   const random = yield* ask.name()
   const draft = `${site.directory}/${newLockName(random)}`
   const made = yield* ask.mkdir(draft, site.mode)
-  if (!made.ok) return made
+  if (!made.ok) return made.code === 'ENOENT' && (yield* ask.stat(site.directory)).ok ? null : made // taken away, see below
   const marker = markerName(site.claim.kind)
   const marked = yield* ask.create(`${draft}/${marker}`, MARKER_TEXT, 0o644)
   if (!marked.ok) return yield* discard(draft, [], unlessTakenAway(marked))
@@ -33,7 +33,8 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   const renamed = yield* ask.rename(draft, site.path)
   if (renamed.ok) return null
   yield* discardMoved(site.directory, draft)
-  if (!site.surroundings.coherent) yield* dropMissingName(site)
+  // Only where the server has just said that it is there: otherwise this would make an empty directory, which nobody can use.
+  if (!site.surroundings.coherent && (renamed.code === 'ENOTEMPTY' || renamed.code === 'EEXIST')) yield* dropMissingName(site)
   if (renamed.code === 'ENOENT' || LOST_RACE.has(renamed.code)) return null
   // SFTP has no word for "already exists".
   return (yield* ask.stat(site.path)).ok ? null : renamed

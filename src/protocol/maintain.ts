@@ -1,9 +1,8 @@
-/** What an administrator does to a lock: break its holder's claim, or remove a lock that nobody uses. Both are acquisitions first, so that nobody else is hit. */
+/** What an administrator does to a lock: break its holder's claim, or remove a lock that nobody uses. Neither hits anybody else. */
 
-import { type AttemptOutcome, attempt, claim } from './acquire.js'
-import { discardMoved } from './create-lock.js'
-import { lookName, markerName } from './names.js'
-import { ask, type Protocol } from './operations.js'
+import { type AttemptOutcome, claim } from './acquire.js'
+import { type Dissolution, dissolve } from './dissolve.js'
+import type { Protocol } from './operations.js'
 import type { Session } from './session.js'
 import { cleanUp, freshListing, release } from './settle.js'
 import type { Site } from './site.js'
@@ -34,39 +33,24 @@ export function* breakHolder(site: Site, session: Session, generation: bigint): 
   return { kind: 'broken' }
 }
 
-export type PruneOutcome =
-  | { kind: 'pruned' }
-  /** Its generations have run ahead of the server's clock: made anew, its tokens would go back. */
-  | { kind: 'would-go-back' }
-  | { kind: 'failed'; outcome: AttemptOutcome }
+export type PruneOutcome = { kind: 'pruned' } | { kind: 'failed'; outcome: AttemptOutcome }
 
-/**
- * Removes a lock that nobody holds. Holding it, its marker goes first: from then on no claim on it counts, not even one by
- * a client that still knows the directory by its old name. Then it is moved away, and emptied there.
- */
-export function* prune(site: Site, session: Session): Protocol<PruneOutcome> {
-  const held = yield* attempt(site, session, true)
-  if (held.kind !== 'acquired') return { kind: 'failed', outcome: held }
-  const nowMs = yield* serverTime(site)
-  if (nowMs === null || held.generation >= BigInt(Math.floor(nowMs)) * 1000n) {
-    yield* release(site, held.generation, session.record.id, held.entry)
-    return { kind: 'would-go-back' }
-  }
-  const unmarked = yield* ask.unlink(`${site.path}/${markerName(site.claim.kind)}`)
-  if (!unmarked.ok) {
-    yield* release(site, held.generation, session.record.id, held.entry)
-    return { kind: 'failed', outcome: { kind: 'failed', action: 'claim', ...unmarked } }
-  }
-  yield* cleanUp(site, [...held.below, held.entry])
-  const isGone = yield* discardMoved(site.directory, site.path)
-  return isGone ? { kind: 'pruned' } : { kind: 'failed', outcome: { kind: 'foreign', what: 'unmarked' } }
+/** Removes a lock that nobody holds, in steps that whoever comes next can finish. */
+export function* prune(site: Site): Protocol<PruneOutcome> {
+  const outcome = yield* dissolve(site, null)
+  if (outcome.kind === 'gone') return { kind: 'pruned' }
+  return { kind: 'failed', outcome: whyNot(outcome) }
 }
 
-/** The server's time in milliseconds since the epoch; `null` where it cannot be asked. */
-function* serverTime(site: Site): Protocol<number | null> {
-  const random = yield* ask.name()
-  const path = `${site.path}/${lookName(random)}`
-  const created = yield* ask.create(path, '', 0o600)
-  yield* ask.unlink(path)
-  return created.ok ? created.value.serverMs : null
+function whyNot(outcome: Exclude<Dissolution, { kind: 'gone' }>): AttemptOutcome {
+  switch (outcome.kind) {
+    case 'held':
+      return { kind: 'busy', generation: null, holder: outcome.holder, why: 'it is held' }
+    case 'foreign':
+      return { kind: 'foreign', what: 'unmarked' }
+    case 'failed':
+      return { ...outcome, action: 'list' }
+    default:
+      return { kind: 'busy', generation: null, holder: null, why: 'somebody else is at work on it' }
+  }
 }

@@ -56,10 +56,7 @@ async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean):
     if (dryRun) return 'pruned'
     const outcome = await actOn(found, (locks, lock) => locks.prune(lock))
     if (outcome.kind === 'pruned') return 'pruned'
-    if (outcome.kind === 'would-go-back') {
-      return { failed: "its tokens are ahead of the file server's clock, so a new lock here would hand out old ones" }
-    }
-    const isInUse = outcome.outcome === 'beaten' || outcome.outcome.kind === 'busy'
+    const isInUse = outcome.outcome.kind === 'busy'
     return isInUse ? 'kept' : { failed: whyNot(outcome.outcome) }
   } catch (error) {
     return { failed: messageOf(error) }
