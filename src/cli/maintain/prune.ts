@@ -56,7 +56,7 @@ async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean):
     if (dryRun) return 'pruned'
     const outcome = await actOn(found, (locks, lock) => locks.prune(lock))
     if (outcome.kind === 'pruned') return 'pruned'
-    const isInUse = outcome.outcome.kind === 'busy'
+    const isInUse = outcome.outcome === 'beaten' || outcome.outcome.kind === 'busy'
     return isInUse ? 'kept' : { failed: whyNot(outcome.outcome) }
   } catch (error) {
     return { failed: messageOf(error) }
