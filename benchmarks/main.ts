@@ -4,11 +4,12 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compileFloor, endAllAgents } from './agents.js'
-import type { Bench, Place } from './bench.js'
+import type { Bench, Place, Question } from './bench.js'
 import { describeMachine, fileSystemType, load } from './machine.js'
 import { HELP, type Options, readOptions, UsageError } from './options.js'
 import { QUESTIONS } from './questions/all.js'
 import { type Answered, type Report, toHtml, toJson, toTable } from './report.js'
+import { type Answer, emptyAnswer, missingRow } from './result.js'
 
 const EXIT = { usage: 64, internal: 70 }
 const SHARED_MEMORY = '/dev/shm'
@@ -46,7 +47,10 @@ async function run(options: Options): Promise<void> {
   for (const [index, question] of questions.entries()) {
     title = `[${index + 1}/${questions.length}] ${question.title}`
     bench.progress(question.about)
-    answered.push({ id: question.id, title: question.title, about: question.about, ...(await question.ask(bench)) })
+    const beforeMs = performance.now()
+    const answer = await question.ask(bench).catch((error) => failedAnswer(question, error))
+    const seconds = Math.round((performance.now() - beforeMs) / 1000)
+    answered.push({ id: question.id, title: question.title, about: question.about, seconds, ...answer })
     emptyDirectories(places)
   }
   showProgress('')
@@ -61,6 +65,12 @@ async function run(options: Options): Promise<void> {
   console.log(toTable(report))
   if (options.json !== null) writeFileSync(options.json, toJson(report))
   if (options.html !== null) writeFileSync(options.html, toHtml(report))
+}
+
+/** One question that broke does not take the answers of the others with it. */
+function failedAnswer({ title }: Question, error: unknown): Answer {
+  process.exitCode = EXIT.internal
+  return { ...emptyAnswer(), rows: [missingRow({ question: title, subject: 'all', place: '' }, '', (error as Error).message)] }
 }
 
 function choosePlaces({ directory, quick }: Options): [Place, ...Place[]] {

@@ -32,7 +32,7 @@ const text = (x: number, y: number, content: string, classes = '') =>
 
 const at = (value: number) => String(Math.round(value * 10) / 10)
 
-/** From values to places on a line, logarithmic: locks differ by factors. */
+/** From values to places on a line. All axes are logarithmic: locks differ by factors. */
 function logarithmic([low, high]: readonly [number, number], [from, to]: readonly [number, number]): (value: number) => number {
   const [start, end] = [Math.log10(low), Math.log10(high)]
   return (value) => from + ((Math.log10(Math.max(value, 1e-9)) - start) / (end - start || 1)) * (to - from)
@@ -157,7 +157,7 @@ const CURVE_RIGHT = 200
 function curves({ curves, xLabel, yLabel }: Extract<Plot, { kind: 'curve' }>): string {
   const points = curves.flatMap((curve) => curve.points)
   if (points.length === 0) return svg(ROW_HEIGHT, [text(0, 20, 'nobody could be measured')])
-  const range = (values: readonly number[]) => [Math.max(Math.min(...values), 0.1) * 0.7, Math.max(...values, 1) * 1.4] as const
+  const range = (values: readonly number[]) => [Math.max(Math.min(...values), 0.01) * 0.7, Math.max(...values, 1) * 1.4] as const
   const [xRange, yRange] = [range(points.map(({ x }) => x)), range(points.map(({ y }) => y))]
   const x = logarithmic(xRange, [CURVE_LEFT, WIDTH - CURVE_RIGHT])
   const y = logarithmic(yRange, [CURVE_HEIGHT, 10])

@@ -10,6 +10,8 @@ export interface Answered extends Answer {
   id: string
   title: string
   about: string
+  /** How long it took to answer. */
+  seconds: number
 }
 
 export interface Report {
@@ -29,9 +31,9 @@ export function toJson({ questions, ...report }: Report): string {
 const MARKS: Record<Verdict, string> = { met: '✔', 'not met': '✘', 'no target': '·', 'not measured': '?' }
 
 export function toTable(report: Report): string {
-  const parts = report.questions.map(({ title, rows, measurements, notes }) => {
+  const parts = report.questions.map(({ title, seconds, rows, measurements, notes }) => {
     const lines = [...aligned(rows.map(tableRow)), ...aligned(summaries(measurements).map(summaryRow))]
-    return [`\n${title}`, ...lines.map((line) => `  ${line}`), ...notes.map((note) => `  (${note})`)].join('\n')
+    return [`\n${title} (${seconds} s)`, ...lines.map((line) => `  ${line}`), ...notes.map((note) => `  (${note})`)].join('\n')
   })
   return [describe(report), ...warnings(report), ...parts, '', tally(report.questions.flatMap(({ rows }) => rows))].join('\n')
 }

@@ -3,7 +3,7 @@
 import type { Role } from './candidate.js'
 import type { Ratio } from './statistics.js'
 
-/** `too close to call`: the target lies within the spread of the rounds and the median does not reach it. */
+/** About the target of a row: whether the median reached it. */
 export type Verdict = 'met' | 'not met' | 'no target' | 'not measured'
 
 /** One line of the table. */
@@ -35,8 +35,6 @@ export interface Measurement {
 export interface Point {
   x: number
   y: number
-  low?: number
-  high?: number
 }
 
 export interface Curve {
@@ -48,7 +46,7 @@ export interface Curve {
 export type Plot =
   | { kind: 'distribution'; title: string; measurements: Measurement[] }
   | { kind: 'shares'; title: string; measurements: Measurement[] }
-  | { kind: 'curve'; title: string; xLabel: string; yLabel: string; logarithmic: boolean; curves: Curve[] }
+  | { kind: 'curve'; title: string; xLabel: string; yLabel: string; curves: Curve[] }
 
 export interface Answer {
   rows: Row[]

@@ -10,7 +10,7 @@ const VARIATION_MAX = 0.2
 export const fairness: Question = {
   id: 'fairness',
   title: 'Fairness',
-  about: '16 processes that acquire and release as fast as they can for 10 s: how evenly are the acquisitions shared?',
+  about: '16 processes that acquire and release as fast as they can for 10 s, and how evenly the acquisitions are shared',
   ask,
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Agent } from '../agents.js'
 import { type Bench, contestants, freshDirectory, leftOut, type Place, type Question, startTeam } from '../bench.js'
 import type { Candidate } from '../candidate.js'
-import { type Answer, emptyAnswer, figure, type Measurement, missingRow, plainRow } from '../result.js'
+import { type Answer, type Curve, emptyAnswer, figure, type Measurement, missingRow, plainRow } from '../result.js'
 import { median, quantile } from '../statistics.js'
 
 const MEDIAN_MS_MAX = 2
@@ -27,26 +27,42 @@ export const handOff: Question = {
 async function ask(bench: Bench): Promise<Answer> {
   const answer = emptyAnswer()
   const [place] = bench.places
+  const curves = new Map<string, Curve>()
   for (const waiters of bench.quick ? [2] : [2, 16]) {
     const candidates = contestants(bench, null, 'waits')
     const teams = await startTeams(bench, place, candidates, waiters + 1, answer.notes)
-    const measurements = await measure(bench, teams, place, waiters)
+    const started = teams.flatMap(({ agents }) => agents)
+    const measurements = await measure(bench, teams, place, waiters, answer.notes)
     answer.measurements.push(...measurements)
     answer.plots.push({ kind: 'distribution', title: `release → acquire, ${waiters} waiters`, measurements })
-    for (const measurement of measurements) answer.rows.push(...judge(measurement, place, waiters))
+    for (const measurement of measurements) {
+      answer.rows.push(...judge(measurement, place, waiters))
+      addPoint(curves, measurement, waiters)
+    }
     for (const team of teams) {
       // Those who ask again every second take long to be done with, and each of sixteen costs what one of two does.
       if (team.candidate.role !== 'ours' && waiters > 2) continue
       bench.progress(`${team.candidate.label}, processor time of ${waiters} waiters`)
-      answer.rows.push(await waitingCost(bench, team, place, answer.measurements))
+      const cost = waitingCost(bench, team, place, answer.measurements)
+      await cost.then((row) => answer.rows.push(row)).catch((error) => answer.notes.push(leftOut(team.candidate, place, error)))
     }
-    await Promise.all(teams.flatMap(({ agents }) => agents.map((agent) => agent.end())))
+    await Promise.all(started.map((agent) => agent.end()))
   }
+  const axes = { xLabel: 'waiters', yLabel: 'release → acquire, median, ms' }
+  answer.plots.push({ kind: 'curve', title: 'with more waiters', ...axes, curves: [...curves.values()] })
   answer.notes.push(
     `From the moment before the call of release() in one process to the moment after acquire() returned in another one. Each holder holds for ${HOLD_MS} ms and then stands back for ${PAUSE_MS} ms. Ours and the floor take turns, three of a second each; each peer has one of two seconds.`,
     'proper-lockfile, npm lockfile, flufl.lock and filelock wait as they do by default: they ask again every 1000, 100, 10 – 2010 and 50 ms. Bare flock sleeps in the kernel, in a thread.',
   )
   return answer
+}
+
+function addPoint(curves: Map<string, Curve>, { candidate, label, role, rounds }: Measurement, waiters: number): void {
+  const samples = rounds.flat()
+  if (samples.length === 0) return
+  const curve = curves.get(candidate) ?? { label, role, points: [] }
+  curve.points.push({ x: waiters, y: median(samples) })
+  curves.set(candidate, curve)
 }
 
 interface Team {
@@ -83,20 +99,28 @@ async function startTeams(
   return teams
 }
 
-async function measure(bench: Bench, teams: readonly Team[], place: Place, waiters: number): Promise<Measurement[]> {
-  const measurements = teams.map(({ candidate: { id, label, role } }): Measurement => {
-    return { candidate: id, label, role, place: place.name, of: `hand-off, ${waiters} waiters`, unit: 'ms', rounds: [] }
-  })
+async function measure(bench: Bench, teams: Team[], place: Place, waiters: number, notes: string[]): Promise<Measurement[]> {
   const { rounds, forMs } = bench.quick ? { rounds: 1, forMs: 200 } : { rounds: 3, forMs: 1000 }
+  const measured = teams.map((team) => ({ team, samplesMs: [] as number[][] }))
   for (let round = 0; round < rounds; round++) {
-    for (const [index, { candidate, agents }] of teams.entries()) {
+    for (const one of [...measured]) {
+      const { candidate, agents } = one.team
       // Peers get one long turn: after each of their turns somebody may sleep for seconds.
       if (candidate.role === 'peer' && round > 0) continue
       bench.progress(`${candidate.label}, ${waiters} waiters, round ${round + 1} of ${rounds}`)
-      measurements[index]?.rounds.push(await handOffsMs(candidate, agents, candidate.role === 'peer' ? forMs * 2 : forMs))
+      try {
+        one.samplesMs.push(await handOffsMs(candidate, agents, candidate.role === 'peer' ? forMs * 2 : forMs))
+      } catch (error) {
+        notes.push(leftOut(candidate, place, error))
+        measured.splice(measured.indexOf(one), 1)
+        teams.splice(teams.indexOf(one.team), 1)
+      }
     }
   }
-  return measurements
+  return measured.map(({ team: { candidate }, samplesMs }) => {
+    const { id, label, role } = candidate
+    return { candidate: id, label, role, place: place.name, of: `hand-off, ${waiters} waiters`, unit: 'ms', rounds: samplesMs }
+  })
 }
 
 async function handOffsMs(candidate: Candidate, agents: readonly Agent[], forMs: number): Promise<number[]> {

@@ -32,25 +32,27 @@ async function ask(bench: Bench): Promise<Answer> {
   const [place] = bench.places
   const count = bench.quick ? 200 : 10_000
   const rounds = bench.quick ? 1 : 3
-  const all: Taken[] = []
+  let all: Taken[] = []
   for (const candidate of contestants(bench, 'names', 'holds')) {
-    try {
-      all.push(await begin(candidate, place, count, bench))
-    } catch (error) {
-      answer.notes.push(leftOut(candidate, place, error))
+    bench.progress(`${candidate.label}, first time`)
+    const taken = await begin(candidate, place, count).catch((error) => void answer.notes.push(leftOut(candidate, place, error)))
+    if (taken !== undefined) all.push(taken)
+  }
+  /** Who fails is left out from then on. */
+  const each = async (doing: string, work: (taken: Taken) => Promise<void>) => {
+    for (const taken of [...all]) {
+      bench.progress(`${taken.candidate.label}, ${doing}`)
+      await work(taken).catch((error) => {
+        all = all.filter((other) => other !== taken)
+        answer.notes.push(leftOut(taken.candidate, place, error))
+      })
     }
   }
-  for (let round = 0; round < rounds; round++) {
-    for (const taken of all) {
-      bench.progress(`${taken.candidate.label}, round ${round + 1} of ${rounds}`)
-      await holdAndDrop(taken, count)
-    }
-  }
-  for (const taken of all) {
-    bench.progress(`${taken.candidate.label}: the end of the process`)
-    await taken.agent.ask('hold', { candidate: taken.candidate.id, count })
-    taken.exitMs.push([await taken.agent.exit()])
-  }
+  for (let round = 1; round <= rounds; round++) await each(`round ${round} of ${rounds}`, (taken) => holdAndDrop(taken, count))
+  await each('the end of the process', async ({ candidate: { id }, agent, exitMs }) => {
+    await agent.ask('hold', { candidate: id, count })
+    exitMs.push([await agent.exit()])
+  })
   const rival = all.find(({ candidate }) => candidate.id === 'proper-lockfile')
   for (const taken of all) {
     answer.measurements.push(...toMeasurements(taken, place))
@@ -62,8 +64,7 @@ async function ask(bench: Bench): Promise<Answer> {
   return answer
 }
 
-async function begin(candidate: Candidate, place: Place, count: number, bench: Bench): Promise<Taken> {
-  bench.progress(`${candidate.label}, first time`)
+async function begin(candidate: Candidate, place: Place, count: number): Promise<Taken> {
   const agent = await Agent.open(candidate, freshDirectory(place), { nodeFlags: ['--expose-gc'] })
   const taken: Taken = { candidate, agent, firstMs: [], againMs: [], dropMs: [], heapBytes: [], exitMs: [] }
   const { id } = candidate

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { connectLab, Driver, figure, NODES, newDirectory, proves, V3, V3_COARSE, V42 } from './support.js'
 
 const lab = await connectLab()
-const ROUNDS = figure(20, 500)
+const ROUNDS = figure(10, 500)
 
 for (const place of [V3, V3_COARSE, V42]) {
   test(`on ${place.name} two nodes that use a new lock at the same time both get it, one after the other`, {

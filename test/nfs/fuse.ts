@@ -10,6 +10,8 @@ import { requireTools } from './lab/tools.js'
 import { until } from './lab/uml.js'
 
 const SFTP_SERVER = '/usr/lib/openssh/sftp-server'
+/** A run that is killed must not leave mounts behind. */
+const ENDS_WITH_US = ['setpriv', '--pdeathsig', 'TERM']
 const MOUNT_MS_MAX = 15_000
 
 export class TwoMounts {
@@ -20,14 +22,14 @@ export class TwoMounts {
 
   /** sshfs, twice. Instead of `ssh` it runs the file server itself: no sshd, no keys. @throws LabError */
   static async sshfs(...options: string[]): Promise<TwoMounts> {
-    requireTools('sshfs', 'fusermount3', SFTP_SERVER)
+    requireTools('setpriv', 'sshfs', 'fusermount3', SFTP_SERVER)
     const mounts = new TwoMounts()
     const command = join(mounts.#directory, 'sftp')
     writeFileSync(command, `#!/bin/sh\nexec ${SFTP_SERVER}\n`)
     chmodSync(command, 0o755)
     const all = [`ssh_command=${command}`, 'auto_unmount', ...options].flatMap((option) => ['-o', option])
     for (const at of mounts.at) {
-      mounts.#programs.push(startOnHost(['sshfs', '-f', ...all, `localhost:${mounts.#directory}/exported`, at]))
+      mounts.#programs.push(startOnHost([...ENDS_WITH_US, 'sshfs', '-f', ...all, `localhost:${mounts.#directory}/exported`, at]))
     }
     for (const at of mounts.at) await until(() => isMounted(at), MOUNT_MS_MAX, `sshfs did not mount: ${mounts.#said()}`)
     return mounts

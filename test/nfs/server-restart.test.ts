@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { LabClient } from './lab/client.js'
 import type { GuestProgram } from './lab/guest-program.js'
 import { GUEST_REPOSITORY } from './lab/paths.js'
-import { ADVISORY_KINDS, connectLab, Driver, figure, LOCK_KINDS, newDirectory, proves, V3, V42 } from './support.js'
+import { ADVISORY_KINDS, connectLab, Driver, figure, isSoak, LOCK_KINDS, newDirectory, proves, V3, V42 } from './support.js'
 
 const lab = await connectLab()
 
@@ -44,7 +44,8 @@ async function withoutServer(client: LabClient, during: () => Promise<void>): Pr
   }
 }
 
-for (const place of [V3, V42]) {
+// An outage takes half a minute with its recovery: the short run has them on one version.
+for (const place of isSoak ? [V3, V42] : [V3]) {
   describe(`on ${place.name}`, () => {
     test('after an outage shorter than the interval a lock is still held, and nobody else gets it', {
       timeout: TEST_MS_MAX,
@@ -126,7 +127,7 @@ for (const place of [V3, V42]) {
       })
     })
 
-    test.for(ADVISORY_KINDS)(
+    test.for(isSoak ? ADVISORY_KINDS : ADVISORY_KINDS.slice(0, 1))(
       'a %s lock is reclaimed after a restart: still held, or its holder is told',
       { timeout: TEST_MS_MAX },
       async (kind, context) => {

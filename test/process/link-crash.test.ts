@@ -53,11 +53,10 @@ describe.each(KINDS)('$kind', ({ locker }) => {
       Agent.start({ locker: { ...locker, ...SLOW } }),
     ])
     await holder.acquire(path)
-    const waiting = waiter.acquire(path, 20_000)
-    await waiter.ask('ping')
+    const waiting = await waiter.wait(path, 20_000)
     const from = performance.now()
     await holder.murder()
-    await waiting
+    await waiting.lock
     expect(performance.now() - from).toBeLessThan(1000)
   })
 

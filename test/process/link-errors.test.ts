@@ -39,13 +39,13 @@ describe.each(KINDS)('$kind', ({ locker }) => {
       expect(await agent.refusal(join(file, 'lock'), call)).toMatchObject({ code: 'PARENT_NOT_DIRECTORY', errno: 'ENOTDIR' })
   })
 
-  test('a path that is a regular file is refused, and the file stays as it is', async () => {
+  test('a path that is a file with something in it is refused, and the file stays as it is', async () => {
     const file = join(await temporaryFolder(), 'file')
     await writeFile(file, 'precious')
     const agent = await Agent.start({ locker })
     for (const call of CALLS)
       expect(await agent.refusal(file, call)).toMatchObject({ name: 'ForeignLockError', code: 'FOREIGN_LOCK', path: file })
-    expect((await agent.refusal(file)).message).toMatch(/regular file/)
+    expect((await agent.refusal(file)).message).toMatch(/a file with something in it/)
     expect(await readFile(file, 'utf8')).toBe('precious')
   })
 
@@ -209,14 +209,26 @@ async function linkUntilRefused(file: string, folder: string): Promise<string> {
   }
 }
 
-test('hard-link, symlink and rename-based lockers refuse a directory of the other kind', async () => {
-  const folder = await temporaryFolder()
-  const [links, renames] = await Promise.all([Agent.start(), Agent.start({ locker: { lockType: 'renamebased' } })])
-  await (await links.acquire(join(folder, 'links'))).release()
-  await (await renames.acquire(join(folder, 'renames'))).release()
-  expect(await renames.refusal(join(folder, 'links'))).toMatchObject({ code: 'FOREIGN_LOCK' })
-  expect(await links.refusal(join(folder, 'renames'))).toMatchObject({ code: 'FOREIGN_LOCK' })
-})
+test.each([
+  { first: 'linkbased', second: 'renamebased' },
+  { first: 'renamebased', second: 'linkbased' },
+] as const)(
+  'a lock that a $first locker holds is refused to a $second one; once released it makes way, and tokens go on increasing',
+  async ({ first, second }) => {
+    const path = join(await temporaryFolder(), 'lock')
+    const [holder, next] = await Promise.all([
+      Agent.start({ locker: { lockType: first } }),
+      Agent.start({ locker: { lockType: second } }),
+    ])
+    const held = await holder.acquire(path)
+    for (const call of CALLS) expect(await next.refusal(path, call)).toMatchObject({ code: 'FOREIGN_LOCK' })
+    expect(await held.status()).toMatchObject({ held: true })
+    await held.release()
+    const taken = await next.acquire(path)
+    expect(taken.token).toBeGreaterThan(held.token)
+    expect(await holder.refusal(path)).toMatchObject({ code: 'FOREIGN_LOCK' })
+  },
+)
 
 test('a symlink in the place of the lock that leads nowhere is an error, and stays', async () => {
   const folder = await temporaryFolder()

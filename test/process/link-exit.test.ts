@@ -49,11 +49,10 @@ test('somebody on another node who waits gets the lock as soon as its holder has
     Agent.start({ locker: SLOW, on: await otherNode() }),
   ])
   await holder.acquire(path)
-  const waiting = waiter.acquire(path, 20_000)
-  await waiter.ask('ping')
+  const waiting = await waiter.wait(path, 20_000)
   const from = performance.now()
   holder.kill('SIGTERM')
-  await waiting
+  await waiting.lock
   expect(performance.now() - from).toBeLessThan(3000)
 })
 

@@ -83,8 +83,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
       ...[{}, {}, { on }, { on }].map((where) => Agent.start({ locker, ...where })),
     ])
     await holder?.acquire(path)
-    const waiting = takers.map((taker) => taker.acquire(path, 20_000))
-    await Promise.all(takers.map((taker) => taker.ask('ping')))
+    const waiting = (await Promise.all(takers.map((taker) => taker.wait(path, 20_000)))).map(({ lock }) => lock)
     await holder?.murder()
     for (let left = waiting.length; left > 0; left--) {
       const open = [...waiting]

@@ -32,11 +32,10 @@ describe.each(KINDS)('$kind', ({ locker }) => {
       const tookMs: number[] = []
       for (let round = 0; round < 9; round++) {
         const held = await holder.acquire(path)
-        const waiting = waiter.acquire(path)
-        await waiter.ask('ping')
+        const waiting = await waiter.wait(path)
         const from = performance.now()
         await held.release()
-        const next = await waiting
+        const next = await waiting.lock
         tookMs.push(performance.now() - from)
         await next.release()
       }
@@ -82,9 +81,10 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     const path = await lockPath()
     const [holder, waiter] = await Promise.all([Agent.start({ locker }), Agent.start({ locker })])
     const held = await holder.acquire(path)
+    const waits = waiter.says('waiting')
     const waiting = waiter.acquireAbortable(path)
     const refused = refusalOf(waiting.lock)
-    await waiter.ask('ping')
+    await waits
     await waiting.abort()
     expect(await refused).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'changed my mind' } })
     await held.release()
@@ -187,13 +187,12 @@ test('two loaded copies of the package in one process exclude each other, and qu
   expect(order).toEqual([`0 with ${token + 1n}`, `1 with ${token + 2n}`, `2 with ${token + 3n}`])
 })
 
-test('a waiter that works on a directory which is made anew under its nose still gets the lock', async () => {
+test('a waiter gets the lock when the holder’s locker closes', async () => {
   const folder = await temporaryFolder()
   const path = join(folder, 'lock')
   const [holder, waiter] = await Promise.all([Agent.start(), Agent.start()])
   await holder.acquire(path)
-  const waiting = waiter.acquire(path, 10_000)
-  await waiter.ask('ping')
+  const waiting = await waiter.wait(path, 10_000)
   await holder.ask('close')
-  expect((await waiting).token).toBeGreaterThan(0n)
+  expect((await waiting.lock).token).toBeGreaterThan(0n)
 })

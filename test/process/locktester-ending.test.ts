@@ -190,6 +190,7 @@ describe('what it says of itself', () => {
         ['advisory', 'fcntl'],
         ['linkbased', 'hard link'],
         ['linkbased', 'symlink'],
+        ['renamebased', null],
       ].map(([lockType, variant]) => ({ lockType, variant, result: 'acquired', heldBy: null, alsoHeldBy: [], error: null })),
     )
     first.kill('SIGINT')

@@ -124,8 +124,12 @@ describe('prune', () => {
     expect(await readdir(directory)).toEqual([])
   })
 
-  test('keeps one that is held, however old', async () => {
+  test('keeps one that is held, however old, and --dry-run does not name it', async () => {
     const { program } = await hold()
+    await age(2 * DAY_MS)
+    const dry = bench.locktester(['prune', '--dry-run', directory])
+    await dry.end
+    expect(dry.stdout).toBe('')
     await age(2 * DAY_MS)
     const only = bench.locktester(['prune', directory])
     expect(await only.end).toBe(0)

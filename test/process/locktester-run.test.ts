@@ -69,6 +69,11 @@ describe('the lock', () => {
     expect(second.stdout).toBe('')
   })
 
+  test('an option that is repeated counts with its last value', async () => {
+    await holder()
+    expect(await run(['--wait', '100', '--wait', '0', '-E', '9', '-E', '8'], ['echo', 'never']).end).toBe(8)
+  })
+
   test('of a killed run is free at once on the same host', async () => {
     const first = await holder()
     first.kill('SIGKILL')
@@ -151,11 +156,13 @@ describe('the command', () => {
   })
 
   test('gets Ctrl+C of a terminal once, not twice', async () => {
-    const counts = `trap 'echo "signal $((n=n+1))"' INT; echo ready; cat`
-    const [entry] = [join(await bench.directory(), 'counts')]
-    await writeFile(entry, `#!/bin/bash\n${counts}\nread -t 1\necho "total $n"\n`, { mode: 0o755 })
+    const entry = join(await bench.directory(), 'counts.mjs')
+    // Says how often it was interrupted, once a second one would have come.
+    const counts = "let n = 0; process.on('SIGINT', () => { if (n++ === 0) setTimeout(() => console.log('total', n), 500) })"
+    await writeFile(entry, `${counts}\nsetInterval(() => {}, 1000)\nconsole.log('ready')\n`)
     const locktester = [process.execPath, join(import.meta.dirname, '../../bin/locktester')]
-    const terminal = bench.start(['script', '-qec', [...locktester, 'run', path, '--', entry].join(' '), '/dev/null'])
+    const command = [...locktester, 'run', path, '--', process.execPath, entry].join(' ')
+    const terminal = bench.start(['script', '-qec', command, '/dev/null'])
     await terminal.says('ready')
     terminal.write('\x03')
     await terminal.says('total')

@@ -6,7 +6,7 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Bench, OTHER_NODE, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
+import { Bench, OTHER_NODE, type Program, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
 
 const ACQUIRED_BOTH = '* Acquired advisory lock\n* Acquired link-based lock\n'
 const ALARM = 'EVERY NODE ACQUIRED IT'
@@ -59,7 +59,15 @@ describe('every node acquired it', () => {
 
   test('of two that start at the same moment and do not hold, at least one notices it', async () => {
     await mkdir(join(directory, '.locktester'))
-    const both = [1, 2].map(() => bench.locktester(['--no-hold', directory], { through: hideLocks }))
+    // Each is stopped as soon as it has announced itself, and goes on when both have: on a busy machine one would else be done first.
+    const both: Program[] = []
+    for (const count of [1, 2]) {
+      const next = bench.locktester(['--no-hold', directory], { through: hideLocks })
+      await vi.waitUntil(async () => (await presenceRecords(directory)).length === count, { timeout: 30_000, interval: 1 })
+      next.kill('SIGSTOP')
+      both.push(next)
+    }
+    for (const each of both) each.kill('SIGCONT')
     expect(await Promise.all(both.map(({ end }) => end))).toContain(76)
   })
 

@@ -139,6 +139,7 @@ describe('--all', () => {
       `* ${word} advisory lock (fcntl)`,
       `* ${word} link-based lock (hard link)`,
       `* ${word} link-based lock (symlink)`,
+      `* ${word} rename-based lock`,
       '',
     ].join('\n')
 
@@ -155,7 +156,7 @@ describe('--all', () => {
     expect(await second.end).toBe(0)
     expect(second.stdout).toBe(
       `${lines('Unable to acquire')}\n` +
-        'Your filesystem appears to support advisory (flock, fcntl) and link-based (hard link, symlink) locks.\n',
+        'Your filesystem appears to support advisory (flock, fcntl), link-based (hard link, symlink) and rename-based locks.\n',
     )
   })
 

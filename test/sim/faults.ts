@@ -34,6 +34,8 @@ export interface Faults {
   drift: number
   /** Resolution of the server's time stamps. */
   coarseMs: number
+  /** Writing to a file does not change its time stamp (SMB does so late). */
+  lazyStamps: boolean
   /** Listings of more than 32 entries are made in two pieces. */
   piecewiseListings: boolean
   /** A lock directory full of old generations to begin with, and clean-up that often does not come to it. */
@@ -50,6 +52,8 @@ export interface Faults {
   inspections: number
   /** Events on a timeline; the number is how many of each there are per minute. */
   frozenMachine: number
+  /** The mount of a node does not answer for a while. */
+  hungMount: number
   wallStep: number
   serverStep: number
   remount: number
@@ -72,6 +76,7 @@ export const NO_FAULTS: Faults = {
   skewMs: 0,
   drift: 0,
   coarseMs: 0,
+  lazyStamps: false,
   piecewiseListings: false,
   crowded: false,
   givenUp: 0,
@@ -80,6 +85,7 @@ export const NO_FAULTS: Faults = {
   otherKind: false,
   inspections: 0,
   frozenMachine: 0,
+  hungMount: 0,
   wallStep: 0,
   serverStep: 0,
   remount: 0,
@@ -110,6 +116,7 @@ export function chooseFaults(random: Random): Faults {
     skewMs: random.chance(0.5) ? 12 * HOUR_MS : 0,
     drift: random.chance(0.5) ? 0.03 : 0,
     coarseMs: random.pick([0, 0, 4, 1000, 2000]),
+    lazyStamps: staleCache === 0 && random.chance(0.15),
     piecewiseListings: random.chance(0.5),
     crowded: random.chance(0.2),
     givenUp: rate(0.4, 0.05, 0.5),
@@ -118,6 +125,7 @@ export function chooseFaults(random: Random): Faults {
     otherKind: random.chance(0.1),
     inspections: rate(0.3, 0.05, 0.5),
     frozenMachine: rate(0.3, 0.5, 6),
+    hungMount: rate(0.3, 0.5, 8),
     wallStep: rate(0.3, 0.5, 4),
     serverStep: rate(0.2, 0.2, 2),
     remount: rate(0.2, 0.2, 2),

@@ -20,7 +20,7 @@ export interface Mutation {
   /** The step that is missing. */
   name: string
   edits: Edit[]
-  /** Why nothing may be caught: another step does the same. `null`: it must be caught. */
+  /** Why nothing is caught: another step does the same, or the harness does not get there. `null`: it must be caught. */
   redundantBecause: string | null
 }
 

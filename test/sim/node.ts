@@ -12,6 +12,8 @@ export class Node {
   /** How fast the own clock runs. */
   readonly pace: number
   wallOffsetMs: number
+  /** Until when its mount does not answer; the processes go on. */
+  hungUntilMs = 0
   /** A machine that stands still does nothing and its clocks do not go on. */
   frozenUntilMs = 0
   #frozenSinceMs = 0

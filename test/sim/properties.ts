@@ -213,6 +213,8 @@ export class Properties {
     for (const hold of session.holds) {
       if (!this.#superseded.has(hold) || hold.isLost || hold.isReleasing) continue
       const { node } = hold.process
+      // Where writing leaves no stamp, nothing tells.
+      if (this.#world.server.hasLazyStamps) continue
       // Coarse time stamps do not show a little more than the lease.
       const { timeoutIntervalMs } = session.session.record
       if (this.#world.faults.coarseMs >= 1000 && this.#unnoticedMs(hold) < timeoutIntervalMs + 2 * COARSE_MS) continue

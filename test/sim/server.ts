@@ -37,6 +37,8 @@ export class FileServer {
   readonly inodes = new Map<number, Inode>()
   /** The server's clock, already in the resolution of its time stamps. */
   clockMs: () => number = () => 0
+  /** Writing does not change time stamps. */
+  hasLazyStamps = false
   /** Called after every change of a directory. */
   onChange: ((directory: number, name: string) => void) | null = null
   #nextNumber = ROOT
@@ -163,7 +165,7 @@ export class FileServer {
     if (inode === undefined) return failure('ESTALE')
     inode.previousText = inode.text
     inode.text = text
-    inode.modifiedMs = this.clockMs()
+    if (!this.hasLazyStamps) inode.modifiedMs = this.clockMs()
     return { ok: true, value: inode }
   }
 

@@ -91,6 +91,7 @@ export class World {
     this.trace = trace
     this.#timeoutMs = timeoutMs
     const tickMs = faults.coarseMs
+    this.server.hasLazyStamps = faults.lazyStamps
     this.#serverOffsetMs = faults.skewMs * (this.random.fraction() - 0.5)
     this.server.clockMs = () => {
       const exactMs = EPOCH_MS + this.nowMs + this.#serverOffsetMs
@@ -225,6 +226,8 @@ export class World {
     }
     let requestMs = this.#latencyMs()
     let replyMs = random.chance(0.3) ? this.#latencyMs() : 0
+    const hungMs = thread.actor.node.hungUntilMs - this.nowMs
+    if (hungMs > 0) requestMs += hungMs
     if (random.chance(faults.stalledCall)) {
       if (random.chance(0.5)) requestMs += this.longMs()
       else replyMs += this.longMs()
@@ -266,8 +269,10 @@ export class World {
     this.after(requestMs, () => {
       const answer = (reply: Reply<unknown>) => {
         const told = lost !== null && reply.ok ? lost : reply
-        if (replyMs === 0) this.#resume(thread, told)
-        else this.after(replyMs, () => this.#resume(thread, told))
+        // What was on its way when the mount began to hang arrives when it is over.
+        const lateMs = Math.max(replyMs, thread.actor.node.hungUntilMs - this.nowMs)
+        if (lateMs <= 0) this.#resume(thread, told)
+        else this.after(lateMs, () => this.#resume(thread, told))
       }
       if (operation.op === 'list' && this.faults.piecewiseListings) return this.#listInPieces(thread, operation, answer)
       if (operation.op === 'create' && operation.text !== '') return this.#createInSteps(thread, operation, lost === null, answer)
@@ -330,6 +335,7 @@ export class World {
   startTimeline(): void {
     const { faults } = this
     this.#every(faults.frozenMachine, () => this.#freeze(this.random.pick(this.nodes)))
+    this.#every(faults.hungMount, () => this.#hang(this.random.pick(this.nodes)))
     this.#every(faults.wallStep, () => this.#stepWall(this.random.pick(this.nodes)))
     this.#every(faults.serverStep, () => {
       const byMs = this.#stepMs()
@@ -367,6 +373,14 @@ export class World {
     this.note(node.name, `stands still for ${Math.round(durationMs)} ms`)
     // Some set their clock when they go on.
     if (this.random.chance(0.5)) this.after(durationMs, () => (node.wallOffsetMs += durationMs))
+  }
+
+  #hang(node: Node): void {
+    const durationMs = this.longMs()
+    node.hungUntilMs = Math.max(node.hungUntilMs, this.nowMs + durationMs)
+    this.note(node.name, `mount hangs for ${Math.round(durationMs)} ms`)
+    // It comes back for a moment only, more often than not.
+    if (!this.isHealed && this.random.chance(0.6)) this.after(durationMs + this.random.between(0.2, 10), () => this.#hang(node))
   }
 
   #stepMs(): number {

@@ -57,8 +57,8 @@ export const PRUNE_COMMAND: CommandSpec = {
 
 Usage: locktester prune DIR… [options]
 
-Removes directories of link-based and rename-based locks. Each is acquired first, so that a lock in use stays, and whoever acquires it at the
-same moment gets a new one whose tokens go on increasing. Files of advisory locks are left alone: they cannot be told from other files.`,
+Removes directories of link-based and rename-based locks. Each is first closed to whoever would acquire it, so that a lock in use stays, and
+who comes at the same moment makes a new one whose tokens go on increasing. Files of advisory locks are left alone: they cannot be told from other files.`,
   tail: `Each removed lock is a line on standard output.
 
 Exit codes:

@@ -1,4 +1,4 @@
-/** `locktester prune`: removes locks that nobody holds and nobody has used for long. Each is acquired first, and so is safe. */
+/** `locktester prune`: removes locks that nobody holds and nobody has used for long. Each is closed to acquirers first, and so is safe. */
 
 import { stat } from 'node:fs/promises'
 import { printable } from '../../log/printable.js'
@@ -56,8 +56,9 @@ async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean):
     if (dryRun) return 'pruned'
     const outcome = await actOn(found, (locks, lock) => locks.prune(lock))
     if (outcome.kind === 'pruned') return 'pruned'
-    const isInUse = outcome.outcome === 'beaten' || outcome.outcome.kind === 'busy'
-    return isInUse ? 'kept' : { failed: whyNot(outcome.outcome) }
+    const { outcome: attempt } = outcome
+    const isInUse = attempt === 'beaten' || attempt.kind === 'busy'
+    return isInUse ? 'kept' : { failed: whyNot(attempt) }
   } catch (error) {
     return { failed: messageOf(error) }
   }

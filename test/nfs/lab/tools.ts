@@ -14,6 +14,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   mke2fs: 'e2fsprogs',
   tar: 'tar',
   'qemu-system-x86_64': 'qemu-system-x86',
+  setpriv: 'util-linux',
   sshfs: 'sshfs',
   fusermount3: 'fuse3',
   '/usr/lib/openssh/sftp-server': 'openssh-sftp-server',

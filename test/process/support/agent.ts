@@ -177,7 +177,7 @@ export class Agent {
   }
 
   /** Resolves with a word that the agent says of its own accord. */
-  async says(event: 'blocked' | 'interrupted'): Promise<void> {
+  async says(event: 'blocked' | 'interrupted' | 'waiting'): Promise<void> {
     await once(this.#events, event)
   }
 
@@ -198,6 +198,15 @@ export class Agent {
     const id = this.#nextId++
     const lock = this.#command(id, 'acquire', { path, waitMs }).then((handle) => new RemoteLock(this, handle as Handle))
     return { lock, abort: () => this.ask('abort', { which: id }) }
+  }
+
+  /** An acquisition that has to wait. Resolves when it does. */
+  async wait(path: string, waitMs?: number): Promise<{ lock: Promise<RemoteLock> }> {
+    const waiting = this.says('waiting')
+    const lock = this.acquire(path, waitMs)
+    await Promise.race([waiting, lock])
+    await this.ask('ping') // it looks once more before it waits
+    return { lock }
   }
 
   async acquireSync(path: string, waitMs?: number): Promise<RemoteLock> {

@@ -29,7 +29,7 @@ function load(path: string, requireOf: (name: string) => unknown, globals: Recor
   return module.exports
 }
 
-class World4Locker {
+class NodeLocker {
   readonly fs: Record<string, (...args: never[]) => void>
   readonly locker: Locker
   readonly #world: World
@@ -112,11 +112,11 @@ function* called(call: (done: Callback) => void): Program<boolean> {
 }
 
 export function properLockfile(world: World): Specimen {
-  const lockers = new Map<SpecimenProcess, World4Locker>()
+  const lockers = new Map<SpecimenProcess, NodeLocker>()
   const of = (process: SpecimenProcess) => {
     let locker = lockers.get(process)
     if (locker === undefined) {
-      locker = new World4Locker(world, process)
+      locker = new NodeLocker(world, process)
       lockers.set(process, locker)
     }
     return locker

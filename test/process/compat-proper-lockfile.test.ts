@@ -1,0 +1,328 @@
+/**
+ * The interface of `proper-lockfile`. Goal: what its documentation shows works the same with ours, and where the two differ
+ * they differ as docs/from-proper-lockfile.md says. Method: processes that use the one package or the other, and the same
+ * tests for both; then what only one of them does; then the two on one path.
+ */
+
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, readFile, realpath, rm, rmdir, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { pauses } from '../../src/compat/retries.js'
+import { Peer } from './fixtures/changeover-driver.mjs'
+import { temporaryFolder } from './support/folder.js'
+import { outlast } from './support/time.js'
+
+const run = promisify(execFile)
+const ROOT = join(import.meta.dirname, '../..')
+const PACKAGES = ['mountlock', 'proper-lockfile'] as const
+type Package = (typeof PACKAGES)[number]
+
+let folder: string
+let file: string
+
+beforeEach(async () => {
+  folder = await realpath(await temporaryFolder())
+  file = join(folder, 'some-file')
+  await writeFile(file, '')
+})
+afterEach(() => Peer.endAll())
+
+const start = (name: Package) => new Peer('compat-agent.mjs', { package: name })
+const code = async (answer: ReturnType<Peer['ask']>) => (await answer).error?.code
+
+describe.each(PACKAGES)('%s', (name) => {
+  test('a lock keeps other processes out until it is released, and check tells', async () => {
+    const [one, other] = [start(name), start(name)]
+    expect(await one.ask({ op: 'check', file })).toEqual({ value: false })
+    expect(await one.ask({ op: 'lock', file })).toEqual({ value: 0 })
+    for (const op of ['check', 'checkSync']) {
+      expect(await one.ask({ op, file })).toEqual({ value: true })
+      expect(await other.ask({ op, file })).toEqual({ value: true })
+    }
+    expect((await other.ask({ op: 'lock', file })).error).toMatchObject({
+      code: 'ELOCKED',
+      message: 'Lock file is already being held',
+      file,
+    })
+    expect((await one.ask({ op: 'lock', file })).error).toMatchObject({ code: 'ELOCKED', file })
+    expect(await one.ask({ op: 'release' })).toEqual({ value: null })
+    for (const op of ['check', 'checkSync']) expect(await other.ask({ op, file })).toEqual({ value: false })
+    expect(await other.ask({ op: 'lock', file })).toEqual({ value: 0 })
+  })
+
+  test('the same with blocking calls', async () => {
+    const [one, other] = [start(name), start(name)]
+    expect(await one.ask({ op: 'lockSync', file })).toEqual({ value: 0 })
+    expect((await other.ask({ op: 'lockSync', file })).error).toMatchObject({ code: 'ELOCKED', file })
+    expect(await one.ask({ op: 'release' })).toEqual({ value: null })
+    expect(await other.ask({ op: 'lockSync', file })).toEqual({ value: 0 })
+    expect(await other.ask({ op: 'unlockSync', file })).toEqual({ value: null })
+    expect(await one.ask({ op: 'lock', file })).toEqual({ value: 1 })
+  })
+
+  test('blocking calls refuse to try again', async () => {
+    const peer = start(name)
+    for (const retries of [1, { retries: 2 }])
+      expect((await peer.ask({ op: 'lockSync', file, options: { retries } })).error).toMatchObject({
+        code: 'ESYNC',
+        message: 'Cannot use retries with the sync api',
+      })
+    expect(await peer.ask({ op: 'lockSync', file, options: { retries: 0 } })).toEqual({ value: 0 })
+  })
+
+  test('unlock releases what this process has locked, and nothing else', async () => {
+    const [one, other] = [start(name), start(name)]
+    await one.ask({ op: 'lock', file })
+    expect((await other.ask({ op: 'unlock', file })).error).toMatchObject({
+      code: 'ENOTACQUIRED',
+      message: 'Lock is not acquired/owned by you',
+    })
+    expect(await one.ask({ op: 'unlock', file })).toEqual({ value: null })
+    expect(await code(one.ask({ op: 'unlock', file }))).toBe('ENOTACQUIRED')
+    expect(await code(one.ask({ op: 'unlockSync', file }))).toBe('ENOTACQUIRED')
+    expect((await one.ask({ op: 'release' })).error).toMatchObject({ code: 'ERELEASED', message: 'Lock is already released' })
+    expect(await other.ask({ op: 'lock', file })).toEqual({ value: 0 })
+    expect(await code(one.ask({ op: 'release' }))).toBe('ERELEASED')
+    expect(await one.ask({ op: 'check', file })).toEqual({ value: true })
+  })
+
+  test('the file must exist, unless realpath is false', async () => {
+    const peer = start(name)
+    const missing = join(folder, 'missing')
+    for (const op of ['lock', 'lockSync', 'unlock', 'unlockSync', 'check', 'checkSync'])
+      expect(await code(peer.ask({ op, file: missing }))).toBe('ENOENT')
+    const options = { realpath: false }
+    expect(await peer.ask({ op: 'check', file: missing, options })).toEqual({ value: false })
+    expect(await peer.ask({ op: 'lock', file: missing, options })).toEqual({ value: 0 })
+    expect(await peer.ask({ op: 'check', file: missing, options })).toEqual({ value: true })
+    expect(await readdir(folder)).toContain('missing.lock')
+    expect(await peer.ask({ op: 'unlock', file: missing, options })).toEqual({ value: null })
+  })
+
+  test('a symbolic link to a file is that file, unless realpath is false', async () => {
+    const peer = start(name)
+    const link = join(folder, 'link')
+    await symlink(file, link)
+    await peer.ask({ op: 'lock', file })
+    expect((await peer.ask({ op: 'lock', file: link })).error).toMatchObject({ code: 'ELOCKED', file })
+    expect(await peer.ask({ op: 'lock', file: link, options: { realpath: false } })).toEqual({ value: 1 })
+  })
+
+  test('the lock can lie elsewhere', async () => {
+    const [one, other] = [start(name), start(name)]
+    const options = { lockfilePath: join(folder, 'dir.lock') }
+    expect(await one.ask({ op: 'lock', file: folder, options })).toEqual({ value: 0 })
+    expect(await readdir(folder)).toContain('dir.lock')
+    expect(await code(other.ask({ op: 'lock', file, options }))).toBe('ELOCKED')
+    expect(await other.ask({ op: 'check', file: folder, options })).toEqual({ value: true })
+    expect(await other.ask({ op: 'check', file: folder })).toEqual({ value: false })
+    expect(await one.ask({ op: 'unlock', file: folder, options })).toEqual({ value: null })
+    expect(await other.ask({ op: 'lock', file, options })).toEqual({ value: 0 })
+  })
+
+  test('without a directory for the lock there is an error, and no lock', async () => {
+    const peer = start(name)
+    const options = { lockfilePath: join(folder, 'missing', 'dir.lock') }
+    expect(await code(peer.ask({ op: 'lock', file, options }))).toBe('ENOENT')
+    expect(await code(peer.ask({ op: 'lockSync', file, options }))).toBe('ENOENT')
+    expect(await peer.ask({ op: 'check', file, options })).toEqual({ value: false })
+    expect(await peer.ask({ op: 'checkSync', file, options })).toEqual({ value: false })
+  })
+
+  test('retries wait for the holder, and give up with its error', async () => {
+    const [one, other] = [start(name), start(name)]
+    await one.ask({ op: 'lock', file })
+    const brief = { retries: 2, minTimeout: 20, factor: 1 }
+    expect(await code(other.ask({ op: 'lock', file, options: { retries: brief } }))).toBe('ELOCKED')
+    const waiting = other.ask({ op: 'lock', file, options: { retries: { retries: 400, minTimeout: 20, factor: 1 } } })
+    await setTimeout(200)
+    await one.ask({ op: 'release' })
+    expect(await waiting).toEqual({ value: 0 })
+  })
+
+  test.each(['exit', 'return'])('a process that ends by %s leaves nothing locked', async (op) => {
+    const [one, other] = [start(name), start(name)]
+    await one.ask({ op: 'lock', file })
+    await one.ask({ op })
+    expect((await one.ended).code).toBe(0)
+    expect(await other.ask({ op: 'lock', file })).toEqual({ value: 0 })
+  })
+
+  test('processes that count under the lock lose nothing', async () => {
+    const counter = join(folder, 'counter')
+    await writeFile(counter, '0')
+    const peers = [start(name), start(name), start(name)]
+    const answers = await Promise.all(peers.map((peer) => peer.ask({ op: 'increment', file, counter, times: 20 })))
+    expect(answers.map(({ error }) => error)).toEqual([undefined, undefined, undefined])
+    expect(await readFile(counter, 'utf8')).toBe('60')
+  })
+
+  test('a release function of a lock that was lost rejects, and onCompromised was told once', async () => {
+    const [slow, next] = [start(name), start(name)]
+    const options = { stale: 2000, update: 1000, onCompromised: 'tell' }
+    await slow.ask({ op: 'lock', file, options })
+    slow.child.kill('SIGSTOP')
+    const patient = { stale: 2000, retries: { retries: 60, minTimeout: 200, factor: 1 } }
+    expect(await next.ask({ op: 'lock', file, options: patient })).toEqual({ value: 0 })
+    slow.child.kill('SIGCONT')
+    await outlast(1500)
+    const { value: told } = await slow.ask({ op: 'compromised' })
+    expect(told).toMatchObject([{ code: 'ECOMPROMISED' }])
+    expect(await code(slow.ask({ op: 'release' }))).toBe('ERELEASED')
+    expect(await code(slow.ask({ op: 'unlock', file }))).toBe('ENOTACQUIRED')
+    expect(await slow.ask({ op: 'check', file })).toEqual({ value: true })
+  })
+})
+
+describe('what differs', () => {
+  test('without onCompromised a lost lock is a warning, and no exception that ends the process', async () => {
+    for (const name of PACKAGES) {
+      const slow = start(name)
+      await slow.ask({ op: 'lock', file, options: { stale: 2000, update: 1000 } })
+      slow.child.kill('SIGSTOP')
+      const next = start(name)
+      const retries = { retries: 60, minTimeout: 200, factor: 1 }
+      expect(await next.ask({ op: 'lock', file, options: { stale: 2000, retries } })).toEqual({ value: 0 })
+      slow.child.kill('SIGCONT')
+      if (name === 'mountlock') {
+        await expect.poll(() => slow.stderr).toContain('LockCompromisedWarning: A lock may have been lost')
+        expect(await slow.ask({ op: 'check', file })).toEqual({ value: true })
+      } else {
+        expect((await slow.ended).code).toBe(1)
+        expect(slow.stderr).toContain('ECOMPROMISED')
+      }
+      await next.ask({ op: 'unlock', file })
+      await rm(`${file}.lock`, { recursive: true, force: true })
+    }
+  })
+
+  test('the lock of a process that was killed on this host is free at once, not when it is stale', async () => {
+    for (const name of PACKAGES) {
+      const [holder, next] = [start(name), start(name)]
+      await holder.ask({ op: 'lock', file })
+      await holder.end()
+      expect(await next.ask({ op: 'check', file })).toEqual({ value: name !== 'mountlock' })
+      const answer = await next.ask({ op: 'lock', file })
+      if (name === 'mountlock') expect(answer).toEqual({ value: 0 })
+      else expect(answer.error?.code).toBe('ELOCKED')
+      await next.end()
+      await rm(`${file}.lock`, { recursive: true, force: true })
+    }
+  })
+
+  test('the clock of a client does not make a live lock stale', async () => {
+    for (const name of PACKAGES) {
+      const [holder, next] = [start(name), start(name)]
+      await holder.ask({ op: 'lock', file })
+      const longAgo = new Date(Date.now() - 60_000)
+      await utimes(`${file}.lock`, longAgo, longAgo)
+      const answer = await next.ask({ op: 'lock', file })
+      if (name === 'mountlock') expect(answer.error?.code).toBe('ELOCKED')
+      else expect(answer).toEqual({ value: 0 })
+      await Promise.all([holder.end(), next.end()])
+      await rm(`${file}.lock`, { recursive: true, force: true })
+    }
+  })
+
+  test('the option fs is refused', async () => {
+    const peer = start('mountlock')
+    for (const op of ['lock', 'lockSync', 'unlock', 'unlockSync', 'check', 'checkSync'])
+      expect((await peer.ask({ op, file, options: { fs: {} } })).error).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('The option `fs` of proper-lockfile is not supported'),
+      })
+  })
+
+  test('the lock directory stays, and unlock finds a lock of the file wherever it lies', async () => {
+    const peer = start('mountlock')
+    await peer.ask({ op: 'lock', file, options: { lockfilePath: join(folder, 'elsewhere') } })
+    expect(await peer.ask({ op: 'unlock', file })).toEqual({ value: null })
+    expect(await readdir(folder)).toContain('elsewhere')
+  })
+})
+
+describe('the two on one path', () => {
+  test('a lock of the real package is respected and not touched, however old; when it is gone, ours is had', async () => {
+    const [theirs, ours] = [start('proper-lockfile'), start('mountlock')]
+    await theirs.ask({ op: 'lock', file })
+    for (const op of ['lock', 'lockSync']) {
+      const { error } = await ours.ask({ op, file })
+      expect(error).toMatchObject({ code: 'ELOCKED', file })
+      expect(error?.message).toContain('by proper-lockfile itself')
+    }
+    for (const op of ['check', 'checkSync']) expect(await ours.ask({ op, file })).toEqual({ value: true })
+    expect(await readdir(`${file}.lock`)).toEqual([])
+    await theirs.ask({ op: 'release' })
+    expect(await ours.ask({ op: 'lock', file })).toEqual({ value: 0 })
+
+    const other = join(folder, 'other')
+    await writeFile(other, '')
+    await mkdir(`${other}.lock`)
+    const longAgo = new Date(0)
+    await utimes(`${other}.lock`, longAgo, longAgo)
+    const { ino } = await stat(`${other}.lock`)
+    expect(await code(ours.ask({ op: 'lock', file: other }))).toBe('ELOCKED')
+    expect((await stat(`${other}.lock`)).ino).toBe(ino)
+    await rmdir(`${other}.lock`)
+    expect(await ours.ask({ op: 'lock', file: other })).toEqual({ value: 1 })
+  })
+
+  test('ours is respected by the real package, also when it takes it for stale', async () => {
+    const [theirs, ours] = [start('proper-lockfile'), start('mountlock')]
+    await ours.ask({ op: 'lock', file })
+    expect(await code(theirs.ask({ op: 'lock', file }))).toBe('ELOCKED')
+    const longAgo = new Date(0)
+    await utimes(`${file}.lock`, longAgo, longAgo)
+    expect(await code(theirs.ask({ op: 'lock', file }))).toBe('ENOTEMPTY')
+    expect(await ours.ask({ op: 'release' })).toEqual({ value: null })
+  })
+
+  test('who waits for the real package gets the lock when that releases it', async () => {
+    const [theirs, ours] = [start('proper-lockfile'), start('mountlock')]
+    await theirs.ask({ op: 'lock', file })
+    const waiting = ours.ask({ op: 'lock', file, options: { retries: { retries: 400, minTimeout: 20, factor: 1 } } })
+    await setTimeout(200)
+    expect(await theirs.ask({ op: 'release' })).toEqual({ value: null })
+    expect(await waiting).toEqual({ value: 0 })
+  })
+})
+
+test('moving over is one changed import, by import and by require', async () => {
+  const example = `
+    const release = await lockfile.lock(file)
+    const isLocked = await lockfile.check(file)
+    await release()
+    const releaseOther = await lockfile(file)
+    await lockfile.unlock(file)
+    console.log(isLocked, await lockfile.check(file))
+    process.exit()`
+  for (const name of ['mountlock/proper-lockfile', 'proper-lockfile']) {
+    const esm = `import lockfile from '${name}'; const file = ${JSON.stringify(file)};${example}`
+    const cjs = `const lockfile = require('${name}'); const file = ${JSON.stringify(file)}; (async () => {${example}})()`
+    for (const args of [
+      ['--input-type=module', '-e', esm],
+      ['--input-type=commonjs', '-e', cjs],
+    ])
+      expect((await run(process.execPath, args, { cwd: ROOT })).stdout, args.join(' ')).toBe('true false\n')
+    await rm(`${file}.lock`, { recursive: true, force: true })
+  }
+})
+
+test('the pauses between retries are those of the package retry', async () => {
+  const theirs = createRequire(import.meta.url)('retry') as { timeouts(options: object): number[] }
+  for (const options of [{}, { retries: 3 }, { retries: 5, factor: 1.5, minTimeout: 10, maxTimeout: 40 }, { retries: 0 }])
+    expect([...pauses(options)]).toEqual(theirs.timeouts(options))
+  expect([...pauses(3)]).toEqual(theirs.timeouts({ retries: 3 }))
+  for (const none of [0, null, undefined]) expect([...pauses(none)]).toEqual([])
+  for (const pause of pauses({ retries: 4, minTimeout: 100, factor: 1, randomize: true })) {
+    expect(pause).toBeGreaterThanOrEqual(100)
+    expect(pause).toBeLessThanOrEqual(200)
+  }
+  const forever = pauses({ forever: true, retries: 2, minTimeout: 5 })
+  expect(Array.from({ length: 5 }, () => forever.next().value)).toEqual([5, 10, 5, 10, 5])
+  expect(() => [...pauses({ minTimeout: 2, maxTimeout: 1 })]).toThrow('minTimeout is greater than maxTimeout')
+})
