@@ -73,7 +73,7 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
     why: verdict.why,
     record,
     sameHost: record !== null && isSameHost(record, site.surroundings),
-    sinceMs: changed !== null && changed.ok ? changed.value.modifiedMs : null,
+    sinceMs: changed?.ok ? changed.value.modifiedMs : null,
     heartbeatAgeMs: verdict.modifiedMs === null ? null : yield* heartbeatAge(site, verdict.modifiedMs),
   }
   return { kind: 'seen', inspection }

@@ -1,7 +1,7 @@
 /** File systems in files, mounted in a private mount namespace: they vanish with it. */
 
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { temporaryFolder } from './folder.js'
@@ -31,9 +31,12 @@ export async function imageShare(type: 'ext4' | 'ext2' = 'ext4'): Promise<Share>
   const device = (await space.run('losetup --find --show "$1"', image)).trim()
   const mount = async () => void (await space.run('mount -t "$1" "$2" "$3" && chmod 1777 "$3"', type, device, path))
   const unmount = async () => void (await space.run('umount "$1"', path))
-  // The device is not of the namespace: it must be given back by hand, and before it is unmounted: then it goes by itself.
-  onTestFinished(async () => void (await space.run('losetup --detach "$1"', device)))
+  // The device is not of the namespace. Given back at once, it goes when nobody has it open any more: not before this test ends,
+  // and not after it, even if this process is killed.
+  const hold = await open(device, 'r')
+  onTestFinished(() => hold.close())
   await mount()
+  await space.run('losetup --detach "$1"', device)
   return { space, path, mount, unmount }
 }
 
