@@ -88,7 +88,6 @@ export function program(name: string, ...args: object[]): string[] {
 }
 
 /** The answer to a command: see programs/driver.mjs. */
-// biome-ignore lint/suspicious/noExplicitAny: each command has an answer of its own, and the tests say what they expect
 export type Answer = any
 
 /** A locker on a node. */
