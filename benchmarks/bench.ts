@@ -68,7 +68,11 @@ export async function startEach(
       const directory = freshDirectory(place)
       const sharing = candidate.program === 'node' ? shared : undefined
       if (sharing !== undefined) await sharing.openAlso(candidate, directory)
-      const agent = sharing ?? (await Agent.open(candidate, directory, { floorProgram: bench.floorProgram }))
+      const agent =
+        sharing ??
+        (await Agent.open(candidate, directory, {
+          floorProgram: bench.floorProgram,
+        }))
       if (bench.quick && candidate.program === 'node') shared = agent
       contestants.push({ candidate, agent })
     } catch (error) {
@@ -100,7 +104,15 @@ export async function interleave(
   const { rounds, forMs, most } = quick ? { rounds: 3, forMs: 3, most: 20 } : { rounds: 40, forMs: 10, most: 500 }
   const warmUp = quick ? { forMs, most } : WARM_UP
   const measurements = contestants.map(({ candidate: { id, label, role } }): Measurement => {
-    return { candidate: id, label, role, place: place.name, of: `acquire + release, ${mode}`, unit: 'µs', rounds: [] }
+    return {
+      candidate: id,
+      label,
+      role,
+      place: place.name,
+      of: `acquire + release, ${mode}`,
+      unit: 'µs',
+      rounds: [],
+    }
   })
   const failed = new Set<Contestant>()
   for (let round = 0; round <= rounds; round++) {
@@ -108,7 +120,11 @@ export async function interleave(
       if (failed.has(contestant)) continue
       try {
         const length = round === 0 ? warmUp : { forMs, most }
-        const samplesUs = await contestant.agent.ask('block', { candidate: contestant.candidate.id, mode, ...length })
+        const samplesUs = await contestant.agent.ask('block', {
+          candidate: contestant.candidate.id,
+          mode,
+          ...length,
+        })
         if (round > 0) measurements[index]?.rounds.push(samplesUs)
       } catch (error) {
         failed.add(contestant)
@@ -120,4 +136,4 @@ export async function interleave(
 }
 
 /** Node compiles what it has seen a few thousand times; whoever locks rarely does not mind. */
-const WARM_UP = { forMs: 500, most: 5000 }
+const WARM_UP = { forMs: 300, most: 5000 }

@@ -1,6 +1,6 @@
 /** Does a lock cost more in a directory that is full of other files, or of other locks? */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { Agent } from '../agents.js'
 import {
   type Bench,
@@ -30,8 +30,8 @@ async function ask(bench: Bench): Promise<Answer> {
   const [place] = bench.places
   const [files, locks] = bench.quick ? [200, 50] : [100_000, 10_000]
   for (const candidate of contestants(bench, 'names', 'holds')) {
-    // What others do in a crowded directory is their own affair; one of them shows what the file system itself does.
-    if (candidate.role !== 'ours' && candidate.id !== 'proper-lockfile') continue
+    // What others do in a crowded directory is their own affair.
+    if (candidate.role !== 'ours') continue
     try {
       bench.progress(`${candidate.label}: filling the directories`)
       const measurements = await measure(bench, candidate, place, files, locks, answer.notes)
@@ -41,7 +41,11 @@ async function ask(bench: Bench): Promise<Answer> {
       answer.notes.push(leftOut(candidate, place, error))
     }
   }
-  answer.plots.push({ kind: 'distribution', title: 'the same cycle in three directories', measurements: answer.measurements })
+  answer.plots.push({
+    kind: 'distribution',
+    title: 'the same cycle in three directories',
+    measurements: answer.measurements,
+  })
   answer.notes.push('The three directories take turns, each with a process of its own.')
   return answer
 }
@@ -56,7 +60,11 @@ async function measure(bench: Bench, candidate: Candidate, place: Place, files: 
     for (const where of [empty, crowded, busy]) started.push({ candidate, agent: await Agent.open(candidate, where) })
     const measured = await interleave(started, place, { mode: 'blocking', quick: bench.quick }, notes)
     return measured.map(
-      (one, index): Measurement => ({ ...one, label: `${one.label}, ${names[index]}`, of: `${one.of}, ${names[index]}` }),
+      (one, index): Measurement => ({
+        ...one,
+        label: `${one.label}, ${names[index]}`,
+        of: `${one.of}, ${names[index]}`,
+      }),
     )
   } finally {
     await Promise.all(started.map(({ agent }) => agent.end()))
@@ -65,28 +73,27 @@ async function measure(bench: Bench, candidate: Candidate, place: Place, files: 
 
 /** Locks that were held and released by a process that is gone: what a directory looks like after a day. */
 async function fillWithLocks(candidate: Candidate, where: string, locks: number): Promise<void> {
-  if (candidate.role === 'peer') {
-    for (let number = 0; number < locks; number++) mkdirSync(`${where}/other-${number}.lock`)
-    return
-  }
   const agent = await Agent.open(candidate, where)
   await agent.ask('hold', { candidate: candidate.id, count: locks })
   await agent.ask('drop', { candidate: candidate.id })
   await agent.end()
 }
 
-function judge({ label, role }: Candidate, place: Place, [empty, ...crowded]: readonly Measurement[]): Row[] {
+function judge({ label }: Candidate, place: Place, [empty, ...crowded]: readonly Measurement[]): Row[] {
   return crowded.map((measurement) => {
     const where = measurement.label.slice(label.length + 2)
-    const row = { question: `cycle next to ${where}`, subject: label, place: place.name }
-    const target = role === 'ours' ? 'unchanged (± 20 %)' : ''
+    const row = {
+      question: `cycle next to ${where}`,
+      subject: label,
+      place: place.name,
+    }
+    const target = 'unchanged (± 20 %)'
     if (empty === undefined) return missingRow(row, target, 'the empty directory could not be measured')
     const reached = (ratio: number) => Math.abs(ratio - 1) <= CHANGE_MAX
-    const judged = ratioRow(row, ratioOfRounds(measurement.rounds, empty.rounds), {
+    return ratioRow(row, ratioOfRounds(measurement.rounds, empty.rounds), {
       words: 'the time in an empty one',
       target,
       reached,
     })
-    return role === 'ours' ? judged : { ...judged, verdict: 'no target' as const }
   })
 }

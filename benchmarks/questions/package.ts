@@ -25,7 +25,11 @@ export const size: Question = {
 
 async function ask(): Promise<Answer> {
   const answer = emptyAnswer()
-  const row = (question: string, subject = 'mountlock') => ({ question, subject, place: '' })
+  const row = (question: string, subject = 'mountlock') => ({
+    question,
+    subject,
+    place: '',
+  })
   const sizeTarget = `< ${PACKED_BYTES_MAX / 1000} kB`
   const bytes = packedBytes()
   answer.rows.push(

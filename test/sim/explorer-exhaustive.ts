@@ -60,7 +60,7 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   janitor: true,
   startsWithoutLock: false,
   fillers: 0,
-  statesMax: 6_000_000,
+  statesMax: 10_000_000,
 }
 
 export interface ExhaustiveReport {
