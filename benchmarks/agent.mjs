@@ -175,9 +175,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     reply = { value: await answer(rest) }
   } catch (error) {
-    reply = {
-      error: String(/** @type {Error} */ (error).message).split('\n')[0],
-    }
+    reply = { error: String(/** @type {Error} */ (error).message).split('\n')[0] }
   }
   process.stdout.write(`${JSON.stringify(reply)}\n`)
 }

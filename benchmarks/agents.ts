@@ -28,10 +28,7 @@ export interface StartOptions {
 
 export class Agent {
   readonly #child: Child
-  readonly #waiting: {
-    resolve(value: unknown): void
-    reject(error: Error): void
-  }[] = []
+  readonly #waiting: { resolve(value: unknown): void; reject(error: Error): void }[] = []
   #stderr = ''
 
   private constructor(child: Child) {

@@ -68,11 +68,7 @@ export async function startEach(
       const directory = freshDirectory(place)
       const sharing = candidate.program === 'node' ? shared : undefined
       if (sharing !== undefined) await sharing.openAlso(candidate, directory)
-      const agent =
-        sharing ??
-        (await Agent.open(candidate, directory, {
-          floorProgram: bench.floorProgram,
-        }))
+      const agent = sharing ?? (await Agent.open(candidate, directory, { floorProgram: bench.floorProgram }))
       if (bench.quick && candidate.program === 'node') shared = agent
       contestants.push({ candidate, agent })
     } catch (error) {
@@ -104,15 +100,7 @@ export async function interleave(
   const { rounds, forMs, most } = quick ? { rounds: 3, forMs: 3, most: 20 } : { rounds: 40, forMs: 10, most: 500 }
   const warmUp = quick ? { forMs, most } : WARM_UP
   const measurements = contestants.map(({ candidate: { id, label, role } }): Measurement => {
-    return {
-      candidate: id,
-      label,
-      role,
-      place: place.name,
-      of: `acquire + release, ${mode}`,
-      unit: 'µs',
-      rounds: [],
-    }
+    return { candidate: id, label, role, place: place.name, of: `acquire + release, ${mode}`, unit: 'µs', rounds: [] }
   })
   const failed = new Set<Contestant>()
   for (let round = 0; round <= rounds; round++) {
@@ -120,11 +108,7 @@ export async function interleave(
       if (failed.has(contestant)) continue
       try {
         const length = round === 0 ? warmUp : { forMs, most }
-        const samplesUs = await contestant.agent.ask('block', {
-          candidate: contestant.candidate.id,
-          mode,
-          ...length,
-        })
+        const samplesUs = await contestant.agent.ask('block', { candidate: contestant.candidate.id, mode, ...length })
         if (round > 0) measurements[index]?.rounds.push(samplesUs)
       } catch (error) {
         failed.add(contestant)

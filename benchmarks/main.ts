@@ -50,13 +50,7 @@ async function run(options: Options): Promise<void> {
     const beforeMs = performance.now()
     const answer = await question.ask(bench).catch((error) => failedAnswer(question, error))
     const seconds = Math.round((performance.now() - beforeMs) / 1000)
-    answered.push({
-      id: question.id,
-      title: question.title,
-      about: question.about,
-      seconds,
-      ...answer,
-    })
+    answered.push({ id: question.id, title: question.title, about: question.about, seconds, ...answer })
     emptyDirectories(places)
   }
   showProgress('')
@@ -76,17 +70,11 @@ async function run(options: Options): Promise<void> {
 /** One question that broke does not take the answers of the others with it. */
 function failedAnswer({ title }: Question, error: unknown): Answer {
   process.exitCode = EXIT.internal
-  return {
-    ...emptyAnswer(),
-    rows: [missingRow({ question: title, subject: 'all', place: '' }, '', (error as Error).message)],
-  }
+  return { ...emptyAnswer(), rows: [missingRow({ question: title, subject: 'all', place: '' }, '', (error as Error).message)] }
 }
 
 function choosePlaces({ directory, quick }: Options): [Place, ...Place[]] {
-  const place = (parent: string): Place => ({
-    name: fileSystemType(parent),
-    directory: makeDirectory(parent),
-  })
+  const place = (parent: string): Place => ({ name: fileSystemType(parent), directory: makeDirectory(parent) })
   const first = place(directory ?? tmpdir())
   const alsoMemory = directory === null && !quick && first.name !== 'tmpfs' && fileSystemType(SHARED_MEMORY) === 'tmpfs'
   return alsoMemory ? [first, place(SHARED_MEMORY)] : [first]

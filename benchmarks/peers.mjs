@@ -21,59 +21,30 @@ const require = createRequire(import.meta.url)
 export const CANDIDATES = [
   ours('linkbased', 'names', ALL, { lockType: 'linkbased' }),
   // It waits, beats and holds as with hard links.
-  ours('symlinks', 'names', ['blocking', 'asynchronous'], {
-    lockType: 'linkbased',
-    useSymlinks: true,
-  }),
+  ours('symlinks', 'names', ['blocking', 'asynchronous'], { lockType: 'linkbased', useSymlinks: true }),
   ours('renamebased', 'names', ALL, { lockType: 'renamebased' }),
   // Its heartbeat is the kernel's.
-  ours('advisory', 'advisory', ['blocking', 'asynchronous', 'waits'], {
-    lockType: 'advisory',
-  }),
+  ours('advisory', 'advisory', ['blocking', 'asynchronous', 'waits'], { lockType: 'advisory' }),
   { ...peer('proper-lockfile', 'names', ALL), open: openProperLockfile },
   { ...peer('lockfile', 'names', ALL), open: openLockfile },
-  {
-    ...peer('flufl.lock', 'names', ['blocking', 'waits']),
-    label: 'flufl.lock (Python)',
-    program: 'python',
-  },
-  {
-    ...peer('dotlockfile', 'names', ['blocking']),
-    label: 'dotlockfile(1)',
-    open: openDotlockfile,
-  },
-  {
-    ...peer('filelock', 'advisory', ['blocking', 'waits']),
-    label: 'filelock (Python)',
-    program: 'python',
-  },
-  {
-    ...peer('flock', 'advisory', ['blocking']),
-    label: 'flock(1)',
-    open: openFlockCommand,
-  },
+  { ...peer('flufl.lock', 'names', ['blocking', 'waits']), label: 'flufl.lock (Python)', program: 'python' },
+  { ...peer('dotlockfile', 'names', ['blocking']), label: 'dotlockfile(1)', open: openDotlockfile },
+  { ...peer('filelock', 'advisory', ['blocking', 'waits']), label: 'filelock (Python)', program: 'python' },
+  { ...peer('flock', 'advisory', ['blocking']), label: 'flock(1)', open: openFlockCommand },
   {
     ...peer('fs-ext', 'advisory', ['blocking', 'asynchronous', 'waits']),
     label: 'fs-ext flock, bare',
     role: 'floor',
     open: openFlock,
   },
-  {
-    ...floor('node-four-calls', 'create + link + 2 unlinks, Node'),
-    can: ['blocking', 'asynchronous'],
-    open: openFourCalls,
-  },
+  { ...floor('node-four-calls', 'create + link + 2 unlinks, Node'), can: ['blocking', 'asynchronous'], open: openFourCalls },
   {
     ...floor('node-generations', 'link + list + rename + unlink, Node'),
     can: ['blocking', 'asynchronous'],
     open: openGenerations,
   },
   { ...floor('c-four-calls', 'create + link + 2 unlinks, C'), program: 'c' },
-  {
-    ...floor('c-flock', 'open + flock + unlock + close, C'),
-    family: 'advisory',
-    program: 'c',
-  },
+  { ...floor('c-flock', 'open + flock + unlock + close, C'), family: 'advisory', program: 'c' },
 ]
 
 /**
@@ -121,14 +92,7 @@ function peer(id, family, can) {
  * @returns {Candidate}
  */
 function floor(id, label) {
-  return {
-    id,
-    label,
-    role: 'floor',
-    family: 'names',
-    program: 'node',
-    can: ['blocking'],
-  }
+  return { id, label, role: 'floor', family: 'names', program: 'node', can: ['blocking'] }
 }
 
 /**
@@ -164,10 +128,7 @@ async function openProperLockfile({ directory, refreshMs }) {
   /** @type {typeof import('proper-lockfile')} */
   const { lock, lockSync } = require('proper-lockfile')
   // Without `realpath` the file itself need not be there, and a round trip is saved.
-  const options = {
-    realpath: false,
-    ...(refreshMs !== undefined && { update: refreshMs, stale: refreshMs * 2 }),
-  }
+  const options = { realpath: false, ...(refreshMs !== undefined && { update: refreshMs, stale: refreshMs * 2 }) }
   // It does not wait unless it is told to; then it asks every second, which is its default, and never gives up.
   const retries = { forever: true, factor: 1 }
   const path = `${directory}/lock`

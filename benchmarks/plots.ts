@@ -53,10 +53,7 @@ function ticks(low: number, high: number): number[] {
 /** One hill for each candidate, from the fastest to the slowest, over a common axis. */
 function distribution(measurements: readonly Measurement[]): string {
   if (measurements.length === 0) return svg(ROW_HEIGHT, [text(0, 20, 'nobody could be measured')])
-  const all = measurements.map((measurement) => ({
-    ...measurement,
-    samples: measurement.rounds.flat(),
-  }))
+  const all = measurements.map((measurement) => ({ ...measurement, samples: measurement.rounds.flat() }))
   all.sort((a, b) => median(a.samples) - median(b.samples))
   const low = Math.max(1e-3, Math.min(...all.map(({ samples }) => quantile(samples, 0.01)))) * 0.85
   const high = Math.max(...all.map(({ samples }) => quantile(samples, 0.96))) * 1.15

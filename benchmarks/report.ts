@@ -28,12 +28,7 @@ export function toJson({ questions, ...report }: Report): string {
   return `${JSON.stringify({ version: 1, ...report, questions: questions.map(({ plots: _, ...question }) => question) })}\n`
 }
 
-const MARKS: Record<Verdict, string> = {
-  met: '✔',
-  'not met': '✘',
-  'no target': '·',
-  'not measured': '?',
-}
+const MARKS: Record<Verdict, string> = { met: '✔', 'not met': '✘', 'no target': '·', 'not measured': '?' }
 
 export function toTable(report: Report): string {
   const parts = report.questions.map(({ title, seconds, rows, measurements, notes }) => {

@@ -5,29 +5,13 @@
 
 export interface Requests {
   /** Makes a candidate ready in a directory. Those below are about the candidate that is named. */
-  open: {
-    ask: {
-      candidate: string
-      directory: string
-      refreshMs?: number | undefined
-    }
-    value: null
-  }
+  open: { ask: { candidate: string; directory: string; refreshMs?: number | undefined }; value: null }
   close: { ask: { candidate: string }; value: null }
   /** Acquires and releases one lock again and again. The time of each cycle, in microseconds. */
-  block: {
-    ask: { candidate: string; mode: Mode; forMs: number; most: number }
-    value: number[]
-  }
+  block: { ask: { candidate: string; mode: Mode; forMs: number; most: number }; value: number[] }
   /** Takes turns with others from one moment to another, on the machine's monotonic clock: when each turn began and ended. */
   contend: {
-    ask: {
-      candidate: string
-      fromUs: number
-      toUs: number
-      holdMs: number
-      pauseMs: number
-    }
+    ask: { candidate: string; fromUs: number; toUs: number; holdMs: number; pauseMs: number }
     value: [acquiredUs: number, releasedUs: number][]
   }
   /** Takes the lock, and keeps it for so long. */

@@ -46,13 +46,7 @@ export interface Curve {
 export type Plot =
   | { kind: 'distribution'; title: string; measurements: Measurement[] }
   | { kind: 'shares'; title: string; measurements: Measurement[] }
-  | {
-      kind: 'curve'
-      title: string
-      xLabel: string
-      yLabel: string
-      curves: Curve[]
-    }
+  | { kind: 'curve'; title: string; xLabel: string; yLabel: string; curves: Curve[] }
 
 export interface Answer {
   rows: Row[]
@@ -62,12 +56,7 @@ export interface Answer {
   notes: string[]
 }
 
-export const emptyAnswer = (): Answer => ({
-  rows: [],
-  measurements: [],
-  plots: [],
-  notes: [],
-})
+export const emptyAnswer = (): Answer => ({ rows: [], measurements: [], plots: [], notes: [] })
 
 /** A row whose figure is a ratio, judged by its median. */
 export function ratioRow(
@@ -93,12 +82,7 @@ export function plainRow(
   target: string,
   isMet: boolean | null,
 ): Row {
-  return {
-    ...row,
-    reached,
-    target,
-    verdict: isMet === null ? 'no target' : isMet ? 'met' : 'not met',
-  }
+  return { ...row, reached, target, verdict: isMet === null ? 'no target' : isMet ? 'met' : 'not met' }
 }
 
 export function missingRow(row: Pick<Row, 'question' | 'subject' | 'place'>, target: string, why: string): Row {

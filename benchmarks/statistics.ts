@@ -38,9 +38,5 @@ export function ratioOfRounds(of: readonly (readonly number[])[], to: readonly (
     const others = to[round]
     return samples.length === 0 || others === undefined || others.length === 0 ? [] : [median(samples) / median(others)]
   })
-  return {
-    median: median(ratios),
-    low: quantile(ratios, 0.1),
-    high: quantile(ratios, 0.9),
-  }
+  return { median: median(ratios), low: quantile(ratios, 0.1), high: quantile(ratios, 0.9) }
 }

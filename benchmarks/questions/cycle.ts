@@ -33,18 +33,8 @@ const COMPARISONS: readonly Comparison[] = [
     mode: 'asynchronous',
     targets: () => [{ than: 'proper-lockfile', faster: 3 }],
   },
-  {
-    title: 'advisory, blocking',
-    family: 'advisory',
-    mode: 'blocking',
-    targets: () => [{ than: 'fs-ext', slower: 1.3 }],
-  },
-  {
-    title: 'advisory, asynchronous',
-    family: 'advisory',
-    mode: 'asynchronous',
-    targets: () => [{ than: 'fs-ext', slower: 1.3 }],
-  },
+  { title: 'advisory, blocking', family: 'advisory', mode: 'blocking', targets: () => [{ than: 'fs-ext', slower: 1.3 }] },
+  { title: 'advisory, asynchronous', family: 'advisory', mode: 'asynchronous', targets: () => [{ than: 'fs-ext', slower: 1.3 }] },
 ]
 
 export const cycle: Question = {
@@ -62,11 +52,7 @@ async function ask(bench: Bench): Promise<Answer> {
       const measurements = await measure(bench, place, comparison, answer.notes)
       answer.measurements.push(...measurements)
       answer.rows.push(...judge(comparison, place, measurements))
-      answer.plots.push({
-        kind: 'distribution',
-        title: `${comparison.title}, on ${place.name}`,
-        measurements,
-      })
+      answer.plots.push({ kind: 'distribution', title: `${comparison.title}, on ${place.name}`, measurements })
     }
   }
   answer.notes.push(
@@ -109,11 +95,7 @@ function judgeOne(
     const wanted = target.faster === 1 ? `faster than ${name}` : `≥ ${target.faster} × faster than ${name}`
     if (other === undefined) return missingRow(row, wanted, `${name} did not take part`)
     const reached = (ratio: number) => (target.faster === 1 ? ratio > 1 : ratio >= target.faster)
-    return ratioRow(row, ratioOfRounds(other.rounds, mine.rounds), {
-      words: `as fast as ${name}`,
-      target: wanted,
-      reached,
-    })
+    return ratioRow(row, ratioOfRounds(other.rounds, mine.rounds), { words: `as fast as ${name}`, target: wanted, reached })
   }
   const wanted = `≤ ${target.slower} × ${name}`
   if (other === undefined) return missingRow(row, wanted, `${name} did not take part`)

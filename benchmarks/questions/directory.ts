@@ -41,11 +41,7 @@ async function ask(bench: Bench): Promise<Answer> {
       answer.notes.push(leftOut(candidate, place, error))
     }
   }
-  answer.plots.push({
-    kind: 'distribution',
-    title: 'the same cycle in three directories',
-    measurements: answer.measurements,
-  })
+  answer.plots.push({ kind: 'distribution', title: 'the same cycle in three directories', measurements: answer.measurements })
   answer.notes.push('The three directories take turns, each with a process of its own.')
   return answer
 }
@@ -60,11 +56,7 @@ async function measure(bench: Bench, candidate: Candidate, place: Place, files: 
     for (const where of [empty, crowded, busy]) started.push({ candidate, agent: await Agent.open(candidate, where) })
     const measured = await interleave(started, place, { mode: 'blocking', quick: bench.quick }, notes)
     return measured.map(
-      (one, index): Measurement => ({
-        ...one,
-        label: `${one.label}, ${names[index]}`,
-        of: `${one.of}, ${names[index]}`,
-      }),
+      (one, index): Measurement => ({ ...one, label: `${one.label}, ${names[index]}`, of: `${one.of}, ${names[index]}` }),
     )
   } finally {
     await Promise.all(started.map(({ agent }) => agent.end()))
@@ -82,18 +74,10 @@ async function fillWithLocks(candidate: Candidate, where: string, locks: number)
 function judge({ label }: Candidate, place: Place, [empty, ...crowded]: readonly Measurement[]): Row[] {
   return crowded.map((measurement) => {
     const where = measurement.label.slice(label.length + 2)
-    const row = {
-      question: `cycle next to ${where}`,
-      subject: label,
-      place: place.name,
-    }
+    const row = { question: `cycle next to ${where}`, subject: label, place: place.name }
     const target = 'unchanged (± 20 %)'
     if (empty === undefined) return missingRow(row, target, 'the empty directory could not be measured')
     const reached = (ratio: number) => Math.abs(ratio - 1) <= CHANGE_MAX
-    return ratioRow(row, ratioOfRounds(measurement.rounds, empty.rounds), {
-      words: 'the time in an empty one',
-      target,
-      reached,
-    })
+    return ratioRow(row, ratioOfRounds(measurement.rounds, empty.rounds), { words: 'the time in an empty one', target, reached })
   })
 }

@@ -22,11 +22,7 @@ async function ask(bench: Bench): Promise<Answer> {
     // Ours get the whole ten seconds, the others enough to see what they are like.
     const forMs = bench.quick ? 200 : candidate.role === 'ours' ? 10_000 : 1500
     bench.progress(`${candidate.label}, ${processes} processes for ${forMs / 1000} s`)
-    const row = {
-      question: `fairness, ${processes} processes`,
-      subject: candidate.label,
-      place: place.name,
-    }
+    const row = { question: `fairness, ${processes} processes`, subject: candidate.label, place: place.name }
     const target = candidate.role === 'ours' ? `coefficient of variation < ${VARIATION_MAX}` : ''
     try {
       const counts = await share(candidate, place, processes, forMs)
@@ -49,11 +45,7 @@ async function ask(bench: Bench): Promise<Answer> {
       answer.rows.push(missingRow(row, target, leftOut(candidate, place, error)))
     }
   }
-  answer.plots.push({
-    kind: 'shares',
-    title: `acquisitions of ${processes} processes`,
-    measurements: answer.measurements,
-  })
+  answer.plots.push({ kind: 'shares', title: `acquisitions of ${processes} processes`, measurements: answer.measurements })
   answer.notes.push('Nothing is done under the lock, and nobody stands back: the hardest case for fairness.')
   return answer
 }
@@ -64,13 +56,7 @@ async function share(candidate: Candidate, place: Place, processes: number, forM
   const agents = await startTeam(candidate, directory, processes)
   try {
     const fromUs = Number(process.hrtime.bigint()) / 1000 + 100_000
-    const request = {
-      candidate: candidate.id,
-      fromUs,
-      toUs: fromUs + forMs * 1000,
-      holdMs: 0,
-      pauseMs: 0,
-    }
+    const request = { candidate: candidate.id, fromUs, toUs: fromUs + forMs * 1000, holdMs: 0, pauseMs: 0 }
     const turns = await Promise.all(agents.map((agent) => agent.ask('contend', request)))
     return turns.map((ofAgent) => ofAgent.filter(([acquiredUs]) => acquiredUs < request.toUs).length)
   } finally {

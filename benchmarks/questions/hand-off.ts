@@ -34,11 +34,7 @@ async function ask(bench: Bench): Promise<Answer> {
     const started = teams.flatMap(({ agents }) => agents)
     const measurements = await measure(bench, teams, place, waiters, answer.notes)
     answer.measurements.push(...measurements)
-    answer.plots.push({
-      kind: 'distribution',
-      title: `release → acquire, ${waiters} waiters`,
-      measurements,
-    })
+    answer.plots.push({ kind: 'distribution', title: `release → acquire, ${waiters} waiters`, measurements })
     for (const measurement of measurements) {
       answer.rows.push(...judge(measurement, place, waiters))
       addPoint(curves, measurement, waiters)
@@ -53,12 +49,7 @@ async function ask(bench: Bench): Promise<Answer> {
     await Promise.all(started.map((agent) => agent.end()))
   }
   const axes = { xLabel: 'waiters', yLabel: 'release → acquire, median, ms' }
-  answer.plots.push({
-    kind: 'curve',
-    title: 'with more waiters',
-    ...axes,
-    curves: [...curves.values()],
-  })
+  answer.plots.push({ kind: 'curve', title: 'with more waiters', ...axes, curves: [...curves.values()] })
   answer.notes.push(
     `From the moment before the call of release() in one process to the moment after acquire() returned in another one. Each holder holds for ${HOLD_MS} ms and then stands back for ${PAUSE_MS} ms. Ours and the floor take turns, three of a second each; each peer has one of two seconds.`,
     'proper-lockfile, npm lockfile, flufl.lock and filelock wait as they do by default: they ask again every 1000, 100, 10 – 2010 and 50 ms. Bare flock sleeps in the kernel, in a thread.',
@@ -128,34 +119,16 @@ async function measure(bench: Bench, teams: Team[], place: Place, waiters: numbe
   }
   return measured.map(({ team: { candidate }, samplesMs }) => {
     const { id, label, role } = candidate
-    return {
-      candidate: id,
-      label,
-      role,
-      place: place.name,
-      of: `hand-off, ${waiters} waiters`,
-      unit: 'ms',
-      rounds: samplesMs,
-    }
+    return { candidate: id, label, role, place: place.name, of: `hand-off, ${waiters} waiters`, unit: 'ms', rounds: samplesMs }
   })
 }
 
 async function handOffsMs(candidate: Candidate, agents: readonly Agent[], forMs: number): Promise<number[]> {
   const fromUs = Number(process.hrtime.bigint()) / 1000 + START_MS * 1000
-  const request = {
-    candidate: candidate.id,
-    fromUs,
-    toUs: fromUs + forMs * 1000,
-    holdMs: HOLD_MS,
-    pauseMs: PAUSE_MS,
-  }
+  const request = { candidate: candidate.id, fromUs, toUs: fromUs + forMs * 1000, holdMs: HOLD_MS, pauseMs: PAUSE_MS }
   const byAgent = await Promise.all(agents.map((agent) => agent.ask('contend', request)))
   const turns = byAgent.flatMap((ofAgent, agent) =>
-    ofAgent.map(([acquiredUs, releasedUs]) => ({
-      agent,
-      acquiredUs,
-      releasedUs,
-    })),
+    ofAgent.map(([acquiredUs, releasedUs]) => ({ agent, acquiredUs, releasedUs })),
   )
   turns.sort((a, b) => a.acquiredUs - b.acquiredUs)
   return turns.slice(1).flatMap((turn, index) => {
@@ -169,11 +142,7 @@ async function handOffsMs(candidate: Candidate, agents: readonly Agent[], forMs:
 const START_MS = 50
 
 function judge({ label, role, rounds }: Measurement, place: Place, waiters: number) {
-  const row = {
-    question: `hand-off, ${waiters} waiters`,
-    subject: label,
-    place: place.name,
-  }
+  const row = { question: `hand-off, ${waiters} waiters`, subject: label, place: place.name }
   const all = rounds.flat()
   const targets = role === 'ours'
   const target = targets ? `median ≤ ${MEDIAN_MS_MAX} ms, p99 ≤ ${P99_MS_MAX} ms` : ''
@@ -189,20 +158,13 @@ function judge({ label, role, rounds }: Measurement, place: Place, waiters: numb
 async function waitingCost(bench: Bench, { candidate, agents }: Team, place: Place, measurements: Measurement[]) {
   const { id, label, role } = candidate
   const waiters = agents.length - 1
-  const row = {
-    question: `processor time of ${waiters} waiters`,
-    subject: label,
-    place: place.name,
-  }
+  const row = { question: `processor time of ${waiters} waiters`, subject: label, place: place.name }
   const target = role === 'ours' ? `< ${PROCESSOR_SHARE_MAX * 100} % each` : ''
   const [holder, ...others] = agents as [Agent, ...Agent[]]
   // The holder's turn lasts until it has been watched for long enough.
   const settleMs = bench.quick ? 100 : SETTLE_MS
   const watchMs = bench.quick ? 100 : 1000
-  const holding = holder.ask('keep', {
-    candidate: id,
-    forMs: START_MS + settleMs + watchMs + settleMs,
-  })
+  const holding = holder.ask('keep', { candidate: id, forMs: START_MS + settleMs + watchMs + settleMs })
   await sleep(START_MS)
   const waiting = others.map((agent) => agent.ask('wait', { candidate: id }))
   await sleep(settleMs)
@@ -211,14 +173,7 @@ async function waitingCost(bench: Bench, { candidate, agents }: Team, place: Pla
   const shares = others.map(({ pid }, index) => (processorMs(pid) - (before[index] as number)) / watchMs)
   await Promise.all([holding, ...waiting])
   measurements.push({
-    ...{
-      candidate: id,
-      label,
-      role,
-      place: place.name,
-      of: `processor time of ${waiters} waiters`,
-      unit: '%',
-    },
+    ...{ candidate: id, label, role, place: place.name, of: `processor time of ${waiters} waiters`, unit: '%' },
     rounds: [shares.map((share) => share * 100)],
   })
   const middle = median(shares)

@@ -64,16 +64,8 @@ async function ask(bench: Bench): Promise<Answer> {
       answer.rows.push(missingRow(row, target, leftOut(candidate, place, error)))
     }
   }
-  const axes = {
-    xLabel: 'locks held',
-    yLabel: 'operations per refresh interval',
-  }
-  answer.plots.push({
-    kind: 'curve',
-    title: 'the cost of staying alive',
-    ...axes,
-    curves,
-  })
+  const axes = { xLabel: 'locks held', yLabel: 'operations per refresh interval' }
+  answer.plots.push({ kind: 'curve', title: 'the cost of staying alive', ...axes, curves })
   answer.notes.push(
     `Counted with strace(1) in the process that holds the locks, refreshed every ${REFRESH_MS} ms, patrols of the directory included. npm lockfile writes no heartbeats.`,
   )
@@ -87,10 +79,7 @@ async function countWhileHolding(bench: Bench, candidate: Candidate, place: Plac
   const { intervals, refreshMs } = bench.quick
     ? { intervals: 2, refreshMs: REFRESH_QUICK_MS }
     : { intervals: 3, refreshMs: REFRESH_MS }
-  const agent = await Agent.open(candidate, directory, {
-    under: tracing(output),
-    refreshMs,
-  })
+  const agent = await Agent.open(candidate, directory, { under: tracing(output), refreshMs })
   try {
     await agent.ask('hold', { candidate: candidate.id, count })
     await sleep(refreshMs)
@@ -101,9 +90,5 @@ async function countWhileHolding(bench: Bench, candidate: Candidate, place: Plac
     await agent.end()
   }
   const { operations, calls, byName } = countBetweenMarks(output, directory)
-  return {
-    operations: operations / intervals,
-    calls: calls / intervals,
-    byName,
-  }
+  return { operations: operations / intervals, calls: calls / intervals, byName }
 }

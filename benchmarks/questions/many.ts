@@ -70,27 +70,11 @@ async function ask(bench: Bench): Promise<Answer> {
 }
 
 async function begin(candidate: Candidate, place: Place, count: number): Promise<Taken> {
-  const agent = await Agent.open(candidate, freshDirectory(place), {
-    nodeFlags: ['--expose-gc'],
-  })
-  const taken: Taken = {
-    candidate,
-    agent,
-    count,
-    firstMs: [],
-    againMs: [],
-    dropMs: [],
-    heapBytes: [],
-    exitMs: [],
-  }
+  const agent = await Agent.open(candidate, freshDirectory(place), { nodeFlags: ['--expose-gc'] })
+  const taken: Taken = { candidate, agent, count, firstMs: [], againMs: [], dropMs: [], heapBytes: [], exitMs: [] }
   const { id } = candidate
   // A lock of its own: what there is once, the session and its thread, is not to be counted.
-  await agent.ask('block', {
-    candidate: id,
-    mode: 'blocking',
-    forMs: 1,
-    most: 1,
-  })
+  await agent.ask('block', { candidate: id, mode: 'blocking', forMs: 1, most: 1 })
   taken.firstMs.push([await agent.ask('hold', { candidate: id, count })])
   await agent.ask('drop', { candidate: id })
   return taken
@@ -106,12 +90,7 @@ async function holdAndDrop({ candidate: { id }, agent, count, againMs, dropMs, h
 function toMeasurements({ candidate: { id, label, role }, ...taken }: Taken, place: Place): Measurement[] {
   const base = { candidate: id, label, role, place: place.name }
   return [
-    {
-      ...base,
-      of: 'acquiring all, first time',
-      unit: 'ms',
-      rounds: taken.firstMs,
-    },
+    { ...base, of: 'acquiring all, first time', unit: 'ms', rounds: taken.firstMs },
     { ...base, of: 'acquiring all, again', unit: 'ms', rounds: taken.againMs },
     { ...base, of: 'dropping all', unit: 'ms', rounds: taken.dropMs },
     { ...base, of: 'heap per lock', unit: 'bytes', rounds: taken.heapBytes },
@@ -123,11 +102,7 @@ function judge(taken: Taken, rival: Taken | undefined, place: Place): Row[] {
   const { label, role } = taken.candidate
   const { count } = taken
   const isOurs = role === 'ours'
-  const row = (what: string) => ({
-    question: `${count} locks: ${what}`,
-    subject: label,
-    place: place.name,
-  })
+  const row = (what: string) => ({ question: `${count} locks: ${what}`, subject: label, place: place.name })
   const times = [taken.firstMs, taken.againMs, taken.dropMs].map((rounds) => `${(median(rounds.flat()) / 1000).toFixed(2)} s`)
   const heap = median(taken.heapBytes.flat())
   const exit = median(taken.exitMs.flat())
@@ -144,11 +119,7 @@ function judge(taken: Taken, rival: Taken | undefined, place: Place): Row[] {
   if (!isOurs) return rows
   if (rival === undefined) return [...rows, missingRow(row('acquiring'), '', 'proper-lockfile did not take part')]
   const ratio = ratioOfRounds(perLock(rival), perLock(taken))
-  const faster = ratioRow(row('acquiring'), ratio, {
-    words: 'as fast as proper-lockfile',
-    target: '',
-    reached: () => true,
-  })
+  const faster = ratioRow(row('acquiring'), ratio, { words: 'as fast as proper-lockfile', target: '', reached: () => true })
   return [...rows, { ...faster, verdict: 'no target' }]
 }
 

@@ -18,11 +18,7 @@ export const nodes: Question = {
         WHY,
       ),
       missingRow(
-        {
-          question: 'requests per acquire + release',
-          subject: 'all',
-          place: 'nfs',
-        },
+        { question: 'requests per acquire + release', subject: 'all', place: 'nfs' },
         'link-based ≤ 6 (v3) / 6 (v4.2), rename 2 / 2',
         WHY,
       ),

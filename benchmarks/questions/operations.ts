@@ -45,11 +45,7 @@ async function ask(bench: Bench): Promise<Answer> {
 
 async function perCycle(bench: Bench, candidate: Candidate, place: Place, answer: Answer): Promise<void> {
   const { id, label, role } = candidate
-  const row = {
-    question: 'operations per cycle',
-    subject: label,
-    place: place.name,
-  }
+  const row = { question: 'operations per cycle', subject: label, place: place.name }
   const target = TARGETS[id]
   const wanted = target === undefined ? '' : `≤ ${target.operations} operations, ≤ ${target.calls} calls`
   const cycles = bench.quick ? 5 : 50
@@ -89,11 +85,7 @@ const inWords = ({ byName }: Counted, cycles: number) =>
 
 async function perSecondOfWaiting(bench: Bench, candidate: Candidate, place: Place, answer: Answer): Promise<void> {
   const { id, label, role } = candidate
-  const row = {
-    question: 'operations per second of waiting',
-    subject: label,
-    place: place.name,
-  }
+  const row = { question: 'operations per second of waiting', subject: label, place: place.name }
   const waitMs = bench.quick ? 300 : 2000
   let holder: Agent | undefined
   try {
@@ -110,14 +102,7 @@ async function perSecondOfWaiting(bench: Bench, candidate: Candidate, place: Pla
     })
     const perSecond = counted.operations / ((waitMs - HOLDER_STARTS_MS) / 1000)
     answer.measurements.push({
-      ...{
-        candidate: id,
-        label,
-        role,
-        place: place.name,
-        of: 'operations per second of waiting',
-        unit: 'calls',
-      },
+      ...{ candidate: id, label, role, place: place.name, of: 'operations per second of waiting', unit: 'calls' },
       rounds: [[perSecond]],
     })
     answer.rows.push(plainRow(row, `${figure(perSecond)} operations`, '', null))
@@ -137,9 +122,7 @@ async function traced(
 ): Promise<Counted> {
   const directory = freshDirectory(place)
   const output = `${freshDirectory(place)}/trace`
-  const agent = await Agent.open(candidate, directory, {
-    under: tracing(output),
-  })
+  const agent = await Agent.open(candidate, directory, { under: tracing(output) })
   try {
     await work(agent, directory)
   } finally {

@@ -16,20 +16,11 @@ interface Manifest {
   optionalDependencies?: Record<string, string>
 }
 
-export const size: Question = {
-  id: 'package',
-  title: 'The package',
-  about: 'packed size and direct dependencies',
-  ask,
-}
+export const size: Question = { id: 'package', title: 'The package', about: 'packed size and direct dependencies', ask }
 
 async function ask(): Promise<Answer> {
   const answer = emptyAnswer()
-  const row = (question: string, subject = 'mountlock') => ({
-    question,
-    subject,
-    place: '',
-  })
+  const row = (question: string, subject = 'mountlock') => ({ question, subject, place: '' })
   const sizeTarget = `< ${PACKED_BYTES_MAX / 1000} kB`
   const bytes = packedBytes()
   answer.rows.push(

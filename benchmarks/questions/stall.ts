@@ -22,11 +22,7 @@ async function ask(bench: Bench): Promise<Answer> {
   const delayMs = bench.quick ? DELAY_QUICK_MS : DELAY_MS
   for (const candidate of contestants(bench, 'names', 'asynchronous')) {
     if (candidate.role === 'floor') continue
-    const row = {
-      question: 'event loop on a slow mount',
-      subject: candidate.label,
-      place: place.name,
-    }
+    const row = { question: 'event loop on a slow mount', subject: candidate.label, place: place.name }
     const target = candidate.role === 'ours' ? `< ${delayMs / 2} ms, where each operation takes ${delayMs} ms` : ''
     if (stracePath() === null) {
       answer.rows.push(missingRow(row, target, TRACE_MISSING))
@@ -35,15 +31,10 @@ async function ask(bench: Bench): Promise<Answer> {
     bench.progress(candidate.label)
     const directory = freshDirectory(place)
     try {
-      const agent = await Agent.open(candidate, directory, {
-        under: slowedDown(delayMs),
-      })
+      const agent = await Agent.open(candidate, directory, { under: slowedDown(delayMs) })
       // The first cycle makes the session and starts the thread.
       await agent.ask('stall', { candidate: candidate.id, cycles: 1 })
-      const longestMs = await agent.ask('stall', {
-        candidate: candidate.id,
-        cycles: bench.quick ? 1 : 4,
-      })
+      const longestMs = await agent.ask('stall', { candidate: candidate.id, cycles: bench.quick ? 1 : 4 })
       await agent.end()
       const { id, label, role } = candidate
       answer.measurements.push({

@@ -19,13 +19,7 @@ interface Program {
 }
 
 const PROGRAMS: readonly Program[] = [
-  {
-    id: 'node',
-    label: 'node -e 0',
-    role: 'floor',
-    args: ['-e', '0'],
-    target: null,
-  },
+  { id: 'node', label: 'node -e 0', role: 'floor', args: ['-e', '0'], target: null },
   {
     id: 'import',
     label: "import 'mountlock'",
@@ -33,13 +27,7 @@ const PROGRAMS: readonly Program[] = [
     args: ['--input-type=module', '-e', "import 'mountlock'"],
     target: 1.5,
   },
-  {
-    id: 'help',
-    label: 'locktester --help',
-    role: 'ours',
-    args: ['bin/locktester', '--help'],
-    target: 2.5,
-  },
+  { id: 'help', label: 'locktester --help', role: 'ours', args: ['bin/locktester', '--help'], target: 2.5 },
   {
     id: 'proper-lockfile',
     label: "require('proper-lockfile')",
@@ -47,13 +35,7 @@ const PROGRAMS: readonly Program[] = [
     args: ['-e', "require('proper-lockfile')"],
     target: null,
   },
-  {
-    id: 'yargs',
-    label: "import 'yargs'",
-    role: 'peer',
-    args: ['--input-type=module', '-e', "import 'yargs'"],
-    target: null,
-  },
+  { id: 'yargs', label: "import 'yargs'", role: 'peer', args: ['--input-type=module', '-e', "import 'yargs'"], target: null },
 ]
 
 export const startup: Question = {
@@ -68,15 +50,7 @@ async function ask(bench: Bench): Promise<Answer> {
   const rounds = bench.quick ? 2 : 25
   const programs = PROGRAMS.filter(({ id, role }) => role !== 'peer' || bench.peers === null || bench.peers.has(id))
   const measurements = programs.map(({ id, label, role }): Measurement => {
-    return {
-      candidate: id,
-      label,
-      role,
-      place: '',
-      of: 'from start to end of the process',
-      unit: 'ms',
-      rounds: [],
-    }
+    return { candidate: id, label, role, place: '', of: 'from start to end of the process', unit: 'ms', rounds: [] }
   })
   for (let round = 0; round < rounds; round++) {
     bench.progress(`round ${round + 1} of ${rounds}`)
@@ -98,20 +72,13 @@ async function ask(bench: Bench): Promise<Answer> {
     answer.rows.push(target === null ? { ...row, verdict: 'no target' } : row)
   }
   answer.measurements.push(...measurements)
-  answer.plots.push({
-    kind: 'distribution',
-    title: 'from start to end of a process',
-    measurements,
-  })
+  answer.plots.push({ kind: 'distribution', title: 'from start to end of a process', measurements })
   return answer
 }
 
 function run({ label, args }: Program): number {
   const before = performance.now()
-  const { status, stderr } = spawnSync(process.execPath, args, {
-    cwd: ROOT,
-    encoding: 'utf8',
-  })
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' })
   const tookMs = performance.now() - before
   if (status !== 0) throw new Error(`${label} ended with status ${status}: ${stderr.trim().split('\n').at(-1)}`)
   return tookMs
