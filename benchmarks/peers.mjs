@@ -27,7 +27,7 @@ export const CANDIDATES = [
   ours('advisory', 'advisory', ['blocking', 'asynchronous', 'waits'], { lockType: 'advisory' }),
   { ...peer('proper-lockfile', 'names', ALL), open: openProperLockfile },
   { ...peer('lockfile', 'names', ALL), open: openLockfile },
-  { ...peer('flufl.lock', 'names', ['blocking', 'waits']), label: 'flufl.lock (Python)', program: 'python' },
+  { ...peer('flufl.lock', 'names', ['blocking']), label: 'flufl.lock (Python)', program: 'python' },
   { ...peer('dotlockfile', 'names', ['blocking']), label: 'dotlockfile(1)', open: openDotlockfile },
   { ...peer('filelock', 'advisory', ['blocking', 'waits']), label: 'filelock (Python)', program: 'python' },
   { ...peer('flock', 'advisory', ['blocking']), label: 'flock(1)', open: openFlockCommand },

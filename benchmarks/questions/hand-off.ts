@@ -52,7 +52,7 @@ async function ask(bench: Bench): Promise<Answer> {
   answer.plots.push({ kind: 'curve', title: 'with more waiters', ...axes, curves: [...curves.values()] })
   answer.notes.push(
     `From the moment before the call of release() in one process to the moment after acquire() returned in another one. Each holder holds for ${HOLD_MS} ms and then stands back for ${PAUSE_MS} ms. Ours and the floor take turns, three of a second each; each peer has one of two seconds.`,
-    'proper-lockfile, npm lockfile, flufl.lock and filelock wait as they do by default: they ask again every 1000, 100, 10 – 2010 and 50 ms. Bare flock sleeps in the kernel, in a thread.',
+    'proper-lockfile, npm lockfile and filelock wait as they do by default: they ask again every 1000, 100 and 50 ms. Bare flock sleeps in the kernel, in a thread. flufl.lock, which sleeps up to two seconds at a time, is left out.',
   )
   return answer
 }
@@ -163,7 +163,7 @@ async function waitingCost(bench: Bench, { candidate, agents }: Team, place: Pla
   const [holder, ...others] = agents as [Agent, ...Agent[]]
   // The holder's turn lasts until it has been watched for long enough.
   const settleMs = bench.quick ? 100 : SETTLE_MS
-  const watchMs = bench.quick ? 100 : 1000
+  const watchMs = bench.quick ? 100 : 700
   const holding = holder.ask('keep', { candidate: id, forMs: START_MS + settleMs + watchMs + settleMs })
   await sleep(START_MS)
   const waiting = others.map((agent) => agent.ask('wait', { candidate: id }))
@@ -182,7 +182,7 @@ async function waitingCost(bench: Bench, { candidate, agents }: Team, place: Pla
 }
 
 /** Until those who wait have made their first tries. */
-const SETTLE_MS = 400
+const SETTLE_MS = 300
 
 /** What all threads of a process have used, to the nanosecond; the usual counters have ticks of 10 ms. */
 function processorMs(pid: number): number {

@@ -14,7 +14,7 @@ describe('the harness catches', () => {
 
   for (const mutation of MUTATIONS) {
     const expected = mutation.redundantBecause === null ? 'is caught' : `makes no difference: ${mutation.redundantBecause}`
-    it(`our protocol without one step: ${mutation.name} (${expected})`, { timeout: 120_000 }, async () => {
+    it(`our protocol without one step: ${mutation.name} (${expected})`, { timeout: 300_000 }, async () => {
       const { caught, explored } = await catchMutation(mutation)
       console.log(`${mutation.name}: ${caught} (${explored})`)
       if (mutation.redundantBecause === null) expect(caught).not.toBeNull()

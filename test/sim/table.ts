@@ -17,7 +17,7 @@ export interface Row {
 
 /** How far the search goes for a step whose absence must be noticed, before the sampler takes over. */
 const STATES_MAX = 150_000
-const SCHEDULES_MAX = 4000
+const SCHEDULES_MAX = 12_000
 /** Where nothing is expected, a little is enough. */
 const SCHEDULES_REDUNDANT = 300
 
