@@ -25,7 +25,7 @@ import { inspect } from './protocol/inspect.js'
 import { type BreakOutcome, breakHolder, type PruneOutcome, prune } from './protocol/maintain.js'
 import { ask, type LocalQuestion, type Protocol } from './protocol/operations.js'
 import { patrol } from './protocol/patrol.js'
-import { createSession, type Session, type SessionTerms } from './protocol/session.js'
+import { createSession, isSessionFileInPlace, type Session, type SessionTerms } from './protocol/session.js'
 import { cleanUp, freshListing, isAbsent, type ReleaseOutcome, release } from './protocol/settle.js'
 import { type Claim, newMemory, type Observations, type Site, type Surroundings } from './protocol/site.js'
 import type { Inspection, LockType } from './types.js'
@@ -290,6 +290,8 @@ export class LinkLocks implements Backend {
       throw fileSystemError('create', directory.path, 'ESTALE')
     }
     const session = new LinkSession(created.value, mount, surroundings(directory), this.#sessionEvents(directory))
+    // Only hard links are counted; the other claims are looked at a few at a time.
+    if (this.#claim.name !== 'hard link') session.nothingWasMissing()
     directory.session = session
     for (const old of directory.sessions) if (old.isOver) directory.sessions.delete(old)
     directory.sessions.add(session)
@@ -298,12 +300,16 @@ export class LinkLocks implements Backend {
   }
 
   #sessionEvents(directory: LockDirectory): LinkSessionEvents {
+    let isLooking = false
     return {
       onRefreshFailed: (code) => this.#options.onRefreshFailed(directory.path, code),
       onNamesMissing: async (session) => {
-        if (await this.#lookAt(directory, session.holders)) session.nothingWasMissing()
+        if (isLooking) return // a look at thousands of locks may take longer than the next heartbeat
+        isLooking = true
+        if (await this.#lookAt(directory, session, session.holders)) session.nothingWasMissing()
+        isLooking = false
       },
-      onTimeToLook: (session) => void this.#lookAt(directory, session.takeInTurn(LOOKS_PER_REFRESH)),
+      onTimeToLook: (session) => void this.#lookAt(directory, session, session.takeInTurn(LOOKS_PER_REFRESH)),
     }
   }
 
@@ -328,11 +334,11 @@ export class LinkLocks implements Backend {
   }
 
   /** Finds out which locks of a session are gone, and tells their holders. `true` if none is. */
-  async #lookAt(directory: LockDirectory, holders: Iterable<LeaseHolder>): Promise<boolean> {
+  async #lookAt(directory: LockDirectory, session: LinkSession, holders: Iterable<LeaseHolder>): Promise<boolean> {
     let isComplete = true
     for (const hold of holders) {
       if (!(hold instanceof LinkHold)) continue
-      const reason = await this.#missing(this.#site(directory, lockPath(hold.site.path)), hold.token)
+      const reason = await this.#missing(this.#site(directory, lockPath(hold.site.path)), session, hold.token)
       if (reason === null) continue
       isComplete = false
       hold.lose(reason)
@@ -340,9 +346,14 @@ export class LinkLocks implements Backend {
     return isComplete
   }
 
-  async #missing(site: Site, generation: bigint): Promise<LostReason | null> {
+  /** Below an unmounted share everything is missing, and may come back in time. */
+  #isMounted(site: Site, { session }: LinkSession): Promise<boolean> {
+    return run.runAsynchronously(isSessionFileInPlace(session), answer(null), mountOfDevice(site.dev).lane)
+  }
+
+  async #missing(site: Site, session: LinkSession, generation: bigint): Promise<LostReason | null> {
     const listed = await run.runAsynchronously(freshListing(site), answer(null), mountOfDevice(site.dev).lane)
-    if (!listed.ok) return isAbsent(listed.code) ? 'removed' : null
+    if (!listed.ok) return isAbsent(listed.code) && (await this.#isMounted(site, session)) ? 'removed' : null
     const { highest, free } = listed.value
     if (highest !== null && highest > generation) return 'taken-over'
     return highest !== generation || free ? 'removed' : null
