@@ -137,16 +137,7 @@ export class LockFileSystemError extends MountlockError {
 
 /** What was being done when the file system said no. */
 export type FileSystemAction =
-  | 'hard-link'
-  | 'symlink'
-  | 'rename'
-  | 'create'
-  | 'list'
-  | 'read'
-  | 'write'
-  | 'open'
-  | 'advisory-lock'
-  | 'stat'
+  'hard-link' | 'symlink' | 'rename' | 'create' | 'list' | 'read' | 'write' | 'open' | 'advisory-lock' | 'stat'
 
 interface Meaning {
   code: string

@@ -55,9 +55,11 @@ async function measure(bench: Bench, candidate: Candidate, place: Place, files: 
   try {
     for (const where of [empty, crowded, busy]) started.push({ candidate, agent: await Agent.open(candidate, where) })
     const measured = await interleave(started, place, { mode: 'blocking', quick: bench.quick }, notes)
-    return measured.map(
-      (one, index): Measurement => ({ ...one, label: `${one.label}, ${names[index]}`, of: `${one.of}, ${names[index]}` }),
-    )
+    return measured.map((one, index): Measurement => ({
+      ...one,
+      label: `${one.label}, ${names[index]}`,
+      of: `${one.of}, ${names[index]}`,
+    }))
   } finally {
     await Promise.all(started.map(({ agent }) => agent.end()))
   }

@@ -26,7 +26,7 @@ export function* readFresh(path: string, coherent: boolean): Calls<Buffer> {
 
 function* readToEnd(fd: number): Calls<Buffer> {
   const chunks: Buffer[] = []
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     const chunk = Buffer.allocUnsafeSlow(READ_BYTES)
     const bytes = (yield ['read', fd, chunk, 0, READ_BYTES, position]) as number
     if (bytes === 0) return Buffer.concat(chunks)

@@ -46,14 +46,18 @@ async function lostUpdates(place: Configuration, access: string): Promise<number
 }
 
 describe(`on ${V3_COARSE.name}`, () => {
-  test('updates are lost under a perfect lock when the data is read through the cache: the hazard is real', {
-    timeout: TEST_MS_MAX,
-  }, async (context) => {
-    const tell = proves(context, V3_COARSE, 'updates are lost under a lock, without a remedy (as it must be)')
-    const lost = await lostUpdates(V3_COARSE, 'plain')
-    tell(`${lost} of ${INCREMENTS}`)
-    expect(lost).toBeGreaterThan(0)
-  })
+  test(
+    'updates are lost under a perfect lock when the data is read through the cache: the hazard is real',
+    {
+      timeout: TEST_MS_MAX,
+    },
+    async (context) => {
+      const tell = proves(context, V3_COARSE, 'updates are lost under a lock, without a remedy (as it must be)')
+      const lost = await lostUpdates(V3_COARSE, 'plain')
+      tell(`${lost} of ${INCREMENTS}`)
+      expect(lost).toBeGreaterThan(0)
+    },
+  )
 
   test.for([
     ['flock', 'an advisory lock on the data file was taken and dropped first'],

@@ -75,25 +75,29 @@ for (const [place, kinds] of COMBINATIONS) {
 }
 
 describe('nodes that are set up differently', () => {
-  test('exclude each other on one lock: other mount points, other intervals, hard link and symlink', {
-    timeout: TEST_MS_MAX,
-  }, async (context) => {
-    const tell = proves(context, V3, 'nodes with different settings and mount points exclude each other')
-    const directory = await preparedDirectory(V3)
-    await mount(lab, 'B', '/mnt/elsewhere/deep', V3)
-    const onA = { refreshRateMs: 500, timeoutIntervalMs: 3000, useSymlinks: false }
-    const onB = { refreshRateMs: 3000, timeoutIntervalMs: 20_000, useSymlinks: true }
-    const there = directory.replace(V3.at, '/mnt/elsewhere/deep')
-    const reports = await contend(
-      [
-        { start: starter('A'), directory, locker: onA },
-        { start: starter('B'), directory: there, locker: onB },
-      ],
-      DURATION_MS,
-    )
+  test(
+    'exclude each other on one lock: other mount points, other intervals, hard link and symlink',
+    {
+      timeout: TEST_MS_MAX,
+    },
+    async (context) => {
+      const tell = proves(context, V3, 'nodes with different settings and mount points exclude each other')
+      const directory = await preparedDirectory(V3)
+      await mount(lab, 'B', '/mnt/elsewhere/deep', V3)
+      const onA = { refreshRateMs: 500, timeoutIntervalMs: 3000, useSymlinks: false }
+      const onB = { refreshRateMs: 3000, timeoutIntervalMs: 20_000, useSymlinks: true }
+      const there = directory.replace(V3.at, '/mnt/elsewhere/deep')
+      const reports = await contend(
+        [
+          { start: starter('A'), directory, locker: onA },
+          { start: starter('B'), directory: there, locker: onB },
+        ],
+        DURATION_MS,
+      )
 
-    expect(violations(reports)).toEqual(NO_VIOLATIONS)
-    tell(`${reports.map(({ acquired }) => acquired).join(' + ')} acquisitions`)
-    for (const { acquired } of reports) expect(acquired).toBeGreaterThan(0)
-  })
+      expect(violations(reports)).toEqual(NO_VIOLATIONS)
+      tell(`${reports.map(({ acquired }) => acquired).join(' + ')} acquisitions`)
+      for (const { acquired } of reports) expect(acquired).toBeGreaterThan(0)
+    },
+  )
 })

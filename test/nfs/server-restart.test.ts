@@ -47,85 +47,101 @@ async function withoutServer(client: LabClient, during: () => Promise<void>): Pr
 // An outage takes half a minute with its recovery: the short run has them on one version.
 for (const place of isSoak ? [V3, V42] : [V3]) {
   describe(`on ${place.name}`, () => {
-    test('after an outage shorter than the interval a lock is still held, and nobody else gets it', {
-      timeout: TEST_MS_MAX,
-    }, async (context) => {
-      proves(context, place, 'keeps a lock over a server restart shorter than the interval')
-      const path = `${await newDirectory(lab, place)}/lock`
-      const [holder, other] = [await start('A', LONG), await start('B', LONG)]
-      await holder.ask('acquire', { path, name: 'lock' })
-      await withoutServer(lab, async () => {})
-      expect(await other.ask('tryAcquire', { path }, RECOVERY_MS_MAX)).toMatchObject({ held: false })
-      expect(await holder.ask('state', { name: 'lock' })).toMatchObject({ held: true, aborted: false })
-      expect(await holder.ask('release', { name: 'lock' }, RECOVERY_MS_MAX)).toMatchObject({ lost: false })
-      expect(await other.ask('acquire', { path, waitMs: RECOVERY_MS_MAX }, RECOVERY_MS_MAX)).toMatchObject({ held: true })
-    })
+    test(
+      'after an outage shorter than the interval a lock is still held, and nobody else gets it',
+      {
+        timeout: TEST_MS_MAX,
+      },
+      async (context) => {
+        proves(context, place, 'keeps a lock over a server restart shorter than the interval')
+        const path = `${await newDirectory(lab, place)}/lock`
+        const [holder, other] = [await start('A', LONG), await start('B', LONG)]
+        await holder.ask('acquire', { path, name: 'lock' })
+        await withoutServer(lab, async () => {})
+        expect(await other.ask('tryAcquire', { path }, RECOVERY_MS_MAX)).toMatchObject({ held: false })
+        expect(await holder.ask('state', { name: 'lock' })).toMatchObject({ held: true, aborted: false })
+        expect(await holder.ask('release', { name: 'lock' }, RECOVERY_MS_MAX)).toMatchObject({ lost: false })
+        expect(await other.ask('acquire', { path, waitMs: RECOVERY_MS_MAX }, RECOVERY_MS_MAX)).toMatchObject({ held: true })
+      },
+    )
 
-    test('in an outage longer than the interval the holder is told, and the next token is higher', {
-      timeout: TEST_MS_MAX,
-    }, async (context) => {
-      proves(context, place, 'tells the holder when the server is away for longer than the interval')
-      const path = `${await newDirectory(lab, place)}/lock`
-      const [holder, other] = [await start('A', SHORT), await start('B', SHORT)]
-      const { token } = await holder.ask('acquire', { path, name: 'lock' })
-      await withoutServer(lab, async () => {
-        expect(await holder.hears((message) => message.lost === 'lock', 'loss')).toMatchObject({ lost: 'lock' })
-      })
-      const next = await other.ask('acquire', { path, waitMs: RECOVERY_MS_MAX }, RECOVERY_MS_MAX)
-      expect(next).toMatchObject({ held: true })
-      expect(BigInt(next.token)).toBeGreaterThan(BigInt(token))
-      expect(await holder.ask('release', { name: 'lock' }, RECOVERY_MS_MAX)).toMatchObject({ lost: true })
-    })
+    test(
+      'in an outage longer than the interval the holder is told, and the next token is higher',
+      {
+        timeout: TEST_MS_MAX,
+      },
+      async (context) => {
+        proves(context, place, 'tells the holder when the server is away for longer than the interval')
+        const path = `${await newDirectory(lab, place)}/lock`
+        const [holder, other] = [await start('A', SHORT), await start('B', SHORT)]
+        const { token } = await holder.ask('acquire', { path, name: 'lock' })
+        await withoutServer(lab, async () => {
+          expect(await holder.hears((message) => message.lost === 'lock', 'loss')).toMatchObject({ lost: 'lock' })
+        })
+        const next = await other.ask('acquire', { path, waitMs: RECOVERY_MS_MAX }, RECOVERY_MS_MAX)
+        expect(next).toMatchObject({ held: true })
+        expect(BigInt(next.token)).toBeGreaterThan(BigInt(token))
+        expect(await holder.ask('release', { name: 'lock' }, RECOVERY_MS_MAX)).toMatchObject({ lost: true })
+      },
+    )
 
-    test('while the mount hangs, waits end in time, the event loop runs, and locks on another mount are kept alive', {
-      timeout: TEST_MS_MAX,
-    }, async (context) => {
-      const tell = proves(context, place, 'honours waitMs and signals while the mount hangs')
-      const path = `${await newDirectory(lab, place)}/lock`
-      const local = await lab.exec('A', 'mktemp -d')
-      const driver = await start('A', SHORT)
-      await driver.ask('acquire', { path, name: 'lock' })
-      await driver.ask('acquire', { path: `${local.trim()}/lock`, name: 'local' })
-      await withoutServer(lab, async () => {
-        const latency = driver.begin('latency', { forMs: SHORT.timeoutIntervalMs + 2000 })
-        const timeout = await driver.ask('acquire', { path: `${path}-2`, waitMs: 1000 })
-        const aborted = await driver.ask('acquire', { path: `${path}-3`, abortAfterMs: 500 })
-        expect(timeout).toMatchObject({ error: { code: 'LOCK_TIMEOUT' } })
-        expect(aborted).toMatchObject({ error: { name: 'AbortError' } })
-        const { latencyMsMax } = await latency
-        tell(
-          `waitMs 1000: ${Math.round(timeout.tookMs)} ms, signal after 500: ${Math.round(aborted.tookMs)} ms, timers late by ${Math.round(latencyMsMax)} ms at the most`,
-        )
-        expect(aborted.tookMs).toBeLessThan(6000)
-        expect(timeout.tookMs).toBeLessThan(6500)
-        expect(latencyMsMax).toBeLessThan(500)
-        expect(await driver.ask('state', { name: 'local' })).toMatchObject({ held: true, aborted: false })
-      })
-    })
+    test(
+      'while the mount hangs, waits end in time, the event loop runs, and locks on another mount are kept alive',
+      {
+        timeout: TEST_MS_MAX,
+      },
+      async (context) => {
+        const tell = proves(context, place, 'honours waitMs and signals while the mount hangs')
+        const path = `${await newDirectory(lab, place)}/lock`
+        const local = await lab.exec('A', 'mktemp -d')
+        const driver = await start('A', SHORT)
+        await driver.ask('acquire', { path, name: 'lock' })
+        await driver.ask('acquire', { path: `${local.trim()}/lock`, name: 'local' })
+        await withoutServer(lab, async () => {
+          const latency = driver.begin('latency', { forMs: SHORT.timeoutIntervalMs + 2000 })
+          const timeout = await driver.ask('acquire', { path: `${path}-2`, waitMs: 1000 })
+          const aborted = await driver.ask('acquire', { path: `${path}-3`, abortAfterMs: 500 })
+          expect(timeout).toMatchObject({ error: { code: 'LOCK_TIMEOUT' } })
+          expect(aborted).toMatchObject({ error: { name: 'AbortError' } })
+          const { latencyMsMax } = await latency
+          tell(
+            `waitMs 1000: ${Math.round(timeout.tookMs)} ms, signal after 500: ${Math.round(aborted.tookMs)} ms, timers late by ${Math.round(latencyMsMax)} ms at the most`,
+          )
+          expect(aborted.tookMs).toBeLessThan(6000)
+          expect(timeout.tookMs).toBeLessThan(6500)
+          expect(latencyMsMax).toBeLessThan(500)
+          expect(await driver.ask('state', { name: 'local' })).toMatchObject({ held: true, aborted: false })
+        })
+      },
+    )
 
-    test('Ctrl+C ends locktester and any other holder within 5 s while the mount hangs', {
-      timeout: TEST_MS_MAX,
-    }, async (context) => {
-      const tell = proves(context, place, 'ends within 5 s of Ctrl+C while the mount hangs')
-      const directory = await newDirectory(lab, place)
-      const tester = lab.start('A', { argv: ['node', `${GUEST_REPOSITORY}/bin/locktester`, directory] })
-      await tester.sees(({ stderr }) => stderr.includes('Holding.') || undefined, { what: 'hold' })
-      const holder = await start('B', SHORT)
-      await holder.ask('acquire', { path: `${directory}/lock`, name: 'lock' })
-      await withoutServer(lab, async () => {
-        await holder.hears((message) => message.lost === 'lock', 'loss') // so long the mount has been dead
-        const endOf = async (program: GuestProgram) => {
-          const askedMs = performance.now()
-          program.kill('SIGINT')
-          await program.end
-          return Math.round(performance.now() - askedMs)
-        }
-        const [testerMs, holderMs] = await Promise.all([endOf(tester), endOf(holder.program)])
-        const took = `locktester ${testerMs} ms, a holder ${holderMs} ms`
-        tell(took)
-        expect(Math.max(testerMs, holderMs), took).toBeLessThan(5000)
-      })
-    })
+    test(
+      'Ctrl+C ends locktester and any other holder within 5 s while the mount hangs',
+      {
+        timeout: TEST_MS_MAX,
+      },
+      async (context) => {
+        const tell = proves(context, place, 'ends within 5 s of Ctrl+C while the mount hangs')
+        const directory = await newDirectory(lab, place)
+        const tester = lab.start('A', { argv: ['node', `${GUEST_REPOSITORY}/bin/locktester`, directory] })
+        await tester.sees(({ stderr }) => stderr.includes('Holding.') || undefined, { what: 'hold' })
+        const holder = await start('B', SHORT)
+        await holder.ask('acquire', { path: `${directory}/lock`, name: 'lock' })
+        await withoutServer(lab, async () => {
+          await holder.hears((message) => message.lost === 'lock', 'loss') // so long the mount has been dead
+          const endOf = async (program: GuestProgram) => {
+            const askedMs = performance.now()
+            program.kill('SIGINT')
+            await program.end
+            return Math.round(performance.now() - askedMs)
+          }
+          const [testerMs, holderMs] = await Promise.all([endOf(tester), endOf(holder.program)])
+          const took = `locktester ${testerMs} ms, a holder ${holderMs} ms`
+          tell(took)
+          expect(Math.max(testerMs, holderMs), took).toBeLessThan(5000)
+        })
+      },
+    )
 
     test.for(isSoak ? ADVISORY_KINDS : ADVISORY_KINDS.slice(0, 1))(
       'a %s lock is reclaimed after a restart: still held, or its holder is told',

@@ -262,7 +262,7 @@ class Universe {
 
   *linker(actor: Actor, claim: Claim, times: number): Life {
     const site = siteOf(claim)
-    for (let held = 0; held < times; ) {
+    for (let held = 0; held < times;) {
       const session = actor.session ?? (yield* this.#session(actor))
       const outcome = yield* attempt(site, session, false)
       if (outcome.kind === 'acquired') {
@@ -337,7 +337,7 @@ class Universe {
   }
 
   *advisory(actor: Actor, times: number): Life {
-    for (let held = 0; held < times; ) {
+    for (let held = 0; held < times;) {
       const file = this.files.at(LOCK)
       if (file === 'ENOENT') yield { op: 'create', path: LOCK, text: '', mode: 0 }
       else if (typeof file === 'string') throw new Error(file)

@@ -103,7 +103,7 @@ test('a session whose launcher crashes is started again by exactly one of those 
   const nodes = await Promise.all([otherNode(), otherNode()])
   const launchers = launchEverywhere(nodes, directory, '--standby')
   let tokens = [0n]
-  for (let left = launchers; left.length > 3; ) {
+  for (let left = launchers; left.length > 3;) {
     const winner = await theOneThatStarted(left)
     expect(left.filter(({ hasStarted }) => hasStarted)).toEqual([winner])
     expect(await stateOf(directory)).toMatchObject({ token: String(winner.token) })

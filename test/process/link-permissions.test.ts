@@ -96,7 +96,7 @@ test('a holder whose directory loses its write permission keeps its lock, since 
   const held = await ann.acquire(join(folder, 'lock'))
   await chmod(folder, 0o555)
   let before = (await held.status()).remainingMs
-  for (let rises = 0; rises < 3; ) {
+  for (let rises = 0; rises < 3;) {
     const { remainingMs } = await held.status()
     expect(remainingMs).toBeGreaterThan(0)
     if (remainingMs > before) rises++

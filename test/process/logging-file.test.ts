@@ -207,7 +207,7 @@ describe.skipIf(!isRoot)('a file system in trouble', { timeout: 60_000 }, () => 
     let longestMs = 0
     try {
       logger.log(EVENT)
-      for (const endMs = performance.now() + 1000; performance.now() < endMs; ) {
+      for (const endMs = performance.now() + 1000; performance.now() < endMs;) {
         const startedMs = performance.now()
         logger.log(EVENT)
         await new Promise((resolve) => setImmediate(resolve))

@@ -161,7 +161,7 @@ export class Client {
   /** `fresh`: a name that is there is looked up at the server (v4 opens by name); one that is missing may still be believed missing. */
   #resolve(path: string, fresh: boolean): number | null {
     let inode = ROOT
-    for (let start = 1; start < path.length; ) {
+    for (let start = 1; start < path.length;) {
       const slash = path.indexOf('/', start)
       const end = slash === -1 ? path.length : slash
       const found = this.#lookUp(inode, path.slice(start, end), fresh && slash === -1)

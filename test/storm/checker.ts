@@ -14,13 +14,7 @@
 import type { Evidence, ResourceRequest, StormEvent } from './records.js'
 
 export type Rule =
-  | 'token-twice'
-  | 'token-order'
-  | 'overlap'
-  | 'loss-not-told'
-  | 'late-write'
-  | 'sure-after-refusal'
-  | 'lost-increment'
+  'token-twice' | 'token-order' | 'overlap' | 'loss-not-told' | 'late-write' | 'sure-after-refusal' | 'lost-increment'
 
 export interface Violation {
   rule: Rule

@@ -62,7 +62,7 @@ export class Ground {
   #fillSpace(): void {
     const file = openSync(this.#filler(), 'w')
     try {
-      for (const block = Buffer.alloc(BLOCK_BYTES); ; ) writeSync(file, block)
+      for (const block = Buffer.alloc(BLOCK_BYTES); ;) writeSync(file, block)
     } finally {
       closeSync(file)
     }

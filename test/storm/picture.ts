@@ -79,9 +79,13 @@ function heldSpan(section: Section, whose: string): TimelineSpan[] {
 function diskRow({ faults }: StormResult): TimelineRow | null {
   const full = faults.filter(({ kind }) => kind === 'disk-full')
   if (full.length === 0) return null
-  const spans = full.map(
-    ({ fromMs, toMs }): TimelineSpan => ({ fromMs, toMs, colour: '#555', height: 'full', title: 'the disk was full' }),
-  )
+  const spans = full.map(({ fromMs, toMs }): TimelineSpan => ({
+    fromMs,
+    toMs,
+    colour: '#555',
+    height: 'full',
+    title: 'the disk was full',
+  }))
   return { label: 'disk full', spans, marks: [] }
 }
 
@@ -128,9 +132,12 @@ const killMarks = (faults: Faults, names: ReadonlySet<string>) =>
   befell(faults, 'kill', names).map(({ toMs }): TimelineMark => ({ atMs: toMs, shape: 'cross', colour: '#000', title: 'killed' }))
 
 const clockMarks = (faults: Faults, names: ReadonlySet<string>) =>
-  befell(faults, 'clock', names).map(
-    ({ toMs }): TimelineMark => ({ atMs: toMs, shape: 'bar', colour: PURPLE, title: 'its clock was set' }),
-  )
+  befell(faults, 'clock', names).map(({ toMs }): TimelineMark => ({
+    atMs: toMs,
+    shape: 'bar',
+    colour: PURPLE,
+    title: 'its clock was set',
+  }))
 
 function lossMarks({ name, events }: ProcessLog): TimelineMark[] {
   const lost = new Map(events.filter(({ type }) => type === 'lost').map((event) => [event.attempt, event]))

@@ -195,32 +195,36 @@ const OPTION_TYPES: Record<string, (value: unknown) => boolean> = {
 }
 
 describe('whatever the arguments are', () => {
-  test('they lead to one command with well-formed options, to a text, or to one complaint', {
-    timeout: LINES * LINE_MS_MAX,
-  }, async () => {
-    await fc.assert(
-      fc.asyncProperty(lines, async (args) => {
-        const { commands, exitCode } = await parse(args)
-        if (exitCode === WRONG_USAGE) {
-          expect(commands).toEqual([])
-          expect(said).toHaveLength(1)
-          expect(said[0]).toMatch(/^locktester: [^\p{Cc}]+\nlocktester (\w+ )?--help shows how it is used\.\n$/u)
-          return
-        }
-        expect(exitCode, said.join()).toBe(0)
-        expect(said).toEqual([])
-        if (commands.length === 0 && !args.includes('--get-yargs-completions')) expect(printed.length).toBeGreaterThan(0)
-        expect(commands.length).toBeLessThanOrEqual(1)
-        for (const [name, value] of Object.entries(commands[0]?.options ?? {})) {
-          const isWellFormed = OPTION_TYPES[name] ?? isAny
-          if (!isWellFormed(value)) throw new Error(`The option ${name} is ${JSON.stringify(value)}`)
-        }
-      }),
-      { numRuns: LINES },
-    )
-    expect(Object.keys(Object.prototype)).toEqual([])
-    expect(({} as Record<string, unknown>).x).toBeUndefined()
-  })
+  test(
+    'they lead to one command with well-formed options, to a text, or to one complaint',
+    {
+      timeout: LINES * LINE_MS_MAX,
+    },
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(lines, async (args) => {
+          const { commands, exitCode } = await parse(args)
+          if (exitCode === WRONG_USAGE) {
+            expect(commands).toEqual([])
+            expect(said).toHaveLength(1)
+            expect(said[0]).toMatch(/^locktester: [^\p{Cc}]+\nlocktester (\w+ )?--help shows how it is used\.\n$/u)
+            return
+          }
+          expect(exitCode, said.join()).toBe(0)
+          expect(said).toEqual([])
+          if (commands.length === 0 && !args.includes('--get-yargs-completions')) expect(printed.length).toBeGreaterThan(0)
+          expect(commands.length).toBeLessThanOrEqual(1)
+          for (const [name, value] of Object.entries(commands[0]?.options ?? {})) {
+            const isWellFormed = OPTION_TYPES[name] ?? isAny
+            if (!isWellFormed(value)) throw new Error(`The option ${name} is ${JSON.stringify(value)}`)
+          }
+        }),
+        { numRuns: LINES },
+      )
+      expect(Object.keys(Object.prototype)).toEqual([])
+      expect(({} as Record<string, unknown>).x).toBeUndefined()
+    },
+  )
 
   test('what a command reads of them is well-formed or a complaint about usage', { timeout: 300_000 }, () => {
     const cases = fc.constantFrom(...COMMANDS).chain((spec) => fc.tuple(fc.constant(spec), parsedFor(spec)))

@@ -135,25 +135,29 @@ describe('whatever bytes a configuration file has', () => {
     )
   })
 
-  test('each complaint has a place in the file and is one line without anything that could forge another', {
-    timeout: 300_000,
-  }, () => {
-    fc.assert(
-      fc.property(bytes, (file) => {
-        const { diagnostics } = parseConfig(file, FILE)
-        const lines = new TextDecoder().decode(file).split('\n')
-        if (diagnostics.length > 101) throw new Error(`${diagnostics.length} complaints`)
-        for (const diagnostic of diagnostics) {
-          const { line, column } = diagnostic
-          const length = lines[line - 1]?.length ?? 0
-          if (line !== 0 && !(column >= 1 && column <= length + 1)) throw new Error(`There is no ${line}:${column} in it`)
-          const said = formatDiagnostic(diagnostic)
-          if (!HARMLESS.test(said) || said.length > 1000) throw new Error(`This was said: ${JSON.stringify(said)}`)
-        }
-      }),
-      { numRuns: RUNS },
-    )
-  })
+  test(
+    'each complaint has a place in the file and is one line without anything that could forge another',
+    {
+      timeout: 300_000,
+    },
+    () => {
+      fc.assert(
+        fc.property(bytes, (file) => {
+          const { diagnostics } = parseConfig(file, FILE)
+          const lines = new TextDecoder().decode(file).split('\n')
+          if (diagnostics.length > 101) throw new Error(`${diagnostics.length} complaints`)
+          for (const diagnostic of diagnostics) {
+            const { line, column } = diagnostic
+            const length = lines[line - 1]?.length ?? 0
+            if (line !== 0 && !(column >= 1 && column <= length + 1)) throw new Error(`There is no ${line}:${column} in it`)
+            const said = formatDiagnostic(diagnostic)
+            if (!HARMLESS.test(said) || said.length > 1000) throw new Error(`This was said: ${JSON.stringify(said)}`)
+          }
+        }),
+        { numRuns: RUNS },
+      )
+    },
+  )
 
   test('parsing it again gives the same, and the file is not written to', { timeout: 300_000 }, () => {
     fc.assert(

@@ -128,24 +128,28 @@ function expectLeftAlone(world: World, names: readonly string[], place = '/dir/l
 }
 
 describe('whatever names a lock directory has', () => {
-  test('each is either one of ours or reported as unknown, and only what is ours and below the highest may go', {
-    timeout: 300_000,
-  }, () => {
-    fc.assert(
-      fc.property(listings, (names) => {
-        const { highest, free, below, looks, unknown, crowded } = parseListing(names)
-        expect(unknown).toEqual(names.filter((text) => !isOurs(text)))
-        expect(highest ?? -1n).toBe(highestOf(names))
-        if (highest !== null) expect(free).toBe(names.includes(`${highest}.free`))
-        for (const text of below) expect(entryOf(text)?.generation).toBeLessThan(highest as bigint)
-        expect(looks.every(isLook)).toBe(true)
-        const order = below.map((text) => entryOf(text)?.generation as bigint)
-        expect(order).toEqual(order.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)))
-        if (names.length > 32) expect(crowded).toBe(true)
-      }),
-      { numRuns: RUNS },
-    )
-  })
+  test(
+    'each is either one of ours or reported as unknown, and only what is ours and below the highest may go',
+    {
+      timeout: 300_000,
+    },
+    () => {
+      fc.assert(
+        fc.property(listings, (names) => {
+          const { highest, free, below, looks, unknown, crowded } = parseListing(names)
+          expect(unknown).toEqual(names.filter((text) => !isOurs(text)))
+          expect(highest ?? -1n).toBe(highestOf(names))
+          if (highest !== null) expect(free).toBe(names.includes(`${highest}.free`))
+          for (const text of below) expect(entryOf(text)?.generation).toBeLessThan(highest as bigint)
+          expect(looks.every(isLook)).toBe(true)
+          const order = below.map((text) => entryOf(text)?.generation as bigint)
+          expect(order).toEqual(order.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)))
+          if (names.length > 32) expect(crowded).toBe(true)
+        }),
+        { numRuns: RUNS },
+      )
+    },
+  )
 
   test('an attempt leaves all names alone that are not ours, and adds none that is not', { timeout: 300_000 }, () => {
     const anyClaim = fc.constantFrom(hardLinkClaim, symlinkClaim, renameClaim)
@@ -242,20 +246,24 @@ const targets = fc.oneof(
     .map(([start, rest]) => start + rest),
 )
 
-test('a symlink leads to a session file beside the lock or nowhere, and one that leads elsewhere means alive', {
-  timeout: 300_000,
-}, () => {
-  fc.assert(
-    fc.property(targets, (target) => {
-      const world = worldWith(['.links'])
-      world.nodes.delete(`/dir/${SESSION}`)
-      world.nodes.set('/dir/lock/18', { type: 'symlink', target, uid: 2000 })
-      const holder = { directory: '/dir', path: '/dir/lock/18', sessionFile: null }
-      const verdict = run(world, judge(holder, siteOf(symlinkClaim).surroundings))
-      expect(verdict.state).toBe(target === `../${SESSION}` ? 'dead' : 'alive')
-      const read = world.asked.flatMap((operation) => (operation.op === 'read' ? [operation.path] : []))
-      for (const path of read) expect(['/dir/lock/18', `/dir/${SESSION}`]).toContain(path)
-    }),
-    { numRuns: RUNS },
-  )
-})
+test(
+  'a symlink leads to a session file beside the lock or nowhere, and one that leads elsewhere means alive',
+  {
+    timeout: 300_000,
+  },
+  () => {
+    fc.assert(
+      fc.property(targets, (target) => {
+        const world = worldWith(['.links'])
+        world.nodes.delete(`/dir/${SESSION}`)
+        world.nodes.set('/dir/lock/18', { type: 'symlink', target, uid: 2000 })
+        const holder = { directory: '/dir', path: '/dir/lock/18', sessionFile: null }
+        const verdict = run(world, judge(holder, siteOf(symlinkClaim).surroundings))
+        expect(verdict.state).toBe(target === `../${SESSION}` ? 'dead' : 'alive')
+        const read = world.asked.flatMap((operation) => (operation.op === 'read' ? [operation.path] : []))
+        for (const path of read) expect(['/dir/lock/18', `/dir/${SESSION}`]).toContain(path)
+      }),
+      { numRuns: RUNS },
+    )
+  },
+)

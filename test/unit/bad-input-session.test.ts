@@ -149,24 +149,28 @@ describe('whatever stands in a session file', () => {
     )
   })
 
-  test('a lock that its owner holds is acquired only if he may be dead, and otherwise nothing is touched', {
-    timeout: 300_000,
-  }, () => {
-    fc.assert(
-      fc.property(contents, anyClaim, fc.boolean(), (text, claim, coherent) => {
-        const world = worldWith(NAME, text)
-        const entry = hold(world, claim, NAME)
-        const session = ownSession(world)
-        const before = [...world.nodes.keys()]
-        const outcome = run(world, attempt(siteOf(claim, coherent), session, false))
-        if (mayBeDead(text)) return // then it may be had or not: another proof may be lacking
-        expect(outcome.kind).toBe('busy')
-        expect([...world.nodes.keys()]).toEqual(before)
-        expect(world.nodes.get(claim === hardLinkClaim ? entry : `/dir/${NAME}`)).toMatchObject({ text })
-      }),
-      { numRuns: RUNS },
-    )
-  })
+  test(
+    'a lock that its owner holds is acquired only if he may be dead, and otherwise nothing is touched',
+    {
+      timeout: 300_000,
+    },
+    () => {
+      fc.assert(
+        fc.property(contents, anyClaim, fc.boolean(), (text, claim, coherent) => {
+          const world = worldWith(NAME, text)
+          const entry = hold(world, claim, NAME)
+          const session = ownSession(world)
+          const before = [...world.nodes.keys()]
+          const outcome = run(world, attempt(siteOf(claim, coherent), session, false))
+          if (mayBeDead(text)) return // then it may be had or not: another proof may be lacking
+          expect(outcome.kind).toBe('busy')
+          expect([...world.nodes.keys()]).toEqual(before)
+          expect(world.nodes.get(claim === hardLinkClaim ? entry : `/dir/${NAME}`)).toMatchObject({ text })
+        }),
+        { numRuns: RUNS },
+      )
+    },
+  )
 
   test('it is inspected without an error, and called stale only if its owner may be dead', { timeout: 300_000 }, () => {
     fc.assert(

@@ -11,17 +11,11 @@ export interface Program {
 
 /** To a program that runs in a guest. */
 export type ProgramInput =
-  | ({ op: 'spawn' } & Program)
-  | { op: 'stdin'; data: string }
-  | { op: 'stdin-end' }
-  | { op: 'signal'; signal: NodeJS.Signals }
+  ({ op: 'spawn' } & Program) | { op: 'stdin'; data: string } | { op: 'stdin-end' } | { op: 'signal'; signal: NodeJS.Signals }
 
 /** From it. The last one is `exit` or `error`. */
 export type ProgramOutput =
-  | { stdout: string }
-  | { stderr: string }
-  | { exit: { code: number | null; signal: NodeJS.Signals | null } }
-  | { error: string }
+  { stdout: string } | { stderr: string } | { exit: { code: number | null; signal: NodeJS.Signals | null } } | { error: string }
 
 export type MachineOperation = 'start' | 'kill' | 'pause' | 'resume'
 

@@ -60,7 +60,7 @@ const commands = {
 async function latencyMsMax(forMs) {
   const start = performance.now()
   let worst = 0
-  for (let last = start; last - start < forMs; ) {
+  for (let last = start; last - start < forMs;) {
     await new Promise((resolve) => setTimeout(resolve, 20))
     const now = performance.now()
     worst = Math.max(worst, now - last - 20)

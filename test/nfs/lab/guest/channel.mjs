@@ -32,7 +32,7 @@ function serve(device) {
   /** @param {object} message */
   const send = (message) => {
     const bytes = Buffer.from(`${JSON.stringify(message)}\n`)
-    for (let sent = 0; sent < bytes.length; ) sent += writeSync(fd, bytes, sent)
+    for (let sent = 0; sent < bytes.length;) sent += writeSync(fd, bytes, sent)
   }
 
   /** @param {{ id: number, argv: string[], cwd?: string, env?: Record<string, string> }} message */
