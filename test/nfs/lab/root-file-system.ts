@@ -7,16 +7,22 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { download, GUEST_PACKAGES, UML_PACKAGES, unpack } from './packages.js'
 import { cacheDirectory } from './paths.js'
 import { LabError, requireTools, runTool } from './tools.js'
+
+/** Another lab that is about to boot from its root has touched it within this time. */
+const ABOUT_TO_BOOT_MS = 10 * 60_000
 
 /** Changes when this file builds something else from the same packages. */
 const RECIPE = 3
@@ -50,7 +56,14 @@ export function rootFileSystem(): string {
   const files = download([...GUEST_PACKAGES, ...UML_PACKAGES], join(cache, 'packages'))
   const versions = [RECIPE, process.version, ...files.map((file) => basename(file))]
   const root = join(cache, `root-${createHash('sha256').update(versions.join('\n')).digest('hex').slice(0, 12)}`)
-  if (existsSync(root)) return root
+  if (!existsSync(root)) buildWhole(root, files)
+  utimesSync(root, new Date(), new Date())
+  removeUnused(cache, basename(root))
+  return root
+}
+
+/** Everybody sees it complete or not at all. */
+function buildWhole(root: string, files: readonly string[]): void {
   const partial = `${root}.${process.pid}`
   try {
     build(partial, files)
@@ -60,7 +73,29 @@ export function rootFileSystem(): string {
   } finally {
     rmSync(partial, { recursive: true, force: true })
   }
-  return root
+}
+
+/** Each version of Node, of the packages or of this recipe has a root of its own, of some 200 MB: those that no guest runs from go. */
+function removeUnused(cache: string, current: string): void {
+  const commands = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(commandLine)
+    .join('\n')
+  for (const name of readdirSync(cache)) {
+    if (!name.startsWith('root-') || name === current) continue
+    const root = join(cache, name)
+    const isInUse =
+      commands.includes(root) || Date.now() - (statSync(root, { throwIfNoEntry: false })?.mtimeMs ?? 0) < ABOUT_TO_BOOT_MS
+    if (!isInUse) rmSync(root, { recursive: true, force: true })
+  }
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return '' // it has just ended
+  }
 }
 
 function build(root: string, packages: readonly string[]): void {
