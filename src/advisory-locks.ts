@@ -1,6 +1,7 @@
 /** The advisory lock type: the kernel's own whole-file locks, as far as the file system honours them. */
 
 import { type AdvisoryHold, attempt, attemptSync } from './advisory/advisory.js'
+import { LossWatch, type Watched } from './advisory/loss-watch.js'
 import { probe } from './advisory/probe.js'
 import { Directories } from './directory.js'
 import type { DirectoryFacts } from './drivers/file-system.js'
@@ -13,15 +14,15 @@ import { type LockPath, lockPath } from './paths.js'
 import type { AdvisoryKind, Holder, Inspection } from './types.js'
 
 export class AdvisoryLocks implements Backend {
-  readonly description: string
   readonly #kind: AdvisoryKind
   readonly #directories = new Directories()
   readonly #known = new Map<string, DirectoryFacts>()
   readonly #held = new Set<HeldAdvisory>()
+  readonly #lossWatch: LossWatch
 
-  constructor(kind: AdvisoryKind) {
+  constructor(kind: AdvisoryKind, refreshRateMs: number) {
     this.#kind = kind
-    this.description = `advisory (${kind})`
+    this.#lossWatch = new LossWatch(refreshRateMs)
   }
 
   *target(path: string): Either<Target> {
@@ -45,19 +46,20 @@ export class AdvisoryLocks implements Backend {
   *#attempt(parts: LockPath, { shared, wanted }: AttemptOptions): Either<Attempt> {
     const facts = this.#known.get(parts.directory) ?? (yield* this.#look(parts.directory))
     if (!wanted()) return { kind: 'cancelled' }
-    const options = { kind: this.#kind, shared, lane: mountOfDevice(facts.dev).lane }
+    const options = { kind: this.#kind, shared, pastCache: facts.leasesLocks, lane: mountOfDevice(facts.dev).lane }
     const hold = yield* either(
       () => attemptSync(parts.path, options),
       () => attempt(parts.path, options),
     )
     if (hold === 'busy') return { kind: 'busy', holder: null }
-    const held = new HeldAdvisory(hold, (done) => this.#held.delete(done))
+    const held = new HeldAdvisory(hold, (done) => this.#forget(done))
     if (hold.dev !== facts.dev) yield* this.#moved(parts, held)
     if (!wanted()) {
       yield* held.release()
       return { kind: 'cancelled' }
     }
     this.#held.add(held)
+    if (facts.leasesLocks) this.#lossWatch.add(held)
     return { kind: 'acquired', hold: held, isWaitedFor: false, takenFrom: null }
   }
 
@@ -70,6 +72,11 @@ export class AdvisoryLocks implements Backend {
       yield* held.release()
       throw error
     }
+  }
+
+  #forget(held: HeldAdvisory): void {
+    this.#held.delete(held)
+    this.#lossWatch.remove(held)
   }
 
   async inspect(path: string): Promise<Inspection> {
@@ -86,7 +93,7 @@ export class AdvisoryLocks implements Backend {
 
   async close(): Promise<void> {
     const held = [...this.#held]
-    await Promise.allSettled(held.map((hold) => hold.close()))
+    await Promise.allSettled(held.map((hold) => hold.end('closed')))
   }
 }
 
@@ -98,13 +105,14 @@ function toHolder(pid: number | null): Holder {
     : { ...nothing, host: sessionOwner().host, pid, sameHost: true }
 }
 
-class HeldAdvisory implements Hold {
+class HeldAdvisory implements Hold, Watched {
   readonly token = null
   onLost: ((reason: LostReason) => void) | null = null
   readonly #hold: AdvisoryHold
   readonly #onDone: (hold: HeldAdvisory) => void
   #isOver = false
   #lost: LostReason | null = null
+  #isLooking = false
 
   constructor(hold: AdvisoryHold, onDone: (hold: HeldAdvisory) => void) {
     this.#hold = hold
@@ -134,12 +142,24 @@ class HeldAdvisory implements Hold {
     return null
   }
 
-  /** The locker is closed, and its locks with it. */
-  async close(): Promise<void> {
+  async look(): Promise<void> {
+    if (this.#isLooking) return
+    this.#isLooking = true
+    const isHeld = await this.#hold.look().then(
+      () => true,
+      () => false,
+    )
+    this.#isLooking = false
+    // Without the lock, a failure to give it back means nothing.
+    if (!isHeld) await this.end('advisory-lost').catch(() => {})
+  }
+
+  /** The lock is over without its holder's doing. */
+  async end(reason: LostReason): Promise<void> {
     if (this.#isOver) return
-    this.#lost = 'closed'
+    this.#lost = reason
     const releasing = runAsynchronously(this.release())
-    this.onLost?.('closed')
+    this.onLost?.(reason)
     await releasing
   }
 }

@@ -25,9 +25,8 @@ import { GIVEN_UP, identityOf, READ_WRITE } from './advisory/lock-file.js'
 import { probe } from './advisory/probe.js'
 import { closeOrPark } from './advisory/process-registry.js'
 import { Directories } from './directory.js'
-import { readClock } from './drivers/clock.js'
 import { systemErrorCode } from './drivers/error-code.js'
-import { processState, randomName, sessionOwner } from './drivers/identity.js'
+import { sessionOwner } from './drivers/identity.js'
 import type { Lane } from './drivers/lane.js'
 import { mountOfDevice } from './drivers/mount.js'
 import * as run from './drivers/run.js'
@@ -38,7 +37,7 @@ import { describeHolder } from './link-inspection.js'
 import { type LockPath, lockPath } from './paths.js'
 import { type Dissolution, dissolve } from './protocol/dissolve.js'
 import type { LockKind } from './protocol/names.js'
-import { ask, type LocalQuestion, type Protocol } from './protocol/operations.js'
+import { ask, type Protocol } from './protocol/operations.js'
 import { isAbsent } from './protocol/settle.js'
 import type { Observations } from './protocol/site.js'
 import type { AdvisoryKind, Inspection, LockType } from './types.js'
@@ -61,10 +60,6 @@ export class Changeover implements Backend {
   constructor(backend: Backend, wanted: LockType) {
     this.#backend = backend
     this.#wanted = wanted
-  }
-
-  get description(): string {
-    return this.#backend.description
   }
 
   inspect(path: string): Promise<Inspection> {
@@ -113,8 +108,8 @@ export class Changeover implements Backend {
 
   *#run<Result>(protocol: () => Protocol<Result>, lane: Lane): Either<Result> {
     return yield* either(
-      () => run.runBlocking(protocol(), answer),
-      () => run.runAsynchronously(protocol(), answer, lane),
+      () => run.runBlocking(protocol()),
+      () => run.runAsynchronously(protocol(), lane),
     )
   }
 }
@@ -149,19 +144,6 @@ function heldError(path: string, lockType: LockType, holder: string | null): For
 }
 
 const article = (lockType: LockType) => (lockType === 'advisory' ? 'an' : 'a')
-
-function answer(question: LocalQuestion): unknown {
-  switch (question.op) {
-    case 'clock':
-      return readClock()
-    case 'name':
-      return randomName()
-    case 'process':
-      return processState(question.pid, question.startTime)
-    default:
-      throw new TypeError(`Expected a question that needs no session, got ${question.op}`)
-  }
-}
 
 /** The path becomes a lock directory: not with blocking calls, since `fs-ext` has none for fcntl locks. */
 function* giveUpFile(path: string, lane: Lane): Either<'done' | 'busy'> {

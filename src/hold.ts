@@ -53,8 +53,6 @@ export interface WaitStyle {
 
 /** A lock type. */
 export interface Backend {
-  /** How the log calls it: `linkbased (hard link)`. */
-  readonly description: string
   target(path: string): Either<Target>
   inspect(path: string): Promise<Inspection>
   /** Releases everything. */

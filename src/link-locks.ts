@@ -1,9 +1,9 @@
 /** The link-based lock type: runs the protocol on real directories, with sessions that the heartbeat threads keep alive. */
 
 import { Directories } from './directory.js'
-import { readClock } from './drivers/clock.js'
+import type { Asker } from './drivers/answer.js'
 import type { DirectoryFacts } from './drivers/file-system.js'
-import { processState, randomName, sessionOwner } from './drivers/identity.js'
+import { sessionOwner } from './drivers/identity.js'
 import { mountOfDevice } from './drivers/mount.js'
 import * as run from './drivers/run.js'
 import { type Either, either, runAsynchronously, runBlocking } from './either.js'
@@ -23,7 +23,7 @@ import { type LockPath, lockPath } from './paths.js'
 import { type AttemptOutcome, attempt } from './protocol/acquire.js'
 import { inspect } from './protocol/inspect.js'
 import { type BreakOutcome, breakHolder, type PruneOutcome, prune } from './protocol/maintain.js'
-import { ask, type LocalQuestion, type Protocol } from './protocol/operations.js'
+import { ask, type Protocol } from './protocol/operations.js'
 import { patrol } from './protocol/patrol.js'
 import { createSession, isSessionFileInPlace, type Session, type SessionTerms } from './protocol/session.js'
 import { cleanUp, freshListing, isAbsent, type ReleaseOutcome, release } from './protocol/settle.js'
@@ -68,7 +68,6 @@ interface LockDirectory {
 }
 
 export class LinkLocks implements Backend {
-  readonly description: string
   readonly #claim: Claim
   readonly #options: LinkLocksOptions
   readonly #directories = new Directories()
@@ -78,7 +77,6 @@ export class LinkLocks implements Backend {
   constructor(options: LinkLocksOptions) {
     this.#options = options
     this.#claim = options.claim
-    this.description = `${options.lockType} (${this.#claim.name})`
   }
 
   *target(path: string): Either<Target> {
@@ -98,7 +96,7 @@ export class LinkLocks implements Backend {
     const parts = lockPath(path)
     const directory = await runAsynchronously(this.#directory(parts.directory))
     const site = this.#site(directory, parts)
-    const outcome = await run.runAsynchronously(inspect(site), answer(null), mountOfDevice(site.dev).lane)
+    const outcome = await run.runAsynchronously(inspect(site), mountOfDevice(site.dev).lane)
     if (outcome.kind === 'foreign') throw foreign(parts.path, outcome.what)
     if (outcome.kind === 'failed') throw fileSystemError('list', parts.path, outcome.code, outcome.error)
     return toInspection(parts.path, this.#options.lockType, outcome.inspection)
@@ -119,7 +117,7 @@ export class LinkLocks implements Backend {
     const directory = await runAsynchronously(this.#directory(parts.directory))
     const session = await runAsynchronously(this.#session(directory))
     const site = this.#site(directory, parts)
-    return await run.runAsynchronously(protocol(site, session.session), answer(session), session.mount.lane)
+    return await run.runAsynchronously(protocol(site, session.session), session.mount.lane, session)
   }
 
   async close(): Promise<void> {
@@ -156,7 +154,7 @@ export class LinkLocks implements Backend {
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
       const session = yield* this.#session(directory)
       const site = this.#site(directory, parts)
-      const outcome = yield* this.#run(site, attempt(site, session.session, fresh), session, wanted)
+      const outcome = yield* this.#run(site, attempt(site, session.session, fresh), new Attempting(session, wanted))
       if (site.memory.unsettled !== null) {
         const { generation, session: owner } = site.memory.unsettled
         session.mount.settle(owner, site.path, generation)
@@ -221,7 +219,7 @@ export class LinkLocks implements Backend {
   *#cleanUp(directory: LockDirectory, site: Site, { below, ownBelow }: AttemptOutcome & { kind: 'acquired' }): Either<void> {
     if (below.length === 0) return
     const later = async () => this.#cleanUpLater(directory, site, below)
-    const now = () => run.runBlocking(cleanUp(site, below), answer(null))
+    const now = () => run.runBlocking(cleanUp(site, below))
     yield* either(() => (ownBelow || directory.facts.coherent ? now() : void later()), later)
   }
 
@@ -233,7 +231,7 @@ export class LinkLocks implements Backend {
     mount.inBackground(() => {
       const names = cleaning.get(site.path) ?? []
       cleaning.delete(site.path)
-      return run.runAsynchronously(cleanUp(site, names), answer(null), mount.lane)
+      return run.runAsynchronously(cleanUp(site, names), mount.lane)
     })
   }
 
@@ -241,7 +239,7 @@ export class LinkLocks implements Backend {
   *releaseAt(directory: LockDirectory, parts: LockPath, session: LinkSession, generation: bigint): Either<ReleaseOutcome> {
     const site = this.#site(directory, parts)
     const entry = this.#claim.entry(generation, session.session)
-    const outcome = yield* this.#run(site, release(site, generation, session.id, entry), session, always)
+    const outcome = yield* this.#run(site, release(site, generation, session.id, entry), session)
     if (outcome.kind === 'unsettled') session.mount.settle(session.id, site.path, generation)
     return outcome
   }
@@ -274,16 +272,16 @@ export class LinkLocks implements Backend {
     const { label, refreshRateMs, timeoutIntervalMs } = this.#options
     const creating = () => createSession(directory.path, sessionOwner(), { label, refreshRateMs, timeoutIntervalMs })
     const created = yield* either(
-      () => run.runBlocking(creating(), answer(null)),
-      () => run.runAsynchronously(creating(), answer(null), mount.lane),
+      () => run.runBlocking(creating()),
+      () => run.runAsynchronously(creating(), mount.lane),
     )
     if (!created.ok) throw fileSystemError('create', directory.path, created.code, created.error)
     if (created.value.dev !== dev || this.#isClosed) {
       // The share was unmounted, or the locker closed, a moment ago: nothing stays behind.
       const remove = () => ask.unlink(created.value.path)
       yield* either(
-        () => run.runBlocking(remove(), answer(null)),
-        () => run.runAsynchronously(remove(), answer(null), mount.lane),
+        () => run.runBlocking(remove()),
+        () => run.runAsynchronously(remove(), mount.lane),
       )
       if (this.#isClosed) throw closedError()
       yield* this.#directories.look(directory.path)
@@ -323,7 +321,7 @@ export class LinkLocks implements Backend {
         const own = [...directory.sessions].map(({ session: { name } }) => name)
         const protocol = patrol(directory.path, own, surroundings(directory), directory.leftovers)
         try {
-          const { reaped } = await run.runAsynchronously(protocol, answer(null), session.mount.lane)
+          const { reaped } = await run.runAsynchronously(protocol, session.mount.lane)
           if (reaped.length > 0) this.#options.onReaped(directory.path, reaped)
         } finally {
           if (!this.#isClosed && directory.patrol === undefined) this.#patrol(directory, this.#options.timeoutIntervalMs)
@@ -348,11 +346,11 @@ export class LinkLocks implements Backend {
 
   /** Below an unmounted share everything is missing, and may come back in time. */
   #isMounted(site: Site, { session }: LinkSession): Promise<boolean> {
-    return run.runAsynchronously(isSessionFileInPlace(session), answer(null), mountOfDevice(site.dev).lane)
+    return run.runAsynchronously(isSessionFileInPlace(session), mountOfDevice(site.dev).lane)
   }
 
   async #missing(site: Site, session: LinkSession, generation: bigint): Promise<LostReason | null> {
-    const listed = await run.runAsynchronously(freshListing(site), answer(null), mountOfDevice(site.dev).lane)
+    const listed = await run.runAsynchronously(freshListing(site), mountOfDevice(site.dev).lane)
     if (!listed.ok) return isAbsent(listed.code) && (await this.#isMounted(site, session)) ? 'removed' : null
     const { highest, free } = listed.value
     if (highest !== null && highest > generation) return 'taken-over'
@@ -378,11 +376,10 @@ export class LinkLocks implements Backend {
     return site
   }
 
-  *#run<Result>(site: Site, protocol: Protocol<Result>, session: LinkSession, wanted: () => boolean): Either<Result> {
-    const answers = answer(session, wanted)
+  *#run<Result>(site: Site, protocol: Protocol<Result>, asker: Asker): Either<Result> {
     return yield* either(
-      () => run.runBlocking(protocol, answers),
-      () => run.runAsynchronously(protocol, answers, mountOfDevice(site.dev).lane),
+      () => run.runBlocking(protocol, asker),
+      () => run.runAsynchronously(protocol, mountOfDevice(site.dev).lane, asker),
     )
   }
 }
@@ -418,29 +415,24 @@ class HeldSite implements LinkSite {
   }
 }
 
-const always = () => true
+/** Who tries to acquire with a session may lose interest in it. */
+class Attempting implements Asker {
+  readonly #session: LinkSession
+  readonly wanted: () => boolean
+
+  constructor(session: LinkSession, wanted: () => boolean) {
+    this.#session = session
+    this.wanted = wanted
+  }
+
+  leaseRemainingMs(id: string): number {
+    return this.#session.leaseRemainingMs(id)
+  }
+}
 
 function surroundings({ facts, observations }: Pick<LockDirectory, 'facts' | 'observations'>): Surroundings {
   return { coherent: facts.coherent, extraSilenceMs: facts.staleOpenMs, me: sessionOwner(), observations }
 }
-
-/** Answers the protocol's questions to this machine. */
-const answer =
-  (session: LinkSession | null, wanted: () => boolean = always) =>
-  (question: LocalQuestion): unknown => {
-    switch (question.op) {
-      case 'clock':
-        return readClock()
-      case 'name':
-        return randomName()
-      case 'process':
-        return processState(question.pid, question.startTime)
-      case 'lease':
-        return session?.id === question.session ? session.remainingMs() : 0
-      case 'wanted':
-        return wanted()
-    }
-  }
 
 const DOING = { 'hard link': 'hard-link', symlink: 'symlink', rename: 'rename' } as const
 

@@ -1,5 +1,6 @@
 /** A session in this thread: its lease, the locks that hang on it, and the watch that tells them when it is over. */
 
+import type { Asker } from './drivers/answer.js'
 import { readClock } from './drivers/clock.js'
 import type { Mount, SessionListener } from './drivers/mount.js'
 import { SharedLease } from './drivers/shared-lease.js'
@@ -23,7 +24,7 @@ export interface LinkSessionEvents {
   onTimeToLook(session: LinkSession): void
 }
 
-export class LinkSession implements SessionListener {
+export class LinkSession implements SessionListener, Asker {
   readonly session: Session
   readonly mount: Mount
   readonly #lease = new SharedLease()
@@ -62,6 +63,15 @@ export class LinkSession implements SessionListener {
 
   remainingMs(): number {
     return this.#lease.remainingMs()
+  }
+
+  leaseRemainingMs(session: string): number {
+    return session === this.id ? this.remainingMs() : 0
+  }
+
+  /** What is done for a session that holds something is seen through to the end. */
+  wanted(): boolean {
+    return true
   }
 
   /** The next few in turn. */

@@ -80,7 +80,8 @@ class LockerOnMounts implements Locker, LockKeeper {
 
   constructor(settings: LockerSettings) {
     this.settings = Object.freeze(settings)
-    const backend = settings.lockType === 'advisory' ? new AdvisoryLocks(settings.advisoryKind) : this.#linkLocks()
+    const backend =
+      settings.lockType === 'advisory' ? new AdvisoryLocks(settings.advisoryKind, settings.refreshRateMs) : this.#linkLocks()
     this.#backend = new Changeover(backend, settings.lockType)
     this.#logger = createLogger(settings)
     this.#forgetExit = atExit(() => this.#endWithProcess())

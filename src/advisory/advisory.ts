@@ -21,7 +21,7 @@ import { runInLane } from './calls.js'
 import { attemptFcntl, refuseFcntlSync } from './fcntl.js'
 import { attemptFlock } from './flock.js'
 import { attemptFlockSync } from './flock-sync.js'
-import { lockError, replacedError } from './lock-file.js'
+import { lockError, type OpenOptions, replacedError } from './lock-file.js'
 
 export interface AdvisoryHold {
   readonly path: string
@@ -30,11 +30,12 @@ export interface AdvisoryHold {
   /** @throws LockFileSystemError if the file system reported an error; the lock is given back in any case */
   release(): Promise<void>
   releaseSync(): void
+  /** Asks the server about the lock, if it was taken with `pastCache`. Rejects when it is lost, or in doubt. */
+  look(): Promise<void>
 }
 
-interface AttemptOptions {
+interface AttemptOptions extends OpenOptions {
   kind: AdvisoryKind
-  shared: boolean
   /** Of the mount that the path is on. Asynchronous calls go through it, and so does `release()` of a hold that was got synchronously. */
   lane: Lane
 }
@@ -46,12 +47,13 @@ const ROUNDS_MAX = 10
  * One attempt, without waiting for a holder.
  * @throws LockFileSystemError, ForeignLockError, AdvisoryUnavailableError, UnsupportedPlatformError
  */
-export async function attempt(path: string, { kind, shared, lane }: AttemptOptions): Promise<AdvisoryHold | 'busy'> {
+export async function attempt(path: string, options: AttemptOptions): Promise<AdvisoryHold | 'busy'> {
+  const { kind, lane } = options
   refuseWindows(path)
   try {
     for (let round = 1; round <= ROUNDS_MAX; round++) {
       const outcome =
-        kind === 'flock' ? await runInLane(attemptFlock(path, shared, lane), lane) : await attemptFcntl(path, shared, lane)
+        kind === 'flock' ? await runInLane(attemptFlock(path, options, lane), lane) : await attemptFcntl(path, options, lane)
       if (outcome !== 'replaced') return outcome
     }
   } catch (error) {
@@ -61,12 +63,12 @@ export async function attempt(path: string, { kind, shared, lane }: AttemptOptio
 }
 
 /** {@link attempt} with blocking calls; flock only. */
-export function attemptSync(path: string, { kind, shared, lane }: AttemptOptions): AdvisoryHold | 'busy' {
+export function attemptSync(path: string, options: AttemptOptions): AdvisoryHold | 'busy' {
   refuseWindows(path)
-  if (kind === 'fcntl') refuseFcntlSync(path)
+  if (options.kind === 'fcntl') refuseFcntlSync(path)
   try {
     for (let round = 1; round <= ROUNDS_MAX; round++) {
-      const outcome = attemptFlockSync(path, shared, lane)
+      const outcome = attemptFlockSync(path, options, options.lane)
       if (outcome !== 'replaced') return outcome
     }
   } catch (error) {

@@ -7,7 +7,17 @@ import type { Lane } from '../drivers/lane.js'
 import { UnsupportedPlatformError } from '../errors.js'
 import { runInLane } from './calls.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
-import { codeOf, identityOf, isInPlace, type LockFile, lockError, lstatCall, openLockFile } from './lock-file.js'
+import {
+  codeOf,
+  identityOf,
+  isInPlace,
+  type LockFile,
+  lockError,
+  lstatCall,
+  type OpenOptions,
+  openLockFile,
+  readPastCache,
+} from './lock-file.js'
 import {
   addEntry,
   type Entry,
@@ -28,7 +38,7 @@ export function refuseFcntlSync(path: string): never {
 }
 
 /** One attempt; `replaced` if the path no longer led to the file that was locked. */
-export async function attemptFcntl(path: string, shared: boolean, lane: Lane): Promise<FcntlHold | 'busy' | 'replaced'> {
+export async function attemptFcntl(path: string, options: OpenOptions, lane: Lane): Promise<FcntlHold | 'busy' | 'replaced'> {
   if (!isMainThread) {
     throw new UnsupportedPlatformError(
       'fs-ext cannot take an fcntl lock in a worker thread',
@@ -36,12 +46,13 @@ export async function attemptFcntl(path: string, shared: boolean, lane: Lane): P
       path,
     )
   }
+  const { shared } = options
   const fsExt = loadFsExt()
   const realPath = await realPathOf(path, lane)
   // Before opening: whatever is opened must be closed, and closing drops the lock that this process may hold.
   const before = answerFromRegistry(path, await identityAt(path, lane), realPath, shared, lane)
   if (before) return before
-  const file = await runInLane(openLockFile(path, shared), lane)
+  const file = await runInLane(openLockFile(path, options), lane)
   const endTurn = await takeTurn(file.identity)
   try {
     const meanwhile = answerFromRegistry(path, file.identity, realPath, shared, lane)
@@ -106,6 +117,10 @@ export class FcntlHold {
     } catch (error) {
       throw lockError(this.path, error)
     }
+  }
+
+  look(): Promise<void> {
+    return this.#lane.run<void>((done) => (this.#entry.fd === null ? done(null) : readPastCache(this.#entry.fd, done)))
   }
 
   async #giveBack(): Promise<void> {

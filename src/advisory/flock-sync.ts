@@ -14,7 +14,7 @@ import { runNow } from './calls.js'
 import { isPlainLocal } from './file-systems.js'
 import { attemptFlock, FlockHold, giveUpNow, tryFlockNow } from './flock.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
-import { identityOf, READ_WRITE } from './lock-file.js'
+import { identityOf, type OpenOptions, READ_WRITE } from './lock-file.js'
 
 interface Checked {
   readonly identity: string
@@ -29,11 +29,11 @@ const CHECKED_FILES_MAX = 1000
 const checkedFiles = new Map<string, Checked>()
 
 /** One attempt; `replaced` if the path no longer led to the file that was locked. */
-export function attemptFlockSync(path: string, shared: boolean, lane: Lane): FlockHold | 'busy' | 'replaced' {
+export function attemptFlockSync(path: string, options: OpenOptions, lane: Lane): FlockHold | 'busy' | 'replaced' {
   const checked = checkedFiles.get(path)
-  const quick = checked && attemptQuickly(path, shared, lane, checked)
+  const quick = checked && attemptQuickly(path, options.shared, lane, checked)
   if (quick) return quick
-  const outcome = runNow(attemptFlock(path, shared, lane))
+  const outcome = runNow(attemptFlock(path, options, lane))
   if (outcome instanceof FlockHold) remember(outcome)
   return outcome
 }

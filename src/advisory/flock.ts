@@ -4,16 +4,16 @@ import { isMainThread } from 'node:worker_threads'
 import type { Lane } from '../drivers/lane.js'
 import { type Call, make, type Program } from './calls.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
-import { codeOf, isInPlace, type LockFile, lockError, openLockFile } from './lock-file.js'
+import { codeOf, isInPlace, type LockFile, lockError, type OpenOptions, openLockFile, readPastCache } from './lock-file.js'
 import { closeOrPark, closeOrParkSync } from './process-registry.js'
 
 /** One attempt; `replaced` if the path no longer led to the file that was locked. */
-export function* attemptFlock(path: string, shared: boolean, lane: Lane): Program<FlockHold | 'busy' | 'replaced'> {
+export function* attemptFlock(path: string, options: OpenOptions, lane: Lane): Program<FlockHold | 'busy' | 'replaced'> {
   const fsExt = loadFsExt()
-  const file = yield* openLockFile(path, shared)
+  const file = yield* openLockFile(path, options)
   let locked = false
   try {
-    locked = yield* tryFlock(fsExt, file.fd, shared)
+    locked = yield* tryFlock(fsExt, file.fd, options.shared)
     if (locked && (yield* isInPlace(path, file))) return new FlockHold(path, file, fsExt, lane)
   } catch (error) {
     yield* discard(fsExt, file, lane)
@@ -80,6 +80,10 @@ export class FlockHold {
     } catch (error) {
       throw lockError(this.path, error)
     }
+  }
+
+  look(): Promise<void> {
+    return this.#lane.run<void>((done) => (this.#fd === null ? done(null) : readPastCache(this.#fd, done)))
   }
 
   #takeDescriptor(): number | null {

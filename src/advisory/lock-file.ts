@@ -48,10 +48,16 @@ const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS'])
 /** Errors of `open` that say that there is something else than a file. */
 const NOT_A_FILE = new Set(['EISDIR', 'ELOOP', 'ENXIO'])
 
+export interface OpenOptions {
+  shared: boolean
+  /** Open it so that {@link readPastCache} asks the server. */
+  pastCache?: boolean
+}
+
 /** Opens the lock file, and creates it when it is missing; never its directory. */
-export function* openLockFile(path: string, shared: boolean): Program<LockFile> {
+export function* openLockFile(path: string, options: OpenOptions): Program<LockFile> {
   try {
-    const { fd, writable } = yield* openOrCreate(path, shared)
+    const { fd, writable } = yield* openOrCreate(path, options)
     return yield* examine(path, fd, writable)
   } catch (error) {
     if (NOT_A_FILE.has(codeOf(error))) yield* refuseForeign(path)
@@ -62,7 +68,7 @@ export function* openLockFile(path: string, shared: boolean): Program<LockFile> 
 /** Opens the lock file if it exists: `null` when not. Needs no more than read permission. */
 export function* openExistingLockFile(path: string): Program<LockFile | null> {
   try {
-    const { fd, writable } = yield* openForSharing(path)
+    const { fd, writable } = yield* openForSharing(path, 0)
     return yield* examine(path, fd, writable)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null
@@ -115,6 +121,11 @@ function* takeBack(path: string, { fd, writable, identity }: LockFile): Program<
   return true
 }
 
+/** Asks the server through a descriptor that was opened for that: an error says that its lock is lost, or in doubt. */
+export function readPastCache(fd: number, done: (error: Error | null) => void): void {
+  read(fd, Buffer.alloc(1), 0, 1, 0, done)
+}
+
 /** Throws what the path is, unless it is a file (or gone by now). */
 export function* refuseForeign(path: string): Program<void> {
   let there: BigIntStats
@@ -163,33 +174,34 @@ export function lstatCall(path: string) {
 type Opened = { fd: number; writable: boolean }
 
 /** Creates with O_EXCL only: whoever creates sets the mode, and `protected_regular` (sticky directories) is not in the way of the others. */
-function* openOrCreate(path: string, shared: boolean): Program<Opened> {
+function* openOrCreate(path: string, { shared, pastCache }: OpenOptions): Program<Opened> {
+  const extra = pastCache === true ? constants.O_DIRECT : 0
   try {
-    return shared ? yield* openForSharing(path) : { fd: yield* make(openCall(path, READ_WRITE)), writable: true }
+    return shared ? yield* openForSharing(path, extra) : { fd: yield* make(openCall(path, READ_WRITE | extra)), writable: true }
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
   }
   const parent = yield* make(statCall(dirname(path)))
   const mode = lockFileMode(parent.mode)
   try {
-    const fd = yield* make(openCall(path, READ_WRITE | constants.O_CREAT | constants.O_EXCL, mode))
+    const fd = yield* make(openCall(path, READ_WRITE | extra | constants.O_CREAT | constants.O_EXCL, mode))
     yield* setMode(fd, mode)
     return { fd, writable: true }
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
   }
   // Created by somebody else meanwhile. With O_CREAT, since an NFS client may go on believing that the name is missing.
-  if (shared) return yield* openForSharing(path, READ_WRITE | constants.O_CREAT)
-  return { fd: yield* make(openCall(path, READ_WRITE | constants.O_CREAT, mode)), writable: true }
+  if (shared) return yield* openForSharing(path, extra | constants.O_CREAT)
+  return { fd: yield* make(openCall(path, READ_WRITE | extra | constants.O_CREAT, mode)), writable: true }
 }
 
-function* openForSharing(path: string, flags = READ_WRITE): Program<Opened> {
+function* openForSharing(path: string, extra: number): Program<Opened> {
   try {
-    return { fd: yield* make(openCall(path, flags)), writable: true }
+    return { fd: yield* make(openCall(path, READ_WRITE | extra)), writable: true }
   } catch (error) {
     if (!NOT_WRITABLE.has(codeOf(error))) throw error
   }
-  return { fd: yield* make(openCall(path, READ_ONLY)), writable: false }
+  return { fd: yield* make(openCall(path, READ_ONLY | (extra & constants.O_DIRECT))), writable: false }
 }
 
 /** Whoever may change the directory may lock in it, so `w` becomes `rw`, and `r` stays: 0755 → 0644, 0770 → 0660, 01777 → 0666. */

@@ -1,15 +1,13 @@
 /** Is a link-based lock held? With blocking calls, which only `checkSync` needs. */
 
 import { Directories } from '../directory.js'
-import { readClock } from '../drivers/clock.js'
-import { processState, randomName, sessionOwner } from '../drivers/identity.js'
+import { sessionOwner } from '../drivers/identity.js'
 import { runBlocking } from '../drivers/run.js'
 import * as either from '../either.js'
 import { fileSystemError } from '../errors.js'
 import { lockPath } from '../paths.js'
 import { hardLinkClaim } from '../protocol/claim-hard-link.js'
 import { inspect } from '../protocol/inspect.js'
-import type { LocalQuestion } from '../protocol/operations.js'
 import { newMemory, type Observations } from '../protocol/site.js'
 
 const directories = new Directories()
@@ -21,22 +19,9 @@ export function isHeldSync(path: string): boolean {
   const { dev, mode, coherent, staleOpenMs } = either.runBlocking(directories.look(directory))
   const surroundings = { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations }
   const site = { path: absolute, directory, dev, mode, claim: hardLinkClaim, memory: newMemory(), surroundings }
-  const outcome = runBlocking(inspect(site), answer)
+  const outcome = runBlocking(inspect(site))
   if (outcome.kind === 'failed') throw fileSystemError('list', absolute, outcome.code, outcome.error)
   // What is not ours may be held by somebody: as long as it is there, nobody gets the lock.
   if (outcome.kind === 'foreign') return true
   return outcome.inspection.state === 'held' || outcome.inspection.state === 'unknown'
-}
-
-function answer(question: LocalQuestion): unknown {
-  switch (question.op) {
-    case 'clock':
-      return readClock()
-    case 'name':
-      return randomName()
-    case 'process':
-      return processState(question.pid, question.startTime)
-    default:
-      throw new TypeError(`Expected a question of an inspection, got ${question.op}`)
-  }
 }

@@ -15,6 +15,8 @@ export interface DirectoryFacts {
   renamesNames: boolean
   /** How long an opened file may show old contents, in milliseconds. */
   staleOpenMs: number
+  /** Its server gives the advisory locks of a client that was silent for too long to others, and nobody tells their holder (NFSv4). */
+  leasesLocks: boolean
   /** The file system in words, the same before and after a remount: "nfs4 server:/export". */
   identity: string
 }
@@ -44,6 +46,7 @@ function facts(path: string, status: Stats, { type }: StatsFs): DirectoryFacts {
     coherent: LOCAL_TYPES.has(type),
     renamesNames: RENAMING_TYPES.has(type),
     staleOpenMs: mount === undefined ? 0 : staleOpenMs(mount),
+    leasesLocks: mount?.type === 'nfs4',
     identity: mount === undefined ? `device ${status.dev}` : `${mount.type} ${mount.source}`,
   }
 }

@@ -7,13 +7,12 @@
 import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { leaseMs } from '../protocol/lease.js'
-import type { LocalQuestion } from '../protocol/operations.js'
 import { beat, endSession, type Session } from '../protocol/session.js'
 import { settle } from '../protocol/settle.js'
 import type { Unsettled } from '../protocol/site.js'
+import type { Asker } from './answer.js'
 import { readClock } from './clock.js'
 import type { DirectorySeed, FromThread, ToThread } from './heartbeat-messages.js'
-import { processState, randomName } from './identity.js'
 import { runBlocking } from './run.js'
 import { SharedFlag, SharedLease } from './shared-lease.js'
 
@@ -33,20 +32,8 @@ interface Watched {
 const sessions = new Map<string, Watched>()
 const tell = (message: FromThread) => parentPort?.postMessage(message)
 
-function answer(question: LocalQuestion): unknown {
-  switch (question.op) {
-    case 'clock':
-      return readClock()
-    case 'name':
-      return randomName()
-    case 'process':
-      return processState(question.pid, question.startTime)
-    case 'lease':
-      return sessions.get(question.session)?.lease.remainingMs() ?? 0
-    case 'wanted':
-      return true
-  }
-}
+/** Settles and ends what the sessions left: nothing of it is ever unwanted. */
+const asker: Asker = { leaseRemainingMs: (session) => sessions.get(session)?.lease.remainingMs() ?? 0, wanted: () => true }
 
 function watch(session: Session, lease: SharedLease, directory: DirectorySeed): void {
   const watched: Watched = { session, lease, directory, timer: undefined, unsettled: [], countsLinks: false }
@@ -62,7 +49,7 @@ function beatOnce(watched: Watched): void {
   const { session, lease } = watched
   if (lease.isOver) return end(watched)
   const heldBefore = lease.held
-  const outcome = runBlocking(beat(session), answer)
+  const outcome = runBlocking(beat(session), asker)
   const { id, refreshRateMs, timeoutIntervalMs } = session.record
   if (outcome.kind === 'retired' || lease.isOver) {
     // The holder first: once the record says "ended", anybody may acquire.
@@ -86,7 +73,7 @@ function beatOnce(watched: Watched): void {
 function settleAll(watched: Watched): void {
   watched.unsettled = watched.unsettled.filter(({ lockPath, entry }) => {
     const site = { path: lockPath, directory: dirname(lockPath), surroundings: { ...watched.directory, observations: new Map() } }
-    return runBlocking(settle(site, entry), answer) !== 'settled'
+    return runBlocking(settle(site, entry), asker) !== 'settled'
   })
 }
 
@@ -94,7 +81,7 @@ function end(watched: Watched): void {
   clearTimeout(watched.timer)
   watched.lease.end()
   sessions.delete(watched.session.record.id)
-  runBlocking(endSession(watched.session), answer)
+  runBlocking(endSession(watched.session), asker)
 }
 
 function receive(message: ToThread): void {

@@ -1,26 +1,24 @@
 /** The two runners: they drive a piece of protocol with blocking calls, or with asynchronous ones through a mount's lane. */
 
-import type { FileOperation, LocalQuestion, Operation, Protocol, Reply } from '../protocol/operations.js'
+import type { FileOperation, Operation, Protocol, Reply } from '../protocol/operations.js'
+import { type Asker, answer, anybody } from './answer.js'
 import { asynchronousCalls, blockingCalls, type Call, type Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
 import { severalCalls, singleCall } from './file-operations.js'
 import type { Lane } from './lane.js'
 
-/** Answers the questions that are not file operations. */
-export type Answer = (question: LocalQuestion) => unknown
-
 /** Runs a piece of protocol to its end, blocking the thread. */
-export function runBlocking<Result>(protocol: Protocol<Result>, answer: Answer): Result {
+export function runBlocking<Result>(protocol: Protocol<Result>, asker: Asker = anybody): Result {
   let step = protocol.next()
-  while (!step.done) step = protocol.next(isFileOperation(step.value) ? performBlocking(step.value) : answer(step.value))
+  while (!step.done) step = protocol.next(isFileOperation(step.value) ? performBlocking(step.value) : answer(step.value, asker))
   return step.value
 }
 
 /** Runs a piece of protocol to its end. It is never abandoned half-way: who gives up says so through the question `wanted`. */
-export async function runAsynchronously<Result>(protocol: Protocol<Result>, answer: Answer, lane: Lane): Promise<Result> {
+export async function runAsynchronously<Result>(protocol: Protocol<Result>, lane: Lane, asker: Asker = anybody): Promise<Result> {
   let step = protocol.next()
   while (!step.done)
-    step = protocol.next(isFileOperation(step.value) ? await performAsynchronously(step.value, lane) : answer(step.value))
+    step = protocol.next(isFileOperation(step.value) ? await performAsynchronously(step.value, lane) : answer(step.value, asker))
   return step.value
 }
 

@@ -1,0 +1,36 @@
+/**
+ * A server that leases its locks (NFSv4) gives those of a client that was silent for too long to others, and nobody tells
+ * the process that held one. It has to ask: a read through the locked descriptor, past the cache, carries the lock to the
+ * server, and fails once the lock is lost (`EIO`). So each lock on such a mount is asked about once in a refresh-rate.
+ */
+
+/** A held lock that can be asked about. */
+export interface Watched {
+  /** Finds out whether it is still held, and tells its holder if not. Never rejects. A mount that hangs gets no second question. */
+  look(): Promise<void>
+}
+
+export class LossWatch {
+  readonly #refreshRateMs: number
+  readonly #watched = new Set<Watched>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(refreshRateMs: number) {
+    this.#refreshRateMs = refreshRateMs
+  }
+
+  add(held: Watched): void {
+    this.#watched.add(held)
+    this.#timer ??= setInterval(() => this.#lookAtAll(), this.#refreshRateMs).unref()
+  }
+
+  remove(held: Watched): void {
+    if (!this.#watched.delete(held) || this.#watched.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #lookAtAll(): void {
+    for (const held of this.#watched) void held.look()
+  }
+}

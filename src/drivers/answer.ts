@@ -1,0 +1,31 @@
+/** Answers the protocol's questions to this machine: what is not a file operation. */
+
+import type { LocalQuestion } from '../protocol/operations.js'
+import { readClock } from './clock.js'
+import { processState, randomName } from './identity.js'
+
+/** What only the one who runs a piece of protocol knows. */
+export interface Asker {
+  /** How long the lease of a session is certain to last, in milliseconds; 0 once it is over, and for sessions of others. */
+  leaseRemainingMs(session: string): number
+  /** Is the result still wanted? */
+  wanted(): boolean
+}
+
+/** Runs pieces that take no lock, and sees them through to the end. */
+export const anybody: Asker = { leaseRemainingMs: () => 0, wanted: () => true }
+
+export function answer(question: LocalQuestion, asker: Asker): unknown {
+  switch (question.op) {
+    case 'clock':
+      return readClock()
+    case 'name':
+      return randomName()
+    case 'process':
+      return processState(question.pid, question.startTime)
+    case 'lease':
+      return asker.leaseRemainingMs(question.session)
+    case 'wanted':
+      return asker.wanted()
+  }
+}
