@@ -84,7 +84,7 @@ export class Mount {
     if (this.#thread !== undefined) return this.#thread
     const ready = new SharedFlag()
     // Flags such as --import are for the program, and would run in every thread.
-    const thread = new Worker(new URL('./heartbeat-thread.js', import.meta.url), {
+    const thread = new Worker(new URL(import.meta.resolve('#heartbeat-thread')), {
       workerData: { ready: ready.buffer },
       execArgv: [],
       name: 'mountlock',

@@ -14,7 +14,7 @@ const FS_EXT = join(ROOT, 'node_modules', 'fs-ext')
 
 /** Prints what happened when fs-ext was loaded: `ok`, or the error. */
 const LOAD = `
-import { loadFsExt } from './dist/advisory/fs-ext.js'
+import { loadFsExt } from './build/advisory/fs-ext.js'
 try {
   const fsExt = loadFsExt()
   console.log(JSON.stringify({ ok: typeof fsExt.flockSync === 'function' && loadFsExt() === fsExt }))
@@ -41,7 +41,7 @@ beforeEach(async () => {
   folder = temporary.path
   removeFolder = temporary.cleanup
   build = join(folder, 'node_modules', 'fs-ext', 'build')
-  cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true })
+  cpSync(join(ROOT, 'build'), join(folder, 'build'), { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
 })
 
@@ -121,7 +121,7 @@ it('loads fs-ext without a restart once it has been built', () => {
   installUnbuilt()
   const rebuild = `
 import { cpSync } from 'node:fs'
-import { loadFsExt } from './dist/advisory/fs-ext.js'
+import { loadFsExt } from './build/advisory/fs-ext.js'
 let refused = false
 try { loadFsExt() } catch { refused = true }
 cpSync(${JSON.stringify(join(FS_EXT, 'build'))}, ${JSON.stringify(build)}, { recursive: true })

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { elapsedMs, leaseMs, silenceMs } from '../../dist/protocol/lease.js'
-import { TIMEOUT_INTERVAL_MS_MAX } from '../../dist/protocol/record.js'
+import { elapsedMs, leaseMs, silenceMs } from '../../build/protocol/lease.js'
+import { TIMEOUT_INTERVAL_MS_MAX } from '../../build/protocol/record.js'
 
 const intervals = fc.integer({ min: 100, max: TIMEOUT_INTERVAL_MS_MAX })
 const times = fc.integer({ min: 0, max: 2 ** 45 }).map((ms) => ms + 0.25)

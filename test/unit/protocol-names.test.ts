@@ -14,7 +14,7 @@ import {
   parseSessionName,
   sessionName,
   sessionOfTarget,
-} from '../../dist/protocol/names.js'
+} from '../../build/protocol/names.js'
 
 const generations = fc.bigInt({ min: 0n, max: GENERATION_MAX })
 const ids = fc.stringMatching(/^[0-9a-f]{16}$/)
