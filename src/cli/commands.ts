@@ -5,10 +5,12 @@ import type { CommandSpec } from './command.js'
 import { CONFIG_COMMANDS } from './config/options.js'
 import { DOCTOR_COMMAND } from './doctor/options.js'
 import { BREAK_COMMAND, PRUNE_COMMAND } from './maintain/options.js'
-import { AGENT_COMMAND, NODES_COMMAND } from './nodes/options.js'
+import { NODES_COMMAND } from './nodes/options.js'
 import { DEMO_COMMAND, TEST_COMMAND } from './options.js'
+import { AGENT_COMMAND } from './remote/options.js'
 import { RUN_COMMAND } from './run/options.js'
 import { STATUS_COMMAND } from './status/options.js'
+import { STRESS_COMMAND } from './stress/options.js'
 
 export const COMMANDS: readonly CommandSpec[] = [
   TEST_COMMAND,
@@ -17,6 +19,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   STATUS_COMMAND,
   DOCTOR_COMMAND,
   NODES_COMMAND,
+  STRESS_COMMAND,
   BREAK_COMMAND,
   PRUNE_COMMAND,
   AGENT_COMMAND,

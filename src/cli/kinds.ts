@@ -2,11 +2,29 @@
 
 import type { ConfigSettings } from '../config/settings.js'
 import type { LockerOptions, LockType } from '../types.js'
+import { UsageError } from './command.js'
 import { commonOptions } from './settings.js'
 
 /** In the order in which they are recommended. */
 export const KINDS = ['hard link', 'symlink', 'rename', 'flock', 'fcntl'] as const
 export type Kind = (typeof KINDS)[number]
+
+/** On a command line without blanks. */
+export const KIND_WORDS = KINDS.map((kind) => kind.replace(' ', '-'))
+
+/** @throws UsageError */
+export function readKind(option: string, word: string): Kind {
+  const kind = KINDS[KIND_WORDS.indexOf(word)]
+  if (kind === undefined) throw new UsageError(`Expected ${KIND_WORDS.join(', ')} after ${option}, got "${word}"`)
+  return kind
+}
+
+/** The kind that settings choose. */
+export function kindOf({ lockType, useSymlinks }: Pick<ConfigSettings, 'lockType' | 'useSymlinks'>): Kind {
+  if (lockType === 'advisory') return 'flock'
+  if (lockType === 'renamebased') return 'rename'
+  return useSymlinks ? 'symlink' : 'hard link'
+}
 
 export const LOCK_TYPES: Record<Kind, LockType> = {
   'hard link': 'linkbased',

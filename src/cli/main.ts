@@ -1,12 +1,12 @@
 /** The program: which command, with which options. Parsing only; each command is a file or folder of its own. */
 
-import { readFileSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { type Action, type CommandSpec, UsageError } from './command.js'
 import { COMMANDS, commandMeant, wordMeant } from './commands.js'
 import { EXIT } from './exit-codes.js'
 import { TEST_COMMAND } from './options.js'
 import { messageOf, writeError, writeOut } from './print.js'
+import { version } from './program.js'
 
 /** @param args without the names of the interpreter and the program */
 export async function main(args: readonly string[]): Promise<void> {
@@ -103,8 +103,4 @@ function lastOfEach(parsed: Record<string, unknown>, { options, positionals = {}
     Array.isArray(value) && !isArray(name) ? value.at(-1) : value,
   ])
   return Object.fromEntries(entries)
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
 }

@@ -7,13 +7,13 @@ export interface Cell {
   colour?: 'gray' | 'green' | 'red' | 'yellow'
 }
 
-export function tableLines(heads: readonly string[], rows: readonly (readonly Cell[])[]): string[] {
+export function tableLines(heads: readonly string[], rows: readonly (readonly Cell[])[], isColoured = true): string[] {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => [...(row[column]?.text ?? '')].length)))
   const line = (cells: readonly Cell[]) =>
     cells
       .map(({ text, colour }, column) => {
         const padding = column === heads.length - 1 ? '' : ' '.repeat((widths[column] as number) - [...text].length)
-        return (colour === undefined ? text : paint(colour, text, process.stdout)) + padding
+        return (colour === undefined || !isColoured ? text : paint(colour, text, process.stdout)) + padding
       })
       .join('  ')
       .trimEnd()

@@ -5,10 +5,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { paint, writeOut } from './print.js'
-
-const PROGRAM = fileURLToPath(new URL('../../bin/locktester', import.meta.url))
+import { PROGRAM } from './program.js'
 
 /** The dialogue did not come out as it should. */
 export class SurpriseError extends Error {}

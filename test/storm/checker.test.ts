@@ -4,8 +4,8 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { check, type Rule } from './checker.js'
-import type { Evidence, ResourceRequest, StormEvent } from './records.js'
+import { check, type Rule } from '../../src/cli/evidence/checker.js'
+import type { Evidence, ResourceRequest, StormEvent } from '../../src/cli/evidence/records.js'
 
 /** One acquisition, told briefly: every moment that is given becomes a line of the log. */
 interface Story {

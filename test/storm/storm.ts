@@ -6,38 +6,40 @@
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Chaos, type Fault } from './chaos.js'
-import { check, type Section, sectionsOf, type Violation } from './checker.js'
+import { StormChaos } from './chaos.js'
+import type { Fault } from '../../src/cli/evidence/chaos.js'
+import type { Life } from '../../src/cli/evidence/picture.js'
+import { check, type Section, sectionsOf, type Violation } from '../../src/cli/evidence/checker.js'
 import { Ground } from './ground.js'
 import { seededRandom } from './random.mjs'
-import { type Evidence, type ProcessLog, type ResourceRequest, readLog } from './records.js'
-import { monotonicMs, Resource } from './resource.js'
+import type { Evidence, ProcessLog, ResourceRequest } from '../../src/cli/evidence/records.js'
+import { readLog } from './log.js'
+import { monotonicMs, Resource } from '../../src/cli/evidence/resource.js'
 import { clockLibrary, type StormKind, type Surroundings, WorkerProcess, type WorkerSettings } from './worker-process.js'
 
 export interface StormOptions {
   kind: StormKind
   processes: number
   locks: number
+  /** At least; it goes on until the goal is reached as well. */
   seconds: number
+  goal?: Goal
   seed: number
   /** Where the locks lie; `null`: on a volume of the storm's own, which is filled now and then. */
   directory: string | null
+}
+
+/** What it takes for a storm to have been one, however busy the machine is with other things. */
+export interface Goal {
+  acquisitions: number
+  kills: number
+  stalls: number
 }
 
 /** A fault of the library that is not one of the checker's rules. */
 export interface Failure {
   what: 'crashed' | 'stuck' | 'not-acquirable' | 'unexpected-error' | 'left-behind'
   text: string
-}
-
-/** One life of a process, for the picture. */
-export interface Life {
-  name: string
-  /** The place among the processes: the next one takes it when this one is killed. */
-  place: number
-  otherNode: boolean
-  fromMs: number
-  toMs: number
 }
 
 export interface StormResult {
@@ -56,6 +58,9 @@ export interface StormResult {
 
 /** Short, so that a storm sees many takeovers; long enough for heartbeats on a busy machine. */
 const INTERVALS = { refreshRateMs: 250, timeoutIntervalMs: 1000 }
+/** A goal that is not reached by then will not be. */
+const GOAL_MS_MAX = 120_000
+const PAUSE_MS_MAX = 250
 /** Far longer than any wait for a lock. */
 const END_MS_MAX = 30_000
 const EXPECTED_CODES = new Set(['LOCK_TIMEOUT', 'LOCK_LOST', 'NO_SPACE'])
@@ -92,24 +97,40 @@ class Storm {
 
   async run(): Promise<StormResult> {
     const fromMs = monotonicMs()
-    const { processes, locks, seconds } = this.#options
+    const { processes, locks } = this.#options
     mkdirSync(join(this.#ground.folder, 'logs'))
     for (let lock = 0; lock < locks; lock++) writeFileSync(join(this.#ground.seenPath, `counter-${lock}`), '0'.padStart(16, '0'))
     for (let place = 0; place < processes; place++) this.#spawn(place)
     await Promise.all(this.#workers.map(({ ready, ended }) => Promise.race([ready, ended])))
 
-    const chaos = new Chaos({
-      timeoutIntervalMs: INTERVALS.timeoutIntervalMs,
-      random: this.#random,
-      workers: () => this.#workers,
-      ground: this.#ground,
-    })
-    await chaos.blow(seconds)
+    const chaos = new StormChaos(
+      {
+        timeoutIntervalMs: INTERVALS.timeoutIntervalMs,
+        random: this.#random,
+        victims: () => this.#workers,
+        pauseMsMax: PAUSE_MS_MAX,
+      },
+      this.#ground,
+    )
+    await chaos.blow(this.#end(chaos))
     await chaos.subside()
     await this.#calmDown()
     await this.#acquireEachOnce()
     this.#lookForLeftovers()
     return this.#result(fromMs, chaos.faults)
+  }
+
+  /** After its time, when the goal is reached or will not be. */
+  #end(chaos: StormChaos): () => boolean {
+    const { seconds, goal = { acquisitions: 0, kills: 0, stalls: 0 } } = this.#options
+    const leastMs = monotonicMs() + seconds * 1000
+    const count = (kind: Fault['kind']) => chaos.faults.filter((fault) => fault.kind === kind).length
+    return () => {
+      const nowMs = monotonicMs()
+      const acquisitions = this.#everybody.reduce((sum, worker) => sum + worker.acquisitions, 0)
+      const isReached = acquisitions >= goal.acquisitions && count('kill') >= goal.kills && count('stall') >= goal.stalls
+      return nowMs >= leastMs && (isReached || nowMs >= leastMs + GOAL_MS_MAX)
+    }
   }
 
   /** Kills whatever still runs. */
@@ -119,11 +140,11 @@ class Storm {
   }
 
   #spawn(place: number): void {
-    const name = `p${place}.${this.#lives.filter((life) => life.place === place).length}`
+    const name = `p${place}.${this.#everybody.filter((worker) => worker.name.startsWith(`p${place}.`)).length}`
     const otherNode = this.#isRoot && place % 2 === 1
     const worker = this.#start(name, { otherNode, hasClock: place % 4 < 2 }, false)
     this.#workers[place] = worker
-    const life = { name, place, otherNode, fromMs: monotonicMs(), toMs: Number.POSITIVE_INFINITY }
+    const life = { name, place: `p${place}${otherNode ? ' *' : ''}`, fromMs: monotonicMs(), toMs: Number.POSITIVE_INFINITY }
     this.#lives.push(life)
     void worker.ended.then(({ code, signal }) => {
       life.toMs = monotonicMs()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Timeline, type TimelineSpan, timelinePage, timelineSvg } from './timeline.js'
+import { type Timeline, type TimelineSpan, timelinePage, timelineSvg } from '../../src/cli/evidence/timeline.js'
 
 const span = (fromMs: number, toMs: number, more: Partial<TimelineSpan> = {}): TimelineSpan => {
   return { fromMs, toMs, colour: 'teal', height: 'full', title: 'held', ...more }

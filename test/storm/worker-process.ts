@@ -5,7 +5,8 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Resource } from './resource.js'
+import type { Victim } from '../../src/cli/evidence/chaos.js'
+import type { Resource } from '../../src/cli/evidence/resource.js'
 
 export type LockKind = 'hard-link' | 'symlink' | 'rename' | 'flock' | 'fcntl'
 /** The specimen is a lock that is known to be broken: the storm must catch it. */
@@ -34,7 +35,7 @@ export interface Surroundings {
 const PROGRAM = fileURLToPath(new URL('./worker.mjs', import.meta.url))
 const ANOTHER_NODE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
 
-export class WorkerProcess {
+export class WorkerProcess implements Victim {
   readonly name: string
   readonly settings: WorkerSettings
   readonly ready: Promise<void>
@@ -43,6 +44,7 @@ export class WorkerProcess {
   /** Somebody has killed it on purpose. */
   wasKilled = false
   isStopped = false
+  acquisitions = 0
   stderr = ''
   #isReady = false
   #pid: number | undefined
@@ -61,7 +63,8 @@ export class WorkerProcess {
     })
     this.ended = once(this.#child, 'exit').then(([code, signal]) => ({ code, signal }))
     this.ready = new Promise((resolve) => {
-      this.#child.on('message', (message: { ready?: boolean }) => {
+      this.#child.on('message', (message: { ready?: boolean; acquired?: boolean }) => {
+        if (message.acquired) return void this.acquisitions++
         if (message.ready !== true) {
           const answer = resource.answer(name, message as Parameters<Resource['answer']>[1])
           return void this.#child.send(answer, () => {})

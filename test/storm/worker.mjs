@@ -121,6 +121,7 @@ async function turn(number) {
     const token = lock.token === null ? null : String(lock.token)
     const hold = { lock, number, attempt, token }
     write({ type: 'acquired', attempt, lock: number, atMs: nowMs(), token })
+    process.send?.({ acquired: true })
     lock.signal.addEventListener('abort', () => {
       write({ type: 'lost', attempt, lock: number, atMs: nowMs(), token, how: 'signal' })
     })

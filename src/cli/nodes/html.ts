@@ -37,15 +37,15 @@ function matrix({ nodes, kinds }: NodesReport): string {
 }
 
 function nodeTable({ nodes }: NodesReport): string {
-  const rows = nodes.map(({ name, host, user, uid, nodeVersion, container, fileSystem }) => {
+  const rows = nodes.map(({ name, host, directory, user, uid, nodeVersion, container, fileSystem }) => {
     const mount =
       fileSystem === null
         ? 'unknown'
         : `${fileSystem.type} ${fileSystem.source} on ${fileSystem.mountPoint} (${fileSystem.options.join(',')})`
-    const cells = [name, host, `${user ?? ''} (${uid})`, nodeVersion, container ?? '-', mount]
+    const cells = [name, host, directory, `${user ?? ''} (${uid})`, nodeVersion, container ?? '-', mount]
     return `<tr>${cells.map((cell) => `<td>${text(cell)}</td>`).join('')}</tr>`
   })
-  const heads = ['node', 'host', 'user', 'Node', 'container', 'file system']
+  const heads = ['node', 'host', 'directory', 'user', 'Node', 'container', 'file system']
   return `<table><tr>${heads.map((head) => `<th>${head}</th>`).join('')}</tr>${rows.join('')}</table>`
 }
 

@@ -5,13 +5,6 @@ import { paint } from '../print.js'
 import { duration, type Cell as TableCell, tableLines } from '../table.js'
 import { type Cell, cellOf, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
 
-/** How long it took until a file of one node was seen by another. */
-export interface Sight {
-  by: string
-  of: string
-  tookMs: number | null
-}
-
 const COLOURS = { pass: 'green', unsafe: 'red', failed: 'yellow' } as const satisfies Record<Mark, string>
 
 export function matrixLines(results: readonly KindResult[]): string[] {

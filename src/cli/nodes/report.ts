@@ -3,15 +3,16 @@
 import type { ConfigSettings } from '../../config/settings.js'
 import { type Kind, type Recommendation, settingLines } from '../kinds.js'
 import { type Cell, cellOf, exitCodeOf, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
-import type { Facts, Node } from './node.js'
-import type { Sight } from './print.js'
+import type { Facts, Node } from '../remote/node.js'
+import type { Sight } from '../remote/cluster.js'
 import type { Round } from './study.js'
 
 export interface NodesReport {
   version: 1
+  /** Of the first node. */
   directory: string
   settings: { refreshRateMs: number; timeoutIntervalMs: number }
-  nodes: (Facts & { name: string; fileSystem: Node['mount'] })[]
+  nodes: (Facts & { name: string; directory: string; fileSystem: Node['mount'] })[]
   sights: Sight[]
   kinds: { kind: Kind; mark: Mark; rounds: (Round & Pick<Cell, 'mark' | 'evidence'>)[] }[]
   verdict: string
@@ -22,19 +23,23 @@ export interface NodesReport {
 }
 
 export function reportOf(facts: {
-  directory: string
   nodes: readonly Node[]
   settings: ConfigSettings
   sights: readonly Sight[]
   results: readonly KindResult[]
 }): NodesReport {
-  const { directory, nodes, settings, sights, results } = facts
+  const { nodes, settings, sights, results } = facts
   const recommendation = recommend(results)
   return {
     version: 1,
-    directory,
+    directory: nodes[0]?.directory ?? '',
     settings: { refreshRateMs: settings.refreshRateMs, timeoutIntervalMs: settings.timeoutIntervalMs },
-    nodes: nodes.map((node) => ({ name: node.name, ...(node.facts as Facts), fileSystem: node.mount })),
+    nodes: nodes.map((node) => ({
+      name: node.name,
+      directory: node.directory,
+      ...(node.facts as Facts),
+      fileSystem: node.mount,
+    })),
     sights: [...sights],
     kinds: results.map((result) => ({
       kind: result.kind,

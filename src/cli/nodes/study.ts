@@ -7,7 +7,8 @@
 import type { LockerOptions } from '../../types.js'
 import type { Kind } from '../kinds.js'
 import { messageOf } from '../print.js'
-import type { Node, RemoteWorker } from './node.js'
+import type { Node } from '../remote/node.js'
+import { RemoteHolder } from './remote-holder.js'
 
 /** One node tried while another one held. */
 export interface Attempt {
@@ -54,16 +55,16 @@ export interface StudyOptions {
 }
 
 export async function study(setup: StudyOptions): Promise<Round[]> {
-  const start = (node: Node) => node.startWorker(setup.options, setup.pathOn(node))
+  const start = (node: Node) => RemoteHolder.start(node, setup.options, setup.pathOn(node))
   const rounds: Round[] = []
-  let workers: RemoteWorker[] = []
+  let workers: RemoteHolder[] = []
   try {
     workers = await Promise.all(setup.nodes.map(start))
     for (const [index, node] of setup.nodes.entries()) {
       setup.onProgress(`${setup.kind}: ${node.name} holds, the others try`)
       const round: Round = { node: node.name, holder: null, attempts: [], handOver: null, takeOver: null, error: null }
       rounds.push(round)
-      const holder = workers[index] as RemoteWorker
+      const holder = workers[index] as RemoteHolder
       const others = [...workers.slice(index + 1), ...workers.slice(0, index)]
       await playRound(round, holder, others, setup)
       await Promise.all(others.map((other) => other.release()))
@@ -84,8 +85,8 @@ export async function study(setup: StudyOptions): Promise<Round[]> {
 /** Ends with the holder killed, unless something went wrong on the way. */
 async function playRound(
   round: Round,
-  holder: RemoteWorker,
-  others: readonly RemoteWorker[],
+  holder: RemoteHolder,
+  others: readonly RemoteHolder[],
   { limitMs }: StudyOptions,
 ): Promise<void> {
   try {
@@ -93,7 +94,7 @@ async function playRound(
     if (held.outcome === 'busy') throw new Error(`not acquired within ${limitMs / 1000} s, though nobody holds it`)
     round.holder = { pid: holder.pid, token: held.token }
     for (const other of others) round.attempts.push(await attempt(holder, other))
-    const next = others[0] as RemoteWorker
+    const next = others[0] as RemoteHolder
     if (round.attempts.every(({ result }) => result === 'excluded')) {
       round.handOver = await passTo(next, limitMs, holder, () => holder.release())
       await next.release()
@@ -107,7 +108,7 @@ async function playRound(
   await holder.kill().catch(() => {})
 }
 
-async function attempt(holder: RemoteWorker, other: RemoteWorker): Promise<Attempt> {
+async function attempt(holder: RemoteHolder, other: RemoteHolder): Promise<Attempt> {
   const heldBefore = await holder.held()
   let made: Pick<Attempt, 'result' | 'heldBy' | 'error'>
   try {
@@ -126,7 +127,7 @@ async function attempt(holder: RemoteWorker, other: RemoteWorker): Promise<Attem
 }
 
 /** `next` waits; then the holder gives up the lock in some way. */
-async function passTo(next: RemoteWorker, limitMs: number, holder: RemoteWorker, giveUp: () => Promise<void>): Promise<Passing> {
+async function passTo(next: RemoteHolder, limitMs: number, holder: RemoteHolder, giveUp: () => Promise<void>): Promise<Passing> {
   const waiting = next.acquire(limitMs)
   waiting.catch(() => {})
   await holder.held() // a round trip: the other one has begun to wait

@@ -3,17 +3,15 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
-import type { LockerOptions } from '../../types.js'
 import { endsWithin } from '../bounded.js'
 import type { NodeFacts } from '../doctor/node.js'
 import type { Mount } from '../mounts.js'
+import { PROGRAM } from '../program.js'
+import type { Role, WorkerWord } from './agent.js'
 import { Line, RemoteError } from './lines.js'
-import type { NodesOptions } from './options.js'
-import { explainFailure, remoteScript } from './remote.js'
-import type { Outcome } from './worker.js'
+import type { NodeAddress, ReachOptions } from './options.js'
+import { explainFailure, remoteScript } from './command-line.js'
 
-const PROGRAM = fileURLToPath(new URL('../../../bin/locktester', import.meta.url))
 const HELLO_LIMIT_MS = 30_000
 const END_LIMIT_MS = 6000
 const STDERR_CHARACTERS_MAX = 4000
@@ -30,23 +28,29 @@ export class Node {
   /** As it was called on the command line, told apart where a name comes twice. */
   readonly name: string
   readonly #host: string
+  /** Where the directory is there. */
+  readonly directory: string
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>
   readonly #line: Line
   #stderr = ''
   facts: Facts | null = null
   mount: Mount | null = null
+  readonly #workers = new Map<number, RemoteWorker>()
 
-  constructor(name: string, host: string, options: Pick<NodesOptions, 'sshCommand' | 'remoteCommand'>) {
+  constructor(name: string, { host, directory }: NodeAddress, reach: ReachOptions) {
     this.name = name
     this.#host = host
-    const [file, ...args] = commandFor(host, options)
+    this.directory = directory
+    const [file, ...args] = commandFor(host, reach)
     // In a session of its own: Ctrl+C is ours, and we say over the line what is to be done.
     this.#process = spawn(file as string, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     this.#process.on('error', (error) => this.#line.close(error))
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS_MAX)
     })
-    this.#line = new Line(this.#process.stdout, this.#process.stdin)
+    this.#line = new Line(this.#process.stdout, this.#process.stdin, ({ worker, ...word }: WorkerWord) =>
+      this.#workers.get(worker)?.hear(word),
+    )
   }
 
   /** @throws UnreachableError */
@@ -66,16 +70,20 @@ export class Node {
     return this.#line.ask(op, args)
   }
 
-  async enter(directory: string, name: string, create: readonly string[] | null): Promise<boolean> {
-    const { mount, isThere } = (await this.ask('enter', { directory, name, create })) as { mount: Mount | null; isThere: boolean }
+  async enter(name: string, create: readonly string[] | null): Promise<boolean> {
+    const { mount, isThere } = (await this.ask('enter', { directory: this.directory, name, create })) as {
+      mount: Mount | null
+      isThere: boolean
+    }
     this.mount = mount
     return isThere
   }
 
-  async startWorker(options: LockerOptions, path: string): Promise<RemoteWorker> {
-    const { worker, pid } = (await this.ask('start')) as { worker: number; pid: number }
-    const remote = new RemoteWorker(this, worker, pid)
-    await remote.ask('open', { options, path })
+  /** @param onWord is called for all that it says of its own accord, and when it ends */
+  async startWorker(role: Role, onWord: (word: Word) => void = () => {}): Promise<RemoteWorker> {
+    const { worker, pid } = (await this.ask('start', { role })) as { worker: number; pid: number }
+    const remote = new RemoteWorker(this, worker, pid, onWord)
+    this.#workers.set(worker, remote)
     return remote
   }
 
@@ -93,44 +101,39 @@ export class Node {
   }
 }
 
+/** What a worker says without having been asked: what its role makes of it, or that it has ended. */
+type Word = Omit<WorkerWord, 'worker'>
+
+/** A process that was started on a node. */
 export class RemoteWorker {
-  readonly node: Node
+  readonly #node: Node
   readonly #id: number
+  readonly hear: (word: Word) => void
   readonly pid: number
 
-  constructor(node: Node, id: number, pid: number) {
-    this.node = node
+  constructor(node: Node, id: number, pid: number, hear: (word: Word) => void) {
+    this.#node = node
     this.#id = id
     this.pid = pid
+    this.hear = hear
   }
 
   ask(op: string, args: Record<string, unknown> = {}): Promise<unknown> {
-    return this.node.ask('ask', { worker: this.#id, op, args })
+    return this.#node.ask('ask', { worker: this.#id, op, args })
   }
 
-  try(): Promise<Outcome> {
-    return this.ask('try') as Promise<Outcome>
-  }
-
-  acquire(waitMs: number): Promise<Outcome> {
-    return this.ask('acquire', { waitMs }) as Promise<Outcome>
-  }
-
-  held(): Promise<boolean> {
-    return this.ask('held') as Promise<boolean>
-  }
-
-  async release(): Promise<void> {
-    await this.ask('release')
+  /** SIGSTOP and SIGCONT. */
+  async signal(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
+    await this.#node.ask('signal', { worker: this.#id, signal })
   }
 
   /** SIGKILL; resolves once its node says that the process is gone. */
   async kill(): Promise<void> {
-    await this.node.ask('kill', { worker: this.#id })
+    await this.#node.ask('kill', { worker: this.#id })
   }
 }
 
-function commandFor(host: string, { sshCommand, remoteCommand }: Pick<NodesOptions, 'sshCommand' | 'remoteCommand'>): string[] {
+function commandFor(host: string, { sshCommand, remoteCommand }: ReachOptions): string[] {
   if (host === 'local') return [process.execPath, PROGRAM, 'agent']
   // A shell takes the command apart as its author would expect; the host and the script are arguments, never text in it.
   return ['/bin/sh', '-c', `exec ${sshCommand} "$@"`, 'sh', host, remoteScript(remoteCommand, PROGRAM)]

@@ -7,7 +7,7 @@ import type { Lock, Locker, LockerOptions } from '../../types.js'
 /** What came of an attempt. */
 export type Outcome = { outcome: 'acquired'; token: string | null } | { outcome: 'busy'; heldBy: string | null }
 
-export class Worker {
+export class Holder {
   #locker: Locker | null = null
   #path = ''
   #lock: Lock | null = null

@@ -28,7 +28,9 @@ interface Question {
 
 interface Answer {
   locktester: typeof DIALECT
-  id: number
+  /** Absent: nobody has asked for it. */
+  id?: number
+  word?: unknown
   value?: unknown
   error?: { code: string; message: string }
 }
@@ -36,12 +38,15 @@ interface Answer {
 /** The asking side. */
 export class Line {
   readonly #output: Writable
+  readonly #onWord: (word: never) => void
   readonly #pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   #lastId = 0
   #closed: Error | null = null
 
-  constructor(input: Readable, output: Writable) {
+  /** @param onWord is called for what the other side says of its own accord: see {@link tell} */
+  constructor(input: Readable, output: Writable, onWord: (word: never) => void = () => {}) {
     this.#output = output
+    this.#onWord = onWord
     output.on('error', () => {}) // the other side's end is told by the end of its output
     const lines = createInterface({ input })
     lines.on('line', (text) => this.#receive(text))
@@ -66,9 +71,12 @@ export class Line {
 
   #receive(text: string): void {
     const answer = parse<Answer>(text)
-    const pending = answer === null ? undefined : this.#pending.get(answer.id)
-    if (answer === null || pending === undefined) return
-    this.#pending.delete(answer.id)
+    if (answer === null) return
+    const { id } = answer
+    if (id === undefined) return this.#onWord(answer.word as never)
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return
+    this.#pending.delete(id)
     if (answer.error === undefined) pending.resolve(answer.value)
     else pending.reject(new RemoteError(answer.error))
   }
@@ -96,6 +104,11 @@ export async function serve(
     }
     output.write(`${JSON.stringify(told)}\n`)
   }
+}
+
+/** Says something that nobody has asked for. */
+export function tell(output: Writable, word: unknown): void {
+  output.write(`${JSON.stringify({ locktester: DIALECT, word } satisfies Answer)}\n`)
 }
 
 function parse<T extends { locktester: number }>(text: string): T | null {

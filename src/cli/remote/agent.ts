@@ -1,6 +1,6 @@
 /**
- * `locktester agent`: what `locktester nodes` starts on each node. It answers on standard output what is asked on standard
- * input, and starts the workers that hold locks. When its input ends, for whatever reason, it ends: the workers release,
+ * `locktester agent`: what `locktester nodes` and `stress` start on each node. It answers on standard output what is asked on standard
+ * input, and starts the workers that take locks. When its input ends, for whatever reason, it ends: the workers release,
  * and the trial directory is removed. So a connection that breaks leaves nothing behind.
  */
 
@@ -10,17 +10,15 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { fileSystemError, MountlockError } from '../../errors.js'
 import { bounded, endsWithin, errnoOf } from '../bounded.js'
 import { nodeFacts } from '../doctor/node.js'
 import { endProcess } from '../interrupt.js'
 import { mountOf } from '../mounts.js'
+import { PROGRAM } from '../program.js'
 import { openNamedDirectory } from '../state-directory.js'
-import { Line, serve } from './lines.js'
-import { Worker } from './worker.js'
+import { Line, serve, tell } from './lines.js'
 
-const PROGRAM = fileURLToPath(new URL('../../../bin/locktester', import.meta.url))
 const CLEAN_UP_LIMIT_MS = 4000
 /** A file of another node that is not seen after this time is not there: its name is new, so no cache can say that it is missing for long. */
 const SIGHT_LIMIT_MS = 20_000
@@ -31,9 +29,29 @@ interface Child {
   line: Line
 }
 
+/** What a worker does. */
+export type Role = 'holder' | 'hammer'
+
+/** Something that a worker has said of its own accord, or that it has ended. */
+export interface WorkerWord {
+  worker: number
+  said?: unknown
+  ended?: { code: number | null; signal: NodeJS.Signals | null; wasKilled: boolean }
+}
+
+/** What answers questions until nobody asks any more. */
+export interface Answering {
+  answer(op: string, args: Record<string, unknown>): Promise<unknown>
+  close(): Promise<void>
+}
+
 /** Runs the command and ends the process. */
-export async function runAgent(isWorker: boolean): Promise<void> {
-  const self = isWorker ? new Worker() : new Agent()
+export function runAgent(): Promise<void> {
+  return runWorker(new Agent())
+}
+
+/** Serves, and ends the process. */
+export async function runWorker(self: Answering): Promise<void> {
   const asked = serve((op, args) => self.answer(op, args), process.stdin, process.stdout)
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(signal, () => resolve())
@@ -43,7 +61,7 @@ export async function runAgent(isWorker: boolean): Promise<void> {
   await endProcess(0, !isClean)
 }
 
-class Agent {
+class Agent implements Answering {
   readonly #children = new Map<number, Child>()
   #lastChild = 0
   /** The trial directory, once it is known. */
@@ -59,8 +77,12 @@ class Agent {
         return await this.#guarded(this.#trialPath(args.mark as string), (path) => writeFile(path, args.mark as string))
       case 'sees':
         return await this.#sees(args.mark as string)
+      case 'clock':
+        return Number(process.hrtime.bigint()) / 1e6
       case 'start':
-        return this.#start()
+        return this.#start(args.role as Role)
+      case 'signal':
+        return void this.#child(args.worker).process.kill(args.signal as NodeJS.Signals)
       case 'ask':
         return await this.#child(args.worker).line.ask(args.op as string, args.args as Record<string, unknown>)
       case 'kill':
@@ -81,7 +103,7 @@ class Agent {
 
   /** Goes to the trial directory, which the first node creates, with these directories in it. */
   async #enter(named: string, name: string, create: readonly string[] | null): Promise<unknown> {
-    if (!/^\.locktester-nodes-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
+    if (!/^\.locktester-(nodes|stress)-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
     const directory = await openNamedDirectory(named)
     const trial = join(directory, name)
     const mount = mountOf(directory)
@@ -107,20 +129,23 @@ class Agent {
     return isSeen ? performance.now() - startMs : null
   }
 
-  #start(): { worker: number; pid: number | undefined } {
+  #start(role: Role): { worker: number; pid: number | undefined } {
     const worker = ++this.#lastChild
-    const process_ = spawn(process.execPath, [PROGRAM, 'agent', '--worker'], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#children.set(worker, { process: process_, line: new Line(process_.stdout, process_.stdin) })
-    return { worker, pid: process_.pid }
+    const child = spawn(process.execPath, [PROGRAM, 'agent', '--worker', role], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const say = (word: Omit<WorkerWord, 'worker'>) => tell(process.stdout, { worker, ...word })
+    const line = new Line(child.stdout, child.stdin, (said: unknown) => say({ said }))
+    this.#children.set(worker, { process: child, line })
+    // `close` comes after the last of its words.
+    child.on('close', (code, signal) => say({ ended: { code, signal, wasKilled: !this.#children.has(worker) } }))
+    return { worker, pid: child.pid }
   }
 
   async #kill(worker: number): Promise<void> {
     const { process } = this.#child(worker)
-    if (!hasEnded(process)) {
-      process.kill('SIGKILL')
-      await once(process, 'exit')
-    }
     this.#children.delete(worker)
+    if (hasEnded(process)) return
+    process.kill('SIGKILL')
+    await once(process, 'exit')
   }
 
   #child(worker: unknown): Child {

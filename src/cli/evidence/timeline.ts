@@ -1,6 +1,7 @@
 /**
  * Draws who did what, when: rows of spans and marks over a common axis of time, as SVG. Pure: data in, text out; no
- * dependency, no script, no font but the reader's own, so that a page of it is one file that can be kept and mailed.
+ * dependency, no script, no font but the reader's own, so that a page of it is one file that can be kept and mailed. Light or dark
+ * as the reader has it. The storms, `locktester stress` and the benchmarks draw with it.
  *
  *     const svg = timelineSvg({ title: 'lock 0', fromMs: 0, toMs: 2000, rows: [
  *       { label: 'p0', spans: [{ fromMs: 100, toMs: 900, colour: colourOf(0), height: 'full', title: 'held, token 7' }], marks: [] },
@@ -33,7 +34,7 @@ export interface TimelineRow {
 export interface TimelineSpan {
   fromMs: number
   toMs: number
-  /** Any CSS colour. */
+  /** Any CSS colour; `currentColor` is the ink, dark or light. */
   colour: string
   /** `line`: existence; `half`: waiting; `full`: possession; `hatched`: a veil over what lies below. */
   height: 'line' | 'half' | 'full' | 'hatched'
@@ -43,7 +44,8 @@ export interface TimelineSpan {
 
 export interface TimelineMark {
   atMs: number
-  shape: 'cross' | 'triangle' | 'bar'
+  /** A flag stands out among all others. */
+  shape: 'cross' | 'triangle' | 'diamond' | 'bar' | 'flag'
   colour: string
   title?: string
 }
@@ -54,11 +56,14 @@ export interface LegendEntry {
 }
 
 const WIDTH = 1200
-const LABEL_WIDTH = 110
-const PLOT_WIDTH = WIDTH - LABEL_WIDTH - 20
+const LABEL_WIDTH_MIN = 110
+const LABEL_WIDTH_MAX = 260
+const MARGIN = 20
+/** Of the fonts that readers have, about. */
+const CHARACTER_WIDTH = 6.8
 const ROW_HEIGHT = 22
 const BAR_HEIGHT = 16
-const TOP = 54
+const TITLE_HEIGHT = 34
 const LEGEND_HEIGHT = 24
 const AXIS_HEIGHT = 30
 /** In pixels: closer than this, two spans of one look are drawn as one. */
@@ -73,20 +78,29 @@ export const colourOf = (index: number): string => PALETTE[index % PALETTE.lengt
 /** One picture, 1200 units wide. */
 export function timelineSvg(timeline: Timeline): string {
   const { title, rows, legend = [] } = timeline
-  const top = TOP + (legend.length > 0 ? LEGEND_HEIGHT : 0)
+  const places = placeLegend(legend)
+  const top = TITLE_HEIGHT + places.lines * LEGEND_HEIGHT + MARGIN / 2
   const height = top + rows.length * ROW_HEIGHT + AXIS_HEIGHT
-  const x = scale(timeline)
+  const plot = plotOf(timeline)
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeText(title)}" font-family="system-ui, sans-serif" font-size="12">`,
-    '<defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="5" height="5" fill="#fff" fill-opacity="0.55"/><path d="M0 0V5" stroke="#333" stroke-width="1.6"/></pattern></defs>',
-    `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
-    `<text x="0" y="20" font-size="15" font-weight="600">${escapeText(title)}</text>`,
-    ...drawLegend(legend),
-    ...drawAxis(timeline, x, top, rows.length * ROW_HEIGHT),
-    ...rows.flatMap((row, index) => drawRow(row, x, top + index * ROW_HEIGHT, timeline)),
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeText(title)}" class="timeline" font-family="system-ui, sans-serif" font-size="12">`,
+    `<style>${STYLE}</style>`,
+    '<defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="5" height="5" class="veil"/><path d="M0 0V5" stroke="currentColor" stroke-width="1.6"/></pattern></defs>',
+    `<rect width="${WIDTH}" height="${height}" class="paper"/>`,
+    `<text x="8" y="21" font-size="15" font-weight="600">${escapeText(title)}</text>`,
+    ...places.entries.map(drawLegendEntry),
+    ...drawAxis(timeline, plot, top, rows.length * ROW_HEIGHT),
+    ...rows.flatMap((row, index) => drawRow(row, plot, top + index * ROW_HEIGHT, timeline)),
     '</svg>',
   ].join('\n')
 }
+
+/** Said of every picture, so that it is right wherever it is shown: in a page, or by itself. */
+const STYLE =
+  '.timeline{color:#1a1a1a}.timeline text{fill:currentColor}.timeline .paper{fill:#fff}.timeline .veil{fill:#fff;fill-opacity:.6}' +
+  '.timeline .grid{stroke:#e3e3e3}.timeline .line{stroke:#efefef}.timeline .quiet{opacity:.7}' +
+  '@media (prefers-color-scheme:dark){.timeline{color:#e6e6e6}.timeline .paper{fill:#16181c}.timeline .veil{fill:#16181c}' +
+  '.timeline .grid{stroke:#33373e}.timeline .line{stroke:#26292f}}'
 
 export interface Section {
   heading: string
@@ -99,7 +113,9 @@ export interface Section {
 /** A page that needs nothing else. */
 export function timelinePage(title: string, sections: readonly Section[]): string {
   const style =
-    'body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}h2{margin-top:2.5rem}pre{overflow-x:auto;font-size:13px;line-height:1.4}svg{width:100%;height:auto}'
+    ':root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}' +
+    'h2{margin-top:2.5rem}pre{overflow-x:auto;font-size:13px;line-height:1.4}svg{display:block;width:100%;height:auto;margin:1rem 0}' +
+    '@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181c}}'
   const parts = sections.map(({ heading, text, body = '' }) => {
     const words = text === undefined ? '' : `<pre>${escapeText(text)}</pre>`
     return `<section><h2>${escapeText(heading)}</h2>${words}${body}</section>`
@@ -114,17 +130,40 @@ ${parts.join('\n')}
 
 type Scale = (ms: number) => number
 
-function scale({ fromMs, toMs }: Timeline): Scale {
-  const perMs = PLOT_WIDTH / Math.max(toMs - fromMs, 1e-6)
-  return (ms) => LABEL_WIDTH + (Math.min(Math.max(ms, fromMs), toMs) - fromMs) * perMs
+/** Where the rows are drawn, beside their labels. */
+interface Plot {
+  left: number
+  width: number
+  x: Scale
 }
 
-function drawRow({ label, spans, marks }: TimelineRow, x: Scale, y: number, { fromMs, toMs }: Timeline): string[] {
+function plotOf({ fromMs, toMs, rows }: Timeline): Plot {
+  const left = Math.min(
+    Math.max(LABEL_WIDTH_MIN, ...rows.map(({ label }) => label.length * CHARACTER_WIDTH + MARGIN)),
+    LABEL_WIDTH_MAX,
+  )
+  const width = WIDTH - left - MARGIN
+  const perMs = width / Math.max(toMs - fromMs, 1e-6)
+  return { left, width, x: (ms) => left + (Math.min(Math.max(ms, fromMs), toMs) - fromMs) * perMs }
+}
+
+/** The end of a name tells more than its middle. */
+function shortened(label: string): string {
+  const most = Math.floor((LABEL_WIDTH_MAX - MARGIN) / CHARACTER_WIDTH)
+  return label.length <= most ? label : `${label.slice(0, most / 2 - 1)}…${label.slice(-most / 2)}`
+}
+
+function drawRow(
+  { label, spans, marks }: TimelineRow,
+  { left, width, x }: Plot,
+  y: number,
+  { fromMs, toMs }: Timeline,
+): string[] {
   const isVisible = (span: TimelineSpan) => span.toMs >= fromMs && span.fromMs <= toMs
   const middle = y + ROW_HEIGHT / 2
   return [
-    `<text x="${LABEL_WIDTH - 8}" y="${middle + 4}" text-anchor="end">${escapeText(label)}</text>`,
-    `<path d="M${LABEL_WIDTH} ${y + ROW_HEIGHT}H${LABEL_WIDTH + PLOT_WIDTH}" stroke="#eee"/>`,
+    `<text x="${round(left - 8)}" y="${middle + 4}" text-anchor="end">${escapeText(shortened(label))}</text>`,
+    `<path d="M${round(left)} ${y + ROW_HEIGHT}h${round(width)}" class="line"/>`,
     ...merged(spans.filter(isVisible), x).map((span) => drawSpan(span, x, middle)),
     ...marks.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs).map((mark) => drawMark(mark, x(mark.atMs), middle)),
   ]
@@ -181,31 +220,54 @@ function drawMark({ shape, colour, title }: Omit<TimelineMark, 'atMs'>, x: numbe
   const at = (dx: number, dy: number) => `${round(x + dx)} ${round(middle + dy)}`
   const path = {
     cross: `M${at(-5, -5)}L${at(5, 5)}M${at(-5, 5)}L${at(5, -5)}`,
-    triangle: `M${at(0, -7)}L${at(5, 4)}L${at(-5, 4)}Z`,
+    triangle: `M${at(0, -6)}L${at(5, 4)}L${at(-5, 4)}Z`,
+    diamond: `M${at(0, -6)}L${at(5, 0)}L${at(0, 6)}L${at(-5, 0)}Z`,
     bar: `M${at(0, -ROW_HEIGHT / 2)}L${at(0, ROW_HEIGHT / 2)}`,
+    flag: `M${at(0, ROW_HEIGHT / 2)}L${at(0, -ROW_HEIGHT / 2)}L${at(10, -ROW_HEIGHT / 4)}L${at(0, 0)}`,
   }[shape]
   const inside = title === undefined ? '' : `<title>${escapeText(title)}</title>`
-  const fill = shape === 'triangle' ? escapeText(colour) : 'none'
-  return `<path d="${path}" fill="${fill}" stroke="${escapeText(colour)}" stroke-width="2.2">${inside}</path>`
+  const isFilled = shape === 'triangle' || shape === 'diamond' || shape === 'flag'
+  const fill = isFilled ? escapeText(colour) : 'none'
+  // A rim, so that it is seen on top of a bar of any colour.
+  const stroke =
+    shape === 'triangle' || shape === 'diamond'
+      ? 'stroke="#fff" stroke-width="1"'
+      : `stroke="${escapeText(colour)}" stroke-width="2.2"`
+  return `<path d="${path}" fill="${fill}" ${stroke}>${inside}</path>`
 }
 
-function drawLegend(legend: readonly LegendEntry[]): string[] {
-  const width = legend.length === 0 ? 0 : Math.min(140, (WIDTH - 10) / legend.length)
-  return legend.map(({ text, sample }, index) => {
-    const left = index * width
-    const drawn = 'shape' in sample ? drawMark(sample, left + 11, 46) : bar(left, 22, 46, sample)
-    return `${drawn}<text x="${left + 28}" y="50">${escapeText(text)}</text>`
+interface PlacedEntry {
+  entry: LegendEntry
+  left: number
+  middle: number
+}
+
+/** From left to right, in as many lines as it takes. */
+function placeLegend(legend: readonly LegendEntry[]): { entries: PlacedEntry[]; lines: number } {
+  let [left, line] = [8, 0]
+  const entries = legend.map((entry) => {
+    const width = 30 + entry.text.length * CHARACTER_WIDTH + MARGIN
+    if (left + width > WIDTH && left > 8) [left, line] = [8, line + 1]
+    const placed = { entry, left, middle: TITLE_HEIGHT + (line + 0.5) * LEGEND_HEIGHT }
+    left += width
+    return placed
   })
+  return { entries, lines: legend.length === 0 ? 0 : line + 1 }
 }
 
-function drawAxis(timeline: Timeline, x: Scale, top: number, height: number): string[] {
+function drawLegendEntry({ entry: { text, sample }, left, middle }: PlacedEntry): string {
+  const drawn = 'shape' in sample ? drawMark(sample, left + 11, middle) : bar(left, 22, middle, sample)
+  return `${drawn}<text x="${round(left + 28)}" y="${middle + 4}">${escapeText(text)}</text>`
+}
+
+function drawAxis(timeline: Timeline, { x }: Plot, top: number, height: number): string[] {
   const { fromMs, toMs, originMs = fromMs } = timeline
   const step = tickStepMs(toMs - fromMs)
   const lines: string[] = []
   for (let tick = Math.ceil((fromMs - originMs) / step); originMs + tick * step <= toMs; tick++) {
     const at = round(x(originMs + tick * step))
-    lines.push(`<path d="M${at} ${top}v${height}" stroke="#e4e4e4"/>`)
-    lines.push(`<text x="${at}" y="${top + height + 18}" text-anchor="middle" fill="#555">${seconds(tick * step)} s</text>`)
+    lines.push(`<path d="M${at} ${top}v${height}" class="grid"/>`)
+    lines.push(`<text x="${at}" y="${top + height + 18}" text-anchor="middle" class="quiet">${seconds(tick * step)} s</text>`)
   }
   return lines
 }

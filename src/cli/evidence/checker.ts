@@ -1,5 +1,5 @@
 /**
- * Judges a storm by its logs alone. It shares no code with the library, and never accuses wrongly: each rule compares
+ * Judges by logs alone who held which lock when. It shares no code with the library, and never accuses wrongly: each rule compares
  * only moments of which the logs prove that they were before or after each other, whatever stalls lie between.
  *
  * 1. No token is handed out twice, and whoever asks after an acquisition gets a higher token.
@@ -55,15 +55,15 @@ export function sectionsOf({ processes }: Evidence): Section[] {
     const asked = new Map<number, number>()
     const byAttempt = new Map<number, Section>()
     for (const event of events) {
-      if (event.type === 'asked') asked.set(event.attempt, event.atMs)
+      if (event.type === 'asked') asked.set(event.attempt, earliestOf(event))
       if (event.type === 'acquired') {
-        const { attempt, lock, atMs, token } = event
+        const { attempt, lock, atMs, slackMs = 0, token } = event
         const section: Section = {
           process: name,
           attempt,
           lock,
-          askedMs: asked.get(attempt) ?? atMs,
-          acquiredMs: atMs,
+          askedMs: asked.get(attempt) ?? atMs - slackMs,
+          acquiredMs: atMs + slackMs,
           token: token === null ? null : BigInt(token),
           sureUntilMs: null,
           lostMs: null,
@@ -80,10 +80,13 @@ export function sectionsOf({ processes }: Evidence): Section[] {
   return sections
 }
 
+/** Wherever a clock is not exactly known, every moment is moved to where it accuses nobody: acquisitions late, all else early. */
+const earliestOf = ({ atMs, slackMs = 0 }: StormEvent) => atMs - slackMs
+
 function addTo(section: Section, event: StormEvent): void {
-  if (event.type === 'sure') section.sureUntilMs = event.atMs
+  if (event.type === 'sure') section.sureUntilMs = earliestOf(event)
   else if (event.type === 'lost') section.lostMs ??= event.atMs
-  else if (event.type === 'releasing') section.releasingMs = event.atMs
+  else if (event.type === 'releasing') section.releasingMs = earliestOf(event)
   else if (event.type === 'released') section.releasedAsLost = event.lost
 }
 
@@ -103,7 +106,8 @@ function overlaps(sections: readonly Section[]): Violation[] {
 }
 
 type SureSection = Section & { sureUntilMs: number }
-const isSure = (section: Section): section is SureSection => section.sureUntilMs !== null
+const isSure = (section: Section): section is SureSection =>
+  section.sureUntilMs !== null && section.sureUntilMs >= section.acquiredMs
 
 function tokensTwice(sections: readonly Section[]): Violation[] {
   const found: Violation[] = []
@@ -159,9 +163,9 @@ function checkResource({ resource, processes }: Evidence): Violation[] {
   for (const request of resource) {
     const { lock, written, accepted, atMs } = request
     const state = states.get(lock) ?? { highest: -1n, value: 0 }
-    const token = BigInt(request.token)
-    const who = `${request.process} (token ${token})`
-    if (accepted && token < state.highest) {
+    const token = request.token === null ? null : BigInt(request.token)
+    const who = say({ process: request.process, token })
+    if (accepted && token !== null && token < state.highest) {
       found.push({ rule: 'late-write', lock, atMs, text: `the resource heard ${who} after token ${state.highest}` })
     }
     if (!accepted) refused.push(request)
@@ -170,7 +174,7 @@ function checkResource({ resource, processes }: Evidence): Violation[] {
       if (written !== state.value + 1) found.push({ rule: 'lost-increment', lock, atMs, text })
       state.value = written
     }
-    if (accepted && token > state.highest) state.highest = token
+    if (accepted && token !== null && token > state.highest) state.highest = token
     states.set(lock, state)
   }
   return [...found, ...sureAfterRefusal(refused, processes)]
@@ -180,7 +184,7 @@ function sureAfterRefusal(refused: readonly ResourceRequest[], processes: Eviden
   const found: Violation[] = []
   for (const { process, attempt, lock, atMs, token } of refused) {
     const { events = [] } = processes.find(({ name }) => name === process) ?? {}
-    const later = events.find((event) => event.type === 'sure' && event.attempt === attempt && event.atMs > atMs)
+    const later = events.find((event) => event.type === 'sure' && event.attempt === attempt && earliestOf(event) > atMs)
     const text = `${process} (token ${token}) was sure of the lock after a successor had made the resource refuse it`
     if (later !== undefined) found.push({ rule: 'sure-after-refusal', lock, atMs: later.atMs, text })
   }
@@ -208,7 +212,7 @@ function checkCounters({ processes }: Evidence): Violation[] {
   return found
 }
 
-const say = ({ process, token }: Section) => (token === null ? process : `${process} (token ${token})`)
+const say = ({ process, token }: Pick<Section, 'process' | 'token'>) => (token === null ? process : `${process} (token ${token})`)
 
 function groupBy<T, Key>(items: readonly T[], keyOf: (item: T) => Key): Map<Key, T[]> {
   const groups = new Map<Key, T[]>()

@@ -1,12 +1,12 @@
 /**
- * What a storm leaves behind for the checker: the log of each process, one JSON object per line, and the books of the
- * fenced resource. All times are milliseconds of this machine's monotonic clock, which no process of the storm fakes and
- * which is the same in every namespace, so that times of different processes may be compared.
+ * What processes that went for locks leave behind for the checker: the log of each, and the books of the fenced resource.
+ * All times are milliseconds of the monotonic clock of the machine that judges. Of a process elsewhere they are known within
+ * bounds only, and the checker takes of these whichever proves less.
  */
 
-import { readFileSync } from 'node:fs'
-
 interface Entry {
+  /** `atMs` may be wrong by so much, either way. @default 0 */
+  slackMs?: number
   /** Counts the attempts of one process; everything that belongs to one attempt has the same number. */
   attempt: number
   lock: number
@@ -33,7 +33,7 @@ export type StormEvent =
   | (Entry & { type: 'released'; token: Token; lost: boolean })
   | (Entry & { type: 'failed'; code: string; message: string })
 
-/** One process of the storm. */
+/** One process. */
 export interface ProcessLog {
   name: string
   events: StormEvent[]
@@ -45,7 +45,8 @@ export interface ResourceRequest {
   process: string
   attempt: number
   lock: number
-  token: string
+  /** `null`: by a lock that has none. */
+  token: Token
   /** `null`: a read. */
   written: number | null
   accepted: boolean
@@ -55,21 +56,4 @@ export interface Evidence {
   hasTokens: boolean
   processes: ProcessLog[]
   resource: ResourceRequest[]
-}
-
-/** A process that was killed in the middle of a write leaves half a line, at the end and nowhere else. */
-export function readLog(file: string, name: string): ProcessLog {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { name, events: [] } // killed before its first line
-    throw error
-  }
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-  const events = whole
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as StormEvent)
-  return { name, events }
 }

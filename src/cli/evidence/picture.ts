@@ -1,0 +1,188 @@
+/**
+ * Who held what, when, and what befell them, as pictures: the course of a storm, and of `locktester stress`. A row for each lock, one
+ * for each place among the processes; the whole time first, then the moments that are worth a closer look.
+ */
+
+import type { Fault } from './chaos.js'
+import type { Section, Violation } from './checker.js'
+import type { ProcessLog } from './records.js'
+import { takeoversOf } from './takeover.js'
+import { colourOf, type LegendEntry, type TimelineMark, type TimelineRow, type TimelineSpan, timelineSvg } from './timeline.js'
+
+/** One life of a process. */
+export interface Life {
+  name: string
+  /** The place among the processes, as its row is called: the next one takes it when this one is killed. */
+  place: string
+  fromMs: number
+  toMs: number
+}
+
+export interface Course {
+  fromMs: number
+  toMs: number
+  locks: number
+  lives: readonly Life[]
+  processes: readonly ProcessLog[]
+  sections: readonly Section[]
+  violations: readonly Violation[]
+  faults: readonly Fault[]
+  /** What possession is coloured by, and the names of the colours. */
+  colours: { of(section: Section): number; names: readonly string[] }
+}
+
+const RED = '#d00000'
+const PURPLE = '#9b4dca'
+const GREEN = '#1a9850'
+const WAITING = '#a9a9a9'
+const ALIVE = '#c4c4c4'
+const INK = 'currentColor'
+/** Around what is shown in detail. */
+const DETAIL_MS = 1500
+const DETAILS_MAX = 3
+
+/** @param title of the first one @returns pictures, the whole first */
+export function drawCourse(course: Course, title: string): string[] {
+  const { fromMs, toMs } = course
+  const rows = rowsOf(course)
+  const draw = (name: string, from: number, to: number) =>
+    timelineSvg({ title: name, rows, legend: legendOf(course), fromMs: from, toMs: to, originMs: fromMs })
+  const details = momentsOf(course).map(({ atMs, why }) => draw(why, atMs - DETAIL_MS / 2, atMs + DETAIL_MS / 2))
+  return [draw(title, fromMs, toMs), ...details]
+}
+
+function legendOf({ colours, faults }: Course): LegendEntry[] {
+  const has = (kind: Fault['kind']) => faults.some((fault) => fault.kind === kind)
+  return [
+    ...colours.names.map((text, index): LegendEntry => ({ text, sample: { colour: colourOf(index), height: 'full' } })),
+    { text: 'waits', sample: { colour: WAITING, height: 'half' } },
+    { text: 'stalled', sample: { colour: INK, height: 'hatched' } },
+    { text: 'killed', sample: { colour: INK, shape: 'cross' } },
+    { text: 'takeover', sample: { colour: GREEN, shape: 'diamond' } },
+    { text: 'loss declared', sample: { colour: RED, shape: 'triangle' } },
+    ...(has('clock') ? [{ text: 'clock set', sample: { colour: PURPLE, shape: 'bar' } } as const] : []),
+    { text: 'VIOLATION', sample: { colour: RED, shape: 'flag' } },
+  ]
+}
+
+function rowsOf(course: Course): TimelineRow[] {
+  const locks = Array.from({ length: course.locks }, (_, lock) => lockRow(course, lock))
+  const places = [...new Set(course.lives.map(({ place }) => place))].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+  return [...locks, ...diskRows(course), ...places.map((place) => placeRow(course, place))]
+}
+
+/** By lock: every holder. Two in one moment would show as an overlap under a red flag. */
+function lockRow(course: Course, lock: number): TimelineRow {
+  const { sections, violations, locks } = course
+  const ofThis = sections.filter((section) => section.lock === lock)
+  const marks = violations
+    .filter((violation) => violation.lock === lock)
+    .map(({ atMs, rule, text }): TimelineMark => ({ atMs, shape: 'flag', colour: RED, title: `${rule}: ${text}` }))
+  return {
+    label: locks === 1 ? 'the lock' : `lock ${lock}`,
+    spans: ofThis.flatMap((section) => heldSpan(section, course)).sort(byStart),
+    marks: [...takeoverMarks(ofThis), ...marks],
+  }
+}
+
+function takeoverMarks(sections: readonly Section[]): TimelineMark[] {
+  return takeoversOf(sections).map(({ from, to, afterMs }) => ({
+    atMs: to.acquiredMs,
+    shape: 'diamond',
+    colour: GREEN,
+    title: `${to.process} took it over from ${from.process}, ${Math.round(afterMs)} ms after that was last sure of it`,
+  }))
+}
+
+function heldSpan(section: Section, { colours, locks }: Course): TimelineSpan[] {
+  const { sureUntilMs, acquiredMs, lock, token, process } = section
+  if (sureUntilMs === null) return []
+  const what = locks === 1 ? 'it' : `lock ${lock}`
+  const title = `${process} held ${what}${token === null ? '' : `, token ${token}`}`
+  return [{ fromMs: acquiredMs, toMs: sureUntilMs, colour: colourOf(colours.of(section)), height: 'full', title }]
+}
+
+function diskRows({ faults }: Course): TimelineRow[] {
+  const full = faults.filter(({ kind }) => kind === 'disk-full')
+  if (full.length === 0) return []
+  const spans = full.map(({ fromMs, toMs }): TimelineSpan => {
+    return { fromMs, toMs, colour: '#777', height: 'full', title: 'the disk was full' }
+  })
+  return [{ label: 'disk full', spans, marks: [] }]
+}
+
+const byStart = (a: TimelineSpan, b: TimelineSpan) => a.fromMs - b.fromMs
+
+/** By place: one life after the other. */
+function placeRow(course: Course, place: string): TimelineRow {
+  const here = course.lives.filter((life) => life.place === place)
+  const names = new Set(here.map(({ name }) => name))
+  const logs = course.processes.filter(({ name }) => names.has(name))
+  const sections = course.sections.filter(({ process }) => names.has(process))
+  const befell = (wanted: Fault['kind']) =>
+    course.faults.filter(({ kind, process }) => kind === wanted && process !== null && names.has(process))
+  const mark = (shape: TimelineMark['shape'], colour: string, title: string) => (fault: Fault) => ({
+    atMs: fault.toMs,
+    shape,
+    colour,
+    title,
+  })
+  return {
+    label: place,
+    spans: [
+      ...here.map(({ fromMs, toMs, name }): TimelineSpan => ({ fromMs, toMs, colour: ALIVE, height: 'line', title: name })),
+      ...logs.flatMap(waits).sort(byStart),
+      ...sections.flatMap((section) => heldSpan(section, course)).sort(byStart),
+      ...befell('stall').map(({ fromMs, toMs }): TimelineSpan => {
+        return { fromMs, toMs, colour: INK, height: 'hatched', title: 'stalled' }
+      }),
+    ],
+    marks: [
+      ...befell('kill').map(mark('cross', INK, 'killed')),
+      ...logs.flatMap(lossMarks),
+      ...befell('clock').map(mark('bar', PURPLE, 'its clock was set')),
+    ],
+  }
+}
+
+function waits({ name, events }: ProcessLog): TimelineSpan[] {
+  const asked = new Map<number, number>()
+  const spans: TimelineSpan[] = []
+  for (const event of events) {
+    if (event.type === 'asked') asked.set(event.attempt, event.atMs)
+    const fromMs = asked.get(event.attempt)
+    if (fromMs === undefined || (event.type !== 'acquired' && event.type !== 'failed')) continue
+    asked.delete(event.attempt)
+    spans.push({ fromMs, toMs: event.atMs, colour: WAITING, height: 'half', title: `${name} waited` })
+  }
+  return spans
+}
+
+function lossMarks({ name, events }: ProcessLog): TimelineMark[] {
+  const lost = new Map(events.filter(({ type }) => type === 'lost').map((event) => [event.attempt, event]))
+  return [...lost.values()].map(({ atMs }) => ({
+    atMs,
+    shape: 'triangle',
+    colour: RED,
+    title: `${name} declared the loss of its lock`,
+  }))
+}
+
+/** Worth a closer look: what went wrong, and else how locks were lost and taken over; of a quiet course, its middle. */
+function momentsOf({ violations, sections, fromMs, toMs }: Course): { atMs: number; why: string }[] {
+  const wrong = violations.map(({ atMs, rule }) => ({ atMs, why: `Violation: ${rule}` }))
+  const lost = sections.flatMap(({ lostMs, process }) => {
+    return lostMs === null ? [] : [{ atMs: lostMs, why: `${process} declares that it has lost the lock` }]
+  })
+  const takeovers = takeoversOf(sections).map(({ from, to }) => {
+    return { atMs: to.acquiredMs, why: `${to.process} takes the lock over from ${from.process}` }
+  })
+  const middle = { atMs: (fromMs + toMs) / 2, why: 'A closer look' }
+  const moments: { atMs: number; why: string }[] = []
+  for (const moment of [...wrong, ...lost, ...takeovers, middle]) {
+    if (moments.length === DETAILS_MAX) break
+    if (moment === middle && moments.length > 0) break
+    if (moments.every(({ atMs }) => Math.abs(atMs - moment.atMs) > DETAIL_MS / 2)) moments.push(moment)
+  }
+  return moments
+}

@@ -1,0 +1,15 @@
+/** Writes a page where the user wants it: after minutes of work, a failure to do so must say what it is and lose nothing else. */
+
+import { writeFile } from 'node:fs/promises'
+import { fileSystemError } from '../errors.js'
+import { errnoOf } from './bounded.js'
+
+/** @throws LockFileSystemError */
+export async function writePage(file: string, html: string): Promise<void> {
+  try {
+    await writeFile(file, html)
+  } catch (error) {
+    const errno = errnoOf(error)
+    throw errno === null ? error : fileSystemError('create', file, errno, error)
+  }
+}

@@ -1,0 +1,81 @@
+/** How nodes are named on the command line and reached, for every command that reaches some. */
+
+import { resolve } from 'node:path'
+import type { Options } from 'yargs'
+import { type CommandSpec, readText, UsageError } from '../command.js'
+
+/** One node, and where the directory is there: nodes may have mounted a share at different places. */
+export interface NodeAddress {
+  /** As ssh knows it, or {@link LOCAL}. */
+  host: string
+  directory: string
+}
+
+/** A process here instead of one behind ssh. */
+export const LOCAL = 'local'
+
+export interface ReachOptions {
+  sshCommand: string
+  /** `undefined`: locktester in the PATH there, or this very file. */
+  remoteCommand: string | undefined
+}
+
+const SSH_COMMAND = 'ssh -o BatchMode=yes -o ConnectTimeout=15'
+
+export const REACH_OPTIONS = {
+  'ssh-command': { type: 'string', requiresArg: true, describe: `How to reach a host [default: ${SSH_COMMAND}]` },
+  'remote-command': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'How locktester is started there [default: from the PATH, or the same file as here]',
+  },
+} as const satisfies Record<string, Options>
+
+/** @throws UsageError */
+export function readReach(parsed: Record<string, unknown>): ReachOptions {
+  return {
+    sshCommand: readText('a command after --ssh-command', parsed['ssh-command']) ?? SSH_COMMAND,
+    remoteCommand: readText('a command after --remote-command', parsed['remote-command']),
+  }
+}
+
+/**
+ * Each word is `node1`, or `node1:/mnt/share` where the directory is somewhere else than on the others.
+ * @param common the directory of those that name none @throws UsageError
+ */
+export function readAddresses(words: readonly string[], common: string | undefined): NodeAddress[] {
+  // Here, and nowhere else, it is known what a relative path means.
+  const isHere = words.every((word) => word === LOCAL)
+  const directory = common !== undefined && isHere ? resolve(common) : common
+  return words.map((word) => readAddress(word, directory))
+}
+
+function readAddress(word: string, common: string | undefined): NodeAddress {
+  const colon = word.indexOf(':/')
+  const host = readText('the name of a host', colon === -1 ? word : word.slice(0, colon)) as string
+  if (host.startsWith('-') || host.includes('/')) {
+    throw new UsageError(`Expected the name of a host, got "${word}"; the directory comes last`)
+  }
+  const directory = colon === -1 ? common : word.slice(colon + 1)
+  if (directory === undefined) {
+    throw new UsageError(`Expected a directory for ${host}: write ${host}:/its/directory, or one directory for all`)
+  }
+  if (!directory.startsWith('/')) {
+    throw new UsageError(`Expected an absolute path, for it must mean something on every node, got "${directory}"`)
+  }
+  return { host, directory }
+}
+
+export const AGENT_COMMAND: CommandSpec = {
+  usage: 'agent',
+  summary: false,
+  head: 'Usage: locktester agent\n\nThe other end of locktester nodes and stress: lines of JSON on standard input and output.',
+  tail: '',
+  options: { worker: { choices: ['holder', 'hammer'] as const, hidden: true } },
+  read: (parsed) => async () => {
+    const { runAgent, runWorker } = await import('./agent.js')
+    if (parsed.worker === 'holder') await runWorker(new (await import('../nodes/holder.js')).Holder())
+    else if (parsed.worker === 'hammer') await runWorker(new (await import('../stress/hammer.js')).Hammer())
+    else await runAgent()
+  },
+}

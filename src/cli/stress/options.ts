@@ -1,0 +1,118 @@
+/** `locktester stress`: how it is written, and what its options mean. */
+
+import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readSeconds, readText, UsageError } from '../command.js'
+import { EXIT, exitCodeLines } from '../exit-codes.js'
+import { KIND_WORDS, type Kind, readKind } from '../kinds.js'
+import { type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
+
+export interface StressOptions extends ReachOptions {
+  nodes: readonly NodeAddress[]
+  /** `undefined`: the one that the configuration chooses. */
+  kind: Kind | undefined
+  durationMs: number
+  /** On each node. */
+  processes: number
+  chaos: boolean
+  config: string | undefined
+  html: string | undefined
+  json: boolean
+  quiet: boolean
+}
+
+const DURATION_S = 20
+/** Everything is remembered until it is judged. */
+const DURATION_S_MAX = 3600
+const PROCESSES = 4
+const PROCESSES_MAX = 64
+
+export const STRESS_COMMAND: CommandSpec = {
+  usage: 'stress [directory]',
+  summary: 'many processes on many nodes go for one lock; every moment is checked, and drawn',
+  head: `Examples:
+  locktester stress /shared/ann                                         processes of this machine
+  locktester stress /shared/ann --nodes local,node2,node3               of three nodes, over ssh
+  locktester stress /shared/ann --nodes node1,node2 --chaos --duration 300 --html stress.html
+  locktester stress --nodes node1:/mnt/ann,node2:/shared/ann            the same directory at different places
+
+Usage: locktester stress DIR [--nodes HOST…] [options]
+
+Each process acquires the lock, increments a counter that is kept here, and releases the lock, again and again. With --chaos some of them are
+killed (SIGKILL) and stalled (SIGSTOP), so that the others must take over. A checker that shares no code with the locks then judges the log: was
+anybody sure to hold the lock while another one was, was a token given twice or too late, was an increment lost, was a loss not told? Moments of
+different nodes are compared only as far as messages between them prove which came first. Only processes of its own are disturbed, and
+everything happens in a subdirectory of DIR that is removed.`,
+  tail: `Exit codes:
+${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
+  (${EXIT.cannotLock} also when a node cannot be reached, or nobody ever got the lock)
+Ctrl+C ends it early: what was seen until then is judged.
+
+--json: docs/schema/stress.json`,
+  positionals: { directory: { type: 'string', describe: 'The directory on the shared mount' } },
+  options: {
+    nodes: {
+      type: 'string',
+      array: true,
+      requiresArg: true,
+      describe: 'Nodes as ssh knows them, or HOST:DIR [default: local, a node of processes here]',
+    },
+    procs: { type: 'string', requiresArg: true, describe: `Processes on each node [default: ${PROCESSES}]` },
+    duration: { type: 'string', requiresArg: true, describe: `SECONDS, at most ${DURATION_S_MAX} [default: ${DURATION_S}]` },
+    chaos: { type: 'boolean', describe: 'Kill and stall processes of its own' },
+    kind: {
+      type: 'string',
+      requiresArg: true,
+      describe: `The kind of lock: ${KIND_WORDS.join(', ')} [default: as configured]`,
+    },
+    config: {
+      ...CONFIG_OPTION,
+      describe: 'Take the kind and the intervals from this file-locks file [default: 1 and 3 seconds]',
+    },
+    ...REACH_OPTIONS,
+    html: { type: 'string', requiresArg: true, describe: 'Write a page with the counts and the timeline to FILE' },
+    json: { type: 'boolean', describe: 'Print one JSON object instead of the table' },
+    quiet: QUIET_OPTION,
+  },
+  read(parsed) {
+    const options = readStressOptions(parsed)
+    return async () => (await import('./stress.js')).runStress(options)
+  },
+}
+
+/** @throws UsageError */
+function readStressOptions(parsed: Record<string, unknown>): StressOptions {
+  const durationMs = readSeconds('duration', parsed.duration) ?? DURATION_S * 1000
+  if (durationMs === 0 || durationMs > DURATION_S_MAX * 1000) {
+    throw new UsageError(
+      `Expected a number of seconds above 0, at most ${DURATION_S_MAX}, after --duration, got "${parsed.duration}"`,
+    )
+  }
+  const procs = (parsed.procs ?? String(PROCESSES)) as string
+  if (!/^[1-9]\d?$/.test(procs) || Number(procs) > PROCESSES_MAX) {
+    throw new UsageError(`Expected a number from 1 to ${PROCESSES_MAX} after --procs, got "${procs}"`)
+  }
+  return {
+    nodes: readNodes(parsed),
+    kind: parsed.kind === undefined ? undefined : readKind('--kind', parsed.kind as string),
+    durationMs,
+    processes: Number(procs),
+    chaos: parsed.chaos === true,
+    config: readText('the name of a file after --config', parsed.config),
+    ...readReach(parsed),
+    html: readText('the name of a file after --html', parsed.html),
+    json: parsed.json === true,
+    quiet: parsed.quiet === true,
+  }
+}
+
+function readNodes({ directory, nodes }: Record<string, unknown>): NodeAddress[] {
+  const words = ((nodes as string[] | undefined) ?? ['local']).flatMap((word) => word.split(','))
+  // Behind --nodes the directory is taken for one of them.
+  const last = words.at(-1) as string
+  const isLastDirectory = directory === undefined && words.length > 1 && last.startsWith('/')
+  const common = readText('the name of a directory', isLastDirectory ? last : directory)
+  const hosts = isLastDirectory ? words.slice(0, -1) : words
+  if (common === undefined && hosts.every((host) => !host.includes(':/'))) {
+    throw new UsageError('Expected a directory: locktester stress DIR [--nodes HOST…]')
+  }
+  return readAddresses(hosts, common)
+}

@@ -1,0 +1,113 @@
+/** What `locktester stress` prints, and its page. */
+
+import { printable } from '../../log/printable.js'
+import { drawCourse } from '../evidence/picture.js'
+import { timelinePage } from '../evidence/timeline.js'
+import { paint } from '../print.js'
+import { duration, tableLines } from '../table.js'
+import { courseOf, type Outcome } from './outcome.js'
+
+const LISTED_MAX = 10
+const HEADS = ['NODE', 'ACQUISITIONS', 'WAIT (MEDIAN)', 'WAIT (MAX)', 'TAKEOVERS', 'LOSSES TOLD']
+
+export function outcomeLines(outcome: Outcome): string[] {
+  const { exitCode, counts, violations } = outcome
+  const colour = violations.length > 0 ? 'red' : exitCode === 0 ? 'green' : 'yellow'
+  return [
+    ...nodeLines(outcome),
+    '',
+    countsLine(outcome),
+    ...listed(violations.map((violation) => violationText(outcome, violation))),
+    ...listed(outcome.failures.map(failureText)),
+    '',
+    paint(colour, verdictText(counts, outcome.failures.length), process.stdout),
+  ]
+}
+
+export function page(outcome: Outcome): string {
+  const { facts, violations, failures } = outcome
+  const title = 'locktester stress: who held the lock, when'
+  const remarks = [...listed(violations.map((each) => violationText(outcome, each))), ...listed(failures.map(failureText))]
+  const said = [
+    verdictText(outcome.counts, failures.length),
+    '',
+    countsLine(outcome),
+    ...remarks,
+    '',
+    ...nodeLines(outcome, false),
+    '',
+    setUpText(outcome),
+  ]
+  return timelinePage(title, [
+    { heading: violations.length > 0 ? 'NOT SAFE' : 'What happened', text: said.join('\n') },
+    {
+      heading: 'Who held the lock',
+      text: 'The first row is the lock: were two bars one over the other there, two would have held it at once. Then a row for each process.',
+      body: drawCourse(courseOf(outcome), `${facts.kind} lock, ${seconds(facts.toMs - facts.fromMs)}`).join('\n'),
+    },
+  ])
+}
+
+export function progressText(
+  { acquisitions, kills, stalls, losses }: Record<'acquisitions' | 'kills' | 'stalls' | 'losses', number>,
+  elapsedMs: number,
+  durationMs: number,
+): string {
+  return `${Math.floor(elapsedMs / 1000)} s of ${durationMs / 1000}: ${count(acquisitions, 'acquisition')}, ${count(kills, 'kill')}, ${count(stalls, 'stall')}, ${count(losses, 'loss', 'losses')} told`
+}
+
+function nodeLines({ nodes }: Outcome, isColoured = true): string[] {
+  const time = (ms: number | null) => (ms === null ? '-' : duration(ms))
+  const rows = nodes.map(({ name, acquisitions, waitMedianMs, waitMaxMs, takeovers, losses }) =>
+    [name, String(acquisitions), time(waitMedianMs), time(waitMaxMs), String(takeovers), String(losses)].map((text) => ({
+      text,
+    })),
+  )
+  return tableLines(HEADS, rows, isColoured)
+}
+
+function countsLine({ counts, facts }: Outcome): string {
+  const { acquisitions, increments, kills, stalls, takeovers, losses, lateRefused } = counts
+  const chaos = facts.chaos
+    ? `; ${count(kills, 'kill')}, ${count(stalls, 'stall')}, ${count(losses, 'loss', 'losses')} told, ${count(lateRefused, 'late request')} refused by token`
+    : ''
+  return `${seconds(facts.toMs - facts.fromMs)}: ${count(acquisitions, 'acquisition')}, ${count(increments, 'increment')}, ${count(takeovers, 'takeover')}${chaos}`
+}
+
+function verdictText({ acquisitions, violations }: Outcome['counts'], failures: number): string {
+  if (violations > 0)
+    return `NOT SAFE: ${count(violations, 'violation')}. Locks of this kind do not exclude here: do not use them.`
+  if (acquisitions === 0) return 'Nobody got the lock, so nothing is proved.'
+  const but = failures > 0 ? ' But not everything went well: see above.' : ''
+  return `No violation: nobody was sure of the lock while another one was, and no increment was lost.${but}`
+}
+
+function violationText({ facts }: Outcome, { rule, atMs, text }: Outcome['violations'][number]): string {
+  return `${rule} after ${((atMs - facts.fromMs) / 1000).toFixed(3)} s: ${text}`
+}
+
+function failureText({ text, count }: Outcome['failures'][number]): string {
+  return `${printable(text)}${count === 1 ? '' : ` (${count} times)`}`
+}
+
+function listed(texts: readonly string[]): string[] {
+  const more = texts.length - LISTED_MAX
+  return more > 0 ? [...texts.slice(0, LISTED_MAX), `and ${more} more`] : [...texts]
+}
+
+/** So that the page says by itself what was tried. */
+function setUpText({ facts }: Outcome): string {
+  const { kind, settings, processesPerNode, nodes, chaos } = facts
+  const lines = nodes.map(({ name, directory, facts: { host, nodeVersion }, mount, clockSlackMs }) => {
+    const where = mount === null ? '' : `, ${mount.type} ${mount.source} on ${mount.mountPoint} (${mount.options.join(',')})`
+    return `${name}: ${host}, Node ${nodeVersion}, ${directory}${where}; its clock is known to ±${clockSlackMs.toFixed(1)} ms`
+  })
+  const what = `${processesPerNode} processes on each node, ${kind}, refresh-rate=${settings.refreshRateMs / 1000}, timeout-interval=${settings.timeoutIntervalMs / 1000}${chaos ? ', killed and stalled on purpose' : ''}`
+  return [what, ...lines].join('\n')
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
+}

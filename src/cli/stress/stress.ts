@@ -1,0 +1,280 @@
+/**
+ * `locktester stress`: processes on all nodes go for one lock; what they say of it is judged by the checker and drawn. However it
+ * ends, the agents are told to end and clean up; one that cannot be told notices by itself.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loadConfig } from '../../config/load.js'
+import type { ConfigSettings } from '../../config/settings.js'
+import { MountlockError } from '../../errors.js'
+import { Chaos } from '../evidence/chaos.js'
+import type { Life } from '../evidence/picture.js'
+import type { StormEvent } from '../evidence/records.js'
+import { monotonicMs, Resource } from '../evidence/resource.js'
+import { EXIT } from '../exit-codes.js'
+import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import { type Kind, kindOf, LOCK_TYPES, optionsOf } from '../kinds.js'
+import { ownIdentity } from '../identity.js'
+import { writePage } from '../page.js'
+import { messageOf, Printer, writeOut } from '../print.js'
+import { BRISK, refuseErrors } from '../settings.js'
+import { Cluster } from '../remote/cluster.js'
+import { RemoteError } from '../remote/lines.js'
+import type { Facts, Node } from '../remote/node.js'
+import { NodeClock } from './node-clock.js'
+import type { StressOptions } from './options.js'
+import { type NodeEvidence, type Outcome, outcomeOf } from './outcome.js'
+import { Player } from './player.js'
+import { outcomeLines, page, progressText } from './print.js'
+import { reportOf } from './report.js'
+
+const SAMPLE_MS = 1000
+const PROGRESS_MS = 250
+/** Between two faults, for each node at the most. */
+const CHAOS_PAUSE_MS_MAX = 500
+/** As patient as it takes to see two takeovers through. */
+const WAIT_INTERVALS = 4
+
+/** Runs the command and ends the process. */
+export async function runStress(options: StressOptions): Promise<void> {
+  const config = loadConfig({ file: options.config })
+  const refusal = options.config === undefined ? null : refuseErrors(config)
+  if (refusal !== null) return endProcess(refusal, false)
+  if (options.config === undefined) Object.assign(config.settings, BRISK)
+  const interrupt = new Interrupt()
+  const session = new Stress(options, config.settings, interrupt)
+  let code: number = EXIT.cannotLock
+  try {
+    code = await session.run()
+  } catch (error) {
+    if (!(error instanceof Interrupted)) code = session.fail(error)
+  }
+  await session.end()
+  if (interrupt.received !== null) dieBySignal(interrupt.received)
+  else await endProcess(code, false)
+}
+
+class Stress {
+  readonly #options: StressOptions
+  readonly #settings: ConfigSettings
+  readonly #kind: Kind
+  readonly #printer: Printer
+  readonly #interrupt: Interrupt
+  readonly #cluster: Cluster
+  readonly #clocks = new Map<Node, NodeClock>()
+  readonly #resource = new Resource()
+  readonly #players: Player[] = []
+  /** By place: the one that has it now. */
+  readonly #living = new Map<string, Player>()
+  readonly #lives: Life[] = []
+  readonly #crashes: string[] = []
+  readonly #progress = { acquisitions: 0, losses: 0 }
+  #chaos: Chaos<Player> | null = null
+  #fromMs = 0
+  #isOver = false
+
+  constructor(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt) {
+    this.#options = options
+    this.#settings = settings
+    this.#kind = options.kind ?? kindOf(settings)
+    this.#interrupt = interrupt
+    this.#printer = new Printer(options)
+    this.#cluster = new Cluster('stress', options.nodes, options, this.#printer)
+  }
+
+  /** @returns the exit code */
+  async run(): Promise<number> {
+    const race = <T>(promise: Promise<T>) => this.#interrupt.race(promise)
+    if (!(await race(this.#cluster.connect()))) return EXIT.cannotLock
+    if ((await race(this.#cluster.meet([]))) === null) return EXIT.cannotLock
+    this.#introduce()
+    await race(this.#startAll())
+    await this.#watch()
+    const outcome = outcomeOf(await this.#finish())
+    await this.#publish(outcome)
+    return outcome.exitCode
+  }
+
+  fail(error: unknown): number {
+    this.#printer.error(messageOf(error))
+    if (error instanceof RemoteError || error instanceof MountlockError) return EXIT.cannotLock
+    this.#printer.talk(String((error as Error).stack))
+    return EXIT.internal
+  }
+
+  async end(): Promise<void> {
+    this.#isOver = true
+    await this.#cluster.end()
+  }
+
+  #introduce(): void {
+    const { processes, durationMs, chaos } = this.#options
+    const { refreshRateMs, timeoutIntervalMs } = this.#settings
+    const bootIds = new Set(this.#cluster.nodes.map(({ facts }) => facts?.bootId))
+    this.#printer.talk(
+      `${processes * this.#cluster.nodes.length} processes go for one ${this.#kind} lock for ${durationMs / 1000} s, with refresh-rate=${refreshRateMs / 1000} and ` +
+        `timeout-interval=${timeoutIntervalMs / 1000}${chaos ? '; some are killed and stalled' : ''}. Ctrl+C ends it early.`,
+    )
+    if (bootIds.size === 1) {
+      this.#printer.talk('All of them run on one machine: nothing is proved about others. Name some: --nodes local,node2')
+    }
+  }
+
+  async #startAll(): Promise<void> {
+    const { nodes } = this.#cluster
+    for (const node of nodes) this.#clocks.set(node, new NodeClock(isSameMachine(node)))
+    await this.#sampleClocks()
+    this.#fromMs = monotonicMs()
+    const places = nodes.flatMap((node) => Array.from({ length: this.#options.processes }, (_, index) => ({ node, index })))
+    await Promise.all(places.map(({ node, index }) => this.#start(node, `${node.name} ${index + 1}`)))
+  }
+
+  async #start(node: Node, place: string): Promise<void> {
+    const lives = this.#lives.filter((life) => life.place === place).length
+    const player = new Player(node, place, lives === 0 ? place : `${place}, life ${lives + 1}`)
+    this.#players.push(player)
+    this.#living.set(place, player)
+    this.#lives.push({ name: player.name, place, fromMs: monotonicMs(), toMs: Number.POSITIVE_INFINITY })
+    const settings = {
+      path: this.#cluster.pathOn(node, 'lock'),
+      options: optionsOf(this.#kind, this.#settings),
+      waitMs: WAIT_INTERVALS * this.#settings.timeoutIntervalMs,
+    }
+    await player.start(settings, this.#resource, {
+      onEvent: (event) => this.#count(event),
+      onCrash: (how) => this.#crashes.push(`The process ${player.name} ended by itself (${how})`),
+    })
+  }
+
+  #count({ type }: StormEvent): void {
+    if (type === 'acquired') this.#progress.acquisitions++
+    if (type === 'lost') this.#progress.losses++
+  }
+
+  /** Until the time is over, or Ctrl+C. */
+  async #watch(): Promise<void> {
+    const startMs = monotonicMs()
+    const over = this.#interrupt.wait(this.#options.durationMs).then(() => {
+      this.#isOver = true
+    })
+    const talk = setInterval(() => this.#tellProgress(monotonicMs() - startMs), PROGRESS_MS)
+    const sampled = this.#keepSampling()
+    const blown = this.#options.chaos ? this.#blow() : Promise.resolve()
+    await over
+    clearInterval(talk)
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+    await Promise.all([blown, sampled])
+  }
+
+  /** In one line that is written again and again; a pipe is spared it. */
+  #tellProgress(elapsedMs: number): void {
+    if (!process.stderr.isTTY || this.#options.quiet) return
+    const count = (kind: string) => this.#chaos?.faults.filter((fault) => fault.kind === kind).length ?? 0
+    const counts = { ...this.#progress, kills: count('kill'), stalls: count('stall') }
+    process.stderr.write(`\r\x1b[K${progressText(counts, elapsedMs, this.#options.durationMs)}`)
+  }
+
+  async #keepSampling(): Promise<void> {
+    while (!this.#isOver) {
+      await Promise.race([sleep(SAMPLE_MS), this.#interrupt.wait(null)])
+      await this.#sampleClocks()
+    }
+  }
+
+  async #sampleClocks(): Promise<void> {
+    await Promise.all([...this.#clocks].map(([node, clock]) => this.#sampleClock(node, clock)))
+  }
+
+  async #sampleClock(node: Node, clock: NodeClock): Promise<void> {
+    const askedMs = monotonicMs()
+    try {
+      const shownMs = (await node.ask('clock')) as number
+      clock.learn(askedMs, shownMs, monotonicMs())
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error
+      const text = `${node.name} is gone: ${messageOf(error)}`
+      if (!this.#crashes.includes(text)) this.#crashes.push(text)
+    }
+  }
+
+  async #blow(): Promise<void> {
+    this.#chaos = new StressChaos(
+      {
+        timeoutIntervalMs: this.#settings.timeoutIntervalMs,
+        random: Math.random,
+        victims: () => [...this.#living.values()],
+        pauseMsMax: (2 * CHAOS_PAUSE_MS_MAX) / this.#cluster.nodes.length,
+      },
+      async (killed) => {
+        const life = this.#lives.find(({ name }) => name === killed.name) as Life
+        life.toMs = monotonicMs()
+        if (!this.#isOver) await this.#start(killed.node, killed.place)
+      },
+    )
+    await this.#chaos.blow(() => this.#isOver)
+    await this.#chaos.subside()
+  }
+
+  /** Nobody holds anything any more; what they have said is put on one clock. */
+  async #finish(): Promise<Parameters<typeof outcomeOf>[0]> {
+    const finished = await Promise.all(
+      [...this.#living.values()].map(async (player) => ({ player, isDone: await player.finish() })),
+    )
+    for (const { player, isDone } of finished) if (!isDone) this.#crashes.push(`The process ${player.name} did not end in time`)
+    await this.#sampleClocks()
+    const toMs = monotonicMs()
+    const processes = this.#players.map(({ name, node, events }) => {
+      const clock = this.#clocks.get(node) as NodeClock
+      return { name, events: events.map((event) => ({ ...event, ...clock.ours(event.atMs) })) }
+    })
+    return {
+      kind: this.#kind,
+      settings: { refreshRateMs: this.#settings.refreshRateMs, timeoutIntervalMs: this.#settings.timeoutIntervalMs },
+      processesPerNode: this.#options.processes,
+      chaos: this.#options.chaos,
+      fromMs: this.#fromMs,
+      toMs,
+      nodes: this.#cluster.nodes.map((node) => this.#nodeEvidence(node)),
+      evidence: { hasTokens: LOCK_TYPES[this.#kind] !== 'advisory', processes, resource: this.#resource.requests },
+      lives: this.#lives.map((life) => ({ ...life, toMs: Math.min(life.toMs, toMs) })),
+      faults: this.#chaos?.faults ?? [],
+      crashes: this.#crashes,
+    }
+  }
+
+  #nodeEvidence(node: Node): NodeEvidence {
+    const processes = new Set(this.#players.filter((player) => player.node === node).map(({ name }) => name))
+    const { name, directory, mount } = node
+    const { slackMs } = this.#clocks.get(node) as NodeClock
+    return { name, directory, facts: node.facts as Facts, mount, clockSlackMs: slackMs, processes }
+  }
+
+  async #publish(outcome: Outcome): Promise<void> {
+    if (this.#options.json) writeOut(JSON.stringify(reportOf(outcome), null, 2))
+    else for (const line of outcomeLines(outcome)) writeOut(line)
+    const { html } = this.#options
+    if (html === undefined) return
+    await writePage(html, page(outcome))
+    this.#printer.talk(`The page is in ${html}.`)
+  }
+}
+
+/** Whoever is killed is followed by another one. */
+class StressChaos extends Chaos<Player> {
+  readonly #onKilled: (victim: Player) => Promise<void>
+
+  constructor(options: ConstructorParameters<typeof Chaos<Player>>[0], onKilled: (victim: Player) => Promise<void>) {
+    super(options)
+    this.#onKilled = onKilled
+  }
+
+  protected override async kill(victim: Player): Promise<void> {
+    await super.kill(victim)
+    await this.#onKilled(victim)
+  }
+}
+
+function isSameMachine({ facts }: Node): boolean {
+  const { bootId } = ownIdentity()
+  return bootId !== null && facts?.bootId === bootId
+}
