@@ -30,8 +30,9 @@ export function runBlocking<Result>(work: Either<Result>): Result {
   return step.value
 }
 
-export async function runAsynchronously<Result>(work: Either<Result>): Promise<Result> {
-  let step = work.next()
+/** `first`: where work that was begun already stands. */
+export async function runAsynchronously<Result>(work: Either<Result>, first = work.next()): Promise<Result> {
+  let step = first
   while (!step.done) {
     let value: unknown
     try {

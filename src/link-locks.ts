@@ -154,7 +154,7 @@ export class LinkLocks implements Backend {
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
       const session = yield* this.#session(directory)
       const site = this.#site(directory, parts)
-      const outcome = yield* this.#run(site, attempt(site, session.session, fresh), new Attempting(session, wanted))
+      const outcome = yield* this.#run(directory, site, attempt(site, session.session, fresh), new Attempting(session, wanted))
       if (site.memory.unsettled !== null) {
         const { generation, session: owner } = site.memory.unsettled
         session.mount.settle(owner, site.path, generation)
@@ -218,9 +218,11 @@ export class LinkLocks implements Backend {
   /** Removes what lies below. On a server an unlink may have to wait for a dead client: then nobody waits for it, except with our own files. */
   *#cleanUp(directory: LockDirectory, site: Site, { below, ownBelow }: AttemptOutcome & { kind: 'acquired' }): Either<void> {
     if (below.length === 0) return
-    const later = async () => this.#cleanUpLater(directory, site, below)
+    const { coherent, inMemory } = directory.facts
     const now = () => run.runBlocking(cleanUp(site, below))
-    yield* either(() => (ownBelow || directory.facts.coherent ? now() : void later()), later)
+    if (inMemory) return void now()
+    const later = async () => this.#cleanUpLater(directory, site, below)
+    yield* either(() => (ownBelow || coherent ? now() : void later()), later)
   }
 
   #cleanUpLater({ cleaning }: LockDirectory, site: Site, below: string[]): void {
@@ -239,7 +241,7 @@ export class LinkLocks implements Backend {
   *releaseAt(directory: LockDirectory, parts: LockPath, session: LinkSession, generation: bigint): Either<ReleaseOutcome> {
     const site = this.#site(directory, parts)
     const entry = this.#claim.entry(generation, session.session)
-    const outcome = yield* this.#run(site, release(site, generation, session.id, entry), session)
+    const outcome = yield* this.#run(directory, site, release(site, generation, session.id, entry), session)
     if (outcome.kind === 'unsettled') session.mount.settle(session.id, site.path, generation)
     return outcome
   }
@@ -376,7 +378,9 @@ export class LinkLocks implements Backend {
     return site
   }
 
-  *#run<Result>(site: Site, protocol: Protocol<Result>, asker: Asker): Either<Result> {
+  *#run<Result>({ facts }: LockDirectory, site: Site, protocol: Protocol<Result>, asker: Asker): Either<Result> {
+    // A call that waits for nothing is over sooner than a thread of the pool would have begun it.
+    if (facts.inMemory) return run.runBlocking(protocol, asker)
     return yield* either(
       () => run.runBlocking(protocol, asker),
       () => run.runAsynchronously(protocol, mountOfDevice(site.dev).lane, asker),

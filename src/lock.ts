@@ -84,8 +84,7 @@ export class LockHandle implements Lock {
   }
 
   release(): Promise<ReleaseResult> {
-    this.#pending ??=
-      this.#result === undefined ? this.#bounded(runAsynchronously(this.#release())) : Promise.resolve(this.#result)
+    this.#pending ??= this.#result === undefined ? this.#bounded(this.#release()) : Promise.resolve(this.#result)
     return this.#pending
   }
 
@@ -108,10 +107,12 @@ export class LockHandle implements Lock {
     }
   }
 
-  async #bounded(releasing: Promise<ReleaseResult>): Promise<ReleaseResult> {
+  async #bounded(releasing: Either<ReleaseResult>): Promise<ReleaseResult> {
+    const first = releasing.next()
+    if (first.done) return first.value
     const patience = new Patience(this.path, this.#keeper.releaseMsMax)
     try {
-      return await patience.race(releasing)
+      return await patience.race(runAsynchronously(releasing, first))
     } catch (error) {
       throw patience.isOver ? fileSystemError('rename', this.path, 'ETIMEDOUT') : error
     } finally {

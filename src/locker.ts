@@ -122,7 +122,7 @@ class LockerOnMounts implements Locker, LockKeeper {
 
   async #acquire(path: string, shared: boolean, patience: Patience, waits: boolean): Promise<Lock | null> {
     try {
-      const target = await patience.race(runAsynchronously(this.#backend.target(path)))
+      const target = await patience.run(this.#backend.target(path))
       if (shared) return await this.#attempts(target, shared, patience, waits, null)
       const place = waits ? Place.take(target.key) : Place.tryTake(target.key)
       if (place === null) return this.#busy(target.path, 'this process')
@@ -159,7 +159,6 @@ class LockerOnMounts implements Locker, LockKeeper {
         const attempt = await patience.race(attempting, (late) => {
           inFlight = undo(late)
         })
-        patience.firstTryIsOver()
         if (this.#closing !== undefined) {
           inFlight = undo(attempt)
           throw closedError()
@@ -170,6 +169,7 @@ class LockerOnMounts implements Locker, LockKeeper {
           turn?.acquired(performance.now(), attempt.isWaitedFor || waiter !== undefined)
           return lock
         }
+        patience.firstTryIsOver()
         if (!waits) return this.#busy(target.path, attempt.kind === 'busy' ? attempt.holder : null)
         if (attempt.kind === 'busy') patience.waitingFor = heldBy(attempt.holder)
         if (waiter === undefined) {

@@ -1,5 +1,6 @@
 /** How long somebody is ready to wait: a deadline and an `AbortSignal` in one. */
 
+import { type Either, runAsynchronously } from './either.js'
 import { AbortError, LockTimeoutError } from './errors.js'
 
 const NO_ANSWER = 'the file system has not answered: does the mount hang?'
@@ -55,6 +56,13 @@ export class Patience {
   /** @throws LockTimeoutError, AbortError */
   check(): void {
     if (this.#error !== undefined) throw this.#error
+  }
+
+  /** Does something as long as there is patience; what is done at once is not waited for. @throws LockTimeoutError, AbortError */
+  async run<T>(work: Either<T>, late?: (value: T) => void): Promise<T> {
+    this.check()
+    const first = work.next()
+    return first.done ? first.value : await this.race(runAsynchronously(work, first), late)
   }
 
   /** Waits for something as long as there is patience. What comes too late is given to `late`, always. @throws LockTimeoutError, AbortError */

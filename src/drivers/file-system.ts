@@ -11,6 +11,8 @@ export interface DirectoryFacts {
   mode: number
   /** Only this machine can change it, so nothing that it shows is stale. */
   coherent: boolean
+  /** It has no device and no server that a call could have to wait for. */
+  inMemory: boolean
   /** `rename` acts on the name, at the server: of two callers one succeeds. Elsewhere it may act on an open file. */
   renamesNames: boolean
   /** How long an opened file may show old contents, in milliseconds. */
@@ -23,6 +25,9 @@ export interface DirectoryFacts {
 
 /** Magic numbers of statfs(2) for file systems that live on this machine: ext2/3/4, xfs, btrfs, tmpfs, ramfs, overlay, zfs, f2fs. All others may be shared. */
 const LOCAL_TYPES = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0x2fc12fc1, 0xf2f52010])
+
+/** tmpfs, ramfs. */
+const MEMORY_TYPES = new Set([0x01021994, 0x858458f6])
 
 /** NFS, ext2/3/4, xfs, btrfs, tmpfs. */
 const RENAMING_TYPES = new Set([0x6969, 0xef53, 0x58465342, 0x9123683e, 0x01021994])
@@ -44,6 +49,7 @@ function facts(path: string, status: Stats, { type }: StatsFs): DirectoryFacts {
     ino: status.ino,
     mode: status.mode & 0o1777,
     coherent: LOCAL_TYPES.has(type),
+    inMemory: MEMORY_TYPES.has(type),
     renamesNames: RENAMING_TYPES.has(type),
     staleOpenMs: mount === undefined ? 0 : staleOpenMs(mount),
     leasesLocks: mount?.type === 'nfs4',
