@@ -1,40 +1,76 @@
 /**
- * Fairness between nodes. On a network mount whoever has a lock is the first to know that it is free again, and would keep
- * it for ever; those who wait on other nodes learn of it by asking now and then. So who has had a lock for a while, over
- * and over, and knows that others wait, stands back for as long as one of them needs to ask.
+ * Fairness between nodes. On a network mount the processes of the node that has a lock are the first to know that it is free
+ * again, and would keep it among themselves for ever; those who wait on other nodes learn of it by asking now and then. So
+ * nodes take turns: when another node was seen to hold it, and now this one has had it for a while, all its processes stand
+ * back for as long as the others need to ask. If nobody comes then, nobody is believed to wait any more, until another node
+ * is seen again.
  */
 
 import { NETWORK_POLL_MS_MAX } from './waiting.js'
 
-/** How long a process may go on taking a lock that others wait for. */
+/** How long the processes of a node may go on taking a lock that others wait for. */
 const TURN_MS = 250
-/** A longer pause between two acquisitions ends the turn by itself. */
-const PAUSE_MS = 100
-/** How long a sign of somebody waiting counts. */
-const CONTENDED_MS = 5000
-const STAND_BACK_MS = 1.5 * NETWORK_POLL_MS_MAX
+/** All who wait have asked once by then. */
+const STAND_BACK_MS = 2 * NETWORK_POLL_MS_MAX
 
-/** One process's turn at one lock. */
+/** Who asks slowly, on a loaded node, may miss one. */
+const CHANCES = 3
+
+/** What one process knows of its node's turn at one lock. */
 export class Turn {
-  #sinceMs = 0
-  #endMs = Number.NEGATIVE_INFINITY
-  #contendedUntilMs = Number.NEGATIVE_INFINITY
+  /** Since when its node has had the lock again and again; `null`: another one has it. */
+  #sinceMs: number | null = null
+  #releasedMs = Number.NEGATIVE_INFINITY
+  /** When this process began to stand back in this turn. */
+  #stoodBackMs: number | null = null
+  /** How often we still stand back for another node before nobody is believed to wait there. */
+  #chances = 0
+  /** Somebody was seen waiting: on this node or another. */
+  #isAwaited = false
 
-  /** `isContended`: we had to wait ourselves, or saw that somebody else does. */
-  acquired(nowMs: number, isContended: boolean): void {
-    if (nowMs - this.#endMs > PAUSE_MS) this.#sinceMs = nowMs
-    if (isContended) this.#contendedUntilMs = nowMs + CONTENDED_MS
-    this.#endMs = nowMs
+  /** Another node holds it. */
+  sawFar(): void {
+    this.#sinceMs = null
+    this.#chances = CHANCES
   }
 
+  acquired(nowMs: number, isWaitedFor: boolean): void {
+    this.#goOn(nowMs)
+    this.#isAwaited ||= isWaitedFor
+  }
+
+  /** By this process, or by another one of this node. */
   released(nowMs: number): void {
-    this.#endMs = nowMs
+    this.#goOn(nowMs)
+    this.#releasedMs = nowMs
   }
 
-  /** How long to wait before the next attempt; 0 most of the time. */
+  #goOn(nowMs: number): void {
+    const wasInVain = this.#stoodBackMs !== null && nowMs - this.#stoodBackMs >= STAND_BACK_MS
+    if (this.#sinceMs !== null && !wasInVain) return
+    if (this.#sinceMs !== null) {
+      this.#chances--
+      this.#isAwaited = false
+    }
+    this.#sinceMs = nowMs
+    this.#stoodBackMs = null
+  }
+
+  /** How long to leave the lock to others, 0 most of the time: for a process that comes back to it. */
   standBackMs(nowMs: number): number {
-    const isOver = nowMs - this.#sinceMs >= TURN_MS && nowMs - this.#endMs <= PAUSE_MS
-    return isOver && nowMs < this.#contendedUntilMs ? STAND_BACK_MS : 0
+    return this.#isAwaited ? this.#restMs(nowMs) : this.leaveMs(nowMs)
+  }
+
+  /** The same for a process that waits already: it stands back for other nodes only. */
+  leaveMs(nowMs: number): number {
+    return this.#chances > 0 ? this.#restMs(nowMs) : 0
+  }
+
+  #restMs(nowMs: number): number {
+    const restMs = this.#releasedMs + STAND_BACK_MS - nowMs
+    if (restMs <= 0 || nowMs - (this.#sinceMs ?? nowMs) < TURN_MS) return 0
+    this.#stoodBackMs ??= nowMs
+    return restMs
   }
 }
 

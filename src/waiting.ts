@@ -2,6 +2,7 @@
 
 import { type FSWatcher, watch } from 'node:fs'
 import type { WaitStyle } from './hold.js'
+import type { Turn } from './turns.js'
 
 /** First and last interval between two tries, in milliseconds, and by how much it grows. */
 interface Pace {
@@ -41,15 +42,13 @@ export class Backoff {
 export class Waiter {
   readonly #watcher: FSWatcher | null
   readonly #backoff: Backoff
-  readonly #isLocal: boolean
-  /** On a network mount: since when this node has released it again and again, and when it did last. */
-  #nearSinceMs = 0
-  #nearMs = Number.NEGATIVE_INFINITY
+  #turn: Turn | null
   #released = false
   #wake: (() => void) | null = null
 
-  constructor(style: WaitStyle) {
-    this.#isLocal = style.isLocal
+  /** `turn`: on a network mount, to let other nodes have theirs. */
+  constructor(style: WaitStyle, turn: Turn | null = null) {
+    this.#turn = turn
     this.#watcher = style.watchPath === null ? null : this.#watch(style.watchPath, style.isRelease)
     this.#backoff = new Backoff(style, this.#watcher !== null)
   }
@@ -58,7 +57,9 @@ export class Waiter {
     try {
       const watcher = watch(path, { persistent: false }, (_, name) => {
         if (name !== null && !isRelease(name)) return
-        if (!this.#isLocal && this.#isTooNear()) return
+        this.#turn?.released(performance.now())
+        // A watch sees the releases of this node alone. Other nodes' waiters get their chance only if we do not jump in.
+        if (this.#leaveMs() > 0) return
         this.#released = true
         this.#wake?.()
       })
@@ -70,32 +71,36 @@ export class Waiter {
     }
   }
 
-  /** A watch sees the releases of this node alone. Where they follow each other, other nodes' waiters get their chance only if we do not jump in. */
-  #isTooNear(): boolean {
-    const nowMs = performance.now()
-    if (nowMs - this.#nearMs > NETWORK_POLL_MS_MAX) this.#nearSinceMs = nowMs
-    this.#nearMs = nowMs
-    return nowMs - this.#nearSinceMs > NETWORK_POLL_MS_MAX
+  #leaveMs(): number {
+    return this.#turn?.leaveMs(performance.now()) ?? 0
   }
 
   /** Resolves when it is worth trying again. */
   async again(): Promise<void> {
-    if (!this.#released) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.#backoff.nextMs())
-        this.#wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      this.#wake = null
+    let delayMs = this.#released ? 0 : this.#backoff.nextMs()
+    while (delayMs > 0) {
+      await this.#pause(delayMs)
+      delayMs = this.#leaveMs()
     }
     this.#released = false
+  }
+
+  /** Ends early with a release. */
+  async #pause(delayMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, delayMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wake = null
   }
 
   /** Ends the wait at once, and the watch. */
   close(): void {
     this.#watcher?.close()
+    this.#turn = null
     this.#wake?.()
   }
 }
