@@ -51,7 +51,7 @@ describe('locks that exclude', () => {
     const node = [...OTHER_NODE, ...withMounts(`mount --bind ${directory} ${there}`)]
     const { host, sshCommand } = await startSshd(bench, { through: node })
     const html = join(await bench.directory(), 'stress.html')
-    const args = ['--nodes', `local:${directory}`, `${host}:${there}`, '--procs', '3', '--chaos', '--duration', '12']
+    const args = ['--nodes', `local:${directory},${host}:${there}`, '--procs', '3', '--chaos', '--duration', '12']
     const { counts, nodes, takeovers, chaos } = await report(['--ssh-command', sshCommand, '--html', html, ...args])
     expect(nodes.map((node: { name: string; directory: string }) => [node.name, node.directory])).toEqual([
       ['local', directory],
@@ -102,7 +102,7 @@ describe('a lock that does not exclude', () => {
     const behind = await bench.directory()
     const mounts = `mount --bind ${directory} ${behind}; sshfs -o ssh_command=${script},dir_cache=no server:${behind} ${directory}`
     const { host, sshCommand } = await startSshd(bench, { through: withMounts(mounts) })
-    const args = [directory, '--ssh-command', sshCommand, '--kind', 'flock', '--nodes', 'local', host, '--duration', '4']
+    const args = [directory, '--ssh-command', sshCommand, '--kind', 'flock', '--nodes', `local,${host}`, '--duration', '4']
     const found = await report(args, 76)
     const rules = new Set(found.violations.map(({ rule }: { rule: string }) => rule))
     expect(rules).toContain('lost-increment')

@@ -36,7 +36,9 @@ export class NodeClock {
   /** The worst that any moment may be off. */
   get slackMs(): number {
     if (this.#isOurClock) return 0
-    return this.#samples.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...this.#samples.map(({ lowestMs, highestMs }) => (highestMs - lowestMs) / 2))
+    return this.#samples.length === 0
+      ? Number.POSITIVE_INFINITY
+      : Math.max(...this.#samples.map(({ lowestMs, highestMs }) => (highestMs - lowestMs) / 2))
   }
 
   /** Our time of a moment there. Samples that contradict each other prove nothing: then the slack is infinite. */
