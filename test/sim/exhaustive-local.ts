@@ -5,7 +5,15 @@
 
 import type { Operation } from '../../src/protocol/operations.js'
 import { type GenerationSet, NO_GENERATIONS, touchable, touchedAfter } from './exhaustive-generations.js'
-import { type Checkpoint, type ExhaustiveProgram, JUMP_MS, lookId, type ProgramStep, sessionId } from './exhaustive-program.js'
+import {
+  type Checkpoint,
+  claimOf,
+  type ExhaustiveProgram,
+  JUMP_MS,
+  lookId,
+  type ProgramStep,
+  sessionId,
+} from './exhaustive-program.js'
 import { type Permutation, renameValue, toKey } from './exhaustive-renaming.js'
 
 export interface LocalState {
@@ -15,6 +23,8 @@ export interface LocalState {
   /** What it waits for; `null`: it is done. */
   operation: Operation | null
   operationId: number
+  /** The generation that the operation claims, 0: none. */
+  claims: number
   /** It has just begun to hold this generation. */
   acquired: number
   /** It holds this generation and has not begun to give it back; 0: none. */
@@ -178,6 +188,7 @@ export class LocalTable {
       answers,
       operation,
       operationId,
+      claims: operation === null ? 0 : claimOf(operation),
       acquired: isNew ? generation : 0,
       holds: checkpoint.phase === 'held' && !isReleasing ? generation : 0,
       isIdle: answers.length === 0 || checkpoint.phase !== 'idle',

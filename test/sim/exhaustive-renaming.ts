@@ -4,7 +4,7 @@
  */
 
 /** Where a process's number stands in names and records of the exhaustive search; see `sessionId`, `lookId` and `ownerOf`. */
-const OWN_NAMES = /(0{13})(\d)(?=e\d)|(0{14}a)(\d)|(pid\\*":|h-)(\d)(?=[,}]|-0{13})/g
+const OWN_NAMES = /(0{13})(\d)(?=e\d)|(0{14}a)(\d)|("pid":|h-)(\d)(?=[,}]|-0{13})/g
 
 /** `permutation[n]`: what process n is called instead. */
 export type Permutation = readonly number[]
@@ -20,13 +20,13 @@ export function permutations(count: number): Permutation[] {
 }
 
 export function renameText(text: string, permutation: Permutation): string {
+  const of = (process: number) => permutation[process] ?? process
   return text.replace(
     OWN_NAMES,
-    (all, id?: string, ofId?: string, look?: string, ofLook?: string, pid?: string, ofPid?: string) => {
-      if (id !== undefined) return `${id}${permutation[Number(ofId)]}`
-      if (look !== undefined) return `${look}${permutation[Number(ofLook)]}`
-      const renamed = permutation[Number(ofPid) - 1]
-      return renamed === undefined ? all : `${pid}${renamed + 1}`
+    (_, id?: string, ofId?: string, look?: string, ofLook?: string, pid?: string, ofPid?: string) => {
+      if (id !== undefined) return `${id}${of(Number(ofId))}`
+      if (look !== undefined) return `${look}${of(Number(ofLook))}`
+      return `${pid}${renamePid(Number(ofPid), permutation)}`
     },
   )
 }
@@ -37,8 +37,36 @@ export const toKey = (value: unknown): string =>
 
 /** Plain data with other names; listings keep the order of theirs. */
 export function renameValue<Value>(value: Value, permutation: Permutation): Value {
-  return JSON.parse(renameText(toKey(value), permutation), (_, part: unknown) => {
-    if (typeof part === 'string' && /^n\d+$/.test(part)) return BigInt(part.slice(1))
-    return Array.isArray(part) && part.every((name) => typeof name === 'string') ? part.sort() : part
-  }) as Value
+  return renamePart(value, permutation) as Value
+}
+
+function renamePart(part: unknown, permutation: Permutation): unknown {
+  if (typeof part === 'string') return renameString(part, permutation)
+  if (typeof part !== 'object' || part === null) return part
+  if (Array.isArray(part)) {
+    const renamed = part.map((element) => renamePart(element, permutation))
+    return renamed.every((element) => typeof element === 'string') ? renamed.sort() : renamed
+  }
+  const renamed: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(part))
+    renamed[key] = key === 'pid' ? renamePid(value as number, permutation) : renamePart(value, permutation)
+  return renamed
+}
+
+const renamePid = (pid: number, permutation: Permutation) => (permutation[pid - 1] ?? pid - 1) + 1
+
+/** Few texts are renamed again and again. */
+const renamedTexts = new Map<Permutation, Map<string, string>>()
+function renameString(text: string, permutation: Permutation): string {
+  let texts = renamedTexts.get(permutation)
+  if (texts === undefined) {
+    texts = new Map()
+    renamedTexts.set(permutation, texts)
+  }
+  let renamed = texts.get(text)
+  if (renamed === undefined) {
+    renamed = renameText(text, permutation)
+    texts.set(text, renamed)
+  }
+  return renamed
 }

@@ -170,6 +170,7 @@ class Exhaustive {
   readonly #least: Int32Array
   readonly #base: number
   readonly #permutations: Permutation[]
+  readonly #anything: Circumstances
   /** Which of the trees in which an operation may find itself; see `FileTable.variants`. */
   #variant = 0
   /** For each tree: the permutations that lead to the one that stands for it and its like. */
@@ -180,6 +181,7 @@ class Exhaustive {
 
   constructor(setting: Setting, protocol: ProtocolBundle) {
     this.#setting = setting
+    this.#anything = { jumps: 0, convictable: ALL, mayGiveUp: setting.givenUp }
     this.#base = setting.startsWithoutLock ? 0 : 10
     this.#files = new FileTable(this.#operations, this.#base, setting.fillers > 0)
     const n = setting.processes
@@ -253,7 +255,8 @@ class Exhaustive {
   }
 
   #circumstances(index: number, state: Int32Array): Circumstances {
-    const { arbitraryVerdicts, givenUp, processes } = this.#setting
+    const { arbitraryVerdicts, givenUp, processes, jumpsMax } = this.#setting
+    if (arbitraryVerdicts && jumpsMax === 0) return this.#anything
     const clocks = state[this.#layout.clocks] as number
     let convictable = arbitraryVerdicts ? ALL : 0
     if (!arbitraryVerdicts) {
@@ -467,7 +470,7 @@ class Exhaustive {
 
   /** An operation that is executed and answered. */
   #perform(index: number, local: LocalState, files: number, way: Way, answer: number, isDone: boolean): void {
-    const claimed = isDone ? claimOf(local.operation as Operation) : 0
+    const claimed = isDone ? local.claims : 0
     const isWrite = isDone && (local.operation?.op === 'rewrite' || local.operation?.op === 'create')
     this.#checkOthers(index, files)
     const cache = this.#layout.caches + index

@@ -5,31 +5,35 @@ export class StateStore {
   count = 0
   #states: Int32Array
   #ways: Int32Array
+  /** Pairs: the number of a state and 1 (0: none), and its hash. */
   #table: Int32Array
 
   constructor(width: number) {
     this.width = width
     this.#states = new Int32Array(width << 16)
     this.#ways = new Int32Array(2 << 16)
-    this.#table = new Int32Array(1 << 18)
+    this.#table = new Int32Array(2 << 18)
   }
 
   /** Adds a state if it is new; `parent` and `action` say how it was reached first. */
   add(state: Int32Array, parent: number, action: number): boolean {
-    if (this.count * 2 > this.#table.length) this.#rehash()
-    const mask = this.#table.length - 1
-    let slot = this.#hash(state, 0) & mask
+    if (this.count * 4 > this.#table.length) this.#rehash()
+    const table = this.#table
+    const mask = table.length - 2
+    const hash = this.#hash(state)
+    let slot = (hash << 1) & mask
     for (;;) {
-      const index = (this.#table[slot] as number) - 1
+      const index = (table[slot] as number) - 1
       if (index === -1) break
-      if (this.#equals(index, state)) return false
-      slot = (slot + 1) & mask
+      if (table[slot + 1] === hash && this.#equals(index, state)) return false
+      slot = (slot + 2) & mask
     }
     if ((this.count + 1) * this.width > this.#states.length) this.#grow()
     this.#states.set(state, this.count * this.width)
     this.#ways[2 * this.count] = parent
     this.#ways[2 * this.count + 1] = action
-    this.#table[slot] = ++this.count
+    table[slot + 1] = hash
+    table[slot] = ++this.count
     return true
   }
 
@@ -52,13 +56,13 @@ export class StateStore {
     return true
   }
 
-  #hash(words: Int32Array, start: number): number {
+  #hash(words: Int32Array): number {
     let hash = 0x811c9dc5
     for (let word = 0; word < this.width; word++) {
-      hash = Math.imul(hash ^ (words[start + word] as number), 0x9e3779b1)
+      hash = Math.imul(hash ^ (words[word] as number), 0x9e3779b1)
       hash ^= hash >>> 15
     }
-    return Math.imul(hash, 0x85ebca6b) >>> 0
+    return Math.imul(hash, 0x85ebca6b) | 0
   }
 
   #grow(): void {
@@ -71,12 +75,16 @@ export class StateStore {
   }
 
   #rehash(): void {
-    const table = new Int32Array(this.#table.length * 2)
-    const mask = table.length - 1
-    for (let index = 0; index < this.count; index++) {
-      let slot = this.#hash(this.#states, index * this.width) & mask
-      while (table[slot] !== 0) slot = (slot + 1) & mask
-      table[slot] = index + 1
+    const before = this.#table
+    const table = new Int32Array(before.length * 2)
+    const mask = table.length - 2
+    for (let from = 0; from < before.length; from += 2) {
+      if (before[from] === 0) continue
+      const hash = before[from + 1] as number
+      let slot = (hash << 1) & mask
+      while (table[slot] !== 0) slot = (slot + 2) & mask
+      table[slot] = before[from] as number
+      table[slot + 1] = hash
     }
     this.#table = table
   }
