@@ -37,7 +37,7 @@ for (const place of [V3, V42]) {
         .join(', ')})`
 
     test.for(TOKEN_KINDS)('acquire and release of an uncontended %s lock cost few calls', async (kind, context) => {
-      const tell = proves(context, place, `calls per acquire + release: ${kind}`)
+      const tell = proves(context, place, 'calls per acquire + release', kind)
       const cost = await measure({ what: 'cycles', locker: LOCK_KINDS[kind] })
       tell(inWords(cost))
       expect(cost.perTime).toBeLessThanOrEqual(CALLS_PER_CYCLE_MAX)

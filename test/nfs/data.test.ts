@@ -70,7 +70,7 @@ describe(`on ${V3_COARSE.name}`, () => {
     '%s: no update is lost when %s',
     { timeout: TEST_MS_MAX },
     async ([access = ''], context) => {
-      const tell = proves(context, V3_COARSE, `no update is lost: ${access}`)
+      const tell = proves(context, V3_COARSE, 'no update is lost', access)
       const lost = await lostUpdates(V3_COARSE, access)
       tell(`${lost} of ${INCREMENTS}`)
       expect(lost).toBe(0)
@@ -82,7 +82,7 @@ for (const place of isSoak ? [V42_COARSE, V3] : [V42_COARSE]) {
   describe(`on ${place.name}`, () => {
     const access = place === V3 ? 'library' : 'plain'
     test(`no update is lost (${access})`, { timeout: TEST_MS_MAX }, async (context) => {
-      const tell = proves(context, place, `no update is lost: ${access}`)
+      const tell = proves(context, place, 'no update is lost', access)
       const lost = await lostUpdates(place, access)
       tell(`${lost} of ${INCREMENTS}`)
       expect(lost).toBe(0)

@@ -60,7 +60,7 @@ for (const [place, kinds] of COMBINATIONS) {
       'processes on two nodes never hold one %s lock at the same time',
       { timeout: TEST_MS_MAX },
       async (kind, context) => {
-        const tell = proves(context, place, `excludes, in order, fairly: ${kind}`)
+        const tell = proves(context, place, 'excludes, in order, fairly', kind)
         const directory = await preparedDirectory(place)
         const contenders = NODES.flatMap((node): Contender[] =>
           Array.from({ length: PROCESSES_PER_NODE }, () => ({ start: starter(node), directory, locker: LOCK_KINDS[kind] })),

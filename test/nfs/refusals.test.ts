@@ -20,20 +20,28 @@ async function start(node: 'A' | 'B', options: object = {}): Promise<Driver> {
   return driver
 }
 
+/** Removes files, and waits until the server has given up their space: it does so some time later. */
+async function empty(files: string, exported: string): Promise<void> {
+  const free = `stat -f -c %f ${exported}`
+  const before = Number(await lab.exec('server', free))
+  await lab.exec('A', `rm -f ${files}`)
+  await lab.exec('server', `until [ $(${free}) -gt ${before + 20} ]; do sleep 0.1; done`)
+}
+
 for (const place of [V3, V42]) {
   const { version } = place
   describe(`on ${place.name}`, () => {
     test.for(TOKEN_KINDS)(
       'on a full export a %s lock is refused with the reason, and works when there is room again',
       async (kind, context) => {
-        proves(context, place, 'full file system: says so, recovers')
+        proves(context, place, 'full file system: says so, recovers', kind)
         const at = `/mnt/small-${version}`
         await mount(lab, 'A', at, { version, from: 'small' })
         const driver = await start('A', LOCK_KINDS[kind])
         await lab.exec('A', `mkdir -p ${at}/full; dd if=/dev/zero of=${at}/filler bs=4k count=1000; sync; true`)
         const path = `${at}/full/${kind.replace(' ', '-')}`
         expect(await driver.ask('tryAcquire', { path })).toMatchObject({ error: { code: 'NO_SPACE' } })
-        await lab.exec('A', `rm ${at}/filler`)
+        await empty(`${at}/filler`, '/srv/small')
         expect(await driver.ask('tryAcquire', { path })).toMatchObject({ held: true })
       },
     )
@@ -45,12 +53,19 @@ for (const place of [V3, V42]) {
       const directory = (await lab.exec('A', `mktemp -d ${at}/XXXXXX`)).trim()
       const driver = await start('A')
       await driver.ask('acquire', { path: `${directory}/lock`, name: 'lock' })
-      await lab.exec('A', `dd if=/dev/zero of=${directory}/filler bs=4k count=1000; sync; true`)
-      expect(await driver.ask('tryAcquire', { path: `${directory}/other` })).toMatchObject({ error: { code: 'QUOTA_EXCEEDED' } })
-      await driver.ask('latency', { forMs: 5000 }) // longer than an interval: heartbeats must have gone on
-      expect(await driver.ask('release', { name: 'lock' })).toMatchObject({ lost: false })
-      await lab.exec('A', `rm ${directory}/filler`)
-      expect(await driver.ask('tryAcquire', { path: `${directory}/other` })).toMatchObject({ held: true })
+      // To the last block: a lock is small.
+      const fill = `dd if=/dev/zero of=${directory}/filler bs=4k count=1000; sync; n=0`
+      await lab.exec('A', `${fill}; while echo > ${directory}/filler-$n && sync; do n=$((n+1)); done; true`)
+      try {
+        const other = { path: `${directory}/other` }
+        expect(await driver.ask('tryAcquire', other)).toMatchObject({ error: { code: 'QUOTA_EXCEEDED' } })
+        await driver.ask('latency', { forMs: 5000 }) // longer than an interval: heartbeats must have gone on
+        expect(await driver.ask('release', { name: 'lock' })).toMatchObject({ lost: false })
+        await empty(`${directory}/filler*`, '/srv/quota')
+        expect(await driver.ask('tryAcquire', other)).toMatchObject({ held: true })
+      } finally {
+        await lab.exec('A', `rm -rf ${directory}`)
+      }
     })
 
     test('a lock that is held when the export fills up stays held, and can be released', async (context) => {
@@ -66,7 +81,7 @@ for (const place of [V3, V42]) {
         expect(await driver.ask('state', { name: 'lock' })).toMatchObject({ held: true, aborted: false })
         expect(await driver.ask('release', { name: 'lock' })).toMatchObject({ lost: false })
       } finally {
-        await lab.exec('A', `rm ${at}/filler`)
+        await empty(`${at}/filler`, '/srv/small')
       }
     })
 
@@ -74,10 +89,11 @@ for (const place of [V3, V42]) {
       proves(context, place, 'read-only export: says so')
       const at = `/mnt/readonly-${version}`
       await mount(lab, 'A', at, { version, from: 'readonly' })
-      for (const options of Object.values(LOCK_KINDS)) {
+      const refusals = Object.values(LOCK_KINDS).map(async (options) => {
         const driver = await start('A', options)
-        expect(await driver.ask('tryAcquire', { path: `${at}/lock` })).toMatchObject({ error: { code: 'READ_ONLY' } })
-      }
+        return await driver.ask('tryAcquire', { path: `${at}/lock` })
+      })
+      for (const refused of await Promise.all(refusals)) expect(refused).toMatchObject({ error: { code: 'READ_ONLY' } })
     })
 
     test('where root is mapped to nobody the refusal says so, and in a directory of everybody it works', async (context) => {

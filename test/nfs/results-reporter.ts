@@ -1,11 +1,13 @@
-/** Writes what a run has shown as a table in Markdown, configurations by promises, for the README's section "Proven on". */
+/** Writes what a run has shown as tables in Markdown, configurations by promises, for the README's section "Proven on". */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import type { Reporter, TestModule } from 'vitest/node'
+import type { Reporter, TestModule, Vitest } from 'vitest/node'
 
 interface Result {
   configuration: string
   promise: string
+  /** Lock type, version …, where a promise is shown for several. */
+  variant: string
   figures: string
   passed: boolean
 }
@@ -13,6 +15,12 @@ interface Result {
 const FILE = '.vitest/nfs-results.md'
 
 export default class ResultsReporter implements Reporter {
+  #vitest: Vitest | null = null
+
+  onInit(vitest: Vitest): void {
+    this.#vitest = vitest
+  }
+
   onTestRunEnd(modules: readonly TestModule[]): void {
     const results: Result[] = []
     for (const module of modules) {
@@ -24,33 +32,36 @@ export default class ResultsReporter implements Reporter {
       }
     }
     if (results.length === 0) return
+    const lab = this.#vitest?.projects.find(({ name }) => name === 'nfs')?.getProvidedContext().labVersions
     mkdirSync('.vitest', { recursive: true })
-    writeFileSync(FILE, render(results))
+    writeFileSync(FILE, render(results, lab ?? 'unknown versions'))
     console.log(`The table of results: ${FILE}`)
   }
 }
 
+const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+
 /** One row for each promise, one column for each configuration; figures below, because they are long. */
-export function render(results: readonly Result[]): string {
+export function render(results: readonly Result[], lab: string): string {
   const configurations = [...new Set(results.map(({ configuration }) => configuration))].sort()
   const promises = [...new Set(results.map(({ promise }) => promise))]
   const cell = (promise: string, configuration: string) => {
     const found = results.filter((result) => result.promise === promise && result.configuration === configuration)
     if (found.length === 0) return ''
-    return found.every(({ passed }) => passed) ? 'yes' : '**no**'
+    const variants = found.map(({ variant, passed }) => (passed ? variant : `**not** ${variant}`)).filter(Boolean)
+    return variants.join(', ') || (found.every(({ passed }) => passed) ? 'yes' : '**no**')
   }
-  const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const figures = promises.flatMap((promise) => {
     const told = results.filter((result) => result.promise === promise && result.passed && result.figures !== '')
-    return told.length === 0
-      ? []
-      : [`* ${promise}: ${told.map((result) => `${result.configuration}: ${result.figures}`).join('; ')}`]
+    const inWords = ({ configuration, variant, figures }: Result) => `${configuration}${variant && `, ${variant}`}: ${figures}`
+    return told.length === 0 ? [] : [`- ${promise}: ${told.map(inWords).join('; ')}`]
   })
+  const extent = process.env.MOUNTLOCK_SOAK === undefined ? 'the short run' : 'the full run'
   return [
-    `Run on ${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${process.env.MOUNTLOCK_SOAK ? 'full' : 'short'} figures.`,
+    `${new Date().toISOString().slice(0, 10)}, ${extent}, Node ${process.version}. ${lab}.`,
     '',
     row(['', ...configurations]),
-    row(['---', ...configurations.map(() => ':---:')]),
+    row(['---', ...configurations.map(() => '---')]),
     ...promises.map((promise) => row([promise, ...configurations.map((configuration) => cell(promise, configuration))])),
     '',
     ...figures,

@@ -147,7 +147,7 @@ for (const place of isSoak ? [V3, V42] : [V3]) {
       'a %s lock is reclaimed after a restart: still held, or its holder is told',
       { timeout: TEST_MS_MAX },
       async (kind, context) => {
-        const tell = proves(context, place, `reclaims advisory locks after a server restart, or tells: ${kind}`)
+        const tell = proves(context, place, 'reclaims advisory locks after a server restart, or tells', kind)
         const path = `${await newDirectory(lab, place)}/lock`
         const [holder, other] = [await start('A', LOCK_KINDS[kind]), await start('B', LOCK_KINDS[kind])]
         await holder.ask('acquire', { path, name: 'lock' })

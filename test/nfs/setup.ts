@@ -3,13 +3,16 @@
 import { rmSync } from 'node:fs'
 import type { TestProject } from 'vitest/node'
 import { LabClient } from './lab/client.js'
-import { runDirectory } from './lab/paths.js'
+import { versionOf } from './lab/packages.js'
+import { packageDirectory, runDirectory } from './lab/paths.js'
 import { LabError } from './lab/tools.js'
 import { down, up } from './lab/up-and-down.js'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     labRun: string
+    /** What the results were won with, in words. */
+    labVersions: string
   }
 }
 
@@ -22,6 +25,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   const lab = await up({ run, leaseS: LEASE_S })
   await lab.own()
   provide('labRun', run)
+  provide('labVersions', await versions(lab))
   return async () => {
     await lab.down()
     lab.close()
@@ -37,4 +41,10 @@ async function endLeftover(run: string): Promise<void> {
     throw new LabError('Another run of this suite is under way on this machine: wait for its end')
   }
   await down(run)
+}
+
+async function versions(lab: LabClient): Promise<string> {
+  const kernel = (await lab.exec('server', 'uname -r')).trim()
+  const debian = (name: string) => `${name} ${versionOf(name, packageDirectory())}`
+  return `Linux ${kernel} (User-mode Linux) on the server and on both nodes; ${debian('nfs-kernel-server')}, ${debian('nfs-common')}`
 }

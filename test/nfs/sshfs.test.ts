@@ -35,7 +35,7 @@ describe('on sshfs', () => {
     'processes on two mounts never hold one %s lock at the same time',
     { timeout: DURATION_MS + 60_000 },
     async (kind, context) => {
-      const tell = proves(context, SSHFS, `excludes, in order, fairly: ${kind}`)
+      const tell = proves(context, SSHFS, 'excludes, in order, fairly', kind)
       const [a, b] = newDirectories()
       execFileSync('sh', ['-c', prepare(a)])
       const contenders = [a, a, b, b].map((directory): Contender => ({ start, directory, locker: LOCK_KINDS[kind] }))
@@ -64,6 +64,16 @@ describe('on sshfs', () => {
     }
   })
 
-  // The rename claim must be refused here: a file server of this kind renames by link and unlink.
-  test.todo('a rename-based lock is refused with the reason')
+  test('a rename-based lock is refused with the reason: a file server of this kind renames by link and unlink', async (context) => {
+    proves(context, SSHFS, 'refuses rename-based locks, with the reason')
+    const [a] = newDirectories()
+    const driver = startOnHost(['node', `${REPOSITORY}/test/nfs/programs/driver.mjs`, JSON.stringify(LOCK_KINDS.rename)])
+    driver.write(`${JSON.stringify({ id: 1, op: 'tryAcquire', path: `${a}/lock` })}\n`)
+    driver.endInput()
+    await driver.end
+    const answer = driver.stdout.split('\n').find((line) => line.startsWith('{"id":1')) ?? driver.stderr
+    expect(JSON.parse(answer)).toMatchObject({
+      error: { code: 'RENAME_NOT_EXCLUSIVE', message: expect.stringContaining('two renames of one file may both succeed') },
+    })
+  })
 })

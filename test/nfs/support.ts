@@ -140,9 +140,9 @@ export class Driver {
   }
 }
 
-/** Puts a line into the table of results, when the test passes: a promise, kept on a configuration. */
-export function proves({ task }: TestContext, place: { name: string }, promise: string): (figures: string) => void {
-  const proven = { configuration: place.name, promise, figures: '' }
+/** Puts a cell into the table of results: a promise, kept on a configuration, perhaps for one `variant` (a kind of lock). */
+export function proves({ task }: TestContext, place: { name: string }, promise: string, variant = ''): (figures: string) => void {
+  const proven = { configuration: place.name, promise, variant, figures: '' }
   Object.assign(task.meta, { proven })
   return (figures) => {
     proven.figures = figures

@@ -46,7 +46,7 @@ for (const [index, place] of [V3, V42, V3_STALE].entries()) {
     // A node that is killed must boot again: the short run does it once for each place, with another kind each time.
     const kinds = isSoak ? TOKEN_KINDS : TOKEN_KINDS.slice(index, index + 1)
     test.for(kinds)('the %s lock of a killed node goes to the waiter in bounded time', async (kind, context) => {
-      const tell = proves(context, place, `takes over from a killed node: ${kind}`)
+      const tell = proves(context, place, 'takes over from a killed node', kind)
       const scene = await holderAndWaiter(place, LOCK_KINDS[kind])
       try {
         await lab.machine('kill', 'A')
@@ -62,7 +62,7 @@ for (const [index, place] of [V3, V42, V3_STALE].entries()) {
     test.for(kinds)(
       'a frozen node that wakes up learns of the loss of its %s lock, and its late release harms nobody',
       async (kind, context) => {
-        const tell = proves(context, place, `takes over from a frozen node, which learns of it: ${kind}`)
+        const tell = proves(context, place, 'takes over from a frozen node, which learns of it', kind)
         const scene = await holderAndWaiter(place, LOCK_KINDS[kind])
         const { holder, waiter, path } = scene
         await lab.machine('pause', 'A')
@@ -81,7 +81,7 @@ for (const [index, place] of [V3, V42, V3_STALE].entries()) {
     test.for(kinds)(
       'a node that is cut off is told before the waiter gets its %s lock, and is harmless when it is back',
       async (kind, context) => {
-        const tell = proves(context, place, `tells a node that is cut off before its lock is taken over: ${kind}`)
+        const tell = proves(context, place, 'tells a node that is cut off before its lock is taken over', kind)
         const scene = await holderAndWaiter(place, LOCK_KINDS[kind])
         const { holder, waiter, path } = scene
         await cut(lab, 'A')

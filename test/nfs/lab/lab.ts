@@ -2,20 +2,18 @@
 
 import type { GuestMessage, Hypervisor } from './machine.js'
 import { Machine } from './machine.js'
-import { type LabStatus, type MachineKind, NODES, type NodeName, type ProgramInput, type ProgramOutput } from './messages.js'
+import { type LabStatus, NODES, type NodeName, type ProgramInput, type ProgramOutput } from './messages.js'
 import { runFiles } from './paths.js'
 
 type Listener = (output: ProgramOutput) => void
 
 export class Lab {
-  readonly #kind: MachineKind
   readonly #hypervisor: Hypervisor
   readonly #machines: Record<NodeName, Machine>
   readonly #programs = new Map<number, { node: NodeName; listener: Listener }>()
   #programCount = 0
 
-  constructor(kind: MachineKind, hypervisor: Hypervisor, run: string) {
-    this.#kind = kind
+  constructor(hypervisor: Hypervisor, run: string) {
     this.#hypervisor = hypervisor
     const machine = (node: NodeName) =>
       new Machine(node, hypervisor, runFiles(run).console(node), {
@@ -71,6 +69,6 @@ export class Lab {
   status(): LabStatus {
     const describe = ({ state, pid, bootMs }: Machine) => ({ state, pid, bootMs })
     const { server, A, B } = this.#machines
-    return { kind: this.#kind, nodes: { server: describe(server), A: describe(A), B: describe(B) } }
+    return { nodes: { server: describe(server), A: describe(A), B: describe(B) } }
   }
 }

@@ -29,11 +29,9 @@ export type Request = { id: number } & (
 )
 
 export interface LabStatus {
-  kind: MachineKind
   nodes: Record<NodeName, { state: MachineState; pid: number | null; bootMs: number | null }>
 }
 
-export type MachineKind = 'uml' | 'tcg'
 export type MachineState = 'down' | 'booting' | 'up' | 'paused'
 
 export type Reply = { id: number } & ({ done: LabStatus | null } | ProgramOutput)

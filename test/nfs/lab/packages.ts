@@ -43,6 +43,11 @@ export function download(names: readonly string[], directory: string): string[] 
   return names.map((name) => join(directory, fileOf(name, directory) ?? `${name}.deb`))
 }
 
+/** The version of a package that was downloaded. */
+export function versionOf(name: string, directory: string): string {
+  return (fileOf(name, directory) ?? '').split('_')[1]?.replaceAll('%3a', ':') ?? 'unknown'
+}
+
 function fileOf(name: string, directory: string): string | undefined {
   return readdirSync(directory).find((file) => file.startsWith(`${name}_`) && file.endsWith('.deb'))
 }

@@ -15,6 +15,8 @@ export function cacheDirectory(): string {
   return process.env.MOUNTLOCK_LAB_CACHE || join(cache, 'mountlock-lab')
 }
 
+export const packageDirectory = (): string => join(cacheDirectory(), 'packages')
+
 /** `MOUNTLOCK_LAB_RUN`, or a directory in memory: the disks of the guests are there, and they sync a lot. One lab for each. */
 export function runDirectory(purpose = 'lab'): string {
   const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()

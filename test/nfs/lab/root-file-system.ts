@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { download, GUEST_PACKAGES, UML_PACKAGES, unpack } from './packages.js'
-import { cacheDirectory } from './paths.js'
+import { cacheDirectory, packageDirectory } from './paths.js'
 import { LabError, requireTools, runTool } from './tools.js'
 
 /** Another lab that is about to boot from its root has touched it within this time. */
@@ -53,7 +53,7 @@ const DIRECTORIES = [
 export function rootFileSystem(): string {
   requireTools('apt-get', 'dpkg-deb', 'tar', 'ldd')
   const cache = cacheDirectory()
-  const files = download([...GUEST_PACKAGES, ...UML_PACKAGES], join(cache, 'packages'))
+  const files = download([...GUEST_PACKAGES, ...UML_PACKAGES], packageDirectory())
   const versions = [RECIPE, process.version, ...files.map((file) => basename(file))]
   const root = join(cache, `root-${createHash('sha256').update(versions.join('\n')).digest('hex').slice(0, 12)}`)
   if (!existsSync(root)) buildWhole(root, files)

@@ -13,7 +13,6 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   ldd: 'libc-bin',
   mke2fs: 'e2fsprogs',
   tar: 'tar',
-  'qemu-system-x86_64': 'qemu-system-x86',
   setpriv: 'util-linux',
   sshfs: 'sshfs',
   fusermount3: 'fuse3',

@@ -8,7 +8,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import properLockfile from 'proper-lockfile'
 import { createLocker } from '../../../dist/index.js'
 
-const { at, directory, what, locker: options, cycles = 20, held = 1, beats = 5 } = JSON.parse(process.argv[2] ?? '{}')
+const {
+  at,
+  directory,
+  what,
+  locker: options,
+  cycles = 20,
+  held = 1,
+  beats = 5,
+  forMs = 5000,
+} = JSON.parse(process.argv[2] ?? '{}')
 
 /** @returns {Map<string, number>} the calls so far, by operation */
 function calls() {
@@ -52,6 +61,22 @@ const WORK = {
     return await count(async () => {
       for (let done = 0; done < cycles; done++) await cycle()
     }, cycles)
+  },
+  /** Somebody else on this node waits meanwhile. */
+  async seconds() {
+    return await count(() => sleep(forMs), forMs / 1000)
+  },
+  /** Waits itself, for a lock that another node holds. */
+  async 'proper-lockfile waits'() {
+    const retries = { forever: true, minTimeout: 1000, maxTimeout: 1000 }
+    void properLockfile.lock(`${directory}/lock`, { realpath: false, retries })
+    return await count(() => sleep(forMs), forMs / 1000)
+  },
+  /** Takes it and keeps it. */
+  async 'proper-lockfile holds'() {
+    await properLockfile.lock(`${directory}/lock`, { realpath: false })
+    console.log('holds')
+    return await sleep(10 * 60_000)
   },
   async heartbeats() {
     const locker = createLocker(options)
