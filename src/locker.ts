@@ -142,8 +142,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     waits: boolean,
     place: Place | null,
   ): Promise<Lock | null> {
-    // A local file system's own queue of waiters, woken by a watch, needs no help.
-    const turn = target.waitStyle.isLocal || !waits ? null : this.#turns.of(target.key)
+    const turn = waits ? this.#turns.of(target.key, target.waitStyle.isLocal) : null
     let waiter: Waiter | undefined
     let inFlight: Promise<unknown> = Promise.resolve()
     let lock: LockHandle | null = null
