@@ -2,6 +2,7 @@
 
 import { type FSWatcher, watch } from 'node:fs'
 import type { WaitStyle } from './hold.js'
+import type { Turn } from './turns.js'
 
 /** First and last interval between two tries, in milliseconds, and by how much it grows. */
 interface Pace {
@@ -58,17 +59,16 @@ export class Waiter {
   readonly #backoff: Backoff
   readonly #isLocal: boolean
   readonly #spread = new Spread()
-  /** On a network mount: since when this node has released it again and again, and when it did last. */
-  #nearSinceMs = 0
-  #nearMs = Number.NEGATIVE_INFINITY
+  readonly #turn: Turn
   #lastRelease = ''
   /** It was released, and nobody was seen to take it. */
   #isFree = false
   #timer: NodeJS.Timeout | undefined
   #tryNow: (() => void) | null = null
 
-  constructor(style: WaitStyle) {
+  constructor(style: WaitStyle, turn: Turn) {
     this.#isLocal = style.isLocal
+    this.#turn = turn
     this.#watcher = style.watchPath === null ? null : this.#watch(style.watchPath, style.isRelease)
     this.#backoff = new Backoff(style, this.#watcher !== null)
   }
@@ -91,7 +91,11 @@ export class Waiter {
     // A name is told when it appears, and again when the next holder removes it.
     if (name !== '' && name === this.#lastRelease) return
     this.#lastRelease = name
-    if (!this.#isLocal && this.#isTooNear()) return
+    if (!this.#isLocal) {
+      // A watch sees the releases of this node alone. Other nodes' waiters get their chance only if we do not jump in.
+      this.#turn.released(performance.now())
+      if (this.#leaveMs() > 0) return
+    }
     this.#isFree = true
     if (this.#tryNow !== null) this.#tryIn(this.#isLocal ? this.#spread.nextMs() : 0)
   }
@@ -103,12 +107,8 @@ export class Waiter {
     if (this.#tryNow !== null) this.#tryIn(this.#backoff.nextMs())
   }
 
-  /** A watch sees the releases of this node alone. Where they follow each other, other nodes' waiters get their chance only if we do not jump in. */
-  #isTooNear(): boolean {
-    const nowMs = performance.now()
-    if (nowMs - this.#nearMs > NETWORK_POLL_MS_MAX) this.#nearSinceMs = nowMs
-    this.#nearMs = nowMs
-    return nowMs - this.#nearSinceMs > NETWORK_POLL_MS_MAX
+  #leaveMs(): number {
+    return this.#turn.leaveMs(performance.now())
   }
 
   /** Resolves when it is worth trying again. */
@@ -121,8 +121,8 @@ export class Waiter {
 
   #tryIn(delayMs: number): void {
     clearTimeout(this.#timer)
-    if (delayMs === 0) this.#try()
-    else this.#timer = setTimeout(() => this.#try(), delayMs)
+    if (delayMs === 0) return this.#try()
+    this.#timer = setTimeout(() => this.#tryIn(this.#leaveMs()), delayMs)
   }
 
   #try(): void {

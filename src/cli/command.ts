@@ -1,9 +1,9 @@
-/** What the parser knows of a command: how it is written and helped with. What it does is loaded when it is chosen. */
+/** A command, as it is written and helped with. What it does is loaded when it is chosen. */
 
 import type { Options, PositionalOptions } from 'yargs'
 
 export interface CommandSpec {
-  /** As the parser wants it: the name and its positionals. */
+  /** The name and its positionals: `<needed>`, `[optional]`, `<several..>`. */
   usage: string | string[]
   /** One line for the list of commands; `false` hides it there. */
   summary: string | false
@@ -13,11 +13,13 @@ export interface CommandSpec {
   tail: string
   positionals?: Record<string, PositionalOptions>
   options: Record<string, Options>
-  /** Reads the arguments. @throws UsageError @returns what is to be done */
-  read(parsed: Record<string, unknown>): Action
+  /** The words behind `--` are another program's. */
+  takesBehind?: true
+  /** What the values mean: pure. @throws UsageError */
+  read(parsed: Record<string, unknown>): unknown
+  /** @param options what `read` has returned */
+  run(options: never): Promise<void>
 }
-
-export type Action = () => Promise<void>
 
 /** The arguments are not what they must be; the message says which. */
 export class UsageError extends Error {}

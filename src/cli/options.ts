@@ -44,10 +44,8 @@ Cut short by a signal, it ends by that signal.
   Nothing is printed where it ends before a lock was tried.`,
   positionals: { directory: { type: 'string', describe: 'The directory under test' } },
   options: TEST_OPTIONS,
-  read(parsed) {
-    const options = readTestOptions(parsed)
-    return async () => (await import('./test.js')).runTest(options)
-  },
+  read: readTestOptions,
+  run: async (options: TestOptions) => (await import('./test.js')).runTest(options),
 }
 
 export const DEMO_COMMAND: CommandSpec = {
@@ -60,7 +58,8 @@ Plays the dialogue of two nodes, and a crash, with real processes and real locks
 line came out as it must.`,
   tail: `Exit codes:\n${exitCodeLines([0, 69])}`,
   options: {},
-  read: () => async () => (await import('./demo.js')).runDemo(),
+  read: () => null,
+  run: async () => (await import('./demo.js')).runDemo(),
 }
 
 /** @throws UsageError */

@@ -18,7 +18,9 @@ import {
   newDirectory,
   program,
   proves,
+  TOKEN_KINDS,
   V3,
+  V3_COARSE,
   V3_STALE,
   V41,
   V42,
@@ -27,7 +29,7 @@ import {
 } from './support.js'
 
 const lab = await connectLab()
-const DURATION_MS = figure(5000, 60_000)
+const DURATION_MS = figure(8000, 60_000)
 const PROCESSES_PER_NODE = 2
 const TEST_MS_MAX = DURATION_MS + 120_000
 
@@ -46,8 +48,9 @@ const COMBINATIONS: readonly (readonly [Configuration, readonly LockKind[]])[] =
   [V3, ALL_KINDS],
   [V42, ALL_KINDS],
   [V41, isSoak ? ALL_KINDS : ['hard link']],
-  [V3_STALE, ['hard link']],
-  [V42_STALE, ['hard link']],
+  [V3_STALE, isSoak ? TOKEN_KINDS : ['symlink']],
+  [V42_STALE, isSoak ? TOKEN_KINDS : ['rename']],
+  [V3_COARSE, isSoak ? TOKEN_KINDS : ['hard link']],
   ...(isSoak ? [[V42_NOCTO, ['hard link', 'symlink']] as const] : []),
 ]
 

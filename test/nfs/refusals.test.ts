@@ -5,7 +5,7 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { mount, unmount } from './lab/operations.js'
-import { connectLab, Driver, LINK_KINDS, LOCK_KINDS, newDirectory, proves, V3, V42 } from './support.js'
+import { connectLab, Driver, LOCK_KINDS, newDirectory, proves, TOKEN_KINDS, V3, V42 } from './support.js'
 
 const lab = await connectLab()
 
@@ -23,7 +23,7 @@ async function start(node: 'A' | 'B', options: object = {}): Promise<Driver> {
 for (const place of [V3, V42]) {
   const { version } = place
   describe(`on ${place.name}`, () => {
-    test.for(LINK_KINDS)(
+    test.for(TOKEN_KINDS)(
       'on a full export a %s lock is refused with the reason, and works when there is room again',
       async (kind, context) => {
         proves(context, place, 'full file system: says so, recovers')
@@ -37,6 +37,21 @@ for (const place of [V3, V42]) {
         expect(await driver.ask('tryAcquire', { path })).toMatchObject({ held: true })
       },
     )
+
+    test('beyond the quota of its user a lock is refused with the reason, and held locks stay held', async (context) => {
+      proves(context, place, 'quota: says so; held locks stay held')
+      const at = `/mnt/quota-${version}`
+      await mount(lab, 'A', at, { version, from: 'quota' })
+      const directory = (await lab.exec('A', `mktemp -d ${at}/XXXXXX`)).trim()
+      const driver = await start('A')
+      await driver.ask('acquire', { path: `${directory}/lock`, name: 'lock' })
+      await lab.exec('A', `dd if=/dev/zero of=${directory}/filler bs=4k count=1000; sync; true`)
+      expect(await driver.ask('tryAcquire', { path: `${directory}/other` })).toMatchObject({ error: { code: 'QUOTA_EXCEEDED' } })
+      await driver.ask('latency', { forMs: 5000 }) // longer than an interval: heartbeats must have gone on
+      expect(await driver.ask('release', { name: 'lock' })).toMatchObject({ lost: false })
+      await lab.exec('A', `rm ${directory}/filler`)
+      expect(await driver.ask('tryAcquire', { path: `${directory}/other` })).toMatchObject({ held: true })
+    })
 
     test('a lock that is held when the export fills up stays held, and can be released', async (context) => {
       proves(context, place, 'full file system: held locks stay held')

@@ -14,7 +14,7 @@ const lab = await connectLab()
 /** Longer than the short interval and shorter than the long one. */
 const SHORT = { refreshRateMs: 1000, timeoutIntervalMs: 5000 }
 const LONG = { refreshRateMs: 2000, timeoutIntervalMs: 300_000 }
-const OUTAGE_MS = figure(10_000, 90_000)
+const OUTAGE_MS = figure(8000, 90_000)
 /** The clients retry with growing pauses. */
 const RECOVERY_MS_MAX = 120_000
 const TEST_MS_MAX = OUTAGE_MS + RECOVERY_MS_MAX + 60_000

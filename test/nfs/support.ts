@@ -68,16 +68,19 @@ export async function newDirectory(lab: LabClient, place: Configuration): Promis
   return directory
 }
 
-/** How the four kinds of lock are asked for. */
+/** How each kind of lock is asked for. */
 export const LOCK_KINDS = {
   'hard link': { lockType: 'linkbased' },
   symlink: { lockType: 'linkbased', useSymlinks: true },
+  rename: { lockType: 'renamebased' },
   flock: { lockType: 'advisory', advisoryKind: 'flock' },
   fcntl: { lockType: 'advisory', advisoryKind: 'fcntl' },
 } as const
 export type LockKind = keyof typeof LOCK_KINDS
 export const ALL_KINDS = Object.keys(LOCK_KINDS) as LockKind[]
 export const LINK_KINDS = ['hard link', 'symlink'] as const
+/** Those with sessions, leases and fencing tokens. */
+export const TOKEN_KINDS = [...LINK_KINDS, 'rename'] as const
 export const ADVISORY_KINDS = ['flock', 'fcntl'] as const
 
 /** Quick enough to wait for, slow enough for these machines. */

@@ -115,7 +115,7 @@ describe('wrong arguments end with 64 and a sentence', () => {
     [['--hodl', '3'], 'Unknown argument: hodl. Did you mean --hold?'],
     [['--quite'], 'Did you mean --quiet?'],
     [['--xyzzy'], 'Unknown argument: xyzzy'],
-    [['--hold'], 'Not enough arguments following: hold'],
+    [['--hold'], 'Expected a value after --hold'],
     [['--hold', 'long'], 'Expected a number of seconds'],
     [['--hold=-1'], 'Expected a number of seconds'],
     [['--hold', '1e9'], 'Expected a number of seconds'],

@@ -276,8 +276,10 @@ describe('a node that cannot be used', () => {
 
   test.each([
     [['nodes', 'local', '/tmp'], 'at least two hosts'],
-    [['nodes', 'local', 'local', 'relative'], 'Expected an absolute path'],
+    [['nodes', 'local', 'node2', 'relative'], 'Expected an absolute path'],
     [['nodes', 'local', '/a', '/b'], 'the directory comes last'],
+    [['nodes', 'local:/a', 'node2'], 'at least two hosts'],
+    [['nodes', 'local:/a', 'node2', 'node3:/b'], 'write node2:/its/directory'],
     [['nodes', '--kinds', 'flok', 'local', 'local', '/tmp'], 'flok'],
   ])('%j is wrong usage: %s', async (args, words) => {
     const only = bench.locktester(args)

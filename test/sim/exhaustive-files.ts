@@ -2,7 +2,9 @@
 
 import type { Operation, Reply } from '../../src/protocol/operations.js'
 import { Client, type ClientOperation, COHERENT } from './client-cache.js'
-import { Numbered, toKey } from './exhaustive-local.js'
+import { Numbered } from './exhaustive-local.js'
+import { generationOfPath, type GenerationSet, NO_GENERATIONS, setOf } from './exhaustive-generations.js'
+import { type Permutation, renameText, toKey } from './exhaustive-renaming.js'
 import { type FileServer, ROOT } from './server.js'
 
 export interface Executed {
@@ -19,8 +21,16 @@ export interface Tree {
   topIsFree: boolean
   /** The session file behind the highest generation, by its text or its name. */
   topOwner: string
-  /** Names below the highest generation, as whole operations: anybody may remove them at any time. */
-  removable: number[]
+  /** Names below the highest generation: anybody may remove them at any time. */
+  lower: string[]
+  lowerGenerations: GenerationSet
+  /** The same trees with other names, by permutation. */
+  renamed: number[]
+  /** The trees that are left when only these generations are kept below the highest. */
+  stripped: Map<GenerationSet, number>
+  /** By operation. */
+  executed: Map<number, Executed>
+  variants: Map<number, number[]>
 }
 
 export class FileTable {
@@ -28,13 +38,13 @@ export class FileTable {
   readonly operations: Numbered<Operation>
   readonly answers = new Numbered<Reply<unknown>>()
   readonly #byText = new Map<string, number>()
-  readonly #executed = new Map<number, Executed>()
-
+  readonly #base: number
   readonly #keepsLower: boolean
 
   /** `keepsLower`: listings keep what is below the highest generation, because they are going to be cut to pieces. */
-  constructor(operations: Numbered<Operation>, keepsLower: boolean) {
+  constructor(operations: Numbered<Operation>, base: number, keepsLower: boolean) {
     this.operations = operations
+    this.#base = base
     this.#keepsLower = keepsLower
   }
 
@@ -47,16 +57,74 @@ export class FileTable {
   }
 
   execute(files: number, operationId: number): Executed {
-    const key = files * 4096 + operationId
-    let executed = this.#executed.get(key)
+    const tree = this.trees[files] as Tree
+    let executed = tree.executed.get(operationId)
     if (executed === undefined) {
-      const server = (this.trees[files] as Tree).server.clone()
+      const server = tree.server.clone()
       const operation = this.operations.values[operationId] as ClientOperation
       const reply = new Client(server, 1, COHERENT).perform(operation, true)
       executed = { files: this.#number(server), answer: this.answerId(plain(reply, this.#keepsLower)), ok: reply.ok }
-      this.#executed.set(key, executed)
+      tree.executed.set(operationId, executed)
     }
     return executed
+  }
+
+  /**
+   * The tree itself, and those in which somebody has already cleaned up what the operation is about to touch. A clean-up that
+   * is not looked at makes no difference, so it need not be told apart when it was.
+   */
+  variants(files: number, operationId: number): number[] {
+    const tree = this.trees[files] as Tree
+    let variants = tree.variants.get(operationId)
+    if (variants === undefined) {
+      variants = [files]
+      for (const path of pathsOf(this.operations.values[operationId] as Operation)) {
+        if (!tree.lower.includes(path)) continue
+        for (const variant of [...variants]) variants.push(this.without(variant, [path]))
+      }
+      tree.variants.set(operationId, variants)
+    }
+    return variants
+  }
+
+  without(files: number, paths: string[]): number {
+    const server = (this.trees[files] as Tree).server.clone()
+    const client = new Client(server, 1, COHERENT)
+    for (const path of paths) client.perform({ op: 'unlink', path }, true)
+    return this.#number(server)
+  }
+
+  /** Below the highest generation nothing is kept but these: nobody is going to touch the others any more. */
+  strip(files: number, touched: GenerationSet): number {
+    const tree = this.trees[files] as Tree
+    const kept = tree.lowerGenerations & touched
+    if (kept === tree.lowerGenerations) return files
+    let stripped = tree.stripped.get(kept)
+    if (stripped === undefined) {
+      stripped = this.without(
+        files,
+        tree.lower.filter((path) => (setOf(generationOfPath(path), this.#base) & kept) === NO_GENERATIONS),
+      )
+      tree.stripped.set(kept, stripped)
+    }
+    return stripped
+  }
+
+  rename(files: number, number: number, permutation: Permutation): number {
+    const { renamed, server } = this.trees[files] as Tree
+    let other = renamed[number]
+    if (other === undefined) {
+      const copy = server.clone()
+      for (const inode of copy.inodes.values()) {
+        inode.text = renameText(inode.text, permutation)
+        const entries = [...inode.entries]
+        inode.entries.clear()
+        for (const [name, entry] of entries) inode.entries.set(renameText(name, permutation), entry)
+      }
+      other = this.#number(copy)
+      renamed[number] = other
+    }
+    return other
   }
 
   #number(server: FileServer): number {
@@ -71,7 +139,18 @@ export class FileTable {
 
   #describe(server: FileServer): Tree {
     const lock = server.inodes.get(server.lookUp(server.lookUp(ROOT, 'd') as number, 'P') ?? 0)
-    const tree: Tree = { server, top: 0, topIsFree: false, topOwner: '', removable: [] }
+    const tree: Tree = {
+      server,
+      top: 0,
+      topIsFree: false,
+      topOwner: '',
+      lower: [],
+      lowerGenerations: NO_GENERATIONS,
+      renamed: [],
+      stripped: new Map(),
+      executed: new Map(),
+      variants: new Map(),
+    }
     if (lock === undefined) return tree
     for (const [name, inode] of lock.entries) {
       const match = /^(\d+)(?:\.(.+))?$/.exec(name)
@@ -83,18 +162,23 @@ export class FileTable {
       tree.topIsFree = isFree
     }
     for (const name of lock.entries.keys()) {
-      const generation = Number(/^(\d+)(\.|$)/.exec(name)?.[1] ?? 0)
+      const generation = generationOfPath(`/d/P/${name}`)
       if (generation === 0 || generation >= tree.top) continue
-      const operation: Operation = { op: 'unlink', path: `/d/P/${name}` }
-      tree.removable.push(this.operations.numberOf(toKey(operation), () => operation))
+      tree.lower.push(`/d/P/${name}`)
+      tree.lowerGenerations |= setOf(generation, this.#base)
     }
     return tree
   }
 }
 
+function pathsOf(operation: Operation): string[] {
+  if ('from' in operation) return [operation.from, operation.to]
+  return 'path' in operation ? [operation.path] : []
+}
+
 /**
  * Without what differs between trees that are alike (inode numbers, the order of names), and of a listing only the highest
- * generation: what is lower is there to be cleaned up, which the janitor does, and to be no hindrance.
+ * generation: what is lower is there to be cleaned up, which anybody may do, and to be no hindrance.
  */
 function plain(reply: Reply<unknown>, keepsLower: boolean): Reply<unknown> {
   if (!reply.ok || typeof reply.value !== 'object' || reply.value === null) return reply

@@ -4,7 +4,9 @@
  */
 
 import type { Operation } from '../../src/protocol/operations.js'
+import { type GenerationSet, NO_GENERATIONS, touchable, touchedAfter } from './exhaustive-generations.js'
 import { type Checkpoint, type ExhaustiveProgram, JUMP_MS, lookId, type ProgramStep, sessionId } from './exhaustive-program.js'
+import { type Permutation, renameValue, toKey } from './exhaustive-renaming.js'
 
 export interface LocalState {
   id: number
@@ -17,9 +19,20 @@ export interface LocalState {
   acquired: number
   /** It holds this generation and has not begun to give it back; 0: none. */
   holds: number
-  /** It has a claim under way whose outcome it does not know yet. */
+  /** It has no claim under way whose outcome it does not know yet. */
   isIdle: boolean
+  /** Nobody else can notice its operation or change its answer. */
+  isPrivate: boolean
+  /** The generations that it may touch before it looks again. */
+  touched: GenerationSet
+  /** Where answers lead to, by answer and circumstances. */
+  moves: Map<number, number[]>
+  /** The same states of other processes, by permutation. */
+  renamed: number[]
 }
+
+/** Everything in a state from which the rest follows. */
+type Essence = Pick<LocalState, 'checkpoint' | 'answers' | 'operation' | 'touched'> & { isNew: boolean }
 
 /** What the local questions are answered. */
 export interface Circumstances {
@@ -46,9 +59,6 @@ export class Numbered<T> {
   }
 }
 
-export const toKey = (value: unknown): string =>
-  JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `n${part}` : part))
-
 const isReply = (answer: unknown) => typeof answer === 'object' && answer !== null && 'ok' in answer
 
 export class LocalTable {
@@ -56,13 +66,14 @@ export class LocalTable {
   readonly #index: number
   readonly #program: ExhaustiveProgram
   readonly #operations: Numbered<Operation>
+  readonly #base: number
   readonly #byKey = new Map<string, number>()
-  readonly #moves = new Map<string, number[]>()
 
-  constructor(index: number, program: ExhaustiveProgram, operations: Numbered<Operation>) {
+  constructor(index: number, program: ExhaustiveProgram, operations: Numbered<Operation>, base: number) {
     this.#index = index
     this.#program = program
     this.#operations = operations
+    this.#base = base
   }
 
   begin(acquisitions: number, circumstances: Circumstances): number[] {
@@ -70,33 +81,62 @@ export class LocalTable {
   }
 
   /** Where an answer leads to; several states where questions or choices are open. */
-  move(local: number, answerId: number, answer: unknown, circumstances: Circumstances): number[] {
+  move(from: number, answerId: number, answer: unknown, circumstances: Circumstances): number[] {
+    const { checkpoint, answers, moves, touched, operation } = this.states[from] as LocalState
     const { jumps, convictable, mayGiveUp } = circumstances
-    const key = `${local}.${answerId}.${jumps}.${convictable}.${mayGiveUp}`
-    let moved = this.#moves.get(key)
+    const key = answerId * 1024 + ((convictable & 63) << 3) + (jumps << 1) + (mayGiveUp ? 1 : 0)
+    let moved = moves.get(key)
     if (moved === undefined) {
-      const { checkpoint, answers } = this.states[local] as LocalState
       moved = this.#settle(checkpoint, [...answers, answer], circumstances, false)
-      this.#moves.set(key, moved)
+      const expected = touched | touchedAfter(operation, answer, this.#base)
+      for (const to of moved)
+        if (((this.states[to] as LocalState).touched & ~expected) !== 0)
+          throw new Error(`Expected a process to touch what it has seen, got one that goes on to ${toKey(this.states[to])}`)
+      moves.set(key, moved)
     }
     return moved
+  }
+
+  /** The same state, of the process that has that permutation's name. */
+  renamed(from: number, number: number, permutation: Permutation, tables: readonly LocalTable[]): number {
+    const state = this.states[from] as LocalState
+    let other = state.renamed[number]
+    if (other === undefined) {
+      const { checkpoint, answers, operation, touched, acquired } = state
+      const essence = renameValue({ checkpoint, answers, operation, touched, isNew: acquired > 0 }, permutation)
+      other = (tables[permutation[this.#index] as number] as LocalTable).#state(essence)
+      state.renamed[number] = other
+    }
+    return other
   }
 
   /** Runs on to the next file operation, through all that is answered on the spot. */
   #settle(checkpoint: Checkpoint, answers: unknown[], circumstances: Circumstances, isNew: boolean): number[] {
     const segment = this.#program.segment(this.#index, checkpoint)
     let step = segment.next()
-    for (const answer of answers) step = segment.next(structuredClone(answer))
+    let touched = NO_GENERATIONS
+    for (const answer of answers) {
+      if (!step.done && isReply(answer)) touched |= touchedAfter(step.value as Operation, answer, this.#base)
+      step = segment.next(structuredClone(answer))
+    }
     if (step.done) {
       const next = step.value
       // Given up on before anything was asked: nothing has happened.
       if (!answers.some(isReply) && toKey(next) === toKey(checkpoint)) return []
-      if (next.phase === 'done') return [this.#state(next, [], null, false)]
+      if (this.#program.forgetsFloor) next.memory.floor = -1n
+      if (next.phase === 'done') next.memory.known = null
+      if (next.phase === 'done')
+        return [this.#state({ checkpoint: next, answers: [], operation: null, touched: NO_GENERATIONS, isNew: false })]
       return this.#settle(next, [], circumstances, next.phase === 'held' && checkpoint.phase !== 'held')
     }
     const asked = step.value
     const choices = this.#choices(asked, checkpoint, circumstances)
-    if (choices === null) return [this.#state(checkpoint, answers, asked as Operation, isNew)]
+    if (choices === null) {
+      const operation = asked as Operation
+      return [
+        this.#state({ checkpoint, answers, operation, touched: touched | touchable(checkpoint, operation, this.#base), isNew }),
+      ]
+    }
     const states = choices.map((choice) => this.#settle(checkpoint, [...answers, choice], circumstances, isNew))
     return [...new Set(states.flat())]
   }
@@ -122,7 +162,7 @@ export class LocalTable {
     }
   }
 
-  #state(checkpoint: Checkpoint, answers: unknown[], operation: Operation | null, isNew: boolean): number {
+  #state({ checkpoint, answers, operation, touched, isNew }: Essence): number {
     const key = toKey([checkpoint, answers, isNew])
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
@@ -141,6 +181,10 @@ export class LocalTable {
       acquired: isNew ? generation : 0,
       holds: checkpoint.phase === 'held' && !isReleasing ? generation : 0,
       isIdle: answers.length === 0 || checkpoint.phase !== 'idle',
+      isPrivate: operation !== null && this.#program.isPrivate(operation),
+      touched,
+      moves: new Map(),
+      renamed: [],
     })
     return id
   }

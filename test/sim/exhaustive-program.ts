@@ -34,6 +34,10 @@ export interface ProgramRules {
   /** Heartbeats, and a clock that can jump. */
   hasBeats: boolean
   cleansUp: boolean
+  startsWithoutLock: boolean
+  jumpsMax: number
+  /** The highest generation never shrinks, so that what a process remembers of it makes no difference once it looks again. */
+  forgetsFloor: boolean
 }
 
 /** Long enough that one jump of the clock is longer than any interval. */
@@ -55,12 +59,22 @@ export const sessionId = (process: number, number: number) => `${process}e${numb
 export const lookId = (process: number) => `a${process}`.padStart(16, '0')
 
 export class ExhaustiveProgram {
+  readonly forgetsFloor: boolean
   readonly #protocol: ProtocolBundle
   readonly #rules: ProgramRules
 
   constructor(protocol: ProtocolBundle, rules: ProgramRules) {
     this.#protocol = protocol
     this.#rules = rules
+    this.forgetsFloor = rules.forgetsFloor
+  }
+
+  /** A session file that nobody has a name of yet, and the question whether the lock is a directory, where it always is one. */
+  isPrivate(operation: Operation): boolean {
+    const { startsWithoutLock, jumpsMax } = this.#rules
+    if (startsWithoutLock || jumpsMax > 0) return false
+    if (operation.op === 'stat') return operation.path === '/d/P'
+    return operation.op === 'create' && operation.path.startsWith('/d/.mountlock-41c29-')
   }
 
   begin(acquisitions: number): Checkpoint {

@@ -6,16 +6,23 @@
  * What is left out, and why nothing is lost:
  * - Crashes are no transitions of their own. No verdict depends on whether the judged process lives (any may be judged dead
  *   at any moment), so a crashed process is one that is never scheduled again, and all prefixes are explored.
- * - Clean-up by `janitor`: whatever is lower than the highest generation may vanish at any moment. Whoever cleans up has
- *   seen a higher generation, so each unlink of a clean-up is one of these; states in which a clean-up is half done need not be told apart.
+ * - Clean-up: whatever is lower than the highest generation may vanish at any moment. Whoever cleans up has seen a higher
+ *   generation, so each unlink of a clean-up is one of these. When it vanished makes no difference until somebody touches it,
+ *   so that is when both are explored; and what nobody can touch any more (see exhaustive-generations.ts) is gone.
  * - Local questions (clock, verdict, lease, wanted) are answered together with the file operation before them: they touch
- *   nothing that others can see. A clock jumps by a transition of its own, between any two file operations.
+ *   nothing that others can see. A clock jumps by a transition of its own, between any two file operations. So are
+ *   operations that nobody else can notice: making a session file, of which nobody has the name yet.
+ * - Of states that differ only in who is who, one is explored (see exhaustive-renaming.ts).
+ * - What a process remembers of the highest generation that it saw makes no difference once it looks again, as long as that
+ *   never shrinks. This is checked; where it does, in a protocol with a step removed, everything is explored without this rule.
  */
 
-import type { FileOperation, Operation } from '../../src/protocol/operations.js'
-import { FileTable, type Tree, withoutLower } from './exhaustive-files.js'
-import { type Circumstances, type LocalState, LocalTable, Numbered, toKey } from './exhaustive-local.js'
+import type { FileOperation, Operation, Reply } from '../../src/protocol/operations.js'
+import { type Executed, FileTable, type Tree, withoutLower } from './exhaustive-files.js'
+import { NO_GENERATIONS, touchedAfterListing, touchedBy } from './exhaustive-generations.js'
+import { type Circumstances, type LocalState, LocalTable, Numbered } from './exhaustive-local.js'
 import { claimOf, ExhaustiveProgram, JUMP_MS, type ProgramRules } from './exhaustive-program.js'
+import { type Permutation, permutations, renameValue, toKey } from './exhaustive-renaming.js'
 import { Violation } from './properties.js'
 import type { ProtocolBundle } from './protocol.js'
 import { FileServer, failure, ROOT } from './server.js'
@@ -37,9 +44,6 @@ export interface Setting extends ProgramRules {
   staleListings: boolean
   /** Attempts may be given up on at every question. */
   givenUp: boolean
-  jumpsMax: number
-  janitor: boolean
-  startsWithoutLock: boolean
   /** So many names that no listing is made in one piece. */
   fillers: number
   statesMax: number
@@ -57,7 +61,7 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   staleListings: false,
   givenUp: false,
   jumpsMax: 0,
-  janitor: true,
+  forgetsFloor: true,
   startsWithoutLock: false,
   fillers: 0,
   statesMax: 10_000_000,
@@ -80,6 +84,30 @@ const REPEATED: Record<string, string> = {
   rename: 'ENOENT',
   unlink: 'ENOENT',
 }
+/** A step that is part of the way to a state: who did what, in which way, and how processes were renamed after it. */
+enum Kind {
+  Step = 0,
+  Jump = 1,
+  Fill = 2,
+  Late = 3,
+  Vanish = 4,
+}
+
+const encodeAction = (kind: Kind, index: number, way = 0, variant = 0, operand = 0) =>
+  kind | (index << 3) | (way << 6) | (variant << 10) | (operand << 17)
+const withRenaming = (action: number, renaming: number) => action | (renaming << 12)
+const decodeAction = (action: number) => ({
+  kind: (action & 7) as Kind,
+  index: (action >> 3) & 7,
+  way: (action >> 6) & 15,
+  variant: (action >> 10) & 3,
+  renaming: (action >> 12) & 31,
+  operand: action >>> 17,
+})
+
+/** The highest generation has shrunk: what a process remembers of it may make a difference after all. */
+class Shrunk extends Error {}
+
 /** Operations of which a time-out or a late execution can make a difference to a lock. */
 const DECIDING = new Set(['link', 'symlink', 'rename', 'unlink'])
 const ATOMIC_ENTRIES_MAX = 32
@@ -119,7 +147,14 @@ interface Layout {
 }
 
 export function exploreExhaustively(setting: Setting, protocol: ProtocolBundle): ExhaustiveReport {
-  return new Exhaustive(setting, protocol).run()
+  // A stale listing may show a lower generation at any time.
+  const forgetsFloor = setting.forgetsFloor && setting.isCoherent
+  try {
+    return new Exhaustive({ ...setting, forgetsFloor }, protocol).run()
+  } catch (error) {
+    if (!(error instanceof Shrunk)) throw error
+    return new Exhaustive({ ...setting, forgetsFloor: false }, protocol).run()
+  }
 }
 
 class Exhaustive {
@@ -131,18 +166,28 @@ class Exhaustive {
   readonly #store: StateStore
   readonly #state: Int32Array
   readonly #next: Int32Array
+  readonly #other: Int32Array
+  readonly #least: Int32Array
   readonly #base: number
+  readonly #permutations: Permutation[]
+  /** Which of the trees in which an operation may find itself; see `FileTable.variants`. */
+  #variant = 0
+  /** For each tree: the permutations that lead to the one that stands for it and its like. */
+  readonly #leading: { files: number; permutations: number[] }[] = []
   #transitions = 0
   #parent = 0
   #action = 0
 
   constructor(setting: Setting, protocol: ProtocolBundle) {
     this.#setting = setting
-    this.#files = new FileTable(this.#operations, setting.fillers > 0)
+    this.#base = setting.startsWithoutLock ? 0 : 10
+    this.#files = new FileTable(this.#operations, this.#base, setting.fillers > 0)
     const n = setting.processes
     this.#locals = [...Array(n).keys()].map(
-      (index) => new LocalTable(index, new ExhaustiveProgram(protocol, setting), this.#operations),
+      (index) => new LocalTable(index, new ExhaustiveProgram(protocol, setting), this.#operations, this.#base),
     )
+    // Pieces of listings have numbers that nobody can rename.
+    this.#permutations = setting.fillers > 0 ? [[...Array(n).keys()]] : permutations(n)
     const given = 1 + n
     this.#layout = {
       given,
@@ -155,7 +200,8 @@ class Exhaustive {
     this.#store = new StateStore(this.#layout.width)
     this.#state = new Int32Array(this.#layout.width)
     this.#next = new Int32Array(this.#layout.width)
-    this.#base = setting.startsWithoutLock ? 0 : 10
+    this.#other = new Int32Array(this.#layout.width)
+    this.#least = new Int32Array(this.#layout.width)
   }
 
   #prepare(): FileServer {
@@ -197,13 +243,10 @@ class Exhaustive {
     const starts = this.#locals.map((table, index) => table.begin(this.#setting.acquisitions, this.#circumstances(index, first)))
     // Every combination of first choices.
     const combine = (index: number): void => {
-      if (index === starts.length) {
-        this.#store.add(first, 0, 0)
-        return
-      }
+      if (index === starts.length) return this.#reach()
       for (const local of starts[index] as number[]) {
         first[1 + index] = local
-        combine(index + 1)
+        this.#withPrivate(index, () => combine(index + 1))
       }
     }
     combine(0)
@@ -226,39 +269,168 @@ class Exhaustive {
   }
 
   #expand(): void {
-    const { processes, janitor, jumpsMax, lateMax, staleListings } = this.#setting
+    const { processes, jumpsMax, lateMax, staleListings, fillers } = this.#setting
     let isOver = true
     for (let index = 0; index < processes; index++) {
       const local = this.#local(index, this.#state)
       if (local.operation === null) continue
       isOver = false
-      this.#step(index, local, local.operation as FileOperation)
+      this.#inEachTree(local.operationId, (variant) => this.#step(index, local, local.operation as FileOperation, variant))
       if (jumpsMax > 0) this.#jump(index)
       if (staleListings) this.#fill(index)
     }
     for (let slot = 0; slot < lateMax; slot++) {
-      if (this.#state[this.#layout.late + slot] === 0) continue
+      const late = this.#state[this.#layout.late + slot] as number
+      if (late === 0) continue
       isOver = false
-      this.#executeLate(slot)
+      this.#inEachTree((late - 1) >> 3, (variant) => this.#executeLate(slot, variant))
     }
-    if (janitor) {
-      for (const operationId of (this.#files.trees[this.#state[0] as number] as Tree).removable) {
-        this.#next.set(this.#state)
-        this.#next[0] = this.#files.execute(this.#state[0] as number, operationId).files
-        this.#action = 4096 + operationId
-        this.#reach()
-      }
-    }
+    // Whoever reads a listing piece by piece sees what has vanished.
+    if (fillers > 0) this.#vanish()
     if (isOver) this.#checkEnd()
+  }
+
+  /** In the tree as it is, and in those where somebody has cleaned up what the operation touches. */
+  #inEachTree(operationId: number, step: (variant: number) => void): void {
+    const files = this.#state[0] as number
+    const variants = this.#setting.fillers > 0 ? [files] : this.#files.variants(files, operationId)
+    for (let variant = 0; variant < variants.length; variant++) {
+      this.#state[0] = variants[variant] as number
+      step(variant)
+    }
+    this.#state[0] = files
+  }
+
+  #vanish(): void {
+    const { lower } = this.#files.trees[this.#state[0] as number] as Tree
+    for (let operand = 0; operand < lower.length; operand++) {
+      this.#next.set(this.#state)
+      this.#next[0] = this.#files.without(this.#state[0] as number, [lower[operand] as string])
+      this.#action = encodeAction(Kind.Vanish, 0, 0, 0, operand)
+      this.#reach()
+    }
   }
 
   #reach(): void {
     this.#transitions++
-    this.#store.add(this.#next, this.#parent, this.#action)
+    const renaming = this.#canonicalise()
+    this.#store.add(this.#least, this.#parent, withRenaming(this.#action, renaming))
   }
 
-  #step(index: number, local: LocalState, operation: FileOperation): void {
+  /** The state that stands for `#next` and its like, in `#least`; returns by which permutation. */
+  #canonicalise(): number {
+    const { late, width, given } = this.#layout
+    const next = this.#next
+    const touched = this.#touched()
+    if (this.#setting.fillers === 0) next[0] = this.#files.strip(next[0] as number, touched)
+    if (this.#setting.forgetsFloor) next[given] = relevantTokens(next[given] as number, touched)
+    // What is under way is a set: its order makes no difference.
+    if (this.#setting.lateMax > 1) next.subarray(late, width).sort()
+    const { files, permutations } = this.#leadingTo(next[0] as number)
+    let chosen = 0
+    for (let at = 0; at < permutations.length; at++) {
+      const number = permutations[at] as number
+      const candidate = at === 0 ? this.#least : this.#other
+      if (number === 0) candidate.set(next)
+      else this.#renameInto(candidate, number, files)
+      if (at === 0) chosen = number
+      else if (isLess(candidate, this.#least)) {
+        this.#least.set(candidate)
+        chosen = number
+      }
+    }
+    return chosen
+  }
+
+  #touched(): number {
+    const { processes, lateMax, staleListings } = this.#setting
+    let touched = NO_GENERATIONS
+    for (let index = 0; index < processes; index++) {
+      touched |= this.#local(index, this.#next).touched
+      const cached = staleListings ? (this.#next[this.#layout.caches + index] as number) : 0
+      if (cached > 0) touched |= touchedAfterListing(this.#files.answers.values[cached - 1], this.#base)
+    }
+    for (let slot = 0; slot < lateMax; slot++) {
+      const late = this.#next[this.#layout.late + slot] as number
+      if (late > 0) touched |= touchedBy(this.#operations.values[(late - 1) >> 3] as Operation, this.#base)
+    }
+    return touched
+  }
+
+  #leadingTo(files: number): { files: number; permutations: number[] } {
+    let leading = this.#leading[files]
+    if (leading === undefined) {
+      const all = this.#permutations.map((permutation, number) =>
+        number === 0 ? files : this.#files.rename(files, number, permutation),
+      )
+      const least = Math.min(...all)
+      leading = { files: least, permutations: [...all.keys()].filter((number) => all[number] === least) }
+      this.#leading[files] = leading
+    }
+    return leading
+  }
+
+  /** `#next` with its processes renamed. */
+  #renameInto(target: Int32Array, number: number, files: number): void {
+    const { given, claims, caches, clocks, late } = this.#layout
+    const { processes, lateMax } = this.#setting
+    const permutation = this.#permutations[number] as Permutation
+    const next = this.#next
+    target[0] = files
+    target[given] = next[given] as number
+    let renamedClocks = 0
+    for (let index = 0; index < processes; index++) {
+      const to = permutation[index] as number
+      target[1 + to] = (this.#locals[index] as LocalTable).renamed(next[1 + index] as number, number, permutation, this.#locals)
+      const claim = next[claims + index] as number
+      let renamedClaim = claim & 127
+      if (claim > 255)
+        for (let other = 0; other < processes; other++)
+          if ((claim & (256 << other)) !== 0) renamedClaim |= 256 << (permutation[other] as number)
+      target[claims + to] = renamedClaim
+      const cached = next[caches + index] as number
+      target[caches + to] = cached === 0 ? 0 : 1 + this.#renamedAnswer(cached - 1, number, permutation)
+      renamedClocks |= (((next[clocks] as number) >> (4 * index)) & 15) << (4 * to)
+    }
+    target[clocks] = renamedClocks
+    for (let slot = 0; slot < lateMax; slot++) {
+      const word = next[late + slot] as number
+      if (word === 0) {
+        target[late + slot] = 0
+        continue
+      }
+      const operation = this.#renamedOperation((word - 1) >> 3, number, permutation)
+      target[late + slot] = 1 + (permutation[(word - 1) & 7] as number) + 8 * operation
+    }
+    if (lateMax > 1) target.subarray(late, late + lateMax).sort()
+  }
+
+  readonly #renamedAnswers = new Map<number, number>()
+  #renamedAnswer(answer: number, number: number, permutation: Permutation): number {
+    const key = answer * 32 + number
+    let renamed = this.#renamedAnswers.get(key)
+    if (renamed === undefined) {
+      renamed = this.#files.answerId(renameValue(this.#files.answers.values[answer], permutation) as Reply<unknown>)
+      this.#renamedAnswers.set(key, renamed)
+    }
+    return renamed
+  }
+
+  readonly #renamedOperations = new Map<number, number>()
+  #renamedOperation(operationId: number, number: number, permutation: Permutation): number {
+    const key = operationId * 32 + number
+    let renamed = this.#renamedOperations.get(key)
+    if (renamed === undefined) {
+      const operation = renameValue(this.#operations.values[operationId] as Operation, permutation)
+      renamed = this.#operations.numberOf(toKey(operation), () => operation)
+      this.#renamedOperations.set(key, renamed)
+    }
+    return renamed
+  }
+
+  #step(index: number, local: LocalState, operation: FileOperation, variant: number): void {
     const { lostReplies, timeOuts, lateMax, staleListings } = this.#setting
+    this.#variant = variant
     if (operation.op === 'list' && staleListings && this.#state[this.#layout.caches + index] !== 0)
       this.#answer(index, Way.StaleListing, this.#state[0] as number, (this.#state[this.#layout.caches + index] as number) - 1)
     const executed = this.#files.execute(this.#state[0] as number, local.operationId)
@@ -310,29 +482,45 @@ class Exhaustive {
 
   #answer(index: number, way: Way, files: number, answer: number, claimed = 0, isWrite = false): void {
     const table = this.#locals[index] as LocalTable
-    this.#action = way * 16 + index
+    this.#action = encodeAction(Kind.Step, index, way, this.#variant)
     const before = this.#next
     before.set(this.#state)
     before[0] = files
     if (isWrite) this.#markWrite(index, before)
     if (claimed > 0) this.#claim(index, claimed, before)
     const circumstances = this.#circumstances(index, before)
-    const saved = before.slice()
-    for (const moved of table.move(this.#state[1 + index] as number, answer, this.#files.answers.values[answer], circumstances)) {
-      before.set(saved)
+    const moves = table.move(this.#state[1 + index] as number, answer, this.#files.answers.values[answer], circumstances)
+    const saved = moves.length > 1 ? before.slice() : before
+    for (let at = 0; at < moves.length; at++) {
+      const moved = moves[at] as number
+      if (at > 0) before.set(saved)
       before[1 + index] = moved
       const local = table.states[moved] as LocalState
       if (local.acquired > 0 && local.answers.every((part) => typeof part !== 'object'))
         this.#acquire(index, local.acquired, before)
       else if (local.isIdle) this.#dropClaim(index, before)
-      this.#canonicalise(before)
-      this.#reach()
+      if (local.isPrivate) this.#withPrivate(index, () => this.#reach())
+      else this.#reach()
     }
   }
 
-  /** What is under way is a set: its order makes no difference. */
-  #canonicalise(state: Int32Array): void {
-    if (this.#setting.lateMax > 1) state.subarray(this.#layout.late, this.#layout.width).sort()
+  /** Lets a process go on, in `#next`, through what nobody else can notice. */
+  #withPrivate(index: number, then: () => void): void {
+    const next = this.#next
+    const { isPrivate, operationId } = this.#local(index, next)
+    if (!isPrivate) return then()
+    const saved = next.slice()
+    const executed = this.#files.execute(next[0] as number, operationId)
+    const answer = this.#files.answers.values[executed.answer]
+    const table = this.#locals[index] as LocalTable
+    for (const moved of table.move(next[1 + index] as number, executed.answer, answer, this.#circumstances(index, next))) {
+      next.set(saved)
+      next[0] = executed.files
+      next[1 + index] = moved
+      if ((table.states[moved] as LocalState).isIdle) this.#dropClaim(index, next)
+      this.#withPrivate(index, then)
+    }
+    next.set(saved)
   }
 
   #markWrite(index: number, state: Int32Array): void {
@@ -391,10 +579,11 @@ class Exhaustive {
   #checkOthers(index: number, files: number): void {
     const before = this.#files.trees[this.#state[0] as number] as Tree
     const after = this.#files.trees[files] as Tree
+    if (after.top < before.top && this.#setting.forgetsFloor) throw new Shrunk()
     if (before === after || before.topIsFree || after.top > before.top || after.topOwner === before.topOwner) return
     for (let other = 0; other < this.#setting.processes; other++) {
       if (other !== index && this.#local(other, this.#state).holds === before.top) {
-        this.#action = index
+        this.#action = encodeAction(Kind.Step, index, Way.Plain, this.#variant)
         this.#violated("another's lock removed", `process ${index} removed ${before.top}, which process ${other} holds`)
       }
     }
@@ -405,7 +594,7 @@ class Exhaustive {
     throw new Violation(property, message)
   }
 
-  #executeLate(slot: number): void {
+  #executeLate(slot: number, variant: number): void {
     const at = this.#layout.late + slot
     const late = (this.#state[at] as number) - 1
     const index = late & 7
@@ -416,9 +605,11 @@ class Exhaustive {
     this.#next[0] = executed.files
     this.#next[at] = 0
     const claimed = executed.ok ? claimOf(this.#operations.values[operationId] as Operation) : 0
-    if (claimed > 0 && !this.#local(index, this.#state).isIdle) this.#claim(index, claimed, this.#next)
-    this.#canonicalise(this.#next)
-    this.#action = 2048 + slot
+    // What was tried in an earlier attempt decides nothing any more.
+    const trying = (this.#state[this.#layout.claims + index] as number) & 63
+    const isTried = trying === 0 || trying + this.#base === claimed
+    if (claimed > 0 && isTried && !this.#local(index, this.#state).isIdle) this.#claim(index, claimed, this.#next)
+    this.#action = encodeAction(Kind.Late, 0, 0, variant, slot)
     this.#reach()
   }
 
@@ -427,7 +618,7 @@ class Exhaustive {
     if (((clocks >> (4 * index)) & 3) >= this.#setting.jumpsMax) return
     this.#next.set(this.#state)
     this.#next[this.#layout.clocks] = clocks + (1 << (4 * index))
-    this.#action = 1024 + index
+    this.#action = encodeAction(Kind.Jump, index)
     this.#reach()
   }
 
@@ -439,7 +630,7 @@ class Exhaustive {
     const operationId = this.#operations.numberOf(toKey(operation), () => operation)
     this.#next.set(this.#state)
     this.#next[at] = this.#files.execute(this.#state[0] as number, operationId).answer + 1
-    this.#action = 512 + index
+    this.#action = encodeAction(Kind.Fill, index)
     this.#reach()
   }
 
@@ -453,7 +644,7 @@ class Exhaustive {
       for (const pivot of names.filter((name) => !name.startsWith('filler'))) {
         this.#next.set(this.#state)
         this.#next[at] = this.#pieceNumber(names, pivot)
-        this.#action = Way.EarlyPiece * 16 + index
+        this.#action = encodeAction(Kind.Step, index, Way.EarlyPiece)
         this.#reach()
       }
     }
@@ -491,27 +682,57 @@ class Exhaustive {
     }
   }
 
+  /** Told in the names that the processes had in the beginning. */
   #trace(): string[] {
     const steps = [...this.#store.way(this.#parent), { state: this.#parent, action: this.#action }]
+    let names: Permutation = this.#permutations[0] as Permutation
     return steps.map(({ state, action }) => {
       this.#store.read(state, this.#state)
-      return this.#describe(action)
+      const line = this.#describe(action, names)
+      const renaming = this.#permutations[decodeAction(action).renaming] as Permutation
+      const before = names
+      names = names.map((_, name) => before[renaming.indexOf(name)] as number)
+      return line
     })
   }
 
-  #describe(action: number): string {
-    if (action >= 4096) return `somebody  ${describeOperation(this.#operations.values[action - 4096] as Operation)}`
-    if (action >= 2048) {
-      const late = (this.#state[this.#layout.late + action - 2048] as number) - 1
-      return `process ${late & 7} ${describeOperation(this.#operations.values[late >> 3] as Operation)} (executed late)`
+  #describe(action: number, names: Permutation): string {
+    const { kind, index, way, variant, operand } = decodeAction(action)
+    const who = `process ${names[index]}`
+    const tell = (operation: Operation) => describeOperation(renameValue(operation, names))
+    const files = this.#state[0] as number
+    const cleaned = variant === 0 ? '' : ', which somebody has cleaned up'
+    switch (kind) {
+      case Kind.Vanish:
+        return `somebody  cleans up ${(this.#files.trees[files] as Tree).lower[operand]}`
+      case Kind.Late: {
+        const late = (this.#state[this.#layout.late + operand] as number) - 1
+        return `process ${names[late & 7]} ${tell(this.#operations.values[late >> 3] as Operation)} (executed late${cleaned})`
+      }
+      case Kind.Jump:
+        return `${who} stalls for longer than its timeout-interval`
+      case Kind.Fill:
+        return `node of ${who} caches the listing of P`
+      default: {
+        const { operation, operationId } = this.#local(index, this.#state)
+        if (operation === null) return `${who} is done`
+        const tree = this.#files.variants(files, operationId)[variant] ?? files
+        const executed: Executed = this.#files.execute(tree, operationId)
+        const reply = renameValue(this.#files.answers.values[executed.answer], names)
+        return `${who} ${tell(operation)}${cleaned} = ${describeReply(reply)} ${WAYS[way]}`
+      }
     }
-    if (action >= 1024) return `process ${action - 1024} stalls for longer than its timeout-interval`
-    if (action >= 512) return `node of process ${action - 512} caches the listing of P`
-    const index = action & 15
-    const local = this.#local(index, this.#state)
-    if (local.operation === null) return `process ${index} is done`
-    const executed = this.#files.execute(this.#state[0] as number, local.operationId)
-    const reply = describeReply(this.#files.answers.values[executed.answer])
-    return `process ${index} ${describeOperation(local.operation)} = ${reply} ${WAYS[action >> 4]}`
   }
+}
+
+const isLess = (one: Int32Array, other: Int32Array): boolean => {
+  for (let word = 0; word < one.length; word++)
+    if (one[word] !== other[word]) return (one[word] as number) < (other[word] as number)
+  return false
+}
+
+/** Tokens that may be claimed once more, and the highest one, which shows that a lower one comes too late. */
+function relevantTokens(given: number, touched: number): number {
+  if (given === 0) return 0
+  return (given & touched) | (1 << (31 - Math.clz32(given)))
 }

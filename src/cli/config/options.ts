@@ -4,6 +4,7 @@ import { type CommandSpec, readText } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface ConfigOptions {
+  action: 'check' | 'show'
   /** `undefined`: the one that the environment chooses. */
   file: string | undefined
   json: boolean
@@ -39,11 +40,12 @@ ${WHICH}`,
     positionals: { ...common.positionals, action: { choices: ['check', 'show'], describe: 'What to do' } },
     options: common.options,
     read({ action, file, json }) {
-      const options = { file: readText('the name of a file', file), json: json === true }
-      return async () => {
-        const { checkConfig, showConfig } = await import('./config.js')
-        await (action === 'check' ? checkConfig(options) : showConfig(options))
-      }
+      const options = { action: action as 'check' | 'show', file: readText('the name of a file', file), json: json === true }
+      return options satisfies ConfigOptions
+    },
+    run: async (options: ConfigOptions) => {
+      const { checkConfig, showConfig } = await import('./config.js')
+      await (options.action === 'check' ? checkConfig(options) : showConfig(options))
     },
   },
 ]

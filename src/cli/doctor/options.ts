@@ -30,11 +30,11 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
   positionals: { directory: { type: 'string', describe: 'A directory on the file system in question' } },
   options: { config: CONFIG_OPTION, json: { type: 'boolean', describe: 'Print one JSON object instead of the text' } },
   read(parsed) {
-    const options: DoctorOptions = {
+    return {
       directory: readText('the name of a directory', parsed.directory),
       config: readText('the name of a file after --config', parsed.config),
       json: parsed.json === true,
-    }
-    return async () => (await import('./doctor.js')).runDoctor(options)
+    } satisfies DoctorOptions
   },
+  run: async (options: DoctorOptions) => (await import('./doctor.js')).runDoctor(options),
 }

@@ -38,6 +38,7 @@ export class Chaos<V extends Victim> {
   readonly faults: Fault[] = []
   protected readonly options: ChaosOptions<V>
   readonly #underWay: Promise<void>[] = []
+  readonly #over = new AbortController()
 
   constructor(options: ChaosOptions<V>) {
     this.options = options
@@ -53,8 +54,9 @@ export class Chaos<V extends Victim> {
     }
   }
 
-  /** Resolves when everything that can be undone is undone. */
+  /** Undoes what can be undone, and resolves when that is done. */
   async subside(): Promise<void> {
+    this.#over.abort()
     await Promise.all(this.#underWay)
   }
 
@@ -68,6 +70,7 @@ export class Chaos<V extends Victim> {
   }
 
   protected start(fault: Promise<void>): void {
+    fault.catch(() => {}) // told by `subside`
     this.#underWay.push(fault)
   }
 
@@ -88,7 +91,8 @@ export class Chaos<V extends Victim> {
     const { random, timeoutIntervalMs } = this.options
     const fromMs = monotonicMs()
     await victim.stop()
-    await sleep(random() < 0.5 ? random() * 200 : (0.5 + 2 * random()) * timeoutIntervalMs)
+    const stallMs = random() < 0.5 ? random() * 200 : (0.5 + 2 * random()) * timeoutIntervalMs
+    await sleep(stallMs, undefined, { signal: this.#over.signal }).catch(() => {})
     await victim.continue()
     this.faults.push({ kind: 'stall', process: victim.name, fromMs, toMs: monotonicMs() })
   }

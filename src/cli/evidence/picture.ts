@@ -6,7 +6,7 @@
 import type { Fault } from './chaos.js'
 import type { Section, Violation } from './checker.js'
 import type { ProcessLog } from './records.js'
-import { takeoversOf } from './takeover.js'
+import { type Takeover, takeoversOf } from './takeover.js'
 import { colourOf, type LegendEntry, type TimelineMark, type TimelineRow, type TimelineSpan, timelineSvg } from './timeline.js'
 
 /** One life of a process. */
@@ -80,9 +80,15 @@ function lockRow(course: Course, lock: number): TimelineRow {
     .map(({ atMs, rule, text }): TimelineMark => ({ atMs, shape: 'flag', colour: RED, title: `${rule}: ${text}` }))
   return {
     label: locks === 1 ? 'the lock' : `lock ${lock}`,
-    spans: ofThis.flatMap((section) => heldSpan(section, course)).sort(byStart),
+    spans: [...ofThis.flatMap((section) => heldSpan(section, course)).sort(byStart), ...takeoversOf(ofThis).map(goneSpan)],
     marks: [...takeoverMarks(ofThis), ...marks],
   }
+}
+
+/** From the last sign of a holder to the takeover. */
+function goneSpan({ from, to, afterMs }: Takeover): TimelineSpan {
+  const title = `${from.process}, its holder, was killed or stalled`
+  return { fromMs: to.acquiredMs - afterMs, toMs: to.acquiredMs, colour: INK, height: 'hatched', title }
 }
 
 function takeoverMarks(sections: readonly Section[]): TimelineMark[] {

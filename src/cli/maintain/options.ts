@@ -41,10 +41,12 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.busy])}
     json: { type: 'boolean', describe: 'Print one JSON object' },
   },
   read({ path, token, json }) {
+    if (token === undefined) throw new UsageError('Expected --token TOKEN: locktester status shows the token of the holder')
     if (!/^\d{1,20}$/.test(token as string)) throw new UsageError(`Expected a whole number after --token, got "${token}"`)
     const options = { path: readText('the path of a lock', path) as string, token: BigInt(token as string), json: json === true }
-    return async () => (await import('./break.js')).runBreak(options)
+    return options satisfies BreakOptions
   },
+  run: async (options: BreakOptions) => (await import('./break.js')).runBreak(options),
 }
 
 export const PRUNE_COMMAND: CommandSpec = {
@@ -74,11 +76,11 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
     'dry-run': { type: 'boolean', describe: 'Remove nothing' },
   },
   read(parsed) {
-    const options: PruneOptions = {
+    return {
       directories: (parsed.directories as string[]).map((directory) => readText('the name of a directory', directory) as string),
       olderThanMs: readSeconds('older-than', parsed['older-than']) ?? OLDER_THAN_DAYS * DAY_MS,
       dryRun: parsed['dry-run'] === true,
-    }
-    return async () => (await import('./prune.js')).runPrune(options)
+    } satisfies PruneOptions
   },
+  run: async (options: PruneOptions) => (await import('./prune.js')).runPrune(options),
 }

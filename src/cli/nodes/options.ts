@@ -55,10 +55,8 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
     json: { type: 'boolean', describe: 'Print one JSON object instead of the matrix' },
     quiet: QUIET_OPTION,
   },
-  read(parsed) {
-    const options = readNodesOptions(parsed)
-    return async () => (await import('./nodes.js')).runNodes(options)
-  },
+  read: readNodesOptions,
+  run: async (options: NodesOptions) => (await import('./nodes.js')).runNodes(options),
 }
 
 /** @throws UsageError */

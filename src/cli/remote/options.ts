@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import type { Options } from 'yargs'
 import { type CommandSpec, readText, UsageError } from '../command.js'
+import type { Role } from './agent.js'
 
 /** One node, and where the directory is there: nodes may have mounted a share at different places. */
 export interface NodeAddress {
@@ -72,10 +73,11 @@ export const AGENT_COMMAND: CommandSpec = {
   head: 'Usage: locktester agent\n\nThe other end of locktester nodes and stress: lines of JSON on standard input and output.',
   tail: '',
   options: { worker: { choices: ['holder', 'hammer'] as const, hidden: true } },
-  read: (parsed) => async () => {
+  read: ({ worker }) => ({ worker: worker as Role | undefined }),
+  run: async ({ worker }: { worker: Role | undefined }) => {
     const { runAgent, runWorker } = await import('./agent.js')
-    if (parsed.worker === 'holder') await runWorker(new (await import('../nodes/holder.js')).Holder())
-    else if (parsed.worker === 'hammer') await runWorker(new (await import('../stress/hammer.js')).Hammer())
+    if (worker === 'holder') await runWorker(new (await import('../nodes/holder.js')).Holder())
+    else if (worker === 'hammer') await runWorker(new (await import('../stress/hammer.js')).Hammer())
     else await runAgent()
   },
 }

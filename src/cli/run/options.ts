@@ -40,6 +40,7 @@ it to what the lock protects. When the lock is lost, COMMAND and all that it sta
   tail: `Exit codes: those of COMMAND, and
 ${exitCodeLines([EXIT.usage, EXIT.cannotLock, EXIT.lost, EXIT.busy, EXIT.configuration, EXIT.notExecutable, EXIT.notFound])}
 When a signal ended COMMAND, it ends by that signal.`,
+  takesBehind: true,
   positionals: { path: { type: 'string', describe: 'The path of the lock' }, command: { type: 'string', array: true } },
   options: {
     wait: { alias: 'w', type: 'string', requiresArg: true, describe: 'Wait at most SECONDS for the lock [default: for ever]' },
@@ -77,10 +78,8 @@ When a signal ended COMMAND, it ends by that signal.`,
       describe: `SECONDS from TERM to KILL then [default: ${KILL_AFTER_MS / 1000}]`,
     },
   },
-  read(parsed) {
-    const options = readRunOptions(parsed)
-    return async () => (await import('./run.js')).runCommand(options)
-  },
+  read: readRunOptions,
+  run: async (options: RunOptions) => (await import('./run.js')).runCommand(options),
 }
 
 /** @throws UsageError */
@@ -106,7 +105,7 @@ function readRunOptions(parsed: Record<string, unknown>): RunOptions {
 
 function readCommand({ path, command, behind }: Record<string, unknown>): readonly string[] {
   if ((command as string[]).length > 0) throw new UsageError(`Expected -- before the command: ${USAGE}`)
-  const words = (behind ?? []) as string[]
+  const words = (behind ?? []) as readonly string[]
   if (words[0] === undefined || words[0] === '') throw new UsageError(`Expected a command behind ${path}: ${USAGE}`)
   return words
 }

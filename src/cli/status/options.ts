@@ -43,10 +43,8 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
     depth: { type: 'string', requiresArg: true, describe: `How many directories deep to look [default: ${DEPTH_MAX}]` },
     json: { type: 'boolean', describe: 'Print one JSON object instead of the table' },
   },
-  read(parsed) {
-    const options = readStatusOptions(parsed)
-    return async () => (await import('./status.js')).runStatus(options)
-  },
+  read: readStatusOptions,
+  run: async (options: StatusOptions) => (await import('./status.js')).runStatus(options),
 }
 
 /** @throws UsageError */

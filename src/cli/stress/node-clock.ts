@@ -36,12 +36,15 @@ export class NodeClock {
   /** The worst that any moment may be off. */
   get slackMs(): number {
     if (this.#isOurClock) return 0
-    return Math.max(0, ...this.#samples.map(({ lowestMs, highestMs }) => (highestMs - lowestMs) / 2))
+    return this.#samples.length === 0
+      ? Number.POSITIVE_INFINITY
+      : Math.max(...this.#samples.map(({ lowestMs, highestMs }) => (highestMs - lowestMs) / 2))
   }
 
   /** Our time of a moment there. Samples that contradict each other prove nothing: then the slack is infinite. */
   ours(shownMs: number): Moment {
     if (this.#isOurClock) return { atMs: shownMs, slackMs: 0 }
+    if (this.#samples.length === 0) return { atMs: shownMs, slackMs: Number.POSITIVE_INFINITY }
     let [lowestMs, highestMs] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
     for (const sample of this.#around(shownMs)) {
       const driftMs = Math.abs(shownMs - sample.shownMs) * DRIFT

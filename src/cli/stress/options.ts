@@ -3,7 +3,7 @@
 import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readSeconds, readText, UsageError } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 import { KIND_WORDS, type Kind, readKind } from '../kinds.js'
-import { type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
+import { LOCAL, type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
 
 export interface StressOptions extends ReachOptions {
   nodes: readonly NodeAddress[]
@@ -34,7 +34,7 @@ export const STRESS_COMMAND: CommandSpec = {
   locktester stress /shared/ann --nodes node1,node2 --chaos --duration 300 --html stress.html
   locktester stress --nodes node1:/mnt/ann,node2:/shared/ann            the same directory at different places
 
-Usage: locktester stress DIR [--nodes HOST…] [options]
+Usage: locktester stress DIR [--nodes HOST,…] [options]
 
 Each process acquires the lock, increments a counter that is kept here, and releases the lock, again and again. With --chaos some of them are
 killed (SIGKILL) and stalled (SIGSTOP), so that the others must take over. A checker that shares no code with the locks then judges the log: was
@@ -53,7 +53,7 @@ Ctrl+C ends it early: what was seen until then is judged.
       type: 'string',
       array: true,
       requiresArg: true,
-      describe: 'Nodes as ssh knows them, or HOST:DIR [default: local, a node of processes here]',
+      describe: 'The nodes, as ssh knows them, with commas between them; or HOST:DIR of each [default: local, processes here]',
     },
     procs: { type: 'string', requiresArg: true, describe: `Processes on each node [default: ${PROCESSES}]` },
     duration: { type: 'string', requiresArg: true, describe: `SECONDS, at most ${DURATION_S_MAX} [default: ${DURATION_S}]` },
@@ -72,10 +72,8 @@ Ctrl+C ends it early: what was seen until then is judged.
     json: { type: 'boolean', describe: 'Print one JSON object instead of the table' },
     quiet: QUIET_OPTION,
   },
-  read(parsed) {
-    const options = readStressOptions(parsed)
-    return async () => (await import('./stress.js')).runStress(options)
-  },
+  read: readStressOptions,
+  run: async (options: StressOptions) => (await import('./stress.js')).runStress(options),
 }
 
 /** @throws UsageError */
@@ -105,14 +103,10 @@ function readStressOptions(parsed: Record<string, unknown>): StressOptions {
 }
 
 function readNodes({ directory, nodes }: Record<string, unknown>): NodeAddress[] {
-  const words = ((nodes as string[] | undefined) ?? ['local']).flatMap((word) => word.split(','))
-  // Behind --nodes the directory is taken for one of them.
-  const last = words.at(-1) as string
-  const isLastDirectory = directory === undefined && words.length > 1 && last.startsWith('/')
-  const common = readText('the name of a directory', isLastDirectory ? last : directory)
-  const hosts = isLastDirectory ? words.slice(0, -1) : words
+  const hosts = ((nodes as string[] | undefined) ?? [LOCAL]).flatMap((word) => word.split(','))
+  const common = readText('the name of a directory', directory)
   if (common === undefined && hosts.every((host) => !host.includes(':/'))) {
-    throw new UsageError('Expected a directory: locktester stress DIR [--nodes HOST…]')
+    throw new UsageError('Expected a directory: locktester stress DIR [--nodes HOST,…]')
   }
   return readAddresses(hosts, common)
 }

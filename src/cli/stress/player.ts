@@ -26,6 +26,7 @@ export class Player implements Victim {
   readonly events: StormEvent[] = []
   isStopped = false
   #isRunning = false
+  #isFinished = false
   #worker: RemoteWorker | null = null
 
   constructor(node: Node, place: string, name: string) {
@@ -34,15 +35,15 @@ export class Player implements Victim {
     this.name = name
   }
 
+  /** @throws RemoteError when it, or its node, is gone before it has begun */
   async start(
     settings: Omit<HammerSettings, 'options'> & { options: LockerOptions },
     resource: Resource,
     listener: PlayerListener,
   ): Promise<void> {
-    this.#isRunning = true
     this.#worker = await this.node.startWorker('hammer', ({ said, ended }) => {
       if (ended !== undefined) {
-        if (this.#isRunning && !ended.wasKilled) listener.onCrash(`${ended.signal ?? `exit code ${ended.code}`}`)
+        if (!ended.wasKilled && !this.#isFinished) listener.onCrash(`${ended.signal ?? `exit code ${ended.code}`}`)
         this.#isRunning = false
         return
       }
@@ -54,6 +55,7 @@ export class Player implements Victim {
     })
     this.#bury = () => resource.bury(this.name)
     await this.#worker.ask('begin', { ...settings, options: { ...settings.options, label: this.name } })
+    this.#isRunning = true
   }
 
   get canBeDisturbed(): boolean {
@@ -78,6 +80,7 @@ export class Player implements Victim {
 
   /** Its last turn comes to its end. @returns false when that took too long: it was killed */
   async finish(): Promise<boolean> {
+    this.#isFinished = true
     if (!this.#isRunning) return true
     const isDone = await endsWithin(FINISH_LIMIT_MS, this.#tellSafely('finish', {}))
     this.#isRunning = false

@@ -30,8 +30,8 @@ import { reportOf } from './report.js'
 
 const SAMPLE_MS = 1000
 const PROGRESS_MS = 250
-/** Between two faults, for each node at the most. */
-const CHAOS_PAUSE_MS_MAX = 500
+/** Between two faults of one process, on average. */
+const CHAOS_PAUSE_MS = 4000
 /** As patient as it takes to see two takeovers through. */
 const WAIT_INTERVALS = 4
 
@@ -71,7 +71,7 @@ class Stress {
   readonly #progress = { acquisitions: 0, losses: 0 }
   #chaos: Chaos<Player> | null = null
   #fromMs = 0
-  #isOver = false
+  readonly #over = new AbortController()
 
   constructor(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt) {
     this.#options = options
@@ -87,8 +87,8 @@ class Stress {
     const race = <T>(promise: Promise<T>) => this.#interrupt.race(promise)
     if (!(await race(this.#cluster.connect()))) return EXIT.cannotLock
     if ((await race(this.#cluster.meet([]))) === null) return EXIT.cannotLock
-    this.#introduce()
     await race(this.#startAll())
+    this.#introduce()
     await this.#watch()
     const outcome = outcomeOf(await this.#finish())
     await this.#publish(outcome)
@@ -103,7 +103,7 @@ class Stress {
   }
 
   async end(): Promise<void> {
-    this.#isOver = true
+    this.#over.abort()
     await this.#cluster.end()
   }
 
@@ -146,6 +146,15 @@ class Stress {
     })
   }
 
+  async #replace({ node, place }: Player): Promise<void> {
+    try {
+      await this.#start(node, place)
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error
+      this.#crashes.push(`No other process could be started in the place of ${place}: ${messageOf(error)}`)
+    }
+  }
+
   #count({ type }: StormEvent): void {
     if (type === 'acquired') this.#progress.acquisitions++
     if (type === 'lost') this.#progress.losses++
@@ -154,13 +163,11 @@ class Stress {
   /** Until the time is over, or Ctrl+C. */
   async #watch(): Promise<void> {
     const startMs = monotonicMs()
-    const over = this.#interrupt.wait(this.#options.durationMs).then(() => {
-      this.#isOver = true
-    })
     const talk = setInterval(() => this.#tellProgress(monotonicMs() - startMs), PROGRESS_MS)
     const sampled = this.#keepSampling()
     const blown = this.#options.chaos ? this.#blow() : Promise.resolve()
-    await over
+    await this.#interrupt.wait(this.#options.durationMs)
+    this.#over.abort()
     clearInterval(talk)
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
     await Promise.all([blown, sampled])
@@ -175,8 +182,8 @@ class Stress {
   }
 
   async #keepSampling(): Promise<void> {
-    while (!this.#isOver) {
-      await Promise.race([sleep(SAMPLE_MS), this.#interrupt.wait(null)])
+    while (!this.#over.signal.aborted) {
+      await sleep(SAMPLE_MS, undefined, { signal: this.#over.signal }).catch(() => {})
       await this.#sampleClocks()
     }
   }
@@ -203,15 +210,15 @@ class Stress {
         timeoutIntervalMs: this.#settings.timeoutIntervalMs,
         random: Math.random,
         victims: () => [...this.#living.values()],
-        pauseMsMax: (2 * CHAOS_PAUSE_MS_MAX) / this.#cluster.nodes.length,
+        pauseMsMax: (2 * CHAOS_PAUSE_MS) / this.#living.size,
       },
       async (killed) => {
         const life = this.#lives.find(({ name }) => name === killed.name) as Life
         life.toMs = monotonicMs()
-        if (!this.#isOver) await this.#start(killed.node, killed.place)
+        if (!this.#over.signal.aborted) await this.#replace(killed)
       },
     )
-    await this.#chaos.blow(() => this.#isOver)
+    await this.#chaos.blow(() => this.#over.signal.aborted)
     await this.#chaos.subside()
   }
 

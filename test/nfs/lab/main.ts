@@ -4,7 +4,7 @@
  *   up [--accel uml|tcg] [--lease SECONDS]   boots them; /mnt/v3 and /mnt/v4 are mounted on the nodes
  *   exec NODE CMD                            runs a shell command on server, A or B
  *   both CMD CMD                             runs one on A and one on B at the same time
- *   mount NODE DIR VERSION [OPTIONS [EXPORT]] another mount: VERSION 3, 4.1 or 4.2; EXPORT share, small, readonly, squashed, coarse
+ *   mount NODE DIR VERSION [OPTIONS [EXPORT]] another mount: VERSION 3, 4.1 or 4.2; EXPORT share, small, quota, readonly, squashed, coarse
  *   kill NODE | start NODE                   as if its power had failed | boots it again
  *   pause NODE | resume NODE                 freezes the whole machine
  *   cut NODE | heal NODE                     the network between NODE and the server

@@ -6,8 +6,11 @@ import { ADDRESSES } from './root-file-system.js'
 
 export type NfsVersion = '3' | '4.1' | '4.2'
 
-/** `share` is an ordinary one; `small` holds 256 KiB; `squashed` maps root to nobody; `coarse` has time stamps of whole seconds. */
-export type ExportName = 'share' | 'small' | 'readonly' | 'squashed' | 'coarse'
+/**
+ * `share` is an ordinary one; `small` holds 256 KiB; `quota` makes everybody one user, who may have as much; `squashed` maps root
+ * to nobody; `coarse` has time stamps of whole seconds.
+ */
+export type ExportName = 'share' | 'small' | 'quota' | 'readonly' | 'squashed' | 'coarse'
 
 export interface MountOptions {
   version: NfsVersion

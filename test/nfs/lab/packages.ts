@@ -27,7 +27,7 @@ const LIBRARIES = [
 ]
 
 /** Everything that a guest's root file system is made of, except Node and its libraries: those are the host's. */
-export const GUEST_PACKAGES: readonly string[] = ['busybox-static', 'strace', ...NFS, ...LIBRARIES]
+export const GUEST_PACKAGES: readonly string[] = ['busybox-static', 'quota', 'strace', ...NFS, ...LIBRARIES]
 
 /** The kernel and the switch of User-mode Linux. */
 export const UML_PACKAGES: readonly string[] = ['user-mode-linux', 'uml-utilities']

@@ -25,7 +25,7 @@ import { LabError, requireTools, runTool } from './tools.js'
 const ABOUT_TO_BOOT_MS = 10 * 60_000
 
 /** Changes when this file builds something else from the same packages. */
-const RECIPE = 3
+const RECIPE = 4
 
 export const SERVER_ADDRESS = '10.99.0.1'
 export const ADDRESSES: Readonly<Record<string, string>> = { server: SERVER_ADDRESS, A: '10.99.0.11', B: '10.99.0.12' }
@@ -165,6 +165,7 @@ const EXPORTS = [
   ['/srv/readonly', 'ro,no_root_squash'],
   ['/srv/squashed', 'rw,root_squash'],
   ['/srv/coarse', 'rw,no_root_squash'],
+  ['/srv/quota', 'rw,all_squash,anonuid=1001,anongid=1001'],
 ] as const
 
 function addConfiguration(root: string): void {

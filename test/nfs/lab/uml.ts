@@ -16,7 +16,9 @@ const MEMORY_MB = 384
 const STATE_DISK_MB = 8
 const SHARE_DISK_MB = 128
 /** Without room for the fractions: time stamps in whole seconds, as on file systems that began as ext3. */
-const INODE_BYTES_COARSE = 128
+const INODE_BYTES_COARSE = '128'
+/** In the order of the server's drives, from the second one on. */
+const EXPORTED_DISKS = ['share', 'coarse', 'quota']
 const SWITCH_START_MS_MAX = 10_000
 
 export interface UmlOptions {
@@ -42,7 +44,8 @@ export class Uml implements Hypervisor {
     const { run, book } = this.#options
     for (const node of NODES) makeDisk(runFiles(run).disk(node), STATE_DISK_MB)
     makeDisk(runFiles(run).disk('share'), SHARE_DISK_MB)
-    makeDisk(runFiles(run).disk('coarse'), SHARE_DISK_MB, INODE_BYTES_COARSE)
+    makeDisk(runFiles(run).disk('coarse'), SHARE_DISK_MB, '-I', INODE_BYTES_COARSE)
+    makeDisk(runFiles(run).disk('quota'), STATE_DISK_MB, '-O', 'quota', '-E', 'lazy_itable_init=0,nodiscard,quotatype=usrquota')
     const socket = runFiles(run).switch
     const log = openSync(join(run, 'switch.log'), 'w')
     // It ends with its standard input.
@@ -66,10 +69,7 @@ export class Uml implements Hypervisor {
 
   #commandLine(node: NodeName, { recover }: LaunchOptions): string[] {
     const { run, leaseS } = this.#options
-    const disks = [
-      runFiles(run).disk(node),
-      ...(node === 'server' ? [runFiles(run).disk('share'), runFiles(run).disk('coarse')] : []),
-    ]
+    const disks = [runFiles(run).disk(node), ...(node === 'server' ? EXPORTED_DISKS.map((name) => runFiles(run).disk(name)) : [])]
     return [
       `mem=${MEMORY_MB}M`,
       `umid=${node}-${this.#starts++}`,
@@ -77,7 +77,7 @@ export class Uml implements Hypervisor {
       ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${this.#root}`, 'ro', 'init=/lab/init', 'quiet'],
       ...['con=null', 'con0=null,fd:1', 'ssl0=fd:3,fd:4'],
       `eth0=daemon,52:54:00:99:00:0${NODES.indexOf(node) + 1},unix,${runFiles(run).switch}`,
-      ...disks.map((disk, index) => `ubd${'abc'[index]}=${disk}`),
+      ...disks.map((disk, index) => `ubd${'abcd'[index]}=${disk}`),
       ...[`lab.role=${node}`, `lab.address=${ADDRESSES[node]}`, `lab.lease=${leaseS}`, `lab.repository=${REPOSITORY}`],
       ...(recover ? ['lab.recover=1'] : []),
     ]
@@ -88,19 +88,10 @@ export class Uml implements Hypervisor {
   }
 }
 
-function makeDisk(file: string, megabytes: number, inodeBytes = 256): void {
-  runTool('mke2fs', [
-    '-q',
-    '-F',
-    '-t',
-    'ext4',
-    '-I',
-    String(inodeBytes),
-    '-E',
-    'lazy_itable_init=0,nodiscard',
-    file,
-    `${megabytes}M`,
-  ])
+/** Later options override earlier ones. */
+function makeDisk(file: string, megabytes: number, ...options: string[]): void {
+  const all = ['-q', '-F', '-t', 'ext4', '-I', '256', '-E', 'lazy_itable_init=0,nodiscard', ...options]
+  runTool('mke2fs', [...all, file, `${megabytes}M`])
 }
 
 /** For events that nobody announces. @throws LabError */

@@ -4,7 +4,7 @@
  */
 
 import { once } from 'node:events'
-import { closeSync, constants, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createLocker } from '../../../dist/index.js'
 
@@ -17,7 +17,7 @@ const text = (value) => String(value).padStart(DIGITS, '0')
 
 /** @type {() => void} */
 let dropCache = () => {}
-if (access === 'fcntl' || access === 'flock') {
+if (access === 'flock') {
   const fsExt = createRequire(import.meta.url)('fs-ext')
   dropCache = () => {
     const fd = openSync(file, 'r+')
@@ -26,8 +26,16 @@ if (access === 'fcntl' || access === 'flock') {
   }
 }
 
-/** @type {Record<string, { read: () => number, write: (value: number) => void }>} */
+/** @typedef {import('../../../dist/index.js').Lock} Lock */
+/** @typedef {{ read: (lock: Lock) => number | Promise<number>, write: (value: number, lock: Lock) => void | Promise<void> }} Way */
+
+/** @type {Record<string, Way>} */
 const WAYS = {
+  /** The remedy that the library offers. */
+  library: { read: readFresh, write: (value, lock) => lock.replaceFile(file, text(value)) },
+  /** Half of it each: what was written in place is read past the cache; what was replaced is read as usual. */
+  'lock.readFile': { read: readFresh, write: writePlain },
+  'lock.replaceFile': { read: readPlain, write: (value, lock) => lock.replaceFile(file, text(value)) },
   plain: { read: readPlain, write: writePlain },
   flock: {
     read() {
@@ -36,29 +44,15 @@ const WAYS = {
     },
     write: writePlain,
   },
-  direct: { read: readDirect, write: writePlain },
-  rename: {
-    read: readPlain,
-    write(value) {
-      writeFileSync(`${file}.${process.pid}.new`, text(value), { flush: true })
-      renameSync(`${file}.${process.pid}.new`, file)
-    },
-  },
+}
+
+/** @param {Lock} lock */
+async function readFresh(lock) {
+  return Number(String(await lock.readFile(file)))
 }
 
 function readPlain() {
   return Number(readFileSync(file, 'utf8'))
-}
-
-/** Past the page cache, to the server. */
-function readDirect() {
-  const fd = openSync(file, constants.O_RDONLY | constants.O_DIRECT)
-  try {
-    const buffer = Buffer.alloc(4096)
-    return Number(buffer.toString('utf8', 0, readSync(fd, buffer)))
-  } finally {
-    closeSync(fd)
-  }
 }
 
 /** In place: the length is always the same. @param {number} value */
@@ -79,7 +73,7 @@ await once(process.stdin, 'data')
 const startMs = performance.now()
 for (let done = 0; done < count; done++) {
   const lock = await locker.acquire(path, { waitMs: 600_000 })
-  way.write(way.read() + 1)
+  await way.write((await way.read(lock)) + 1, lock)
   await lock.release()
   // Time for the other node to get it: only who reads what *another* node wrote can lose an update.
   if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))

@@ -47,13 +47,16 @@ start_server() {
   lease=$(option lease)
   try modprobe nfsd
   try mount -t nfsd nfsd /proc/fs/nfsd
-  mkdir -p /srv/share /srv/small /srv/readonly /srv/squashed /srv/coarse
+  mkdir -p /srv/share /srv/small /srv/readonly /srv/squashed /srv/coarse /srv/quota
   try mount -t ext4 /dev/ubdb /srv/share
   try mount -t ext4 /dev/ubdc /srv/coarse
+  try modprobe quota_v2
+  try mount -t ext4 -o usrquota /dev/ubdd /srv/quota
+  try setquota -u 1001 256 256 0 0 /srv/quota # blocks of 1 KiB
   try mount -t tmpfs -o size=256k small /srv/small
   try mount -t tmpfs readonly /srv/readonly
   try mount -t tmpfs -o mode=755 squashed /srv/squashed
-  chmod 1777 /srv/share /srv/coarse /srv/small /srv/readonly
+  chmod 1777 /srv/share /srv/coarse /srv/quota /srv/small /srv/readonly
   : > /var/lib/nfs/etab
   try exportfs -a
   echo $lease > /proc/fs/nfsd/nfsv4leasetime

@@ -1,0 +1,155 @@
+/**
+ * The timeline in a real browser. Goal: what was held by whom, and what befell it, is to be seen where it was and in its colour, on
+ * light and on dark paper. Method: Chromium without a window, and the pixels of its screenshot.
+ */
+
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { check, sectionsOf } from '../../src/cli/evidence/checker.js'
+import { drawCourse } from '../../src/cli/evidence/picture.js'
+import type { Evidence, StormEvent } from '../../src/cli/evidence/records.js'
+import { type Timeline, timelineSvg } from '../../src/cli/evidence/timeline.js'
+import { BROWSER, type Picture, screenshot } from './fixtures/locktester-browser.mjs'
+import { Bench } from './fixtures/locktester-driver.mjs'
+
+const [BLUE, ORANGE, RED, GREEN] = ['#0072b2', '#e69f00', '#d00000', '#1a9850']
+const [WHITE, INK, NIGHT, CHALK] = ['#ffffff', '#1a1a1a', '#16181c', '#e6e6e6']
+
+let bench: Bench
+let directory: string
+beforeEach(async () => {
+  bench = new Bench()
+  directory = await bench.directory()
+})
+afterEach(() => bench.close())
+
+/** On a page of its own, where one unit of the drawing is one pixel. */
+async function look(svg: string, dark = false): Promise<Picture> {
+  const file = join(directory, 'picture.html')
+  const [, width, height] = /viewBox="0 0 (\d+) (\d+)"/.exec(svg) ?? []
+  const style = `body{margin:0}svg{display:block;width:${width}px;height:${height}px}`
+  await writeFile(
+    file,
+    `<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark"><style>${style}</style>${svg}`,
+  )
+  return await screenshot(file, { width: Number(width), height: WINDOW_HEIGHT, dark })
+}
+
+/** The browser's own decorations need some, even where there are none. */
+const WINDOW_HEIGHT = 600
+
+/** Where a drawing puts the middle of a row, and a moment of a second that is all there is. */
+const ROWS_TOP = 34 + 10
+const rowAt = (index: number, legendLines = 0) => ROWS_TOP + legendLines * 24 + index * 22 + 11
+const timeAt = (ms: number) => 110 + (ms / 1000) * (1200 - 110 - 20)
+
+/** Slanting strokes are blended with what is beside them. */
+function isNearly(colour: string, wanted = ''): boolean {
+  const channels = (text: string) => [1, 3, 5].map((at) => Number.parseInt(text.slice(at, at + 2), 16))
+  return channels(colour).every((channel, index) => Math.abs(channel - (channels(wanted)[index] ?? 0)) < 12)
+}
+
+const KNOWN: Timeline = {
+  title: 'Known',
+  fromMs: 0,
+  toMs: 1000,
+  rows: [
+    { label: 'first', spans: [{ fromMs: 100, toMs: 400, colour: BLUE, height: 'full' }], marks: [] },
+    {
+      label: 'second',
+      spans: [
+        { fromMs: 0, toMs: 500, colour: ORANGE, height: 'full' },
+        { fromMs: 600, toMs: 900, colour: 'currentColor', height: 'hatched' },
+      ],
+      marks: [
+        { atMs: 550, shape: 'cross', colour: 'currentColor' },
+        { atMs: 250, shape: 'diamond', colour: GREEN },
+        { atMs: 950, shape: 'flag', colour: RED },
+      ],
+    },
+  ],
+}
+
+const isHere = existsSync(BROWSER)
+
+describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromium is not installed)'}`, () => {
+  test('spans and marks are where their times are, in their colours, and nothing is where nothing was', async () => {
+    const picture = await look(timelineSvg(KNOWN))
+    expect(picture.width).toBe(1200)
+    for (const ms of [105, 250, 395]) expect(picture.at(timeAt(ms), rowAt(0))).toBe(BLUE)
+    for (const ms of [50, 410, 730, 980]) expect(picture.at(timeAt(ms), rowAt(0))).toBe(WHITE)
+    expect(picture.at(timeAt(250), rowAt(1))).toBe(GREEN)
+    for (const ms of [10, 490]) expect(picture.at(timeAt(ms), rowAt(1))).toBe(ORANGE)
+    expect(isNearly(picture.at(timeAt(550), rowAt(1)), INK)).toBe(true)
+    expect(picture.at(timeAt(950) + 3, rowAt(1) - 5)).toBe(RED)
+  })
+
+  test('what is stalled is hatched: ink and paper in turn', async () => {
+    const picture = await look(timelineSvg(KNOWN))
+    const inside = { left: Math.ceil(timeAt(610)), top: rowAt(1) - 6, width: 200, height: 12 }
+    const dark = Array.from({ length: 200 }, (_, x) => picture.at(inside.left + x, rowAt(1))).filter(
+      (colour) => colour < '#888888',
+    )
+    // A stroke every five pixels, at 45 degrees: every seventh along a line.
+    expect(dark.length).toBeGreaterThan(200 / 7 - 5)
+    expect(picture.count(WHITE, inside)).toBeGreaterThan(500)
+  })
+
+  test('labels, title and axis are written in ink', async () => {
+    const picture = await look(timelineSvg(KNOWN))
+    const labels = { left: 40, top: rowAt(0) - 8, width: 64, height: 16 }
+    expect(picture.count(WHITE, labels)).toBeLessThan(64 * 16 - 60)
+    expect(picture.count(INK, { left: 0, top: 0, width: 100, height: 30 })).toBeGreaterThan(20)
+    expect(picture.count(WHITE, { left: 110, top: rowAt(1) + 15, width: 1080, height: 20 })).toBeLessThan(1080 * 20 - 200)
+  })
+
+  test('a reader who has dark paper gets dark paper, with chalk on it', async () => {
+    const picture = await look(timelineSvg(KNOWN), true)
+    expect(picture.at(timeAt(730), rowAt(0))).toBe(NIGHT)
+    expect(picture.at(timeAt(250), rowAt(0))).toBe(BLUE)
+    expect(isNearly(picture.at(timeAt(550), rowAt(1)), CHALK)).toBe(true)
+    expect(picture.count(WHITE)).toBeLessThan(100) // the rims of marks
+  })
+
+  test('two that held the lock at once are to be seen as such: one over the other, under a red flag', async () => {
+    const events = (atMs: number, token: string): StormEvent[] => [
+      { type: 'asked', attempt: 0, lock: 0, atMs: 0 },
+      { type: 'acquired', attempt: 0, lock: 0, atMs, token },
+      { type: 'sure', attempt: 0, lock: 0, atMs: atMs + 400, token },
+      { type: 'releasing', attempt: 0, lock: 0, atMs: atMs + 400, token },
+    ]
+    const processes = ['a 1', 'b 1'].map((name, index) => ({ name, events: events(200 + 200 * index, String(index)) }))
+    const evidence: Evidence = { hasTokens: true, processes, resource: [] }
+    const violations = check(evidence).filter(({ rule }) => rule === 'overlap')
+    expect(violations).toHaveLength(1)
+    const lives = processes.map(({ name }) => ({ name, place: name, fromMs: 0, toMs: 1000 }))
+    const colours = { of: ({ process }: { process: string }) => (process === 'a 1' ? 0 : 1), names: ['held by a', 'held by b'] }
+    const sections = sectionsOf(evidence)
+    const course = { fromMs: 0, toMs: 1000, locks: 1, lives, processes, sections, violations, faults: [], colours }
+    const [whole = ''] = drawCourse(course, 'two at once')
+    const picture = await look(whole)
+    const rows = [0, 1, 2].map((index) => rowAt(index, 1))
+    expect(rows.map((y) => picture.at(timeAt(500), y))).toEqual([ORANGE, BLUE, ORANGE])
+    expect(rows.map((y) => picture.at(timeAt(300), y))).toEqual([BLUE, BLUE, '#a9a9a9'])
+    expect(picture.at(timeAt(400) + 3, (rows[0] as number) - 5)).toBe(RED)
+  })
+
+  test('the page of a real run shows both nodes, kills and takeovers, and no violation', async () => {
+    const html = join(directory, 'stress.html')
+    const args = ['stress', directory, '--nodes', 'local,local', '--procs', '3', '--chaos', '--duration', '10', '--html', html]
+    const only = bench.locktester([...args, '--json'])
+    expect(await only.end, only.stderr).toBe(0)
+    const { counts } = JSON.parse(only.stdout)
+    expect(counts.kills).toBeGreaterThan(0)
+    const picture = await screenshot(html, { width: 1280, height: 1500 })
+    expect([picture.width, picture.height]).toEqual([1280, 1500])
+    expect(picture.at(2, 2)).toBe(WHITE)
+    for (const colour of [BLUE, ORANGE]) expect(picture.count(colour)).toBeGreaterThan(1000)
+    if (counts.takeovers > 0) expect(picture.count(GREEN)).toBeGreaterThan(40)
+    // Only what the legends show, and the small triangles of losses.
+    expect(picture.count(RED)).toBeLessThan(1500)
+    expect((await screenshot(html, { width: 1280, height: 1500, dark: true })).at(2, 2)).toBe(NIGHT)
+  }, 120_000)
+})
