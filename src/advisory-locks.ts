@@ -53,7 +53,7 @@ export class AdvisoryLocks implements Backend {
       () => attemptSync(parts.path, options),
       () => attempt(parts.path, options),
     )
-    if (hold === 'busy') return { kind: 'busy', holder: null }
+    if (hold === 'busy') return { kind: 'busy', holder: null, isFar: true }
     const held = new HeldAdvisory(hold, (done) => this.#forget(done))
     if (hold.dev !== dev) yield* this.#moved(parts, held)
     if (!wanted()) {

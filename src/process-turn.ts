@@ -23,9 +23,9 @@ export class ProcessTurn implements Turn {
   /** There are no other nodes. */
   sawFar(): void {}
 
-  acquired(nowMs: number, isContended: boolean): void {
+  acquired(nowMs: number, isWaitedFor: boolean, hadToWait: boolean): void {
     if (nowMs - this.#endMs > PAUSE_MS) this.#sinceMs = nowMs
-    if (isContended) this.#contendedUntilMs = nowMs + CONTENDED_MS
+    if (isWaitedFor || hadToWait) this.#contendedUntilMs = nowMs + CONTENDED_MS
     this.#endMs = nowMs
   }
 

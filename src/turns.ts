@@ -1,5 +1,6 @@
 /** Who has had a lock for a while stands back for those who wait for it: whose turn it is, lock by lock. */
 
+import type { Target } from './hold.js'
 import { NodeTurn } from './node-turn.js'
 import { ProcessTurn } from './process-turn.js'
 
@@ -7,8 +8,8 @@ import { ProcessTurn } from './process-turn.js'
 export interface Turn {
   /** Another node holds it. */
   sawFar(): void
-  /** `isContended`: we had to wait ourselves, or somebody else was seen to wait. */
-  acquired(nowMs: number, isContended: boolean): void
+  /** `isWaitedFor`: somebody was seen waiting. `hadToWait`: we were. */
+  acquired(nowMs: number, isWaitedFor: boolean, hadToWait: boolean): void
   released(nowMs: number): void
   /** How long to leave the lock to others, in milliseconds, 0 most of the time: for a process that comes back to it. */
   standBackMs(nowMs: number): number
@@ -22,8 +23,14 @@ const TURNS_MAX = 1000
 export class Turns {
   readonly #turns = new Map<string, Turn>()
 
-  of(key: string, isLocal: boolean): Turn {
-    const turn = this.#turns.get(key) ?? (isLocal ? new ProcessTurn() : new NodeTurn())
+  /** The turn at a lock that was contended a while ago. */
+  find(key: string): Turn | undefined {
+    return this.#turns.get(key)
+  }
+
+  /** The turn at a lock that is contended. */
+  of({ key, waitStyle }: Pick<Target, 'key' | 'waitStyle'>): Turn {
+    const turn = this.#turns.get(key) ?? (waitStyle.isLocal ? new ProcessTurn() : new NodeTurn())
     this.#turns.delete(key)
     this.#turns.set(key, turn)
     if (this.#turns.size > TURNS_MAX) this.#turns.delete(this.#turns.keys().next().value as string)
