@@ -46,20 +46,22 @@ export class AdvisoryLocks implements Backend {
   *#attempt(parts: LockPath, { shared, wanted }: AttemptOptions): Either<Attempt> {
     const facts = this.#known.get(parts.directory) ?? (yield* this.#look(parts.directory))
     if (!wanted()) return { kind: 'cancelled' }
-    const options = { kind: this.#kind, shared, pastCache: facts.leasesLocks, lane: mountOfDevice(facts.dev).lane }
+    const { dev, leasesLocks, plainLocal } = facts
+    const { lane } = mountOfDevice(dev)
+    const options = { kind: this.#kind, shared, pastCache: leasesLocks, lane, localDevice: plainLocal ? dev : null }
     const hold = yield* either(
       () => attemptSync(parts.path, options),
       () => attempt(parts.path, options),
     )
-    if (hold === 'busy') return { kind: 'busy', holder: null }
+    if (hold === 'busy') return { kind: 'busy', holder: null, isFar: true }
     const held = new HeldAdvisory(hold, (done) => this.#forget(done))
-    if (hold.dev !== facts.dev) yield* this.#moved(parts, held)
+    if (hold.dev !== dev) yield* this.#moved(parts, held)
     if (!wanted()) {
       yield* held.release()
       return { kind: 'cancelled' }
     }
     this.#held.add(held)
-    if (facts.leasesLocks) this.#lossWatch.add(held)
+    if (leasesLocks) this.#lossWatch.add(held)
     return { kind: 'acquired', hold: held, isWaitedFor: false, takenFrom: null }
   }
 

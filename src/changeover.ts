@@ -87,7 +87,8 @@ export class Changeover implements Backend {
       } catch (error) {
         if (!(error instanceof ForeignLockError) || changes === CHANGES_MAX) throw error
         if (!options.wanted()) return { kind: 'cancelled' }
-        if ((yield* this.#makeWay(lockPath(target.path), error)) === 'busy') return { kind: 'busy', holder: CHANGING }
+        if ((yield* this.#makeWay(lockPath(target.path), error)) === 'busy')
+          return { kind: 'busy', holder: CHANGING, isFar: false }
       }
     }
   }

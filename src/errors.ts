@@ -15,8 +15,11 @@ export interface MountlockErrorOptions {
   cause?: unknown
 }
 
+// The names are written down: a bundler's minified class names say nothing to anybody.
+
 /** The base class of everything below. `message` is "what happened: path: why. What to do." */
 export class MountlockError extends Error {
+  override readonly name: string = 'MountlockError'
   readonly code: string
   readonly path: string | undefined
   readonly advice: string
@@ -24,7 +27,6 @@ export class MountlockError extends Error {
   constructor(what: string, { code, path, advice, cause }: MountlockErrorOptions) {
     const where = path === undefined ? '' : `: ${path}`
     super(`${what}${where}${describeCause(cause)}. ${advice}`, cause === undefined ? undefined : { cause })
-    this.name = new.target.name
     this.code = code
     this.path = path
     this.advice = advice
@@ -33,6 +35,7 @@ export class MountlockError extends Error {
 
 /** The wait was over before the lock was ours. `code` is `LOCK_TIMEOUT`. */
 export class LockTimeoutError extends MountlockError {
+  override readonly name = 'LockTimeoutError'
   /** How long the caller was ready to wait, in milliseconds. */
   readonly waitMs: number
   constructor(path: string, waitMs: number, why: string) {
@@ -65,6 +68,7 @@ const LOST_TEXT: Record<LostReason, string> = {
 
 /** The lock may not be ours any more. `code` is `LOCK_LOST`. The reason of `lock.signal`, thrown by `assertHeld()`. */
 export class LockLostError extends MountlockError {
+  override readonly name = 'LockLostError'
   readonly reason: LostReason
   constructor(path: string, reason: LostReason, cause?: unknown) {
     super(`The lock may have been lost (${LOST_TEXT[reason]})`, {
@@ -79,14 +83,15 @@ export class LockLostError extends MountlockError {
 
 /** The caller's `AbortSignal` ended the wait. `name` is `AbortError`, `code` is `ABORT_ERR`, as in Node's own APIs; `cause` is the signal's reason. */
 export class AbortError extends MountlockError {
+  override readonly name = 'AbortError'
   constructor(path: string, reason: unknown) {
     super('Waiting for the lock was aborted', { code: 'ABORT_ERR', path, cause: reason, advice: 'Nothing is held.' })
-    this.name = 'AbortError'
   }
 }
 
 /** The directory is now on another file system than before. `code` is `MOUNT_CHANGED`. */
 export class MountChangedError extends MountlockError {
+  override readonly name = 'MountChangedError'
   constructor(path: string, before: string, now: string) {
     super(`The directory was on ${before} and is now on ${now}: the share seems to be unmounted`, {
       code: 'MOUNT_CHANGED',
@@ -98,6 +103,7 @@ export class MountChangedError extends MountlockError {
 
 /** Something that the platform, or this kind of thread, cannot do. `code` is `UNSUPPORTED_PLATFORM`. */
 export class UnsupportedPlatformError extends MountlockError {
+  override readonly name = 'UnsupportedPlatformError'
   constructor(what: string, advice: string, path?: string) {
     super(what, { code: 'UNSUPPORTED_PLATFORM', path, advice })
   }
@@ -105,6 +111,7 @@ export class UnsupportedPlatformError extends MountlockError {
 
 /** An argument or option is not of the form it must have. `code` is `INVALID_ARGUMENT`. */
 export class InvalidArgumentError extends MountlockError {
+  override readonly name = 'InvalidArgumentError'
   constructor(what: string, advice: string) {
     super(what, { code: 'INVALID_ARGUMENT', advice })
   }
@@ -114,19 +121,25 @@ export const closedError = () => new InvalidArgumentError('This locker is closed
 
 /** The path is something that is not one of our locks, or a lock of another kind. `code` is `FOREIGN_LOCK`. */
 export class ForeignLockError extends MountlockError {
+  override readonly name = 'ForeignLockError'
   constructor(path: string, what: string, advice: string) {
     super(`The path is not a lock that can be used here (${what})`, { code: 'FOREIGN_LOCK', path, advice })
   }
 }
 
 /** An advisory lock was asked for and `fs-ext` cannot be used. `code` is one of the `FS_EXT_…` codes. */
-export class AdvisoryUnavailableError extends MountlockError {}
+export class AdvisoryUnavailableError extends MountlockError {
+  override readonly name = 'AdvisoryUnavailableError'
+}
 
 /** The configuration was asked to be strict and is not clean. `code` is `CONFIG_INVALID`. */
-export class ConfigError extends MountlockError {}
+export class ConfigError extends MountlockError {
+  override readonly name = 'ConfigError'
+}
 
 /** The file system said no. `code` says what that means for a lock; `cause` is the system error. */
 export class LockFileSystemError extends MountlockError {
+  override readonly name = 'LockFileSystemError'
   /** The operating system's name for it: `EPERM`, `ENOSPC`, … */
   readonly errno: string
   constructor(errno: string, what: string, options: MountlockErrorOptions) {

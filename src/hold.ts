@@ -20,8 +20,8 @@ export interface Hold {
 export type Attempt =
   /** `isWaitedFor`: somebody was seen to wait for it. */
   | { kind: 'acquired'; hold: Hold; isWaitedFor: boolean; takenFrom: string | null }
-  /** `holder`: in words, `null` if not known. */
-  | { kind: 'busy'; holder: string | null }
+  /** `holder`: in words, `null` if not known. `isFar`: on another node, as far as can be told. */
+  | { kind: 'busy'; holder: string | null; isFar: boolean }
   | { kind: 'cancelled' }
 
 export interface AttemptOptions {

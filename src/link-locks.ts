@@ -190,7 +190,7 @@ export class LinkLocks implements Backend {
         }
       }
       case 'busy':
-        return { kind: 'busy', holder: outcome.holder === null ? `somebody (${outcome.why})` : describeHolder(outcome.holder) }
+        return this.#busy(outcome)
       case 'cancelled':
         return { kind: 'cancelled' }
       case 'foreign':
@@ -198,6 +198,11 @@ export class LinkLocks implements Backend {
       case 'failed':
         throw this.#failed(parts.path, outcome)
     }
+  }
+
+  #busy({ holder, why }: AttemptOutcome & { kind: 'busy' }): Attempt {
+    if (holder === null) return { kind: 'busy', holder: `somebody (${why})`, isFar: false }
+    return { kind: 'busy', holder: describeHolder(holder), isFar: holder.bootId !== sessionOwner().bootId }
   }
 
   #failed(

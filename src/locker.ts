@@ -59,7 +59,7 @@ export function createLocker(options: LockerOptions = {}): Locker {
 /** What goes with a held lock in this process. */
 interface Keeping {
   place: Place | null
-  turn: Turn | null
+  turn: Turn | undefined
 }
 
 /** However short the wait, a first try is made, and has this long. */
@@ -142,8 +142,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     waits: boolean,
     place: Place | null,
   ): Promise<Lock | null> {
-    // A local file system's own queue of waiters, woken by a watch, needs no help.
-    const turn = target.waitStyle.isLocal || !waits ? null : this.#turns.of(target.key)
+    let turn = waits ? this.#turns.find(target.key) : undefined
     let waiter: Waiter | undefined
     let inFlight: Promise<unknown> = Promise.resolve()
     let lock: LockHandle | null = null
@@ -164,17 +163,22 @@ class LockerOnMounts implements Locker, LockKeeper {
           throw closedError()
         }
         if (attempt.kind === 'acquired') {
+          if (waits && attempt.isWaitedFor) turn ??= this.#turns.of(target)
           lock = this.#hold(target, attempt, { place, turn })
           if (lock === null) continue
-          turn?.acquired(performance.now(), attempt.isWaitedFor || waiter !== undefined)
+          turn?.acquired(performance.now(), attempt.isWaitedFor, waiter !== undefined)
           return lock
         }
         patience.firstTryIsOver()
         if (!waits) return this.#busy(target.path, attempt.kind === 'busy' ? attempt.holder : null)
-        if (attempt.kind === 'busy') patience.waitingFor = heldBy(attempt.holder)
+        turn ??= this.#turns.of(target)
+        if (attempt.kind === 'busy') {
+          patience.waitingFor = heldBy(attempt.holder)
+          if (attempt.isFar) turn.sawFar()
+        }
         if (waiter === undefined) {
           // Listen first, then look once more: a release in between is not missed.
-          waiter = new Waiter(target.waitStyle)
+          waiter = new Waiter(target.waitStyle, turn)
           this.#report({
             event: 'wait',
             path: target.path,
@@ -241,7 +245,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     let lock: LockHandle | null = null
     try {
       const attempt = runBlocking(target.attempt({ shared, fresh, wanted: () => true }))
-      if (attempt.kind === 'acquired') lock = this.#hold(target, attempt, { place, turn: null })
+      if (attempt.kind === 'acquired') lock = this.#hold(target, attempt, { place, turn: undefined })
       return { lock, holder: attempt.kind === 'busy' ? attempt.holder : null, target }
     } catch (error) {
       this.#report({ event: 'acquire', path: target.path, outcome: 'failed', error })

@@ -5,29 +5,34 @@
 
 const KEY = Symbol.for('mountlock.queue.v1')
 
-interface Turn {
+/** A linked list and not an array: thousands of locks may be held, and hardly any of them is queued for. */
+interface Link {
+  previous: Link | null
+  next: Link | null
   /** Called when it is this one's turn. */
   start: (() => void) | null
 }
 
-/** The queues by lock; the first of each has the turn. */
-function queues(): Map<string, Turn[]> {
-  const holder = globalThis as { [KEY]?: Map<string, Turn[]> }
+/** The last of each queue, by lock. */
+function queues(): Map<string, Link> {
+  const holder = globalThis as { [KEY]?: Map<string, Link> }
   holder[KEY] ??= new Map()
   return holder[KEY]
 }
 
 /** A place in the queue of one lock. Leaving it, in whatever state, lets the next one on. */
-export class Place {
+export class Place implements Link {
+  previous: Link | null
+  next: Link | null = null
+  start: (() => void) | null = null
   readonly #key: string
-  readonly #turn: Turn = { start: null }
   #left = false
 
   private constructor(key: string) {
     this.#key = key
-    const queue = queues().get(key)
-    if (queue === undefined) queues().set(key, [this.#turn])
-    else queue.push(this.#turn)
+    this.previous = queues().get(key) ?? null
+    if (this.previous !== null) this.previous.next = this
+    queues().set(key, this)
   }
 
   /** The place if nobody else of this process is there, otherwise `null`. */
@@ -40,26 +45,25 @@ export class Place {
   }
 
   get hasTurn(): boolean {
-    return queues().get(this.#key)?.[0] === this.#turn
+    return this.previous === null && !this.#left
   }
 
   /** Resolves when it is our turn. */
   turn(): Promise<void> {
     if (this.hasTurn) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#turn.start = resolve
+      this.start = resolve
     })
   }
 
   leave(): void {
     if (this.#left) return
     this.#left = true
-    const queue = queues().get(this.#key)
-    if (queue === undefined) return
-    const index = queue.indexOf(this.#turn)
-    if (index === -1) return
-    queue.splice(index, 1)
-    if (queue.length === 0) queues().delete(this.#key)
-    else if (index === 0) queue[0]?.start?.()
+    const { previous, next } = this
+    if (previous !== null) previous.next = next
+    if (next !== null) next.previous = previous
+    else if (previous !== null) queues().set(this.#key, previous)
+    else queues().delete(this.#key)
+    if (previous === null) next?.start?.()
   }
 }

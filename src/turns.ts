@@ -1,77 +1,20 @@
-/**
- * Fairness between nodes. On a network mount the processes of the node that has a lock are the first to know that it is free
- * again, and would keep it among themselves for ever; those who wait on other nodes learn of it by asking now and then. So
- * nodes take turns: when another node was seen to hold it, and now this one has had it for a while, all its processes stand
- * back for as long as the others need to ask. If nobody comes then, nobody is believed to wait any more, until another node
- * is seen again.
- */
+/** Who has had a lock for a while stands back for those who wait for it: whose turn it is, lock by lock. */
 
-import { NETWORK_POLL_MS_MAX } from './waiting.js'
+import type { Target } from './hold.js'
+import { NodeTurn } from './node-turn.js'
+import { ProcessTurn } from './process-turn.js'
 
-/** How long the processes of a node may go on taking a lock that others wait for. */
-const TURN_MS = 250
-/** All who wait have asked once by then. */
-const STAND_BACK_MS = 2 * NETWORK_POLL_MS_MAX
-
-/** Who asks slowly, on a loaded node, may miss one. */
-const CHANCES = 3
-
-/** What one process knows of its node's turn at one lock. */
-export class Turn {
-  /** Since when its node has had the lock again and again; `null`: another one has it. */
-  #sinceMs: number | null = null
-  #releasedMs = Number.NEGATIVE_INFINITY
-  /** When this process began to stand back in this turn. */
-  #stoodBackMs: number | null = null
-  /** How often we still stand back for another node before nobody is believed to wait there. */
-  #chances = 0
-  /** Somebody was seen waiting: on this node or another. */
-  #isAwaited = false
-
+/** What one process knows of the turn at one lock. */
+export interface Turn {
   /** Another node holds it. */
-  sawFar(): void {
-    this.#sinceMs = null
-    this.#chances = CHANCES
-  }
-
-  acquired(nowMs: number, isWaitedFor: boolean): void {
-    this.#goOn(nowMs)
-    this.#isAwaited ||= isWaitedFor
-  }
-
-  /** By this process, or by another one of this node. */
-  released(nowMs: number): void {
-    this.#goOn(nowMs)
-    this.#releasedMs = nowMs
-  }
-
-  #goOn(nowMs: number): void {
-    const wasInVain = this.#stoodBackMs !== null && nowMs - this.#stoodBackMs >= STAND_BACK_MS
-    if (this.#sinceMs !== null && !wasInVain) return
-    if (this.#sinceMs !== null) {
-      this.#chances--
-      this.#isAwaited = false
-    }
-    this.#sinceMs = nowMs
-    this.#stoodBackMs = null
-  }
-
-  /** How long to leave the lock to others, 0 most of the time: for a process that comes back to it. */
-  standBackMs(nowMs: number): number {
-    return this.#isAwaited ? this.#restMs(nowMs) : this.leaveMs(nowMs)
-  }
-
-  /** The same for a process that waits already: it stands back for other nodes only. */
-  leaveMs(nowMs: number): number {
-    return this.#chances > 0 ? this.#restMs(nowMs) : 0
-  }
-
-  #restMs(nowMs: number): number {
-    const restMs = this.#releasedMs + STAND_BACK_MS - nowMs
-    if (restMs <= 0 || nowMs - (this.#sinceMs ?? nowMs) < TURN_MS) return 0
-    this.#stoodBackMs ??= nowMs
-    return restMs
-  }
+  sawFar(): void
+  /** `isWaitedFor`: somebody was seen waiting. `hadToWait`: we were. */
+  acquired(nowMs: number, isWaitedFor: boolean, hadToWait: boolean): void
+  released(nowMs: number): void
+  /** How long to leave the lock to others, in milliseconds, 0 most of the time: for a process that comes back to it. */
+  standBackMs(nowMs: number): number
+  /** The same for a process that waits already. */
+  leaveMs(nowMs: number): number
 }
 
 const TURNS_MAX = 1000
@@ -80,8 +23,14 @@ const TURNS_MAX = 1000
 export class Turns {
   readonly #turns = new Map<string, Turn>()
 
-  of(key: string): Turn {
-    const turn = this.#turns.get(key) ?? new Turn()
+  /** The turn at a lock that was contended a while ago. */
+  find(key: string): Turn | undefined {
+    return this.#turns.get(key)
+  }
+
+  /** The turn at a lock that is contended. */
+  of({ key, waitStyle }: Pick<Target, 'key' | 'waitStyle'>): Turn {
+    const turn = this.#turns.get(key) ?? (waitStyle.isLocal ? new ProcessTurn() : new NodeTurn())
     this.#turns.delete(key)
     this.#turns.set(key, turn)
     if (this.#turns.size > TURNS_MAX) this.#turns.delete(this.#turns.keys().next().value as string)

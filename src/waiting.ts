@@ -38,16 +38,36 @@ export class Backoff {
   }
 }
 
+/** How far apart the waiters of one host try, at the most. */
+export const SPREAD_MS_MAX = 8
+const SPREAD_MS_MIN = 2
+
+/** A release wakes all waiters of the host at once. Who has tried in vain leaves the next ones some time, so that they do not all try together. */
+class Spread {
+  #spreadMs = 0
+
+  nextMs(): number {
+    const delayMs = Math.floor(Math.random() * this.#spreadMs)
+    this.#spreadMs = Math.min(SPREAD_MS_MAX, Math.max(SPREAD_MS_MIN, 2 * this.#spreadMs))
+    return delayMs
+  }
+}
+
 /** Waits between the tries of one acquisition. Listens from the moment it is made, so that no release is missed. */
 export class Waiter {
   readonly #watcher: FSWatcher | null
   readonly #backoff: Backoff
-  #turn: Turn | null
-  #released = false
-  #wake: (() => void) | null = null
+  readonly #isLocal: boolean
+  readonly #spread = new Spread()
+  readonly #turn: Turn
+  #lastRelease = ''
+  /** It was released, and nobody was seen to take it. */
+  #isFree = false
+  #timer: NodeJS.Timeout | undefined
+  #tryNow: (() => void) | null = null
 
-  /** `turn`: on a network mount, to let other nodes have theirs. */
-  constructor(style: WaitStyle, turn: Turn | null = null) {
+  constructor(style: WaitStyle, turn: Turn) {
+    this.#isLocal = style.isLocal
     this.#turn = turn
     this.#watcher = style.watchPath === null ? null : this.#watch(style.watchPath, style.isRelease)
     this.#backoff = new Backoff(style, this.#watcher !== null)
@@ -56,12 +76,8 @@ export class Waiter {
   #watch(path: string, isRelease: (name: string) => boolean): FSWatcher | null {
     try {
       const watcher = watch(path, { persistent: false }, (_, name) => {
-        if (name !== null && !isRelease(name)) return
-        this.#turn?.released(performance.now())
-        // A watch sees the releases of this node alone. Other nodes' waiters get their chance only if we do not jump in.
-        if (this.#leaveMs() > 0) return
-        this.#released = true
-        this.#wake?.()
+        if (name === null || isRelease(name)) this.#onRelease(name ?? '')
+        else if (this.#isLocal && isLater(name, this.#lastRelease)) this.#onTaken()
       })
       // A watch that breaks leaves the polling.
       watcher.on('error', () => watcher.close())
@@ -71,39 +87,61 @@ export class Waiter {
     }
   }
 
+  #onRelease(name: string): void {
+    // A name is told when it appears, and again when the next holder removes it.
+    if (name !== '' && name === this.#lastRelease) return
+    this.#lastRelease = name
+    if (!this.#isLocal) {
+      // A watch sees the releases of this node alone. Other nodes' waiters get their chance only if we do not jump in.
+      this.#turn.released(performance.now())
+      if (this.#leaveMs() > 0) return
+    }
+    this.#isFree = true
+    if (this.#tryNow !== null) this.#tryIn(this.#isLocal ? this.#spread.nextMs() : 0)
+  }
+
+  /** Somebody was faster: trying now would be in vain. */
+  #onTaken(): void {
+    if (!this.#isFree) return
+    this.#isFree = false
+    if (this.#tryNow !== null) this.#tryIn(this.#backoff.nextMs())
+  }
+
   #leaveMs(): number {
-    return this.#turn?.leaveMs(performance.now()) ?? 0
+    return this.#turn.leaveMs(performance.now())
   }
 
   /** Resolves when it is worth trying again. */
-  async again(): Promise<void> {
-    let delayMs = this.#released ? 0 : this.#backoff.nextMs()
-    while (delayMs > 0) {
-      await this.#pause(delayMs)
-      delayMs = this.#leaveMs()
-    }
-    this.#released = false
+  again(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#tryNow = resolve
+      this.#tryIn(this.#isFree ? 0 : this.#backoff.nextMs())
+    })
   }
 
-  /** Ends early with a release. */
-  async #pause(delayMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, delayMs)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-    this.#wake = null
+  #tryIn(delayMs: number): void {
+    clearTimeout(this.#timer)
+    if (delayMs === 0) return this.#try()
+    this.#timer = setTimeout(() => this.#tryIn(this.#leaveMs()), delayMs)
+  }
+
+  #try(): void {
+    const tryNow = this.#tryNow
+    this.#tryNow = null
+    this.#isFree = false
+    tryNow?.()
   }
 
   /** Ends the wait at once, and the watch. */
   close(): void {
     this.#watcher?.close()
-    this.#turn = null
-    this.#wake?.()
+    clearTimeout(this.#timer)
+    this.#try()
   }
 }
+
+/** Is an entry's generation above that of a release? Both names begin with it. */
+const isLater = (name: string, release: string) => Number.parseInt(name, 10) > Number.parseInt(release, 10)
 
 const never = new Int32Array(new SharedArrayBuffer(4))
 

@@ -17,10 +17,10 @@
 import type { Lane } from '../drivers/lane.js'
 import { UnsupportedPlatformError } from '../errors.js'
 import type { AdvisoryKind } from '../types.js'
-import { runInLane } from './calls.js'
+import { runInLane, runNow } from './calls.js'
 import { attemptFcntl, refuseFcntlSync } from './fcntl.js'
 import { attemptFlock } from './flock.js'
-import { attemptFlockSync } from './flock-sync.js'
+import { attemptQuickly, check } from './flock-quick.js'
 import { lockError, type OpenOptions, replacedError } from './lock-file.js'
 
 export interface AdvisoryHold {
@@ -38,6 +38,8 @@ interface AttemptOptions extends OpenOptions {
   kind: AdvisoryKind
   /** Of the mount that the path is on. Asynchronous calls go through it, and so does `release()` of a hold that was got synchronously. */
   lane: Lane
+  /** The device that the path is on, if that is a plain local file system: then a file that was locked before is locked quickly. */
+  localDevice?: number | null
 }
 
 /** How often a lock file may be replaced under our hands before that is an error. */
@@ -50,11 +52,13 @@ const ROUNDS_MAX = 10
 export async function attempt(path: string, options: AttemptOptions): Promise<AdvisoryHold | 'busy'> {
   const { kind, lane } = options
   refuseWindows(path)
+  const quick = tryQuickly(path, options)
+  if (quick) return quick
   try {
     for (let round = 1; round <= ROUNDS_MAX; round++) {
       const outcome =
         kind === 'flock' ? await runInLane(attemptFlock(path, options, lane), lane) : await attemptFcntl(path, options, lane)
-      if (outcome !== 'replaced') return outcome
+      if (outcome !== 'replaced') return toBeQuick(path, options, outcome)
     }
   } catch (error) {
     throw lockError(path, error)
@@ -66,15 +70,27 @@ export async function attempt(path: string, options: AttemptOptions): Promise<Ad
 export function attemptSync(path: string, options: AttemptOptions): AdvisoryHold | 'busy' {
   refuseWindows(path)
   if (options.kind === 'fcntl') refuseFcntlSync(path)
+  const quick = tryQuickly(path, options)
+  if (quick) return quick
   try {
     for (let round = 1; round <= ROUNDS_MAX; round++) {
-      const outcome = attemptFlockSync(path, options, options.lane)
-      if (outcome !== 'replaced') return outcome
+      const outcome = runNow(attemptFlock(path, options, options.lane))
+      if (outcome !== 'replaced') return toBeQuick(path, options, outcome)
     }
   } catch (error) {
     throw lockError(path, error)
   }
   throw replacedError(path)
+}
+
+function tryQuickly(path: string, { kind, shared, lane, localDevice }: AttemptOptions): AdvisoryHold | 'busy' | undefined {
+  return kind === 'flock' && typeof localDevice === 'number' ? attemptQuickly(path, shared, lane) : undefined
+}
+
+/** So that the next attempt is a quick one. */
+function toBeQuick<Outcome>(path: string, { kind, localDevice }: AttemptOptions, outcome: Outcome): Outcome {
+  if (kind === 'flock' && typeof localDevice === 'number') check(path, localDevice)
+  return outcome
 }
 
 function refuseWindows(path: string): void {

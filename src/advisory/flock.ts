@@ -44,8 +44,10 @@ export class FlockHold {
   /** `null` once somebody has begun to release. */
   #fd: number | null
   #released: Promise<void> | undefined
+  readonly #isQuick: boolean
 
-  constructor(path: string, file: LockFile, fsExt: FsExt, lane: Lane) {
+  /** `isQuick`: giving it back waits for nothing. */
+  constructor(path: string, file: LockFile, fsExt: FsExt, lane: Lane, isQuick = false) {
     this.path = path
     this.dev = file.dev
     this.ino = file.ino
@@ -53,6 +55,7 @@ export class FlockHold {
     this.#fsExt = fsExt
     this.#lane = lane
     this.#fd = file.fd
+    this.#isQuick = isQuick
   }
 
   release(): Promise<void> {
@@ -71,6 +74,7 @@ export class FlockHold {
   }
 
   async #giveBack(): Promise<void> {
+    if (this.#isQuick) return this.releaseSync()
     try {
       await this.#lane.run<void>((done) => {
         const fd = this.#takeDescriptor()

@@ -127,7 +127,7 @@ export function finishEntrySync(entry: Entry): void {
 }
 
 function isTaken(identity: string): boolean {
-  return byIdentity.has(identity) || turns.has(identity)
+  return byIdentity.size + turns.size > 0 && (byIdentity.has(identity) || turns.has(identity))
 }
 
 function beginTurn(identity: string): () => Promise<void> {

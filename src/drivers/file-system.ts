@@ -11,6 +11,8 @@ export interface DirectoryFacts {
   mode: number
   /** Only this machine can change it, so nothing that it shows is stale. */
   coherent: boolean
+  /** This machine's clock stamps what changes, and `stat` tells the device that the kernel's own tables tell. */
+  plainLocal: boolean
   /** It has no device and no server that a call could have to wait for. */
   inMemory: boolean
   /** `rename` acts on the name, at the server: of two callers one succeeds. Elsewhere it may act on an open file. */
@@ -32,6 +34,14 @@ const MEMORY_TYPES = new Set([0x01021994, 0x858458f6])
 /** NFS, ext2/3/4, xfs, btrfs, tmpfs. */
 const RENAMING_TYPES = new Set([0x6969, 0xef53, 0x58465342, 0x9123683e, 0x01021994])
 
+/** ext2/3/4, xfs, tmpfs, f2fs. Not btrfs and overlayfs: there `stat` tells another device than the kernel's own tables. */
+const PLAIN_LOCAL_TYPES = new Set([0xef53, 0x58465342, 0x01021994, 0xf2f52010])
+
+/** One machine's own file system, of which `/proc/locks` and the clock of this machine tell the whole truth. */
+export function isPlainLocal(statfsType: number): boolean {
+  return PLAIN_LOCAL_TYPES.has(statfsType)
+}
+
 export function directoryFactsSync(path: string): DirectoryFacts {
   return facts(path, statSync(path), statfsSync(path))
 }
@@ -49,6 +59,7 @@ function facts(path: string, status: Stats, { type }: StatsFs): DirectoryFacts {
     ino: status.ino,
     mode: status.mode & 0o1777,
     coherent: LOCAL_TYPES.has(type),
+    plainLocal: isPlainLocal(type),
     inMemory: MEMORY_TYPES.has(type),
     renamesNames: RENAMING_TYPES.has(type),
     staleOpenMs: mount === undefined ? 0 : staleOpenMs(mount),

@@ -32,8 +32,8 @@ beforeEach(async () => {
   folder = temporary.path
   removeFolder = temporary.cleanup
   path = join(folder, 'resource.lock')
-  const copyFolder = join(folder, 'copy', 'dist')
-  cpSync(join(ROOT, 'dist'), copyFolder, { recursive: true })
+  const copyFolder = join(folder, 'copy', 'build')
+  cpSync(join(ROOT, 'build'), copyFolder, { recursive: true })
   writeFileSync(join(folder, 'copy', 'package.json'), '{"type":"module"}')
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'copy', 'node_modules'))
   agent = new Agent({ copyFolder })

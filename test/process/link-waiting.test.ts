@@ -63,7 +63,8 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     expect(refusal).toMatchObject({ name: 'LockTimeoutError', code: 'LOCK_TIMEOUT', path })
     expect(refusal.message).toContain(`process ${holder.pid} `)
     expect(refusal.message).toContain('night shift')
-    expect(await readdir(path)).toEqual(before)
+    // The generation below the held one may have been cleaned up meanwhile.
+    expect(before).toEqual(expect.arrayContaining(await readdir(path)))
     expect(await held.release()).toEqual({ lost: false })
   })
 

@@ -1,6 +1,6 @@
 /**
- * flock with blocking calls, where each system call counts: on a file that was checked before, an attempt costs `open`,
- * `flock` and one `fstat`.
+ * flock where each system call counts: on a file that was checked before, an attempt costs `open`, `flock` and one `fstat`,
+ * and none of them waits for anything, so asynchronous callers need no thread for it either.
  *
  * Why that is enough: one `lstat` saw that the path leads to this inode, with this change time. Removing or renaming the
  * inode would have changed that time, so while it is as it was, the path leads to it still. Only on plain local file
@@ -8,13 +8,11 @@
  * have fallen into the same tick.
  */
 
-import { fstatSync, lstatSync, openSync, type Stats, statfsSync } from 'node:fs'
+import { fstatSync, lstatSync, openSync, type Stats } from 'node:fs'
 import type { Lane } from '../drivers/lane.js'
-import { runNow } from './calls.js'
-import { isPlainLocal } from './file-systems.js'
-import { attemptFlock, FlockHold, giveUpNow, tryFlockNow } from './flock.js'
+import { FlockHold, giveUpNow, tryFlockNow } from './flock.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
-import { identityOf, type OpenOptions, READ_WRITE } from './lock-file.js'
+import { identityOf, READ_WRITE } from './lock-file.js'
 
 interface Checked {
   readonly identity: string
@@ -28,18 +26,10 @@ const CHANGE_AGE_MS_MIN = 1000
 const CHECKED_FILES_MAX = 1000
 const checkedFiles = new Map<string, Checked>()
 
-/** One attempt; `replaced` if the path no longer led to the file that was locked. */
-export function attemptFlockSync(path: string, options: OpenOptions, lane: Lane): FlockHold | 'busy' | 'replaced' {
-  const checked = checkedFiles.get(path)
-  const quick = checked && attemptQuickly(path, options.shared, lane, checked)
-  if (quick) return quick
-  const outcome = runNow(attemptFlock(path, options, lane))
-  if (outcome instanceof FlockHold) remember(outcome)
-  return outcome
-}
-
 /** `undefined` when anything is not as expected: the full attempt then finds out, and says, what it is. */
-function attemptQuickly(path: string, shared: boolean, lane: Lane, checked: Checked): FlockHold | 'busy' | undefined {
+export function attemptQuickly(path: string, shared: boolean, lane: Lane): FlockHold | 'busy' | undefined {
+  const checked = checkedFiles.get(path)
+  if (checked === undefined) return undefined
   const fsExt = loadFsExt()
   let fd: number
   try {
@@ -51,7 +41,7 @@ function attemptQuickly(path: string, shared: boolean, lane: Lane, checked: Chec
   const asChecked = isAsChecked(fstatSync(fd), checked)
   const { dev, ino } = checked
   const identity = asChecked ? checked.identity : identityOf(fstatSync(fd, { bigint: true }))
-  if (asChecked && outcome === 'locked') return new FlockHold(path, { fd, dev, ino, identity, writable: true }, fsExt, lane)
+  if (asChecked && outcome === 'locked') return new FlockHold(path, { fd, dev, ino, identity, writable: true }, fsExt, lane, true)
   giveUpNow(fsExt, identity, fd, lane)
   if (asChecked && outcome === 'busy') return 'busy'
   checkedFiles.delete(path)
@@ -70,14 +60,17 @@ function isAsChecked(there: Stats, checked: Checked): boolean {
   return there.ino === checked.ino && there.dev === checked.dev && there.ctimeMs === checked.ctimeMs
 }
 
-function remember({ path, dev, ino, identity }: FlockHold): void {
+/** Checks a file that a full attempt has just been made on, and that is in the kernel's memory therefore. `device`: of its directory. */
+export function check(path: string, device: number): void {
   try {
     const there = lstatSync(path)
-    const settled = there.isFile() && Date.now() - there.ctimeMs > CHANGE_AGE_MS_MIN
-    if (!settled || there.ino !== ino || there.dev !== dev || !isPlainLocal(statfsSync(path).type)) return
+    const { dev, ino, ctimeMs } = there
+    if (!there.isFile() || dev !== device || Date.now() - ctimeMs < CHANGE_AGE_MS_MIN) return
+    const exactly = lstatSync(path, { bigint: true })
+    if (Number(exactly.ino) !== ino || Number(exactly.dev) !== dev) return
     if (checkedFiles.size >= CHECKED_FILES_MAX) checkedFiles.clear()
-    checkedFiles.set(path, { identity, dev, ino, ctimeMs: there.ctimeMs })
+    checkedFiles.set(path, { identity: identityOf(exactly), dev, ino, ctimeMs })
   } catch {
-    // The lock is ours all the same: the next attempt takes the full road again.
+    // The next attempt takes the full road again.
   }
 }
