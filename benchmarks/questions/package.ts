@@ -22,12 +22,13 @@ async function ask(): Promise<Answer> {
   const answer = emptyAnswer()
   const row = (question: string, subject = 'mountlock') => ({ question, subject, place: '' })
   const sizeTarget = `< ${PACKED_BYTES_MAX / 1000} kB`
-  const bytes = packedBytes()
+  const packed = pack()
   answer.rows.push(
-    bytes === null
+    packed === null
       ? missingRow(row('packed size'), sizeTarget, 'npm pack could not be run')
-      : plainRow(row('packed size'), `${(bytes / 1000).toFixed(1)} kB`, sizeTarget, bytes < PACKED_BYTES_MAX),
+      : plainRow(row('packed size'), kilobytes(packed.size), sizeTarget, packed.size < PACKED_BYTES_MAX),
   )
+  if (packed !== null) answer.notes.push(`Before compression: ${composition(packed.files)}.`)
   const own = dependencies(JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')))
   answer.rows.push(
     plainRow(
@@ -47,10 +48,37 @@ const dependencies = ({ dependencies = {}, optionalDependencies = {} }: Manifest
   ...Object.keys(optionalDependencies).map((name) => `${name}, optional`),
 ]
 
-function packedBytes(): number | null {
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
+
+interface Packed {
+  size: number
+  files: { path: string; size: number }[]
+}
+
+/** What the package is made of. */
+function composition(files: Packed['files']): string {
+  const bytes = new Map<string, number>()
+  for (const { path, size } of files) {
+    const [kind] = KINDS.find(([, pattern]) => pattern.test(path)) as [string, RegExp]
+    bytes.set(kind, (bytes.get(kind) ?? 0) + size)
+  }
+  return [...bytes]
+    .sort(([, a], [, b]) => b - a)
+    .map(([kind, size]) => `${kind} ${kilobytes(size)}`)
+    .join(', ')
+}
+
+const KINDS: [string, RegExp][] = [
+  ['programs', /\.js$|^bin\//],
+  ['type declarations', /\.d\.ts$/],
+  ['JSON schemas', /^docs\/schema\//],
+  ['documents', /./],
+]
+
+function pack(): Packed | null {
   const { status, stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: ROOT,
     encoding: 'utf8',
   })
-  return status === 0 ? (JSON.parse(stdout) as [{ size: number }])[0].size : null
+  return status === 0 ? (JSON.parse(stdout) as [Packed])[0] : null
 }
