@@ -21,7 +21,10 @@ import {
   TOKEN_KINDS,
   V3,
   V3_COARSE,
+  V3_LOOKUP,
+  V3_SOFT,
   V3_STALE,
+  V3_SYNC,
   V41,
   V42,
   V42_NOCTO,
@@ -51,7 +54,7 @@ const COMBINATIONS: readonly (readonly [Configuration, readonly LockKind[]])[] =
   [V3_STALE, isSoak ? TOKEN_KINDS : ['symlink']],
   [V42_STALE, isSoak ? TOKEN_KINDS : ['rename']],
   [V3_COARSE, isSoak ? TOKEN_KINDS : ['hard link']],
-  ...(isSoak ? [[V42_NOCTO, ['hard link', 'symlink']] as const] : []),
+  ...(isSoak ? [V42_NOCTO, V3_SYNC, V3_LOOKUP, V3_SOFT].map((place) => [place, TOKEN_KINDS] as const) : []),
 ]
 
 for (const [place, kinds] of COMBINATIONS) {

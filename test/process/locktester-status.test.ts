@@ -1,15 +1,15 @@
 /** `locktester status`: locks of every type and state, held by real processes, as the table and the JSON report show them. */
 
-import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
-const HOLDING = ['sh', '-c', 'echo running; cat >/dev/null']
-
 const PATIENCE = { timeout: 20_000 }
+
+const HOLDING = ['sh', '-c', 'echo running; cat >/dev/null']
 
 let bench: Bench
 let directory: string
@@ -27,6 +27,20 @@ async function hold(
   const holder = bench.locktester(['run', join(directory, name), ...options, '--', ...HOLDING], more)
   await holder.says('running')
   return holder
+}
+
+/** A process that has held a lock, has given it back, and lives on. */
+async function startIdle(path: string): Promise<Program> {
+  const library = new URL('../../dist/index.js', import.meta.url).href
+  const script = `
+    const { createLocker } = await import('${library}')
+    const lock = await createLocker({ label: 'idler' }).tryAcquire(process.argv[1])
+    await lock.release()
+    console.log('idle')
+    for await (const _ of process.stdin);`
+  const idle = bench.start([process.execPath, '--input-type=module', '-e', script, path])
+  await idle.says('idle')
+  return idle
 }
 
 async function report(...args: string[]) {
@@ -61,6 +75,7 @@ describe('what it finds', () => {
           heartbeatAgeMs: expect.any(Number),
           sameHost: true,
         },
+        waiters: [],
       },
     ])
   })
@@ -95,16 +110,48 @@ describe('what it finds', () => {
     ])
   })
 
-  test('a process that waits, because it has a session in the directory and holds nothing there', async () => {
+  test('who waits, and for which lock; and who has held one and is idle', async () => {
     const holder = await hold('job.lock')
+    const idle = await startIdle(join(directory, 'other.lock'))
     const waiting = bench.locktester(['run', join(directory, 'job.lock'), '--', 'patient-command'])
-    await vi.waitUntil(
-      async () => (await readdir(directory)).filter((name) => name.startsWith('.mountlock-')).length === 2,
-      PATIENCE,
-    )
+    await vi.waitUntil(async () => (await report(directory)).locks[0]?.waiters.length === 1, PATIENCE)
     const { locks, waitingOrIdle } = await report(directory)
-    expect(locks).toMatchObject([{ holder: { pid: holder.pid } }])
-    expect(waitingOrIdle).toMatchObject([{ directory, pid: waiting.pid, label: 'patient-command' }])
+    expect(locks).toMatchObject([
+      { holder: { pid: holder.pid }, waiters: [{ pid: waiting.pid, label: 'patient-command' }] },
+      { state: 'free', waiters: [] },
+    ])
+    expect(waitingOrIdle.sort((a: { pid: number }, b: { pid: number }) => a.pid - b.pid)).toMatchObject([
+      { directory, pid: idle.pid, label: 'idler', isWaiting: false },
+      { directory, pid: waiting.pid, label: 'patient-command', isWaiting: true },
+    ])
+    const table = bench.locktester(['status', directory])
+    expect(await table.end).toBe(0)
+    expect(table.stdout).toMatch(/^held .* 1 +\/.*job\.lock$/m)
+    expect(table.stderr).toContain(
+      `waiting for ${join(directory, 'job.lock')}: ${hostname()} pid ${waiting.pid} (patient-command)`,
+    )
+    expect(table.stderr).toContain(`idle in ${directory}: ${hostname()} pid ${idle.pid} (idler)`)
+  })
+
+  test('of a process on another node, that it waits or is idle, and that only its node can tell', async () => {
+    await hold('job.lock')
+    bench.locktester(['run', join(directory, 'job.lock'), '--', 'true'], { through: OTHER_NODE })
+    await vi.waitUntil(async () => (await report(directory)).waitingOrIdle.length === 1, PATIENCE)
+    const { locks, waitingOrIdle } = await report(directory)
+    expect(locks).toMatchObject([{ waiters: [] }])
+    expect(waitingOrIdle).toMatchObject([{ isWaiting: null }])
+    const table = bench.locktester(['status', directory])
+    expect(await table.end).toBe(0)
+    expect(table.stderr).toContain('waiting or idle (only their own node can tell)')
+  })
+
+  test('under a directory, files with an advisory lock of a process of this node; other files are left alone', async () => {
+    const holder = await hold('data.lock', ['--lock-type', 'advisory'])
+    await writeFile(join(directory, 'other'), '')
+    const { locks } = await report(directory)
+    expect(locks).toMatchObject([
+      { path: join(directory, 'data.lock'), lockType: 'advisory', state: 'held', holder: { pid: holder.pid } },
+    ])
   })
 
   test('nothing through a symbolic link, nothing deeper than --depth, and a link that is named itself', async () => {
@@ -127,8 +174,10 @@ describe('how it says it', () => {
     const only = bench.locktester(['ls', directory])
     expect(await only.end).toBe(0)
     const [head, line, rest] = only.stdout.split('\n')
-    expect(head?.split(/ +/)).toEqual(['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'PATH'])
-    expect(line).toMatch(new RegExp(`^held +linkbased +root@${hostname()} pid ${holder.pid} +nightly +[0-9:]+ +.* ago +\\d+ +/`))
+    expect(head?.split(/ +/)).toEqual(['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'WAITING', 'PATH'])
+    expect(line).toMatch(
+      new RegExp(`^held +linkbased +root@${hostname()} pid ${holder.pid} +nightly +[0-9:]+ +.* ago +\\d+ +- +/`),
+    )
     expect(rest).toBe('')
     expect(only.stderr).toBe('')
   })

@@ -1,11 +1,12 @@
 /**
- * Finds locks: those that are directories by the marker inside, those that are files by being named. Symbolic links below
+ * Finds locks: those that are directories by the marker inside, those that are files by being named, or by the kernel's table when a
+ * process of this node holds them. Symbolic links below
  * a named directory are not followed, so that no loop and no other mount is entered through one. Everything is bounded: a
  * dead mount costs a limit, not for ever.
  */
 
-import type { Stats } from 'node:fs'
-import { readdir, realpath, stat } from 'node:fs/promises'
+import type { Dirent, Stats } from 'node:fs'
+import { lstat, readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { printable } from '../../log/printable.js'
 import { parseListing, parseSessionName } from '../../protocol/names.js'
@@ -13,6 +14,7 @@ import type { LockType } from '../../types.js'
 import { bounded, errnoOf } from '../bounded.js'
 import { UsageError } from '../command.js'
 import { messageOf } from '../print.js'
+import type { LockedFiles } from './kernel-tables.js'
 
 export interface FoundLock {
   path: string
@@ -28,6 +30,8 @@ export interface Unread {
 /** Snapshots show locks as they were once. */
 const PASSED_OVER = new Set(['.snapshot', '.snapshots', '.zfs'])
 const DIRECTORIES_MAX = 20_000
+/** Of a directory with more files, the rest is not compared with the kernel's table. */
+const FILES_MAX = 2000
 
 export class LockFinder {
   readonly locks = new Map<string, FoundLock>()
@@ -35,10 +39,13 @@ export class LockFinder {
   /** Session files, by the directory that they keep locks alive in. */
   readonly sessions = new Map<string, string[]>()
   readonly #depthMax: number
+  readonly #locked: LockedFiles | null
   #directories = 0
 
-  constructor(depthMax: number) {
+  /** @param locked of advisory locks; without them only those that are named are found */
+  constructor(depthMax: number, locked: LockedFiles | null = null) {
     this.#depthMax = depthMax
+    this.#locked = locked
   }
 
   /** @throws UsageError if there is no such path */
@@ -76,10 +83,24 @@ export class LockFinder {
     }
     const sessions = entries.map(({ name }) => name).filter((name) => parseSessionName(name) !== null)
     if (sessions.length > 0) this.sessions.set(directory, sessions)
+    await this.#findLockedFiles(directory, entries)
     // A lock is a directory too, so one more level than what may contain locks.
     if (depth > this.#depthMax) return
     const inside = entries.filter((entry) => entry.isDirectory() && !PASSED_OVER.has(entry.name))
     for (const { name } of inside) await this.#look(join(directory, name), depth + 1)
+  }
+
+  /** Free ones cannot be told from other files. */
+  async #findLockedFiles(directory: string, entries: readonly Dirent[]): Promise<void> {
+    const files = entries.filter((entry) => entry.isFile())
+    if (this.#locked === null || files.length === 0) return
+    const { dev } = await bounded(directory, lstat(directory, { bigint: true })).catch(() => ({ dev: -1n }))
+    if (!this.#locked.hasSomeOn(dev)) return
+    for (const { name } of files.slice(0, FILES_MAX)) {
+      const path = join(directory, name)
+      const file = await bounded(path, lstat(path, { bigint: true })).catch(() => null)
+      if (file !== null && this.#locked.has(file)) this.locks.set(path, { path, lockType: 'advisory' })
+    }
   }
 
   async #listSessions(directory: string): Promise<void> {

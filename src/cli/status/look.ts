@@ -1,6 +1,6 @@
 /** One look: every lock that is found, with who holds it, and every other process that has a session there. */
 
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { createLocker } from '../../locker.js'
 import { decodeRecord, type SessionRecord } from '../../protocol/record.js'
@@ -9,6 +9,7 @@ import { bounded } from '../bounded.js'
 import { lifeOf } from '../identity.js'
 import { messageOf } from '../print.js'
 import { type FoundLock, LockFinder, type Unread } from './find-locks.js'
+import { LockedFiles, watchedBy, watchKeyOf } from './kernel-tables.js'
 
 /** A lock as it is shown. */
 export interface LockStatus {
@@ -19,15 +20,22 @@ export interface LockStatus {
   reason: string | null
   token: bigint | null
   holder: Holder | null
+  /** Processes of this node that wait for it; those of other nodes cannot be known. */
+  waiters: Person[]
 }
 
-/** A living process that uses locks of a directory and holds none of those found there: it waits, or it is idle. */
-export interface Bystander {
-  directory: string
+export interface Person {
   host: string
   pid: number
   user: string | null
   label: string
+}
+
+/** A living process that uses locks of a directory and holds none of those found there. */
+export interface Bystander extends Person {
+  directory: string
+  /** `null`: it cannot be known, because it is on another node or not ours to look at. */
+  isWaiting: boolean | null
 }
 
 export interface Look {
@@ -52,7 +60,7 @@ export class Looker {
 
   /** @throws UsageError */
   async look(): Promise<Look> {
-    const finder = new LockFinder(this.#depthMax)
+    const finder = new LockFinder(this.#depthMax, await LockedFiles.read())
     for (const path of this.#paths) await finder.find(path)
     const { unread } = finder
     const locks: LockStatus[] = []
@@ -89,25 +97,39 @@ export class Looker {
     return bounded(path, locker.inspect(path))
   }
 
+  /** Finds those who wait on the way. */
   async #bystanders(sessions: ReadonlyMap<string, string[]>, locks: readonly LockStatus[]): Promise<Bystander[]> {
     const found: Bystander[] = []
     for (const [directory, names] of sessions) {
-      const holders = locks.filter(({ path }) => dirname(path) === directory).map(({ holder }) => nameOf(holder))
+      const inside = locks.filter(({ path }) => dirname(path) === directory)
+      const holders = inside.map(({ holder }) => nameOf(holder))
+      const keys = new Map(await Promise.all(inside.map(async (lock) => [lock, await keyOf(lock.path)] as const)))
       for (const name of names.slice(0, SESSIONS_MAX)) {
         const record = await readSession(join(directory, name))
-        if (record === null || record.state === 'ended' || lifeOf(record) === 'gone') continue
+        const life = record === null ? 'gone' : lifeOf(record)
+        if (record === null || record.state === 'ended' || life === 'gone') continue
         const { host, pid, user, label } = record
-        if (!holders.includes(nameOf(record))) found.push({ directory, host, pid, user, label })
+        const watched = life === 'alive' ? await watchedBy(pid) : null
+        const awaited = inside.filter((lock) => watched?.has(keys.get(lock) ?? ''))
+        for (const lock of awaited) lock.waiters.push({ host, pid, user, label })
+        const isWaiting = watched === null ? null : awaited.length > 0
+        if (!holders.includes(nameOf(record))) found.push({ directory, host, pid, user, label, isWaiting })
       }
     }
     return found
   }
 }
 
+async function keyOf(path: string): Promise<string | null> {
+  const file = await bounded(path, stat(path, { bigint: true })).catch(() => null)
+  return file === null ? null : watchKeyOf(file)
+}
+
 function toStatus(inspection: Inspection): LockStatus {
   const { path, lockType, state, token } = inspection
   const holder = inspection.state === 'free' ? null : inspection.holder
-  return { path, lockType, state, token, holder, reason: inspection.state === 'unknown' ? inspection.reason : null }
+  const reason = inspection.state === 'unknown' ? inspection.reason : null
+  return { path, lockType, state, token, holder, reason, waiters: [] }
 }
 
 function nameOf(process: { host: string | null; pid: number | null } | null): string {

@@ -26,9 +26,10 @@ export const STATUS_COMMAND: CommandSpec = {
 
 Usage: locktester status PATH… [options]    (or: locktester ls)
 
-Link-based and rename-based locks are found under a directory by the marker inside them. Advisory locks leave no mark: name
-their file. Of a holder on another node that died, one look cannot say "stale": its heartbeat must be seen to stand still for its
-whole timeout-interval, which --watch does. Waiting processes are known only as far as they have a session in the directory.`,
+Link-based and rename-based locks are found under a directory by the marker inside them. Advisory locks leave no mark: those that a process
+of this node holds are found by /proc/locks (of whatever program), of all others name the file. Of a holder on another node that died, one look cannot say "stale": its heartbeat must be seen to stand still for its
+whole timeout-interval, which --watch does. Who waits is known of processes of this node
+(by the file watch that they keep); of other nodes' processes it is known only that they use the directory.`,
   tail: `States: free; held; stale (the holder is known to be dead, the next one takes over); unknown (the reason is shown).
 
 Exit codes:

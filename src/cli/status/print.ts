@@ -3,16 +3,16 @@
 import { printable } from '../../log/printable.js'
 import { paint, writeError } from '../print.js'
 import { type Cell, duration, tableLines } from '../table.js'
-import type { Bystander, LockStatus, Look } from './look.js'
+import type { Bystander, LockStatus, Look, Person } from './look.js'
 
 const COLOURS = { free: 'gray', held: 'green', stale: 'yellow', unknown: 'red' } as const
-const HEADS = ['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'PATH']
+const HEADS = ['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'WAITING', 'PATH']
 
 export function lookLines({ locks }: Look): string[] {
   return locks.length === 0 ? [] : tableLines(HEADS, locks.map(row))
 }
 
-function row({ path, lockType, state, token, holder }: LockStatus): Cell[] {
+function row({ path, lockType, state, token, holder, waiters }: LockStatus): Cell[] {
   const age = holder?.heartbeatAgeMs
   const since = holder?.since
   return [
@@ -23,6 +23,7 @@ function row({ path, lockType, state, token, holder }: LockStatus): Cell[] {
     { text: since === null || since === undefined ? '-' : localTime(since) },
     { text: age === null || age === undefined ? '-' : `${duration(age)} ago` },
     { text: token === null ? '-' : String(token) },
+    { text: waiters.length === 0 ? '-' : String(waiters.length) },
     { text: printable(path) },
   ]
 }
@@ -44,18 +45,32 @@ function localTime(sinceMs: number): string {
 
 /** What is said beside the table. */
 export function talk({ locks, bystanders, unread }: Look): void {
-  if (locks.length === 0 && unread.length === 0) writeError('There are no locks here. (Advisory locks: name their file.)')
+  if (locks.length === 0 && unread.length === 0)
+    writeError('There are no locks here. (An advisory lock that no process of this node holds leaves no mark: name its file.)')
   for (const { path, state, reason } of locks) {
     if (state === 'unknown') writeError(`${printable(path)}: ${printable(reason ?? '')}`)
   }
+  for (const { path, waiters } of locks) {
+    if (waiters.length > 0) writeError(`waiting for ${printable(path)}: ${waiters.map(personText).join(', ')}`)
+  }
   for (const directory of new Set(bystanders.map((bystander) => bystander.directory))) {
-    const names = bystanders.filter((bystander) => bystander.directory === directory).map(bystanderText)
-    writeError(`waiting or idle in ${printable(directory)}: ${names.join(', ')}`)
+    const here = bystanders.filter((bystander) => bystander.directory === directory)
+    const say = (what: string, some: readonly Bystander[]) => {
+      if (some.length > 0) writeError(`${what} in ${printable(directory)}: ${some.map(personText).join(', ')}`)
+    }
+    say(
+      'idle',
+      here.filter(({ isWaiting }) => isWaiting === false),
+    )
+    say(
+      'waiting or idle (only their own node can tell)',
+      here.filter(({ isWaiting }) => isWaiting === null),
+    )
   }
   for (const { path, message } of unread) writeError(`${paint('red', 'error:')} ${printable(path)}: ${message}`)
 }
 
-function bystanderText({ host, pid, label }: Bystander): string {
+function personText({ host, pid, label }: Person): string {
   return printable(`${host} pid ${pid}${label === '' ? '' : ` (${label})`}`)
 }
 
