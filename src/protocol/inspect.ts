@@ -1,9 +1,10 @@
 /** Looks at a lock without touching it: who holds it, and is the holder alive? */
 
 import { isSameHost, judge, ownChange } from './judge.js'
-import { lookName, parseListing } from './names.js'
-import { ask, type Protocol } from './operations.js'
+import { type LockListing, lookName } from './names.js'
+import { ask, type Protocol, type Reply } from './operations.js'
 import type { SessionRecord } from './record.js'
+import { listing } from './settle.js'
 import type { Site } from './site.js'
 
 export interface LinkInspection {
@@ -36,29 +37,26 @@ const NOTHING: LinkInspection = {
 
 export function* inspect(site: Site): Protocol<InspectOutcome> {
   const lockDirectory = yield* ask.stat(site.path)
-  const isDirectory = lockDirectory.ok && lockDirectory.value.type === 'directory'
-  // Best effort: who may only read may inspect as well.
-  if (isDirectory && !site.surroundings.coherent) yield* ownChange(site.path)
   if (lockDirectory.ok && lockDirectory.value.type === 'symlink') return { kind: 'foreign', what: 'symlink' }
-  const listed = yield* ask.list(site.path)
+  const listed = yield* listOurs(site)
   if (!listed.ok) {
     if (listed.code === 'ENOENT') return { kind: 'seen', inspection: NOTHING }
     return listed.code === 'ENOTDIR' ? { kind: 'foreign', what: 'file' } : { kind: 'failed', ...listed }
   }
-  const listing = parseListing(listed.value)
-  if (listing.kind !== site.claim.kind) return { kind: 'foreign', what: listing.kind === null ? 'unmarked' : 'other-kind' }
-  if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
+  const found = listed.value
+  if (found.kind !== site.claim.kind) return { kind: 'foreign', what: found.kind === null ? 'unmarked' : 'other-kind' }
+  if (found.highest === null) return { kind: 'foreign', what: 'empty' }
   const seen: LinkInspection = {
     ...NOTHING,
     why: 'it was released',
-    generation: listing.highest,
-    unknownEntries: listing.unknown,
+    generation: found.highest,
+    unknownEntries: found.unknown,
   }
-  if (listing.free) return { kind: 'seen', inspection: seen }
+  if (found.free) return { kind: 'seen', inspection: seen }
 
-  const entry = `${site.path}/${listing.entry}`
+  const entry = `${site.path}/${found.entry}`
   const { directory, surroundings } = site
-  const verdict = yield* judge({ directory, path: entry, sessionFile: listing.sessionFile }, surroundings)
+  const verdict = yield* judge({ directory, path: entry, sessionFile: found.sessionFile }, surroundings)
   if (verdict.state === 'missing')
     return { kind: 'seen', inspection: { ...seen, state: 'unknown', why: 'it was changing hands' } }
   const { record } = verdict
@@ -77,6 +75,14 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
     heartbeatAgeMs: verdict.modifiedMs === null ? null : yield* heartbeatAge(site, verdict.modifiedMs),
   }
   return { kind: 'seen', inspection }
+}
+
+/** A listing that does not come from a cache: after a change of our own, where we may write, but only in what is a lock of ours. */
+function* listOurs(site: Site): Protocol<Reply<LockListing>> {
+  const first = yield* listing(site)
+  if (!first.ok || first.value.kind === null || site.surroundings.coherent) return first
+  yield* ownChange(site.path)
+  return yield* listing(site)
 }
 
 /** The age of the last heartbeat by the server's clock, asked for with a file of our own; `null` where we may not write. */
