@@ -56,6 +56,12 @@ export function readCommandLine(args: readonly string[]): Choice {
   }
 }
 
+/** `locktester status --help`, for those whose command is known. */
+export function helpFor(args: readonly string[]): string {
+  const { name } = takeCommand(args)
+  return `locktester ${name === null ? '' : `${name} `}--help`
+}
+
 /** Something was written that resembles what there is. */
 class MeantError extends UsageError {}
 
@@ -116,7 +122,7 @@ function positionalsOf(words: readonly string[], spec: CommandSpec): Record<stri
   let next = 0
   for (const [, bracket, name = '', dots] of usage.matchAll(/([<[])(\w+)(\.\.)?[\]>]/g)) {
     const taken = dots === undefined ? words.slice(next, next + 1) : words.slice(next)
-    if (bracket === '<' && taken.length === 0) throw new UsageError(`Expected ${describe(name, spec)}, got nothing`)
+    if (bracket === '<' && taken.length === 0) throw new UsageError(`Too few arguments. Expected: ${usageOf(spec)}`)
     for (const word of taken) checkChoice(`behind ${usage.split(' ')[0]}`, word, spec.positionals?.[name]?.choices)
     if (dots !== undefined) values[name] = taken
     else if (taken.length > 0) values[name] = taken[0]
@@ -126,10 +132,9 @@ function positionalsOf(words: readonly string[], spec: CommandSpec): Record<stri
   return values
 }
 
-/** `the path of the lock (PATH)` */
-function describe(name: string, { positionals }: CommandSpec): string {
-  const text = positionals?.[name]?.describe ?? name
-  return `${text.charAt(0).toLowerCase()}${text.slice(1)} (${name.toUpperCase()})`
+/** As the command's own help has it. */
+function usageOf({ head }: CommandSpec): string {
+  return /^Usage: (.*)$/m.exec(head)?.[1] ?? ''
 }
 
 function checkChoice(where: string, word: string, choices: Options['choices']): void {

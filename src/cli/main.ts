@@ -1,7 +1,8 @@
 /** The program: which command, with which options. Each command is a file or folder of its own, loaded when it is chosen. */
 
+import { MountlockError } from '../errors.js'
 import { UsageError } from './command.js'
-import { readCommandLine } from './command-line.js'
+import { helpFor, readCommandLine } from './command-line.js'
 import { EXIT } from './exit-codes.js'
 import { messageOf, writeError, writeOut } from './print.js'
 import { version } from './program.js'
@@ -15,8 +16,11 @@ export async function main(args: readonly string[]): Promise<void> {
     await answer(args)
   } catch (error) {
     if (error instanceof UsageError) {
-      writeError(`locktester: ${messageOf(error)}\nlocktester --help shows how it is used.`)
+      writeError(`locktester: ${messageOf(error)}\n${helpFor(args)} shows how it is used.`)
       process.exitCode = EXIT.usage
+    } else if (error instanceof MountlockError) {
+      writeError(`locktester: ${messageOf(error)}`)
+      process.exitCode = EXIT.cannotLock
     } else {
       writeError(`locktester: ${(error as Error).stack}`)
       process.exitCode = EXIT.internal

@@ -25,8 +25,10 @@ function defaultStateDirectory(): string {
   return join(home || homedir(), '.local/share/rstudio')
 }
 
+const OR_LEAVE_IT_OUT = 'Create it, mount the share, or leave the argument out for your own client-state directory.'
+
 /** The named directory's real path. @throws NoSuchDirectoryError */
-export async function openNamedDirectory(directory: string): Promise<string> {
+export async function openNamedDirectory(directory: string, advice = OR_LEAVE_IT_OUT): Promise<string> {
   const path = resolve(directory)
   const status = await bounded(path, stat(path)).catch((error: unknown) => {
     const errno = errnoOf(error)
@@ -34,7 +36,7 @@ export async function openNamedDirectory(directory: string): Promise<string> {
     throw new NoSuchDirectoryError('There is no such directory', {
       code: 'NO_DIRECTORY',
       path: directory,
-      advice: 'Create it, mount the share, or leave the argument out for your own client-state directory.',
+      advice,
     })
   })
   if (!status.isDirectory()) {

@@ -41,15 +41,25 @@ export default class ResultsReporter implements Reporter {
 
 const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
 
-/** One row for each promise, one column for each configuration; figures below, because they are long. */
+/** They have a column of their own; what is shown elsewhere names its place. */
+const COLUMNS = ['NFSv3', 'NFSv4.1', 'NFSv4.2', 'sshfs']
+const ELSEWHERE = 'other mounts and exports'
+
+/** One row for each promise; figures below, because they are long. */
 export function render(results: readonly Result[], lab: string): string {
-  const configurations = [...new Set(results.map(({ configuration }) => configuration))].sort()
   const promises = [...new Set(results.map(({ promise }) => promise))]
-  const cell = (promise: string, configuration: string) => {
-    const found = results.filter((result) => result.promise === promise && result.configuration === configuration)
-    if (found.length === 0) return ''
+  const shown = (found: readonly Result[]) => {
     const variants = found.map(({ variant, passed }) => (passed ? variant : `**not** ${variant}`)).filter(Boolean)
     return variants.join(', ') || (found.every(({ passed }) => passed) ? 'yes' : '**no**')
+  }
+  const cell = (promise: string, column: string) => {
+    const found = results.filter((result) => result.promise === promise && result.configuration === column)
+    return found.length === 0 ? '' : shown(found)
+  }
+  const elsewhere = (promise: string) => {
+    const found = results.filter((result) => result.promise === promise && !COLUMNS.includes(result.configuration))
+    const places = [...new Set(found.map(({ configuration }) => configuration))]
+    return places.map((place) => `${place}: ${shown(found.filter(({ configuration }) => configuration === place))}`).join('; ')
   }
   const figures = promises.flatMap((promise) => {
     const told = results.filter((result) => result.promise === promise && result.passed && result.figures !== '')
@@ -60,9 +70,9 @@ export function render(results: readonly Result[], lab: string): string {
   return [
     `${new Date().toISOString().slice(0, 10)}, ${extent}, Node ${process.version}. ${lab}.`,
     '',
-    row(['', ...configurations]),
-    row(['---', ...configurations.map(() => '---')]),
-    ...promises.map((promise) => row([promise, ...configurations.map((configuration) => cell(promise, configuration))])),
+    row(['', ...COLUMNS, ELSEWHERE]),
+    row(['---', ...COLUMNS.map(() => '---'), '---']),
+    ...promises.map((promise) => row([promise, ...COLUMNS.map((column) => cell(promise, column)), elsewhere(promise)])),
     '',
     ...figures,
     '',

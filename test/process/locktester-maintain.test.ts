@@ -1,6 +1,6 @@
 /** `locktester break` and `locktester prune`: on locks that real processes hold, wait for, and have left. */
 
-import { mkdir, readdir, utimes } from 'node:fs/promises'
+import { chmod, mkdir, readdir, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
@@ -83,6 +83,27 @@ describe('break', () => {
     const advisory = bench.locktester(['break', path, '--token', '1'])
     expect(await advisory.end).toBe(64)
     expect(advisory.stderr).toContain('end the process that holds it')
+  })
+
+  test('of a directory with one lock in it does not mean that lock', async () => {
+    const { program, token } = await hold()
+    const only = bench.locktester(['break', directory, '--token', String(token)])
+    expect(await only.end).toBe(64)
+    expect(only.stderr).toContain(`There is no lock at ${directory}`)
+    program.endInput()
+    expect(await program.end).toBe(7)
+  })
+
+  test('without permission breaks nothing, and says why: 69', async () => {
+    const { program, token } = await hold()
+    await chmod(directory, 0o755)
+    const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    const only = bench.locktester(['break', path, '--token', String(token)], { through: asNobody })
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toContain('Nothing was broken: Permission denied')
+    expect(only.stderr).not.toContain('    at ')
+    program.endInput()
+    expect(await program.end).toBe(7)
   })
 })
 

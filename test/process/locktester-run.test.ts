@@ -253,6 +253,17 @@ describe('what keeps it from starting', () => {
     expect(only.stderr).toContain('perhaps the lock of another program')
   })
 
+  test('where fs-ext is missing, the file of an advisory lock is no obstacle of unknown kind: 69, with both ways out', async () => {
+    expect(await run(['--lock-type', 'advisory'], ['true']).end).toBe(0)
+    const root = await bench.packageWithoutFsExt()
+    const only = bench.locktester(['run', path, '--', 'echo', 'never'], { root })
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toBe('')
+    expect(only.stderr).toContain('it is the file of an advisory lock, and it cannot be told whether that is free')
+    expect(only.stderr).toContain('npm install fs-ext')
+    expect(only.stderr).toContain('remove the file when nobody holds the lock')
+  })
+
   test.each([
     [['run', '/tmp/x'], 'Expected a command'],
     [['run', '/tmp/x', '--'], 'Expected a command'],

@@ -1,14 +1,18 @@
 /** `locktester break`: takes a lock from the holder with that token, says who it was, and leaves everybody else alone. */
 
+import { MountlockError } from '../../errors.js'
 import type { Inspection } from '../../types.js'
 import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
-import { paint, writeError, writeOut } from '../print.js'
+import { messageOf, paint, writeError, writeOut } from '../print.js'
 import { LockFinder } from '../status/find-locks.js'
 import { type LockStatus, Looker } from '../status/look.js'
 import { actOn, whyNot } from './locks.js'
 import type { BreakOptions } from './options.js'
+
+/** The lock itself is named: one that happens to lie in that directory is not meant. */
+const NOT_BELOW = -1
 
 interface Result {
   /** `already-free`: nobody held it; `other-holder`: somebody with another token does, and keeps it. */
@@ -43,8 +47,10 @@ export async function runBreak(options: BreakOptions): Promise<void> {
 /** @throws UsageError if there is no such lock, or it is of a kind that has no tokens */
 async function breakHolder({ path, token }: BreakOptions): Promise<Result> {
   const before = await lookAt(path)
-  const outcome = await actOn(before, (locks, lock) => locks.breakHolder(lock, token))
+  const outcome = await actOn(before, (locks, lock) => locks.breakHolder(lock, token)).catch(toResult)
   switch (outcome.kind) {
+    case 'refused':
+      return { result: 'failed', holder: before.holder, token, reason: outcome.reason }
     case 'broken':
       return { result: 'broken', holder: before.holder, token, reason: null }
     case 'failed':
@@ -56,15 +62,21 @@ async function breakHolder({ path, token }: BreakOptions): Promise<Result> {
   }
 }
 
+/** Want of permission, a full disk: nothing was broken, and it says why. */
+function toResult(error: unknown): { kind: 'refused'; reason: string } {
+  if (!(error instanceof MountlockError)) throw error
+  return { kind: 'refused', reason: messageOf(error) }
+}
+
 async function lookAt(path: string): Promise<LockStatus> {
-  const finder = new LockFinder(0)
+  const finder = new LockFinder(NOT_BELOW)
   await finder.find(path)
   const [found] = [...finder.locks.values()]
-  if (found === undefined || finder.locks.size > 1) throw new UsageError(`There is no lock at ${path}: name the lock itself`)
+  if (found === undefined) throw new UsageError(`There is no lock at ${path}: name the lock itself`)
   if (found.lockType === 'advisory') {
     throw new UsageError(`${path} is the file of an advisory lock, which the kernel keeps: end the process that holds it instead`)
   }
-  const looker = new Looker({ paths: [path], depthMax: 0 })
+  const looker = new Looker({ paths: [path], depthMax: NOT_BELOW })
   try {
     const { locks, unread } = await looker.look()
     const [status] = locks

@@ -71,12 +71,20 @@ export class Node {
   }
 
   async enter(name: string, create: readonly string[] | null): Promise<boolean> {
-    const { mount, isThere } = (await this.ask('enter', { directory: this.directory, name, create })) as {
-      mount: Mount | null
-      isThere: boolean
-    }
+    const entered = this.ask('enter', { directory: this.directory, name, create })
+    const { mount, isThere } = (await this.#named(entered)) as { mount: Mount | null; isThere: boolean }
     this.mount = mount
     return isThere
+  }
+
+  /** What went wrong there is said with the node's name. */
+  async #named<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error
+      throw new RemoteError({ code: error.code, message: `${this.name}: ${error.message}` })
+    }
   }
 
   /** @param onWord is called for all that it says of its own accord, and when it ends */
