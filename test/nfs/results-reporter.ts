@@ -25,10 +25,10 @@ export default class ResultsReporter implements Reporter {
     const results: Result[] = []
     for (const module of modules) {
       for (const test of module.children.allTests()) {
-        const { proven } = test.meta() as { proven?: Omit<Result, 'passed'> }
+        const { proven = [] } = test.meta() as { proven?: Omit<Result, 'passed'>[] }
         const { state } = test.result()
-        if (proven !== undefined && (state === 'passed' || state === 'failed'))
-          results.push({ ...proven, passed: state === 'passed' })
+        if (state === 'passed' || state === 'failed')
+          results.push(...proven.map((result) => ({ ...result, passed: state === 'passed' })))
       }
     }
     if (results.length === 0) return

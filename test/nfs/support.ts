@@ -143,9 +143,9 @@ export class Driver {
 /** Puts a cell into the table of results: a promise, kept on a configuration, perhaps for one `variant` (a kind of lock). */
 export function proves({ task }: TestContext, place: { name: string }, promise: string, variant = ''): (figures: string) => void {
   const proven = { configuration: place.name, promise, variant, figures: '' }
-  Object.assign(task.meta, { proven })
+  const meta = task.meta as { proven?: object[] }
+  meta.proven = [...(meta.proven ?? []), proven]
   return (figures) => {
     proven.figures = figures
-    Object.assign(task.meta, { proven })
   }
 }
