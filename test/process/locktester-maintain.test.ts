@@ -95,13 +95,17 @@ describe('break', () => {
   })
 
   test('without permission breaks nothing, and says why: 69', async () => {
-    const { program, token } = await hold()
-    await chmod(directory, 0o755)
     const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    await chmod(directory, 0o755)
+    const { program, token } = await hold()
     const only = bench.locktester(['break', path, '--token', String(token)], { through: asNobody })
     expect(await only.end).toBe(69)
     expect(only.stderr).toContain('Nothing was broken: Permission denied')
-    expect(only.stderr).not.toContain('    at ')
+    await chmod(path, 0o700)
+    const blind = bench.locktester(['break', path, '--token', String(token)], { through: asNobody })
+    expect(await blind.end).toBe(69)
+    expect(blind.stderr).toContain('EACCES')
+    expect(`${only.stderr}${blind.stderr}`).not.toContain('    at ')
     program.endInput()
     expect(await program.end).toBe(7)
   })

@@ -6,7 +6,7 @@ import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
 import { messageOf, paint, writeError, writeOut } from '../print.js'
-import { LockFinder } from '../status/find-locks.js'
+import { LockFinder, type Unread } from '../status/find-locks.js'
 import { type LockStatus, Looker } from '../status/look.js'
 import { actOn, whyNot } from './locks.js'
 import type { BreakOptions } from './options.js'
@@ -72,6 +72,7 @@ async function lookAt(path: string): Promise<LockStatus> {
   const finder = new LockFinder(NOT_BELOW)
   await finder.find(path)
   const [found] = [...finder.locks.values()]
+  if (found === undefined && finder.unread.length > 0) throw unreadable(path, finder.unread)
   if (found === undefined) throw new UsageError(`There is no lock at ${path}: name the lock itself`)
   if (found.lockType === 'advisory') {
     throw new UsageError(`${path} is the file of an advisory lock, which the kernel keeps: end the process that holds it instead`)
@@ -80,11 +81,16 @@ async function lookAt(path: string): Promise<LockStatus> {
   try {
     const { locks, unread } = await looker.look()
     const [status] = locks
-    if (status === undefined) throw new UsageError(unread[0]?.message ?? `There is no lock at ${path}`)
+    if (status === undefined) throw unreadable(path, unread)
     return status
   } finally {
     await looker.close()
   }
+}
+
+function unreadable(path: string, unread: readonly Unread[]): MountlockError {
+  const advice = unread[0]?.message ?? 'It went away meanwhile.'
+  return new MountlockError('The lock cannot be looked at, so nothing was broken', { code: 'UNREADABLE', path, advice })
 }
 
 function say({ result, holder, token, reason }: Result, { path, json }: BreakOptions): void {

@@ -58,6 +58,12 @@ export class Player implements Victim {
     this.#isRunning = true
   }
 
+  /** As far as its words have come through. */
+  get isHolder(): boolean {
+    const last = this.events.at(-1)?.type
+    return last === 'acquired' || last === 'sure'
+  }
+
   get canBeDisturbed(): boolean {
     return this.#isRunning
   }

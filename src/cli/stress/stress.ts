@@ -32,6 +32,8 @@ const SAMPLE_MS = 1000
 const PROGRESS_MS = 250
 /** Between two faults of one process, on average. */
 const CHAOS_PAUSE_MS = 4000
+/** Of all victims. */
+const HOLDERS = 0.6
 /** As patient as it takes to see two takeovers through. */
 const WAIT_INTERVALS = 4
 
@@ -273,6 +275,12 @@ class StressChaos extends Chaos<Player> {
   constructor(options: ConstructorParameters<typeof Chaos<Player>>[0], onKilled: (victim: Player) => Promise<void>) {
     super(options)
     this.#onKilled = onKilled
+  }
+
+  /** Mostly whoever holds the lock: of the others it makes no difference to anybody. */
+  protected override victim(): Player | undefined {
+    const holder = this.options.victims().find((player) => player.isHolder && player.canBeDisturbed && !player.isStopped)
+    return this.options.random() < HOLDERS ? (holder ?? super.victim()) : super.victim()
   }
 
   protected override async kill(victim: Player): Promise<void> {
