@@ -39,6 +39,6 @@ export default defineConfig({
     // The summary is the last line of a run.
     reporters: ['default', './test/nfs/results-reporter.ts', './test/summary-reporter.ts'],
     pool: 'forks',
-    server: { deps: { external: [/\/dist\//] } },
+    server: { deps: { external: [/\/(dist|build)\//] } },
   },
 })

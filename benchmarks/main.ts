@@ -7,6 +7,7 @@ import { compileFloor, endAllAgents } from './agents.js'
 import type { Bench, Place, Question } from './bench.js'
 import { describeMachine, fileSystemType, load } from './machine.js'
 import { HELP, type Options, readOptions, UsageError } from './options.js'
+import { publish } from './publish.js'
 import { QUESTIONS } from './questions/all.js'
 import { type Answered, type Report, toHtml, toJson, toTable } from './report.js'
 import { type Answer, emptyAnswer, missingRow } from './result.js'
@@ -64,6 +65,7 @@ async function run(options: Options): Promise<void> {
   }
   console.log(toTable(report))
   if (options.json !== null) writeFileSync(options.json, toJson(report))
+  if (options.publish !== null) publish(report, options.publish)
   if (options.html !== null) writeFileSync(options.html, toHtml(report))
 }
 

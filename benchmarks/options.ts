@@ -16,6 +16,8 @@ export interface Options {
   peers: ReadonlySet<string> | null
   json: string | null
   html: string | null
+  /** A checkout of this project, to publish the run in. */
+  publish: string | null
   quick: boolean
   help: boolean
 }
@@ -26,6 +28,7 @@ const OPTIONS = {
   peers: { type: 'string' },
   json: { type: 'string' },
   html: { type: 'string' },
+  publish: { type: 'string' },
   quick: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -37,11 +40,12 @@ const peerIds = CANDIDATES.filter(({ role }) => role === 'peer').map(({ id }) =>
 export function readOptions(args: readonly string[]): Options {
   const { values } = parse(args)
   return {
-    directory: values.dir === undefined ? null : directoryOf(values.dir),
+    directory: values.dir === undefined ? null : directoryOf('--dir', values.dir),
     only: values.only === undefined ? null : listOf('--only', values.only, questionIds),
     peers: values.peers === undefined ? null : values.peers === 'none' ? new Set() : listOf('--peers', values.peers, peerIds),
     json: fileOf('--json', values.json),
     html: fileOf('--html', values.html),
+    publish: values.publish === undefined ? null : directoryOf('--publish', values.publish),
     quick: values.quick ?? false,
     help: values.help ?? false,
   }
@@ -55,9 +59,9 @@ function parse(args: readonly string[]) {
   }
 }
 
-function directoryOf(path: string): string {
+function directoryOf(option: string, path: string): string {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`Expected an existing directory after --dir, got "${path}"`)
+    throw new UsageError(`Expected an existing directory after ${option}, got "${path}"`)
   }
   return path
 }
@@ -92,6 +96,7 @@ Options:
   --peers LIST   only these peers, or "none"
   --json FILE    write all samples, and what the machine is
   --html FILE    write a report with plots
+  --publish DIR  put the table into DIR/README.md, and the plots into DIR/docs/benchmarks
   --quick        a few samples of everything
   -h, --help     this
 

@@ -1,5 +1,6 @@
 /** Plots as SVG: distributions as rows of hills, curves, and shares. Colours and fonts are the style sheet's. */
 
+import { readFileSync } from 'node:fs'
 import type { Curve, Measurement, Plot, Point } from './result.js'
 import { figure, withUnit } from './result.js'
 import { coefficientOfVariation, median, quantile } from './statistics.js'
@@ -8,6 +9,13 @@ const WIDTH = 720
 const LABEL_WIDTH = 236
 const VALUE_WIDTH = 88
 const ROW_HEIGHT = 38
+
+export const plotStyle = () => readFileSync(new URL('./plots.css', import.meta.url), 'utf8')
+
+/** A picture that stands for itself, on light and dark pages. */
+export function plotFile(plot: Plot): string {
+  return plotSvg(plot).replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ').replace('>', `><style>${plotStyle()}</style>`)
+}
 
 export function plotSvg(plot: Plot): string {
   switch (plot.kind) {

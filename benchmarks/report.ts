@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { Machine } from './machine.js'
-import { harmless, plotSvg } from './plots.js'
+import { harmless, plotStyle, plotSvg } from './plots.js'
 import { type Answer, type Measurement, type Row, type Verdict, withUnit } from './result.js'
 import { median, quantile } from './statistics.js'
 
@@ -28,7 +28,7 @@ export function toJson({ questions, ...report }: Report): string {
   return `${JSON.stringify({ version: 1, ...report, questions: questions.map(({ plots: _, ...question }) => question) })}\n`
 }
 
-const MARKS: Record<Verdict, string> = { met: '✔', 'not met': '✘', 'no target': '·', 'not measured': '?' }
+export const MARKS: Record<Verdict, string> = { met: '✔', 'not met': '✘', 'no target': '·', 'not measured': '?' }
 
 export function toTable(report: Report): string {
   const parts = report.questions.map(({ title, seconds, rows, measurements, notes }) => {
@@ -77,18 +77,18 @@ function aligned(rows: readonly string[][]): string[] {
   )
 }
 
-function tally(rows: readonly Row[]): string {
+export function tally(rows: readonly Row[]): string {
   const count = (verdict: Verdict) => rows.filter((row) => row.verdict === verdict).length
   return `${count('met')} targets met, ${count('not met')} not met, ${count('not measured')} not measured`
 }
 
-function describe({ machine, seconds, fileSystem }: Report): string {
+export function describe({ machine, seconds, fileSystem }: Report): string {
   const { processor, processors, memoryGiB, system, kernel, node } = machine
   return `${processor}, ${processors} processors, ${memoryGiB} GiB; ${system}, Linux ${kernel}; Node ${node}; ${fileSystem}; ${seconds} s`
 }
 
 /** What makes the figures worth less. */
-function warnings({ machine: { loadBefore, processors }, quick }: Report): string[] {
+export function warnings({ machine: { loadBefore, processors }, quick }: Report): string[] {
   const found: string[] = []
   if (quick) found.push('--quick: this shows that the harness works. The figures mean nothing.')
   if (loadBefore > processors / 4) {
@@ -99,7 +99,7 @@ function warnings({ machine: { loadBefore, processors }, quick }: Report): strin
 
 /** One file that needs nothing else: no script, no font, no picture from elsewhere. */
 export function toHtml(report: Report): string {
-  const style = readFileSync(new URL('./report.css', import.meta.url), 'utf8')
+  const style = `${plotStyle()}\n${readFileSync(new URL('./report.css', import.meta.url), 'utf8')}`
   const sections = report.questions.map(sectionHtml).join('\n')
   const rows = report.questions.flatMap((question) => question.rows)
   return `<!doctype html>
