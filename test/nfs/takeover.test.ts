@@ -60,11 +60,12 @@ for (const [index, place] of [V3, V42, V3_STALE].entries()) {
     })
 
     test.for(kinds)(
-      'a frozen node that wakes up learns of the loss of its %s lock, and its late release harms nobody',
+      'a frozen node that wakes up learns of the loss of its %s lock, and its late write and release harm nobody',
       async (kind, context) => {
         const tell = proves(context, place, 'takes over from a frozen node, which learns of it', kind)
         const scene = await holderAndWaiter(place, LOCK_KINDS[kind])
         const { holder, waiter, path } = scene
+        const data = { name: 'lock', file: `${path}-data` }
         await lab.machine('pause', 'A')
         const { token, tookMs } = await wait(scene).finally(() => lab.machine('resume', 'A'))
         tell(`${Math.round(tookMs)} ms`)
@@ -72,6 +73,9 @@ for (const [index, place] of [V3, V42, V3_STALE].entries()) {
 
         expect(await holder.hears((message) => message.lost === 'lock', 'loss')).toMatchObject({ lost: 'lock' })
         expect(await holder.ask('state', { name: 'lock' })).toMatchObject({ held: false, aborted: true })
+        await waiter.ask('write', { ...data, data: 'of the successor' })
+        expect(await holder.ask('write', { ...data, data: 'too late' })).toMatchObject({ error: { code: 'LOCK_LOST' } })
+        expect(await lab.exec('B', `cat ${data.file}`)).toBe('of the successor')
         expect(await holder.ask('release', { name: 'lock' })).toMatchObject({ lost: true })
         expect(await waiter.ask('state', { name: 'lock' })).toMatchObject({ held: true, aborted: false })
         expect(await holder.ask('tryAcquire', { path, name: 'again' })).toMatchObject({ held: false })

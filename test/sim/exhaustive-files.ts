@@ -28,7 +28,7 @@ export interface Tree {
   renamed: number[]
   /** The trees that are left when only these generations are kept below the highest. */
   stripped: Map<GenerationSet, number>
-  /** By operation. */
+  /** By operation and tick. */
   executed: Map<number, Executed>
   variants: Map<number, number[]>
 }
@@ -40,12 +40,15 @@ export class FileTable {
   readonly #byText = new Map<string, number>()
   readonly #base: number
   readonly #keepsLower: boolean
+  /** How far the server's clock goes on with each tick; 0: time stamps make no difference. */
+  readonly #tickMs: number
 
   /** `keepsLower`: listings keep what is below the highest generation, because they are going to be cut to pieces. */
-  constructor(operations: Numbered<Operation>, base: number, keepsLower: boolean) {
+  constructor(operations: Numbered<Operation>, base: number, keepsLower: boolean, tickMs: number) {
     this.operations = operations
     this.#base = base
     this.#keepsLower = keepsLower
+    this.#tickMs = tickMs
   }
 
   begin(server: FileServer): number {
@@ -56,15 +59,17 @@ export class FileTable {
     return this.answers.numberOf(toKey(reply), () => reply)
   }
 
-  execute(files: number, operationId: number): Executed {
+  execute(files: number, operationId: number, tick: number): Executed {
     const tree = this.trees[files] as Tree
-    let executed = tree.executed.get(operationId)
+    const key = operationId * 16 + tick
+    let executed = tree.executed.get(key)
     if (executed === undefined) {
       const server = tree.server.clone()
+      server.clockMs = () => tick * this.#tickMs
       const operation = this.operations.values[operationId] as ClientOperation
       const reply = new Client(server, 1, COHERENT).perform(operation, true)
       executed = { files: this.#number(server), answer: this.answerId(plain(reply, this.#keepsLower)), ok: reply.ok }
-      tree.executed.set(operationId, executed)
+      tree.executed.set(key, executed)
     }
     return executed
   }
@@ -128,7 +133,7 @@ export class FileTable {
   }
 
   #number(server: FileServer): number {
-    const text = server.canonical()
+    const text = server.canonical(this.#tickMs > 0)
     const known = this.#byText.get(text)
     if (known !== undefined) return known
     const number = this.trees.length
@@ -186,7 +191,7 @@ function plain(reply: Reply<unknown>, keepsLower: boolean): Reply<unknown> {
     const names = reply.value as string[]
     return { ok: true, value: keepsLower ? [...names].sort() : withoutLower(names) }
   }
-  return 'ino' in reply.value ? { ok: true, value: { ...reply.value, ino: 0 } } : reply
+  return 'ino' in reply.value ? { ok: true, value: { ...reply.value, ino: 0, modifiedMs: 0 } } : reply
 }
 
 export function withoutLower(names: string[]): string[] {

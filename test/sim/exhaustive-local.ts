@@ -3,17 +3,9 @@
  * once for each entry, however many million global states contain it.
  */
 
-import type { Operation } from '../../src/protocol/operations.js'
+import type { Clock, Operation } from '../../src/protocol/operations.js'
 import { type GenerationSet, NO_GENERATIONS, touchable, touchedAfter } from './exhaustive-generations.js'
-import {
-  type Checkpoint,
-  claimOf,
-  type ExhaustiveProgram,
-  JUMP_MS,
-  lookId,
-  type ProgramStep,
-  sessionId,
-} from './exhaustive-program.js'
+import { type Checkpoint, claimOf, clockAt, type ExhaustiveProgram, JUMP_MS, lookId, type ProgramStep, sessionId } from './exhaustive-program.js'
 import { type Permutation, renameValue, toKey } from './exhaustive-renaming.js'
 
 export interface LocalState {
@@ -27,6 +19,8 @@ export interface LocalState {
   claims: number
   /** It has just begun to hold this generation. */
   acquired: number
+  /** Nothing has been answered since it got where it is. */
+  isBeginning: boolean
   /** It holds this generation and has not begun to give it back; 0: none. */
   holds: number
   /** It has no claim under way whose outcome it does not know yet. */
@@ -46,7 +40,7 @@ type Essence = Pick<LocalState, 'checkpoint' | 'answers' | 'operation' | 'touche
 
 /** What the local questions are answered. */
 export interface Circumstances {
-  /** How often its clock has jumped. */
+  /** How often its clock has jumped, or ticked. */
   jumps: number
   /** Sessions (by the process id of their owners) that may be judged dead; the other bits say that they may be judged alive. */
   convictable: number
@@ -94,7 +88,7 @@ export class LocalTable {
   move(from: number, answerId: number, answer: unknown, circumstances: Circumstances): number[] {
     const { checkpoint, answers, moves, touched, operation } = this.states[from] as LocalState
     const { jumps, convictable, mayGiveUp } = circumstances
-    const key = answerId * 1024 + ((convictable & 63) << 3) + (jumps << 1) + (mayGiveUp ? 1 : 0)
+    const key = answerId * 1024 + ((convictable & 63) << 4) + (jumps << 1) + (mayGiveUp ? 1 : 0)
     let moved = moves.get(key)
     if (moved === undefined) {
       moved = this.#settle(checkpoint, [...answers, answer], circumstances, false)
@@ -151,20 +145,27 @@ export class LocalTable {
     return [...new Set(states.flat())]
   }
 
+  #clock(jumps: number): Clock {
+    return this.#program.hasTicks ? clockAt(this.#index, jumps) : { ownMs: jumps * JUMP_MS, wallMs: 0 }
+  }
+
+  /** How long it is sure of its locks. */
+  remainingMs(checkpoint: Checkpoint, jumps: number): number {
+    return this.#program.leaseAt(checkpoint, this.#clock(jumps).ownMs)
+  }
+
   #choices(step: ProgramStep, checkpoint: Checkpoint, { jumps, convictable, mayGiveUp }: Circumstances): unknown[] | null {
     switch (step.op) {
       case 'choose':
         return [...Array(step.ways).keys()]
       case 'clock':
-        return [{ ownMs: jumps * JUMP_MS, wallMs: 0 }]
+        return [this.#clock(jumps)]
       case 'name':
         return [checkpoint.session === null ? sessionId(this.#index, checkpoint.sessionsMade) : lookId(this.#index)]
       case 'process':
         return ((convictable >> step.pid) & 1) === 1 ? ['alive', 'gone'] : ['alive']
-      case 'lease': {
-        const beatenMs = checkpoint.session?.lastBeat.ownMs ?? 0
-        return [step.session === checkpoint.session?.record.id && beatenMs === jumps * JUMP_MS ? 1000 : 0]
-      }
+      case 'lease':
+        return [step.session === checkpoint.session?.record.id ? this.remainingMs(checkpoint, jumps) : 0]
       case 'wanted':
         return mayGiveUp ? [true, false] : [true]
       default:
@@ -190,6 +191,7 @@ export class LocalTable {
       operationId,
       claims: operation === null ? 0 : claimOf(operation),
       acquired: isNew ? generation : 0,
+      isBeginning: !answers.some(isReply),
       holds: checkpoint.phase === 'held' && !isReleasing ? generation : 0,
       isIdle: answers.length === 0 || checkpoint.phase !== 'idle',
       isPrivate: operation !== null && this.#program.isPrivate(operation),

@@ -21,7 +21,7 @@ import type { FileOperation, Operation, Reply } from '../../src/protocol/operati
 import { type Executed, FileTable, type Tree, withoutLower } from './exhaustive-files.js'
 import { NO_GENERATIONS, touchedAfterListing, touchedBy } from './exhaustive-generations.js'
 import { type Circumstances, type LocalState, LocalTable, Numbered } from './exhaustive-local.js'
-import { claimOf, ExhaustiveProgram, JUMP_MS, type ProgramRules } from './exhaustive-program.js'
+import { claimOf, ExhaustiveProgram, type ProgramRules, TICK_MS } from './exhaustive-program.js'
 import { type Permutation, permutations, renameValue, toKey } from './exhaustive-renaming.js'
 import { Violation } from './properties.js'
 import type { ProtocolBundle } from './protocol.js'
@@ -42,8 +42,14 @@ export interface Setting extends ProgramRules {
   /** How many operations may be under way after their answers ("timed out", or done once already) at the same time. */
   lateMax: number
   staleListings: boolean
+  /** The name of a session file may seem to be missing, until its directory was changed by the same node. */
+  staleNames: boolean
   /** Attempts may be given up on at every question. */
   givenUp: boolean
+  /** Where time passes: the server's time stamps show it. */
+  hasStamps: boolean
+  /** Time may pass between what was done and its reply. */
+  slowReplies: boolean
   /** So many names that no listing is made in one piece. */
   fillers: number
   statesMax: number
@@ -51,6 +57,7 @@ export interface Setting extends ProgramRules {
 
 export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   claim: 'hardLinkClaim',
+  intruder: null,
   isCoherent: true,
   hasBeats: false,
   cleansUp: false,
@@ -59,8 +66,13 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   timeOuts: false,
   lateMax: 0,
   staleListings: false,
+  staleNames: false,
   givenUp: false,
   jumpsMax: 0,
+  ticksMax: 0,
+  beatsMax: 0,
+  hasStamps: false,
+  slowReplies: false,
   forgetsFloor: true,
   startsWithoutLock: false,
   fillers: 0,
@@ -91,6 +103,7 @@ enum Kind {
   Fill = 2,
   Late = 3,
   Vanish = 4,
+  Tick = 5,
 }
 
 const encodeAction = (kind: Kind, index: number, way = 0, variant = 0, operand = 0) =>
@@ -123,6 +136,10 @@ enum Way {
   StaleListing = 6,
   EarlyPiece = 7,
   LatePiece = 8,
+  /** Executed, and the reply is under way. */
+  Slow = 9,
+  Delivered = 10,
+  StaleName = 11,
 }
 const WAYS = [
   '',
@@ -134,6 +151,9 @@ const WAYS = [
   'from the cache',
   'first piece',
   'second piece',
+  'the reply takes its time',
+  '(the reply arrives)',
+  'but the client believes that it is missing',
 ]
 
 /** Offsets in a state, after the file tree and the local states. */
@@ -183,13 +203,13 @@ class Exhaustive {
     this.#setting = setting
     this.#anything = { jumps: 0, convictable: ALL, mayGiveUp: setting.givenUp }
     this.#base = setting.startsWithoutLock ? 0 : 10
-    this.#files = new FileTable(this.#operations, this.#base, setting.fillers > 0)
+    this.#files = new FileTable(this.#operations, this.#base, setting.fillers > 0, setting.hasStamps ? TICK_MS : 0)
     const n = setting.processes
     this.#locals = [...Array(n).keys()].map(
       (index) => new LocalTable(index, new ExhaustiveProgram(protocol, setting), this.#operations, this.#base),
     )
-    // Pieces of listings have numbers that nobody can rename.
-    this.#permutations = setting.fillers > 0 ? [[...Array(n).keys()]] : permutations(n)
+    // Pieces of listings have numbers that nobody can rename, and clocks of different paces are not interchangeable.
+    this.#permutations = setting.fillers > 0 || setting.ticksMax > 0 || setting.staleNames || setting.intruder !== null ? [[...Array(n).keys()]] : permutations(n)
     const given = 1 + n
     this.#layout = {
       given,
@@ -256,8 +276,9 @@ class Exhaustive {
 
   #circumstances(index: number, state: Int32Array): Circumstances {
     const { arbitraryVerdicts, givenUp, processes, jumpsMax } = this.#setting
-    if (arbitraryVerdicts && jumpsMax === 0) return this.#anything
     const clocks = state[this.#layout.clocks] as number
+    if (this.#setting.ticksMax > 0) return { jumps: clocks, convictable: 0, mayGiveUp: givenUp }
+    if (arbitraryVerdicts && jumpsMax === 0) return this.#anything
     let convictable = arbitraryVerdicts ? ALL : 0
     if (!arbitraryVerdicts) {
       // The bit of a process is that of its process id. A jump since its last write, and it may be convicted.
@@ -272,12 +293,16 @@ class Exhaustive {
   }
 
   #expand(): void {
-    const { processes, jumpsMax, lateMax, staleListings, fillers } = this.#setting
+    const { processes, jumpsMax, ticksMax, lateMax, staleListings, slowReplies, fillers } = this.#setting
     let isOver = true
     for (let index = 0; index < processes; index++) {
       const local = this.#local(index, this.#state)
       if (local.operation === null) continue
       isOver = false
+      if (slowReplies && this.#state[this.#layout.caches + index] !== 0) {
+        this.#deliver(index)
+        continue
+      }
       this.#inEachTree(local.operationId, (variant) => this.#step(index, local, local.operation as FileOperation, variant))
       if (jumpsMax > 0) this.#jump(index)
       if (staleListings) this.#fill(index)
@@ -291,6 +316,30 @@ class Exhaustive {
     // Whoever reads a listing piece by piece sees what has vanished.
     if (fillers > 0) this.#vanish()
     if (isOver) this.#checkEnd()
+    else if (ticksMax > 0) this.#tick()
+  }
+
+  /** A reply that is under way arrives. */
+  #deliver(index: number): void {
+    const at = this.#layout.caches + index
+    const reply = this.#state[at] as number
+    this.#state[at] = 0
+    this.#answer(index, Way.Delivered, this.#state[0] as number, reply - 1)
+    this.#state[at] = reply
+  }
+
+  #tick(): void {
+    const tick = this.#state[this.#layout.clocks] as number
+    if (tick >= this.#setting.ticksMax) return
+    this.#next.set(this.#state)
+    this.#next[this.#layout.clocks] = tick + 1
+    this.#action = encodeAction(Kind.Tick, 0)
+    this.#reach()
+  }
+
+  /** What the clocks of everybody and of the server show. */
+  #ticks(state: Int32Array): number {
+    return this.#setting.ticksMax > 0 ? (state[this.#layout.clocks] as number) : 0
   }
 
   /** In the tree as it is, and in those where somebody has cleaned up what the operation touches. */
@@ -346,11 +395,11 @@ class Exhaustive {
   }
 
   #touched(): number {
-    const { processes, lateMax, staleListings } = this.#setting
+    const { processes, lateMax, staleListings, slowReplies } = this.#setting
     let touched = NO_GENERATIONS
     for (let index = 0; index < processes; index++) {
       touched |= this.#local(index, this.#next).touched
-      const cached = staleListings ? (this.#next[this.#layout.caches + index] as number) : 0
+      const cached = staleListings || slowReplies ? (this.#next[this.#layout.caches + index] as number) : 0
       if (cached > 0) touched |= touchedAfterListing(this.#files.answers.values[cached - 1], this.#base)
     }
     for (let slot = 0; slot < lateMax; slot++) {
@@ -436,13 +485,16 @@ class Exhaustive {
     this.#variant = variant
     if (operation.op === 'list' && staleListings && this.#state[this.#layout.caches + index] !== 0)
       this.#answer(index, Way.StaleListing, this.#state[0] as number, (this.#state[this.#layout.caches + index] as number) - 1)
-    const executed = this.#files.execute(this.#state[0] as number, local.operationId)
+    if (this.#setting.staleNames && isSessionRead(operation) && this.#state[this.#layout.caches + index] === 0)
+      this.#answer(index, Way.StaleName, this.#state[0] as number, this.#files.answerId(failure('ENOENT')))
+    const executed = this.#files.execute(this.#state[0] as number, local.operationId, this.#ticks(this.#state))
     if (operation.op === 'list' && this.#setting.fillers > 0) this.#listInPieces(index, executed.answer)
     else this.#perform(index, local, executed.files, Way.Plain, executed.answer, executed.ok)
     const repeated = REPEATED[operation.op]
     if (lostReplies && repeated !== undefined && DECIDING.has(operation.op) && executed.ok)
       this.#perform(index, local, executed.files, Way.LostReply, this.#files.answerId(failure(repeated)), true)
-    if (!DECIDING.has(operation.op)) return
+    // Where time passes, what comes late is a heartbeat.
+    if (this.#setting.ticksMax > 0 ? operation.op !== 'rewrite' : !DECIDING.has(operation.op)) return
     const timedOut = this.#files.answerId(failure('ETIMEDOUT'))
     if (timeOuts) {
       this.#answer(index, Way.NotDone, this.#state[0] as number, timedOut)
@@ -479,8 +531,20 @@ class Exhaustive {
     const forgets =
       this.#setting.staleListings && isDone && way === Way.Plain && REPEATED[local.operation?.op ?? ''] !== undefined
     if (forgets) this.#state[cache] = 0
+    if (this.#setting.staleNames && isDone && way === Way.Plain && isLookInDirectory(local.operation as Operation))
+      this.#state[cache] = 1
     this.#answer(index, way, files, answer, claimed, isWrite)
     this.#state[cache] = cached
+    if (this.#setting.slowReplies && way === Way.Plain) this.#replyLater(index, files, answer, claimed)
+  }
+
+  #replyLater(index: number, files: number, answer: number, claimed: number): void {
+    this.#next.set(this.#state)
+    this.#next[0] = files
+    this.#next[this.#layout.caches + index] = answer + 1
+    if (claimed > 0) this.#claim(index, claimed, this.#next)
+    this.#action = encodeAction(Kind.Step, index, Way.Slow, this.#variant)
+    this.#reach()
   }
 
   #answer(index: number, way: Way, files: number, answer: number, claimed = 0, isWrite = false): void {
@@ -489,7 +553,7 @@ class Exhaustive {
     const before = this.#next
     before.set(this.#state)
     before[0] = files
-    if (isWrite) this.#markWrite(index, before)
+    if (isWrite && this.#setting.ticksMax === 0) this.#markWrite(index, before)
     if (claimed > 0) this.#claim(index, claimed, before)
     const circumstances = this.#circumstances(index, before)
     const moves = table.move(this.#state[1 + index] as number, answer, this.#files.answers.values[answer], circumstances)
@@ -499,9 +563,9 @@ class Exhaustive {
       if (at > 0) before.set(saved)
       before[1 + index] = moved
       const local = table.states[moved] as LocalState
-      if (local.acquired > 0 && local.answers.every((part) => typeof part !== 'object'))
-        this.#acquire(index, local.acquired, before)
+      if (local.acquired > 0 && local.isBeginning) this.#acquire(index, local.acquired, before)
       else if (local.isIdle) this.#dropClaim(index, before)
+      if (this.#setting.staleNames && local.isBeginning) before[this.#layout.caches + index] = 0
       if (local.isPrivate) this.#withPrivate(index, () => this.#reach())
       else this.#reach()
     }
@@ -513,7 +577,7 @@ class Exhaustive {
     const { isPrivate, operationId } = this.#local(index, next)
     if (!isPrivate) return then()
     const saved = next.slice()
-    const executed = this.#files.execute(next[0] as number, operationId)
+    const executed = this.#files.execute(next[0] as number, operationId, this.#ticks(next))
     const answer = this.#files.answers.values[executed.answer]
     const table = this.#locals[index] as LocalTable
     for (const moved of table.move(next[1 + index] as number, executed.answer, answer, this.#circumstances(index, next))) {
@@ -573,8 +637,10 @@ class Exhaustive {
 
   #checkKnows(index: number, other: number, state: Int32Array): void {
     const local = this.#local(other, state)
-    const jumps = ((state[this.#layout.clocks] as number) >> (4 * other)) & 3
-    if (local.holds > 0 && local.checkpoint.session?.lastBeat.ownMs === jumps * JUMP_MS)
+    const { jumps } = this.#circumstances(other, state)
+    // It has called for the release already.
+    if (this.#setting.slowReplies && state[this.#layout.caches + other] !== 0 && local.operation?.op === 'rename') return
+    if (local.holds > 0 && (this.#locals[other] as LocalTable).remainingMs(local.checkpoint, jumps) > 0)
       this.#violated('holder did not know', `process ${index} acquired while process ${other} is sure of ${local.holds}`)
   }
 
@@ -602,7 +668,7 @@ class Exhaustive {
     const late = (this.#state[at] as number) - 1
     const index = late & 7
     const operationId = late >> 3
-    const executed = this.#files.execute(this.#state[0] as number, operationId)
+    const executed = this.#files.execute(this.#state[0] as number, operationId, this.#ticks(this.#state))
     this.#checkOthers(index, executed.files)
     this.#next.set(this.#state)
     this.#next[0] = executed.files
@@ -632,7 +698,7 @@ class Exhaustive {
     const operation: Operation = { op: 'list', path: '/d/P' }
     const operationId = this.#operations.numberOf(toKey(operation), () => operation)
     this.#next.set(this.#state)
-    this.#next[at] = this.#files.execute(this.#state[0] as number, operationId).answer + 1
+    this.#next[at] = this.#files.execute(this.#state[0] as number, operationId, this.#ticks(this.#state)).answer + 1
     this.#action = encodeAction(Kind.Fill, index)
     this.#reach()
   }
@@ -712,6 +778,8 @@ class Exhaustive {
         const late = (this.#state[this.#layout.late + operand] as number) - 1
         return `process ${names[late & 7]} ${tell(this.#operations.values[late >> 3] as Operation)} (executed late${cleaned})`
       }
+      case Kind.Tick:
+        return `time       passes: ${TICK_MS} ms`
       case Kind.Jump:
         return `${who} stalls for longer than its timeout-interval`
       case Kind.Fill:
@@ -720,13 +788,17 @@ class Exhaustive {
         const { operation, operationId } = this.#local(index, this.#state)
         if (operation === null) return `${who} is done`
         const tree = this.#files.variants(files, operationId)[variant] ?? files
-        const executed: Executed = this.#files.execute(tree, operationId)
+        const executed: Executed = this.#files.execute(tree, operationId, this.#ticks(this.#state))
         const reply = renameValue(this.#files.answers.values[executed.answer], names)
         return `${who} ${tell(operation)}${cleaned} = ${describeReply(reply)} ${WAYS[way]}`
       }
     }
   }
 }
+
+const SESSION_FILE = '/d/.mountlock-41c29-'
+const isSessionRead = (operation: Operation) => operation.op === 'read' && operation.path.startsWith(SESSION_FILE)
+const isLookInDirectory = (operation: Operation) => operation.op === 'create' && operation.path.startsWith('/d/.look-')
 
 const isLess = (one: Int32Array, other: Int32Array): boolean => {
   for (let word = 0; word < one.length; word++)

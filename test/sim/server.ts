@@ -196,15 +196,15 @@ export class FileServer {
     return copy
   }
 
-  /** The whole tree as text, without inode numbers and time stamps: two servers with the same text answer alike. */
-  canonical(): string {
+  /** The whole tree as text, without inode numbers (and time stamps, unless asked for): two servers with the same text answer alike. */
+  canonical(hasTimes = false): string {
     const seen = new Map<number, number>()
     const describe = (number: number): string => {
       const known = seen.get(number)
       if (known !== undefined) return `#${known}`
       seen.set(number, seen.size)
       const inode = this.inodes.get(number) as Inode
-      if (inode.type !== 'directory') return `${inode.type[0]}${inode.text.trimEnd()}`
+      if (inode.type !== 'directory') return `${inode.type[0]}${hasTimes ? inode.modifiedMs : ''}${inode.text.trimEnd()}`
       return `{${[...inode.entries.keys()]
         .sort()
         .map((name) => `${name}=${describe(inode.entries.get(name) as number)}`)

@@ -103,7 +103,7 @@ function failure(error: unknown, { conflictExitCode, command }: RunOptions, rela
     return { code: 0, signal: relay.received }
   }
   if (error instanceof LockTimeoutError) {
-    words.error(messageOf(error))
+    words.conflict(error)
     return end(conflictExitCode)
   }
   if (error instanceof NotStartedError) {

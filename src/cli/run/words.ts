@@ -1,6 +1,7 @@
 /** What `locktester run` says, all of it on standard error: standard output is the command's. */
 
 import type { LockEvent } from '../../log/events.js'
+import type { LockTimeoutError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
 import { messageOf, paint, writeError } from '../print.js'
 import type { NotStartedError } from './child.js'
@@ -15,6 +16,12 @@ function warn(message: string): void {
 
 export function waiting({ path, detail }: LockEvent): void {
   writeError(`locktester run: waiting for ${printable(path)}${detail === undefined ? '' : `, held by ${printable(detail)}`}`)
+}
+
+/** The library's own advice is for programmers. */
+export function conflict(timeout: LockTimeoutError): void {
+  const [what = ''] = messageOf(timeout).split(timeout.advice)
+  error(`${what}Wait longer (--wait), or see who it is: locktester status ${printable(timeout.path ?? '')}`)
 }
 
 export function lost(reason: unknown, command: readonly string[], onLoss: 'terminate' | 'ignore'): void {

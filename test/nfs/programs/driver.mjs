@@ -46,6 +46,11 @@ const commands = {
     const { held, remainingMs, signal } = lockNamed(name)
     return { held, remainingMs: Math.min(remainingMs, 1e9), aborted: signal.aborted }
   },
+  /** Writes a file that the lock protects. */
+  write: async ({ name, file, data }) => {
+    await lockNamed(name).replaceFile(file, data)
+    return {}
+  },
   inspect: async ({ path }) =>
     JSON.parse(JSON.stringify(await locker.inspect(path), (_, value) => (typeof value === 'bigint' ? String(value) : value))),
   /** How late timers fire: a blocked event loop would show. */
