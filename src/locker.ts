@@ -5,7 +5,6 @@
  */
 
 import { dirname, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AdvisoryLocks } from './advisory-locks.js'
 import { Changeover } from './changeover.js'
 import { Directories } from './directory.js'
@@ -142,14 +141,18 @@ class LockerOnMounts implements Locker, LockKeeper {
     waits: boolean,
     place: Place | null,
   ): Promise<Lock | null> {
-    let turn = waits ? this.#turns.find(target.key) : undefined
+    const turn = waits ? this.#turns.of(target) : undefined
     let waiter: Waiter | undefined
     let inFlight: Promise<unknown> = Promise.resolve()
     let lock: LockHandle | null = null
     try {
       if (place !== null) await this.#inOrder(place, patience)
       const standBackMs = turn?.standBackMs(performance.now()) ?? 0
-      if (standBackMs > 0) await patience.race(sleep(standBackMs))
+      if (turn !== undefined && standBackMs > 0) {
+        waiter = new Waiter(target.waitStyle, turn)
+        if ((await patience.race(waiter.again(standBackMs))) === 'released') turn.sawOther()
+      }
+      let hadToWait = false
       for (;;) {
         patience.check()
         const fresh = waiter !== undefined
@@ -163,31 +166,22 @@ class LockerOnMounts implements Locker, LockKeeper {
           throw closedError()
         }
         if (attempt.kind === 'acquired') {
-          if (waits && attempt.isWaitedFor) turn ??= this.#turns.of(target)
           lock = this.#hold(target, attempt, { place, turn })
           if (lock === null) continue
-          turn?.acquired(performance.now(), attempt.isWaitedFor, waiter !== undefined)
+          turn?.acquired(performance.now(), attempt.isWaitedFor, hadToWait)
           return lock
         }
         patience.firstTryIsOver()
-        if (!waits) return this.#busy(target.path, attempt.kind === 'busy' ? attempt.holder : null)
-        turn ??= this.#turns.of(target)
+        if (turn === undefined) return this.#busy(target.path, attempt.kind === 'busy' ? attempt.holder : null)
         if (attempt.kind === 'busy') {
           patience.waitingFor = heldBy(attempt.holder)
           if (attempt.isFar) turn.sawFar()
         }
-        if (waiter === undefined) {
-          // Listen first, then look once more: a release in between is not missed.
-          waiter = new Waiter(target.waitStyle, turn)
-          this.#report({
-            event: 'wait',
-            path: target.path,
-            outcome: 'busy',
-            ...(attempt.kind === 'busy' && attempt.holder !== null && { detail: attempt.holder }),
-          })
-        } else {
-          await patience.race(waiter.again())
-        }
+        if (!hadToWait) this.#reportWait(target.path, attempt)
+        hadToWait = true
+        // Listen first, then look once more: a release in between is not missed.
+        if (waiter === undefined) waiter = new Waiter(target.waitStyle, turn)
+        else await patience.race(waiter.again())
       }
     } finally {
       waiter?.close()
@@ -264,6 +258,11 @@ class LockerOnMounts implements Locker, LockKeeper {
       this.#report({ event: 'reap', path: lock.path, outcome: 'taken-over', token: lock.token, detail: takenFrom })
     this.#report({ event: 'acquire', path: lock.path, outcome: 'acquired', token: lock.token })
     return lock
+  }
+
+  #reportWait(path: string, attempt: Attempt): void {
+    const holder = attempt.kind === 'busy' ? attempt.holder : null
+    this.#report({ event: 'wait', path, outcome: 'busy', ...(holder !== null && { detail: holder }) })
   }
 
   #busy(path: string, holder: string | null): null {

@@ -35,6 +35,9 @@ export class NodeTurn implements Turn {
     this.#chances = CHANCES
   }
 
+  /** One of this node: other nodes are seen when they hold it. */
+  sawOther(): void {}
+
   acquired(nowMs: number, isWaitedFor: boolean): void {
     this.#goOn(nowMs)
     this.#isAwaited ||= isWaitedFor

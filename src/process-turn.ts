@@ -1,32 +1,61 @@
 /**
  * Fairness between the processes of one host, on its own file system. Whoever has a lock is the first to know that it is
- * free again, and would keep it for ever; those who wait learn of it from a file watch, which takes longer. So who has had
- * it for a moment, over and over, and knows that others wait, stands back for as long as one of them needs to take it.
+ * free again, and would keep it for ever; those who wait learn of it from a file watch, which takes longer. So who comes
+ * back to it at once stands back for as long as one of them needs to take it: each time when somebody is known to wait, and
+ * now and then to find out.
  */
 
 import type { Turn } from './turns.js'
 import { SPREAD_MS_MAX } from './waiting.js'
 
-/** How long a process may go on taking a lock that others wait for. */
-const TURN_MS = 5
-/** A longer pause between two acquisitions ends the turn by itself. */
+/** How long a process goes on taking a lock for which nobody is known to wait: longer each time that nobody came. */
+const LONE_TURN_MS_MIN = 100
+const LONE_TURN_MS_MAX = 3200
+/** A longer pause between two acquisitions is a chance for everybody: it ends the turn by itself. */
 const PAUSE_MS = 100
-/** How long a sign of somebody waiting counts. */
-const CONTENDED_MS = 5000
+/** At the longest: who sees the next release comes back with it. Who waits without a watch asks once in that time. */
 const STAND_BACK_MS = 1.5 * SPREAD_MS_MAX
+/** Who is woken late, on a loaded machine, may miss one; and who waits without a watch asks only now and then. */
+const CHANCES = 4
+const CHANCES_BLIND = 40
 
 export class ProcessTurn implements Turn {
-  #sinceMs = 0
+  /** Since when we have taken it again and again; `null`: somebody else has had it. */
+  #sinceMs: number | null = null
+  readonly #chancesMax: number
   #endMs = Number.NEGATIVE_INFINITY
-  #contendedUntilMs = Number.NEGATIVE_INFINITY
+  #stoodBack = false
+  /** How often we still stand back before nobody is believed to wait. */
+  #chances = 0
+  #loneTurnMs = LONE_TURN_MS_MIN
+
+  constructor(isWatched: boolean) {
+    this.#chancesMax = isWatched ? CHANCES : CHANCES_BLIND
+  }
 
   /** There are no other nodes. */
   sawFar(): void {}
 
+  sawOther(): void {
+    this.#chances = this.#chancesMax
+    this.#loneTurnMs = LONE_TURN_MS_MIN
+    this.#sinceMs = null
+    this.#stoodBack = false
+  }
+
   acquired(nowMs: number, isWaitedFor: boolean, hadToWait: boolean): void {
-    if (nowMs - this.#endMs > PAUSE_MS) this.#sinceMs = nowMs
-    if (isWaitedFor || hadToWait) this.#contendedUntilMs = nowMs + CONTENDED_MS
+    if (isWaitedFor || hadToWait) this.sawOther()
+    else if (this.#stoodBack) this.#nobodyCame()
+    if (nowMs - this.#endMs > PAUSE_MS) this.#sinceMs = null
+    this.#sinceMs ??= nowMs
     this.#endMs = nowMs
+  }
+
+  #nobodyCame(): void {
+    if (this.#chances > 0) this.#chances--
+    else this.#loneTurnMs = Math.min(LONE_TURN_MS_MAX, 2 * this.#loneTurnMs)
+    this.#sinceMs = null
+    this.#stoodBack = false
   }
 
   released(nowMs: number): void {
@@ -34,8 +63,10 @@ export class ProcessTurn implements Turn {
   }
 
   standBackMs(nowMs: number): number {
-    const isOver = nowMs - this.#sinceMs >= TURN_MS && nowMs - this.#endMs <= PAUSE_MS
-    return isOver && nowMs < this.#contendedUntilMs ? STAND_BACK_MS : 0
+    const turnMs = this.#chances > 0 ? 0 : this.#loneTurnMs
+    if (nowMs - (this.#sinceMs ?? nowMs) < turnMs || nowMs - this.#endMs > PAUSE_MS) return 0
+    this.#stoodBack = true
+    return STAND_BACK_MS
   }
 
   /** Who waits already is one of those who are stood back for. */

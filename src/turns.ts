@@ -8,6 +8,8 @@ import { ProcessTurn } from './process-turn.js'
 export interface Turn {
   /** Another node holds it. */
   sawFar(): void
+  /** While we stood back somebody else had it. */
+  sawOther(): void
   /** `isWaitedFor`: somebody was seen waiting. `hadToWait`: we were. */
   acquired(nowMs: number, isWaitedFor: boolean, hadToWait: boolean): void
   released(nowMs: number): void
@@ -23,14 +25,8 @@ const TURNS_MAX = 1000
 export class Turns {
   readonly #turns = new Map<string, Turn>()
 
-  /** The turn at a lock that was contended a while ago. */
-  find(key: string): Turn | undefined {
-    return this.#turns.get(key)
-  }
-
-  /** The turn at a lock that is contended. */
   of({ key, waitStyle }: Pick<Target, 'key' | 'waitStyle'>): Turn {
-    const turn = this.#turns.get(key) ?? (waitStyle.isLocal ? new ProcessTurn() : new NodeTurn())
+    const turn = this.#turns.get(key) ?? (waitStyle.isLocal ? new ProcessTurn(waitStyle.watchPath !== null) : new NodeTurn())
     this.#turns.delete(key)
     this.#turns.set(key, turn)
     if (this.#turns.size > TURNS_MAX) this.#turns.delete(this.#turns.keys().next().value as string)

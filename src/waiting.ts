@@ -13,8 +13,8 @@ interface Pace {
 
 /** Woken by the watch; polling only finds holders that died. */
 const WATCHED: Pace = { firstMs: 250, lastMs: 250, growth: 1 }
-/** Without a server asking is cheap. */
-const LOCAL: Pace = { firstMs: 1, lastMs: 10, growth: 1.5 }
+/** Without a server asking is cheap; who has waited longer can wait a little longer: about a tenth of it. */
+const LOCAL: Pace = { firstMs: 1, lastMs: 40, growth: 1.1 }
 /** Each try is several round trips. It does not get much slower: who has waited longer must not ask more rarely than a newcomer. */
 export const NETWORK_POLL_MS_MAX = 300
 const NETWORK: Pace = { firstMs: 100, lastMs: NETWORK_POLL_MS_MAX, growth: 1.5 }
@@ -64,7 +64,7 @@ export class Waiter {
   /** It was released, and nobody was seen to take it. */
   #isFree = false
   #timer: NodeJS.Timeout | undefined
-  #tryNow: (() => void) | null = null
+  #tryNow: ((why: 'released' | 'late') => void) | null = null
 
   constructor(style: WaitStyle, turn: Turn) {
     this.#isLocal = style.isLocal
@@ -111,11 +111,11 @@ export class Waiter {
     return this.#turn.leaveMs(performance.now())
   }
 
-  /** Resolves when it is worth trying again. */
-  again(): Promise<void> {
+  /** Resolves when it is worth trying again: it was released, or it is late. */
+  again(lateMs = this.#backoff.nextMs()): Promise<'released' | 'late'> {
     return new Promise((resolve) => {
       this.#tryNow = resolve
-      this.#tryIn(this.#isFree ? 0 : this.#backoff.nextMs())
+      this.#tryIn(this.#isFree ? 0 : lateMs)
     })
   }
 
@@ -126,10 +126,10 @@ export class Waiter {
   }
 
   #try(): void {
-    const tryNow = this.#tryNow
+    const [tryNow, why] = [this.#tryNow, this.#isFree ? 'released' : 'late'] as const
     this.#tryNow = null
     this.#isFree = false
-    tryNow?.()
+    tryNow?.(why)
   }
 
   /** Ends the wait at once, and the watch. */

@@ -22,7 +22,7 @@ interface Checked {
 }
 
 /** Far above the coarsest tick of a kernel's clock (10 ms). */
-const CHANGE_AGE_MS_MIN = 1000
+const CHANGE_AGE_MS_MIN = 100
 const CHECKED_FILES_MAX = 1000
 const checkedFiles = new Map<string, Checked>()
 
