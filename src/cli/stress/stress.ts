@@ -4,23 +4,21 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig } from '../../config/load.js'
 import type { ConfigSettings } from '../../config/settings.js'
-import { MountlockError } from '../../errors.js'
 import { Chaos } from '../evidence/chaos.js'
 import type { Life } from '../evidence/picture.js'
 import type { StormEvent } from '../evidence/records.js'
 import { monotonicMs, Resource } from '../evidence/resource.js'
 import { EXIT } from '../exit-codes.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import type { Interrupt } from '../interrupt.js'
 import { type Kind, kindOf, LOCK_TYPES, optionsOf } from '../kinds.js'
 import { ownIdentity } from '../identity.js'
 import { writePage } from '../page.js'
-import { messageOf, Printer, writeOut } from '../print.js'
-import { BRISK, refuseErrors } from '../settings.js'
+import { messageOf, type Printer, writeOut } from '../print.js'
 import { Cluster } from '../remote/cluster.js'
 import { RemoteError } from '../remote/lines.js'
 import type { Facts, Node } from '../remote/node.js'
+import { type RemoteTrial, runTrial } from '../remote/trial.js'
 import { NodeClock } from './node-clock.js'
 import type { StressOptions } from './options.js'
 import { type NodeEvidence, type Outcome, outcomeOf } from './outcome.js'
@@ -38,25 +36,11 @@ const HOLDERS = 0.6
 const WAIT_INTERVALS = 4
 
 /** Runs the command and ends the process. */
-export async function runStress(options: StressOptions): Promise<void> {
-  const config = loadConfig({ file: options.config })
-  const refusal = options.config === undefined ? null : refuseErrors(config)
-  if (refusal !== null) return endProcess(refusal, false)
-  if (options.config === undefined) Object.assign(config.settings, BRISK)
-  const interrupt = new Interrupt()
-  const session = new Stress(options, config.settings, interrupt)
-  let code: number = EXIT.cannotLock
-  try {
-    code = await session.run()
-  } catch (error) {
-    if (!(error instanceof Interrupted)) code = session.fail(error)
-  }
-  await session.end()
-  if (interrupt.received !== null) dieBySignal(interrupt.received)
-  else await endProcess(code, false)
+export function runStress(options: StressOptions): Promise<void> {
+  return runTrial(options, (config, interrupt, printer) => new Stress(options, config.settings, interrupt, printer))
 }
 
-class Stress {
+class Stress implements RemoteTrial {
   readonly #options: StressOptions
   readonly #settings: ConfigSettings
   readonly #kind: Kind
@@ -75,16 +59,15 @@ class Stress {
   #fromMs = 0
   readonly #over = new AbortController()
 
-  constructor(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt) {
+  constructor(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt, printer: Printer) {
     this.#options = options
     this.#settings = settings
     this.#kind = options.kind ?? kindOf(settings)
     this.#interrupt = interrupt
-    this.#printer = new Printer(options)
+    this.#printer = printer
     this.#cluster = new Cluster('stress', options.nodes, options, this.#printer)
   }
 
-  /** @returns the exit code */
   async run(): Promise<number> {
     const race = <T>(promise: Promise<T>) => this.#interrupt.race(promise)
     if (!(await race(this.#cluster.connect()))) return EXIT.cannotLock
@@ -95,13 +78,6 @@ class Stress {
     const outcome = outcomeOf(await this.#finish())
     await this.#publish(outcome)
     return outcome.exitCode
-  }
-
-  fail(error: unknown): number {
-    this.#printer.error(messageOf(error))
-    if (error instanceof RemoteError || error instanceof MountlockError) return EXIT.cannotLock
-    this.#printer.talk(String((error as Error).stack))
-    return EXIT.internal
   }
 
   async end(): Promise<void> {
