@@ -94,7 +94,7 @@ class Stress implements RemoteTrial {
         `timeout-interval=${timeoutIntervalMs / 1000}${chaos ? '; some are killed and stalled' : ''}. Ctrl+C ends it early.`,
     )
     if (bootIds.size === 1) {
-      this.#printer.talk('All of them run on one machine: nothing is proved about others. Name some: --nodes local,node2')
+      this.#printer.talk('All of them run on one machine: nothing is proved about others. Name some: --nodes local node2')
     }
   }
 
