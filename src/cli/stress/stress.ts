@@ -5,7 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConfigSettings } from '../../config/settings.js'
-import { Chaos } from '../evidence/chaos.js'
+import { endsWithin } from '../bounded.js'
 import type { Life } from '../evidence/picture.js'
 import type { StormEvent } from '../evidence/records.js'
 import { monotonicMs, Resource } from '../evidence/resource.js'
@@ -19,6 +19,7 @@ import { Cluster } from '../remote/cluster.js'
 import { RemoteError } from '../remote/lines.js'
 import type { Facts, Node } from '../remote/node.js'
 import { type RemoteTrial, runTrial } from '../remote/trial.js'
+import { StressChaos } from './chaos.js'
 import { NodeClock } from './node-clock.js'
 import type { StressOptions } from './options.js'
 import { type NodeEvidence, type Outcome, outcomeOf } from './outcome.js'
@@ -28,10 +29,10 @@ import { reportOf } from './report.js'
 
 const SAMPLE_MS = 1000
 const PROGRESS_MS = 250
+/** A node that takes longer is cut off. */
+const ANSWER_LIMIT_MS = 10_000
 /** Between two faults of one process, on average. */
 const CHAOS_PAUSE_MS = 4000
-/** Of all victims. */
-const HOLDERS = 0.6
 /** As patient as it takes to see two takeovers through. */
 const WAIT_INTERVALS = 4
 
@@ -55,7 +56,7 @@ class Stress implements RemoteTrial {
   readonly #lives: Life[] = []
   readonly #crashes: string[] = []
   readonly #progress = { acquisitions: 0, losses: 0 }
-  #chaos: Chaos<Player> | null = null
+  #chaos: StressChaos | null = null
   #fromMs = 0
   readonly #over = new AbortController()
 
@@ -148,7 +149,8 @@ class Stress implements RemoteTrial {
     this.#over.abort()
     clearInterval(talk)
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
-    await Promise.all([blown, sampled])
+    const quiet = Promise.all([blown, sampled])
+    if (await endsWithin(ANSWER_LIMIT_MS, quiet)) await quiet
   }
 
   /** In one line that is written again and again; a pipe is spared it. */
@@ -172,9 +174,10 @@ class Stress implements RemoteTrial {
 
   async #sampleClock(node: Node, clock: NodeClock): Promise<void> {
     const askedMs = monotonicMs()
+    const asked = node.ask('clock')
     try {
-      const shownMs = (await node.ask('clock')) as number
-      clock.learn(askedMs, shownMs, monotonicMs())
+      if (!(await endsWithin(ANSWER_LIMIT_MS, asked))) throw new RemoteError({ code: 'TIMEOUT', message: 'it does not answer' })
+      clock.learn(askedMs, (await asked) as number, monotonicMs())
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error
       const text = `${node.name} is gone: ${messageOf(error)}`
@@ -241,27 +244,6 @@ class Stress implements RemoteTrial {
     if (html === undefined) return
     await writePage(html, page(outcome))
     this.#printer.talk(`The page is in ${html}.`)
-  }
-}
-
-/** Whoever is killed is followed by another one. */
-class StressChaos extends Chaos<Player> {
-  readonly #onKilled: (victim: Player) => Promise<void>
-
-  constructor(options: ConstructorParameters<typeof Chaos<Player>>[0], onKilled: (victim: Player) => Promise<void>) {
-    super(options)
-    this.#onKilled = onKilled
-  }
-
-  /** Mostly whoever holds the lock: of the others it makes no difference to anybody. */
-  protected override victim(): Player | undefined {
-    const holder = this.options.victims().find((player) => player.isHolder && player.canBeDisturbed && !player.isStopped)
-    return this.options.random() < HOLDERS ? (holder ?? super.victim()) : super.victim()
-  }
-
-  protected override async kill(victim: Player): Promise<void> {
-    await super.kill(victim)
-    await this.#onKilled(victim)
   }
 }
 
