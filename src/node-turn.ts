@@ -2,8 +2,8 @@
  * Fairness between nodes. On a network mount the processes of the node that has a lock are the first to know that it is free
  * again, and would keep it among themselves for ever; those who wait on other nodes learn of it by asking now and then. So
  * nodes take turns: when another node was seen to hold it, and now this one has had it for a while, all its processes stand
- * back for as long as the others need to ask. If nobody comes then, nobody is believed to wait any more, until another node
- * is seen again.
+ * back for as long as the others need to ask. If nobody comes then, a few times, nobody is believed to wait any more, until
+ * another node is seen again.
  */
 
 import type { Turn } from './turns.js'
@@ -12,10 +12,12 @@ import { NETWORK_POLL_MS_MAX } from './waiting.js'
 /** How long the processes of a node may go on taking a lock that others wait for. */
 const TURN_MS = 250
 /** All who wait have asked once by then. */
-const STAND_BACK_MS = 2 * NETWORK_POLL_MS_MAX
+const STAND_BACK_MS = 1.5 * NETWORK_POLL_MS_MAX
 
 /** Who asks slowly, on a loaded node, may miss one. */
 const CHANCES = 3
+/** Somebody may wait on a node that was never seen to hold it: he gets a chance so often. */
+const CHANCE_INTERVAL_MS = 5000
 
 /** What one process knows of its node's turn at one lock. */
 export class NodeTurn implements Turn {
@@ -26,6 +28,8 @@ export class NodeTurn implements Turn {
   #stoodBackMs: number | null = null
   /** How often we still stand back for another node before nobody is believed to wait there. */
   #chances = 0
+  /** When this process last stood back in vain. */
+  #inVainMs = Number.NEGATIVE_INFINITY
   /** Somebody was seen waiting: on this node or another. */
   #isAwaited = false
 
@@ -39,21 +43,23 @@ export class NodeTurn implements Turn {
   sawOther(): void {}
 
   acquired(nowMs: number, isWaitedFor: boolean): void {
-    this.#goOn(nowMs)
+    this.#goOn(nowMs, STAND_BACK_MS)
     this.#isAwaited ||= isWaitedFor
   }
 
-  /** By this process, or by another one of this node. */
+  /** By this process, or by another one of this node: which may well have had it after another node had, while we stood back. */
   released(nowMs: number): void {
-    this.#goOn(nowMs)
+    this.#goOn(nowMs, 2 * STAND_BACK_MS)
     this.#releasedMs = nowMs
   }
 
-  #goOn(nowMs: number): void {
-    const wasInVain = this.#stoodBackMs !== null && nowMs - this.#stoodBackMs >= STAND_BACK_MS
+  /** `vainMs`: who has stood back for so long, and sees its own node have it, has done so in vain. */
+  #goOn(nowMs: number, vainMs: number): void {
+    const wasInVain = this.#stoodBackMs !== null && nowMs - this.#stoodBackMs >= vainMs
     if (this.#sinceMs !== null && !wasInVain) return
     if (this.#sinceMs !== null) {
-      this.#chances--
+      this.#chances = Math.max(0, this.#chances - 1)
+      this.#inVainMs = nowMs
       this.#isAwaited = false
     }
     this.#sinceMs = nowMs
@@ -67,7 +73,8 @@ export class NodeTurn implements Turn {
 
   /** The same for a process that waits already: it stands back for other nodes only. */
   leaveMs(nowMs: number): number {
-    return this.#chances > 0 ? this.#restMs(nowMs) : 0
+    const isDue = this.#chances > 0 || nowMs - this.#inVainMs >= CHANCE_INTERVAL_MS
+    return isDue ? this.#restMs(nowMs) : 0
   }
 
   #restMs(nowMs: number): number {

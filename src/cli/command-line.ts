@@ -39,7 +39,7 @@ export function readCommandLine(args: readonly string[]): Choice {
   // Behind them it is another program's.
   const dashes = spec.takesBehind === true ? rest.indexOf('--') : -1
   const own = dashes === -1 ? rest : rest.slice(0, dashes)
-  const tokens = tokensOf(own, { ...GLOBAL, ...spec.options })
+  const tokens = spread(tokensOf(own, { ...GLOBAL, ...spec.options }), spec)
   const options = tokens.filter((token) => token.kind === 'option')
   const isAsked = (option: string) => options.some((token) => token.name === option)
   if (isAsked('help')) return { kind: 'help', command: name }
@@ -87,6 +87,18 @@ function tableOf(options: Record<string, Options>): Table {
     table[name] = { type: type === 'boolean' ? 'boolean' : 'string', ...short }
   }
   return table
+}
+
+/** `--nodes a b`: an option that takes several takes the words behind it as well. */
+function spread(tokens: readonly Token[], { options }: CommandSpec): Token[] {
+  let several: OptionToken | null = null
+  return tokens.map((token) => {
+    if (token.kind === 'positional' && several !== null)
+      return { ...several, index: token.index, value: token.value } as OptionToken
+    const takesSeveral = token.kind === 'option' && Object.hasOwn(options, token.name) && options[token.name]?.array === true
+    several = takesSeveral && !token.inlineValue ? token : null
+    return token
+  })
 }
 
 function valuesOf(tokens: readonly OptionToken[], { options }: CommandSpec): Record<string, unknown> {

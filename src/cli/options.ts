@@ -36,12 +36,7 @@ $RSTUDIO_DATA_HOME, else $XDG_DATA_HOME/rstudio, else ~/.local/share/rstudio, wh
 ${exitCodeLines()}
 Cut short by a signal, it ends by that signal.
 
---json: { version: 1, directory, fileSystem: { type, source, mountPoint, options, reach: shared|local|unknown } | null,
-  configuration: { file, found, settings, diagnostics }, self: { host, pid, uid, user },
-  locks: [{ lockType: advisory|linkbased|renamebased, variant, path, result: acquired|excluded|failed, heldBy, alsoHeldBy, error }],
-  supported: [type or variant], others: [who], warnings: [{ code, message }],
-  verdict: acquired|excluded|failed|unsafe, holds, exitCode }
-  Nothing is printed where it ends before a lock was tried.`,
+--json: docs/schema/test.json; nothing is printed where it ends before a lock was tried`,
   positionals: { directory: { type: 'string', describe: 'The directory under test' } },
   options: TEST_OPTIONS,
   read: readTestOptions,

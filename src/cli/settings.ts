@@ -6,9 +6,6 @@ import type { LockerOptions } from '../types.js'
 import { EXIT } from './exit-codes.js'
 import { configurationErrors, paint, writeError, writeErrorDiagnostics } from './print.js'
 
-/** For trials. Brisk, so that a takeover does not take long; not so brisk that a busy node looks dead. */
-export const BRISK = { refreshRateMs: 1000, timeoutIntervalMs: 3000 }
-
 /** All but the lock type, which the commands choose for themselves. */
 export function commonOptions({ logFile, lockType: _, ...rest }: ConfigSettings): LockerOptions {
   return { ...rest, ...(logFile === null ? {} : { logFile }) }

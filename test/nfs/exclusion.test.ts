@@ -63,7 +63,7 @@ for (const [place, kinds] of COMBINATIONS) {
       'processes on two nodes never hold one %s lock at the same time',
       { timeout: TEST_MS_MAX },
       async (kind, context) => {
-        const tell = proves(context, place, 'excludes, in order, fairly', kind)
+        const tell = proves(context, place, 'excludes, in the order of the tokens', kind)
         const directory = await preparedDirectory(place)
         const contenders = NODES.flatMap((node): Contender[] =>
           Array.from({ length: PROCESSES_PER_NODE }, () => ({ start: starter(node), directory, locker: LOCK_KINDS[kind] })),
@@ -74,6 +74,9 @@ for (const [place, kinds] of COMBINATIONS) {
         const shares = [acquiredBy(reports.slice(0, PROCESSES_PER_NODE)), acquiredBy(reports.slice(PROCESSES_PER_NODE))]
         const waitMsMax = Math.round(Math.max(...reports.map((report) => report.waitMsMax)))
         tell(`${shares.join(' + ')} acquisitions, longest wait ${waitMsMax} ms`)
+        // Who renames again and again lists nothing in between, and so does not see that others wait.
+        if (kind === 'rename') return
+        proves(context, place, 'shares it between nodes within a factor of two', kind)
         expect(Math.max(...shares), `shares ${shares}`).toBeLessThanOrEqual(2 * Math.min(...shares))
       },
     )

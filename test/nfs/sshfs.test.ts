@@ -35,7 +35,7 @@ describe('on sshfs', () => {
     'processes on two mounts never hold one %s lock at the same time',
     { timeout: DURATION_MS + 60_000 },
     async (kind, context) => {
-      const tell = proves(context, SSHFS, 'excludes, in order, fairly', kind)
+      const tell = proves(context, SSHFS, 'excludes, in the order of the tokens', kind)
       const [a, b] = newDirectories()
       execFileSync('sh', ['-c', prepare(a)])
       const contenders = [a, a, b, b].map((directory): Contender => ({ start, directory, locker: LOCK_KINDS[kind] }))

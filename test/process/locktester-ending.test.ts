@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Bench, OTHER_NODE, PACKAGE, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
+import { conformsTo } from './fixtures/locktester-schema.mjs'
 
 const ACQUIRED_BOTH = '* Acquired advisory lock\n* Acquired link-based lock\n'
 
@@ -156,11 +157,21 @@ describe('what it says of itself', () => {
     }
   })
 
-  test('--help starts with examples, and tells the options, the exit codes and the fields of --json', async () => {
+  test('--help starts with examples, and tells the options, the exit codes and the schema of --json', async () => {
     const only = bench.locktester(['--help'])
     expect(await only.end).toBe(0)
     expect(only.stdout).toMatch(/^Examples:\n {2}locktester /)
-    for (const word of ['--config', '--all', '--json', '--hold', '--no-hold', '--quiet', '--version', 'demo']) {
+    for (const word of [
+      '--config',
+      '--all',
+      '--json',
+      '--hold',
+      '--no-hold',
+      '--quiet',
+      '--version',
+      'demo',
+      'docs/schema/test.json',
+    ]) {
       expect(only.stdout).toContain(word)
     }
     for (const code of [0, 64, 69, 70, 76, 78]) expect(only.stdout).toMatch(new RegExp(`^ {2}${code} +\\w`, 'm'))
@@ -171,6 +182,7 @@ describe('what it says of itself', () => {
     const first = bench.locktester(['--json', '--all', directory])
     await first.says('\n}\n')
     const report = JSON.parse(first.stdout)
+    expect(await conformsTo('test', report)).toEqual([])
     expect(report).toMatchObject({
       version: 1,
       directory,
@@ -203,6 +215,7 @@ describe('what it says of itself', () => {
     await first.says('Holding.', 'stderr')
     const second = bench.locktester(['--json', directory])
     expect(await second.end).toBe(0)
+    expect(await conformsTo('test', JSON.parse(second.stdout))).toEqual([])
     expect(JSON.parse(second.stdout)).toMatchObject({
       locks: [
         { lockType: 'advisory', variant: null, result: 'excluded', heldBy: { pid: first.pid } },
@@ -219,6 +232,7 @@ describe('what it says of itself', () => {
     const only = bench.locktester(['--json', directory], { root: await bench.packageWithoutFsExt() })
     expect(await only.end).toBe(69)
     const report = JSON.parse(only.stdout)
+    expect(await conformsTo('test', report)).toEqual([])
     expect(report).toMatchObject({ verdict: 'failed', exitCode: 69, holds: false })
     expect(report.locks[0]).toMatchObject({ result: 'failed', error: { code: 'FS_EXT_NOT_INSTALLED' } })
     expect(report.locks[0].error.message).toContain('npm install fs-ext')

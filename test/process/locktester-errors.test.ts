@@ -8,7 +8,8 @@ import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'nod
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Bench, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
+import { EXIT_TABLE } from '../../src/cli/exit-codes.js'
+import { Bench, PACKAGE, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
 
 const run = promisify(execFile)
 const FAILED_BOTH = '* Unable to acquire advisory lock\n* Unable to acquire link-based lock\n'
@@ -209,4 +210,17 @@ describe('the client-state directory', () => {
     expect((await stat(directory)).mode & 0o7777).toBe(0o770)
     expect((await stat(join(directory, '.locktester'))).mode & 0o7777).toBe(0o770)
   })
+})
+
+test('the exit codes of the help are the ones of the README and of docs/cli.md', async () => {
+  const codes = EXIT_TABLE.map(([code]) => code)
+  const help = bench.locktester(['--help'])
+  expect(await help.end).toBe(0)
+  const inHelp = [...help.stdout.slice(help.stdout.indexOf('Exit codes:')).matchAll(/^ {2}(\d+) +\S/gm)]
+  expect(inHelp.map(([, code]) => Number(code))).toEqual(codes)
+  for (const file of ['README.md', 'docs/cli.md']) {
+    const text = await readFile(join(PACKAGE, file), 'utf8')
+    const rows = [...text.matchAll(/^\| ([\d, ]+?) +\|/gm)].flatMap(([, cell = '']) => cell.split(', ').map(Number))
+    expect(rows, file).toEqual(codes)
+  }
 })

@@ -7,6 +7,7 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Bench, OTHER_NODE, type Program, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
+import { conformsTo } from './fixtures/locktester-schema.mjs'
 
 const ACQUIRED_BOTH = '* Acquired advisory lock\n* Acquired link-based lock\n'
 const ALARM = 'EVERY NODE ACQUIRED IT'
@@ -83,6 +84,7 @@ describe('every node acquired it', () => {
     const second = bench.locktester(['--json', '--no-hold', directory], { through: hideLocks })
     expect(await second.end).toBe(76)
     const report = JSON.parse(second.stdout)
+    expect(await conformsTo('test', report)).toEqual([])
     expect(report).toMatchObject({ verdict: 'unsafe', exitCode: 76, supported: [], others: [{ pid: first.pid }] })
     for (const lock of report.locks) expect(lock).toMatchObject({ result: 'acquired', alsoHeldBy: [{ pid: first.pid, uid: 0 }] })
   })

@@ -166,6 +166,25 @@ describe('however it ends', () => {
     expect(await readdir(directory)).toEqual([])
   })
 
+  test('an agent that is killed leaves no stalled process behind; its node is named: 69', async () => {
+    const only = bench.locktester(['stress', directory, '--nodes', 'local,local', '--procs', '8', '--chaos', '--duration', '20'])
+    await only.says(BEGUN, 'stderr')
+    const [, agent = 0] = await childrenOf(only.pid)
+    let stopped: number[] = []
+    const isStopped = async (pid: number) => / T /.test(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))
+    await vi.waitUntil(async () => {
+      const workers = await childrenOf(agent)
+      const are = await Promise.all(workers.map(isStopped))
+      stopped = workers.filter((_, index) => are[index])
+      return stopped.length > 0
+    }, PATIENCE)
+    process.kill(agent, 'SIGKILL')
+    await vi.waitUntil(async () => !(await Promise.all(stopped.map(isStopped))).includes(true), PATIENCE)
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toContain('local#2 is gone')
+    expect(await readdir(directory)).toEqual([])
+  })
+
   test('a process that ends by itself is named, and is no violation: 69', async () => {
     const only = bench.locktester(['stress', directory, '--json', '--procs', '2', '--duration', '5'])
     await only.says(BEGUN, 'stderr')

@@ -5,7 +5,16 @@
 
 import type { Clock, Operation } from '../../src/protocol/operations.js'
 import { type GenerationSet, NO_GENERATIONS, touchable, touchedAfter } from './exhaustive-generations.js'
-import { type Checkpoint, claimOf, clockAt, type ExhaustiveProgram, JUMP_MS, lookId, type ProgramStep, sessionId } from './exhaustive-program.js'
+import {
+  type Checkpoint,
+  claimOf,
+  clockAt,
+  type ExhaustiveProgram,
+  JUMP_MS,
+  lookId,
+  type ProgramStep,
+  sessionId,
+} from './exhaustive-program.js'
 import { type Permutation, renameValue, toKey } from './exhaustive-renaming.js'
 
 export interface LocalState {

@@ -23,7 +23,7 @@ export const SETS: Setting[] = [
     claim: 'renameClaim',
   },
   { ...PLAIN, name: '2 × 3, given up, lost replies', processes: 2, acquisitions: 3, givenUp: true, lostReplies: true },
-  { ...PLAIN, name: '2 × 2, given up, late and twice', processes: 2, acquisitions: 2, givenUp: true, lateMax: 1 },
+  { ...PLAIN, name: '2 × 1, given up, late and twice', processes: 2, acquisitions: 1, givenUp: true, lateMax: 1 },
   {
     ...PLAIN,
     name: '2 × 2, listings from caches, lost replies',
@@ -100,6 +100,7 @@ export const SETS: Setting[] = [
 const shortened = (mutation: Mutation | null): Mutation => ({
   name: mutation?.name ?? 'short attempts',
   edits: [...SHORT_ATTEMPTS, ...(mutation?.edits ?? [])],
+  caughtIn: null,
   redundantBecause: null,
 })
 

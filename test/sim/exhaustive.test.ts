@@ -7,7 +7,7 @@ import { exploreSet, SETS } from './exhaustive-sets.js'
  */
 describe('every schedule keeps the properties', () => {
   for (const set of SETS) {
-    it(set.name, { timeout: 180_000 }, async () => {
+    it(set.name, { timeout: 400_000 }, async () => {
       const { states, transitions, isComplete, violation, trace } = await exploreSet(set)
       console.log(`${set.name}: ${states} states, ${transitions} transitions`)
       expect(violation?.message ?? null, trace.join('\n')).toBeNull()

@@ -76,7 +76,7 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   forgetsFloor: true,
   startsWithoutLock: false,
   fillers: 0,
-  statesMax: 10_000_000,
+  statesMax: 25_000_000,
 }
 
 export interface ExhaustiveReport {
@@ -209,7 +209,10 @@ class Exhaustive {
       (index) => new LocalTable(index, new ExhaustiveProgram(protocol, setting), this.#operations, this.#base),
     )
     // Pieces of listings have numbers that nobody can rename, and clocks of different paces are not interchangeable.
-    this.#permutations = setting.fillers > 0 || setting.ticksMax > 0 || setting.staleNames || setting.intruder !== null ? [[...Array(n).keys()]] : permutations(n)
+    this.#permutations =
+      setting.fillers > 0 || setting.ticksMax > 0 || setting.staleNames || setting.intruder !== null
+        ? [[...Array(n).keys()]]
+        : permutations(n)
     const given = 1 + n
     this.#layout = {
       given,

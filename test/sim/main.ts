@@ -1,7 +1,7 @@
 /**
  * `npx tsx test/sim/main.ts --seed 1 --schedules 10000 [--nodes 3] [--acquisitions 20]` explores at random;
  * `--mutation <part of its name>` does so with a safety step removed; `--replay '<plan>'` shows one life again;
- * `--table` prints what catches what, as Markdown.
+ * `--table` prints what catches what, as Markdown; `--table --write README.md` puts it there.
  */
 
 import { parseArgs } from 'node:util'
@@ -11,7 +11,7 @@ import { MUTATIONS } from './mutation-list.js'
 import { loadMutation } from './mutations.js'
 import { type ProtocolBundle, shippingProtocol } from './protocol.js'
 import { shrink } from './shrink.js'
-import { renderTable, runTable } from './table.js'
+import { renderTable, runTable, writeTable } from './table.js'
 
 const { values } = parseArgs({
   options: {
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     mutation: { type: 'string' },
     replay: { type: 'string' },
     table: { type: 'boolean', default: false },
+    write: { type: 'string' },
   },
 })
 
@@ -39,10 +40,14 @@ function explore(protocol: ProtocolBundle): void {
     Number,
   ) as [number, number, number, number]
   const beganMs = performance.now()
+  const beganCpu = process.cpuUsage()
   const { failure, ...total } = exploreRandomly({ seed, schedules, nodes, acquisitions }, protocol)
   const perMinute = Math.round((total.schedules / (performance.now() - beganMs)) * 60_000)
+  const { user, system } = process.cpuUsage(beganCpu)
+  const perCpuMinute = Math.round((total.schedules / (user + system)) * 60e6)
   console.log(
-    `${total.schedules} schedules (${perMinute} a minute), ${total.acquired} acquisitions, ${total.operations} file operations`,
+    `${total.schedules} schedules (${perMinute} a minute, ${perCpuMinute} a minute of processor time), ` +
+      `${total.acquired} acquisitions, ${total.operations} file operations`,
   )
   if (failure === null) return console.log('no violation')
   process.exitCode = 1
@@ -52,7 +57,10 @@ function explore(protocol: ProtocolBundle): void {
 }
 
 async function main(): Promise<void> {
-  if (values.table) return console.log(renderTable(await runTable()))
+  if (values.table) {
+    const table = renderTable(await runTable(), new Date())
+    return values.write === undefined ? console.log(table) : writeTable(values.write, table)
+  }
   const mutation = MUTATIONS.find(({ name }) => values.mutation !== undefined && name.includes(values.mutation))
   if (values.mutation !== undefined && mutation === undefined)
     throw new RangeError(`Expected --mutation to be one of: ${MUTATIONS.map(({ name }) => name).join('; ')}`)

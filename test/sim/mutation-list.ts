@@ -5,6 +5,8 @@ import type { Mutation } from './mutations.js'
 const RETIRE_BEFORE = `if (elapsedMs(session.lastBeat, { ...start, serverMs: session.lastBeat.serverMs }) > lease) return { kind: 'retired' }`
 const RETIRE_AFTER = `if (elapsedMs(session.lastBeat, { ...end, serverMs }) > lease) return { kind: 'retired' }`
 
+const TIME_PASSES = '2 × 1, time passes, replies take theirs, clocks apart and of different pace'
+
 /**
  * For the exhaustive search alone: an attempt ends where the next one would go on with the same memory. Nothing is lost by
  * it (what an attempt carries over from one look to the next is in its memory), and many states become one.
@@ -24,6 +26,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       { file: 'acquire', from: '  if (site.claim.isConfirmedByListing) {', to: '  if (site.claim.name === ("" as string)) {' },
     ],
+    caughtIn: '2 × 3, lost replies',
     redundantBecause: null,
   },
   {
@@ -31,11 +34,13 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       { file: 'acquire', from: 'changedNow ? yield* listing(site) : yield* freshListing(site)', to: 'yield* listing(site)' },
     ],
+    caughtIn: '2 × 2, listings from caches, lost replies',
     redundantBecause: null,
   },
   {
     name: 'a listing in pieces counts',
     edits: [{ file: 'names', from: 'crowded: names.length > ENTRIES_MAX,', to: 'crowded: false,' }],
+    caughtIn: '2 × 2, listings in pieces',
     redundantBecause: null,
   },
   {
@@ -47,6 +52,7 @@ export const MUTATIONS: Mutation[] = [
         to: 'return null',
       },
     ],
+    caughtIn: null,
     redundantBecause: 'the second listing finds what the floor would have; the floor saves the attempt',
   },
   {
@@ -58,6 +64,7 @@ export const MUTATIONS: Mutation[] = [
         to: 'const renamed = yield* ask.unlink(`${site.path}/${entry}`)',
       },
     ],
+    caughtIn: '2 × 1, given up, late and twice',
     redundantBecause: null,
   },
   {
@@ -69,11 +76,25 @@ export const MUTATIONS: Mutation[] = [
         to: 'const renamed = yield* ask.unlink(`${site.path}/${entry}`)',
       },
     ],
+    caughtIn: '2 × 3, lost replies',
+    redundantBecause: null,
+  },
+  {
+    name: 'released is what is highest, not a name used once',
+    edits: [
+      {
+        file: 'settle',
+        from: '  const renamed = yield* rename(site, entry, generation)\n  if (renamed.ok) {\n',
+        to: '  const top = yield* listing(site)\n  const renamed = yield* rename(site, top.ok ? top.value.entry : entry, (top.ok ? top.value.highest : null) ?? generation)\n  if (renamed.ok) {\n',
+      },
+    ],
+    caughtIn: '2 × 3, lost replies',
     redundantBecause: null,
   },
   {
     name: 'EEXIST taken for ours',
     edits: [{ file: 'acquire', from: "if (owner !== 'ours') return 'beaten'", to: '' }],
+    caughtIn: '2 × 3, lost replies',
     redundantBecause: null,
   },
   {
@@ -82,6 +103,7 @@ export const MUTATIONS: Mutation[] = [
       { file: 'session', from: RETIRE_BEFORE, to: '' },
       { file: 'session', from: RETIRE_AFTER, to: '' },
     ],
+    caughtIn: TIME_PASSES,
     redundantBecause: null,
   },
   {
@@ -93,6 +115,7 @@ export const MUTATIONS: Mutation[] = [
         to: 'const silent = before.wallMs - modifiedMs >= silenceMs(record.timeoutIntervalMs)',
       },
     ],
+    caughtIn: TIME_PASSES,
     redundantBecause: null,
   },
   {
@@ -101,39 +124,45 @@ export const MUTATIONS: Mutation[] = [
       { file: 'acquire', from: 'if (listing.kind !== site.claim.kind) return', to: 'if (listing.kind === null) return' },
       { file: 'acquire', from: 'const counts = seen.kind === site.claim.kind && ', to: 'const counts = ' },
     ],
+    caughtIn: '2 × 1, two kinds of lock',
     redundantBecause: null,
   },
   {
     name: "the server's clock not asked whether the machine stood still",
     edits: [{ file: 'lease', from: 'to.wallMs - from.wallMs, to.serverMs - from.serverMs)', to: 'to.wallMs - from.wallMs)' }],
+    caughtIn: null,
     redundantBecause: null,
   },
   {
     name: 'heartbeat counter not compared',
     edits: [{ file: 'judge', from: 'seen.beat === record.beat && ', to: '' }],
+    caughtIn: TIME_PASSES,
     redundantBecause: null,
   },
   {
     name: 'time stamp of the heartbeat not compared',
     edits: [{ file: 'judge', from: ' && seen.modifiedMs === modifiedMs', to: '' }],
-    redundantBecause: 'not reached: it takes several writes that are executed late, each just before a look of the same judge',
+    caughtIn: '2 × 1, time passes, heartbeats late and twice',
+    redundantBecause: null,
   },
   {
     name: 'a missing session file believed from the cache',
     edits: [{ file: 'judge', from: "if (coherent) return 'dangling'", to: "return 'dangling'" }],
-    redundantBecause: 'not reached: the simulated client never looks for a session file before it is made; seen on real NFS',
+    caughtIn: '2 × 1, symlinks, names from caches',
+    redundantBecause: null,
   },
   {
     name: 'lease from the end of the heartbeat',
     edits: [
       { file: 'session', from: 'session.lastBeat = beatTime(start, serverMs)', to: 'session.lastBeat = beatTime(end, serverMs)' },
     ],
-    redundantBecause:
-      'not reached: the check after the write bounds how late its end can be, and the rest takes two hangs of a mount within milliseconds',
+    caughtIn: TIME_PASSES,
+    redundantBecause: null,
   },
   {
     name: 'no margin between lease and conviction',
     edits: [{ file: 'lease', from: 'timeoutIntervalMs * (1 - MARGIN)', to: 'timeoutIntervalMs * (1 + MARGIN)' }],
+    caughtIn: TIME_PASSES,
     redundantBecause: null,
   },
   {
@@ -145,7 +174,8 @@ export const MUTATIONS: Mutation[] = [
         to: '',
       },
     ],
-    redundantBecause: 'whoever runs the protocol looks at the lease once more before it hands out the lock',
+    caughtIn: TIME_PASSES,
+    redundantBecause: null,
   },
   {
     name: 'unknown outcomes forgotten',
@@ -159,6 +189,7 @@ export const MUTATIONS: Mutation[] = [
       { file: 'acquire', from: "if (owner === 'unknown') site.memory.unsettled = unsettled", to: '' },
       { file: 'acquire', from: "if ((yield* settle(site, entry)) !== 'settled') site.memory.unsettled = entry", to: '' },
     ],
+    caughtIn: '2 × 2, time-outs, lost replies',
     redundantBecause: null,
   },
   {
@@ -170,6 +201,7 @@ export const MUTATIONS: Mutation[] = [
         to: '  yield* discard(draft, [first, marker], null)\n',
       },
     ],
+    caughtIn: null,
     redundantBecause: null,
   },
   {
@@ -179,11 +211,13 @@ export const MUTATIONS: Mutation[] = [
       from,
       to: `${from.replace('return', '{ yield* endSession(session); return')} }`,
     })),
+    caughtIn: null,
     redundantBecause: null,
   },
   {
     name: 'cleaned up from the top',
     edits: [{ file: 'settle', from: 'for (const name of below) {', to: 'for (const name of [...below].reverse()) {' }],
+    caughtIn: null,
     redundantBecause: 'all of them are lower than a generation that was seen, in any order',
   },
 ]

@@ -4,8 +4,10 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { check, type Rule } from '../../src/cli/evidence/checker.js'
+import { check, type Rule, sectionsOf } from '../../src/cli/evidence/checker.js'
 import type { Evidence, ResourceRequest, StormEvent } from '../../src/cli/evidence/records.js'
+import { Resource } from '../../src/cli/evidence/resource.js'
+import { takeoversOf } from '../../src/cli/evidence/takeover.js'
 
 /** One acquisition, told briefly: every moment that is given becomes a line of the log. */
 interface Story {
@@ -122,6 +124,62 @@ describe('holders', () => {
   })
 })
 
+describe('a clock that is known within bounds only', () => {
+  /** The same story, told by a clock that may be wrong by so much. */
+  const told = (story: Story, slackMs: number) => events(story).map((event) => ({ ...event, slackMs }))
+  const rulesOf = (slackMs: number, second: Story) =>
+    check({
+      hasTokens: true,
+      processes: [
+        { name: 'here', events: events(FIRST) },
+        { name: 'elsewhere', events: told(second, slackMs) },
+      ],
+      resource: [],
+    }).map(({ rule }) => rule)
+  const early = { ...SECOND, acquiredMs: 20, sureMs: [20, 60], releasingMs: 61 }
+
+  test('an overlap that is longer than the doubt is found', () => {
+    expect(rulesOf(8, early)).toContain('overlap')
+  })
+
+  test('one that could be none accuses nobody', () => {
+    expect(rulesOf(12, early)).toEqual([])
+  })
+
+  test('the same when the clock of the first holder is the doubtful one', () => {
+    const rulesWith = (slackMs: number) => {
+      const second = { ...SECOND, acquiredMs: 25, sureMs: [25, 60], releasingMs: 61 }
+      const processes = [
+        { name: 'elsewhere', events: told({ ...FIRST, releasingMs: 70, lost: true }, slackMs) },
+        { name: 'here', events: events(second) },
+      ]
+      return check({ hasTokens: true, processes, resource: [] }).map(({ rule }) => rule)
+    }
+    expect(rulesWith(4)).toEqual(['overlap'])
+    expect(rulesWith(6)).toEqual([])
+  })
+
+  test('where nothing is known of it, nothing of order is concluded; a token given twice still is', () => {
+    expect(rulesOf(Number.POSITIVE_INFINITY, { ...early, token: 1 })).toEqual(['token-twice'])
+  })
+})
+
+describe('takeovers', () => {
+  const takeoversIn = (stories: Record<string, Story>) =>
+    takeoversOf(sectionsOf(evidence(stories))).map(({ from, to, afterMs }) => [from.process, to.process, afterMs])
+
+  test('a lock that was given back is taken over by nobody', () => {
+    expect(takeoversIn({ first: FIRST, second: SECOND })).toEqual([])
+  })
+
+  test('of a holder that was killed, and of one that wakes up too late', () => {
+    const { releasingMs: _, ...killed } = FIRST
+    expect(takeoversIn({ killed, second: SECOND })).toEqual([['killed', 'second', 10]])
+    const late = { ...FIRST, lostMs: 60, releasingMs: 61, lost: true }
+    expect(takeoversIn({ late, second: SECOND })).toEqual([['late', 'second', 10]])
+  })
+})
+
 describe('tokens', () => {
   test('one that is given twice is found', () => {
     expect(rules({ first: FIRST, second: { ...SECOND, token: 1 } })).toContain('token-twice')
@@ -161,6 +219,32 @@ describe('the fenced resource', () => {
   test('one that was refused and is sure of the lock afterwards is found', () => {
     expect(rules(two, [request(2, null), request(1, 1, false, 'first', 25)])).toEqual(['sure-after-refusal'])
     expect(rules(two, [request(2, null), request(1, 1, false, 'first', 35)])).toEqual([])
+  })
+})
+
+describe('the resource, of locks without tokens', () => {
+  const ask = (resource: Resource, process: string, written: number | null) =>
+    resource.answer(process, { id: 0, token: null, attempt: 0, lock: LOCK, written })
+  const found = (resource: Resource) =>
+    check({ hasTokens: false, processes: [], resource: resource.requests }).map(({ rule }) => rule)
+
+  test('an increment between the read and the write of another is lost, and found', () => {
+    const resource = new Resource()
+    ask(resource, 'first', ask(resource, 'first', null).value + 1)
+    const { value } = ask(resource, 'first', null)
+    ask(resource, 'second', ask(resource, 'second', null).value + 1)
+    ask(resource, 'first', value + 1)
+    expect(found(resource)).toEqual(['lost-increment'])
+  })
+
+  test('what a killed process had sent is not heard any more, and accuses nobody', () => {
+    const resource = new Resource()
+    const { value } = ask(resource, 'killed', null)
+    resource.bury('killed')
+    const successor = ask(resource, 'second', null).value
+    expect(ask(resource, 'killed', value + 1).accepted).toBe(false)
+    ask(resource, 'second', successor + 1)
+    expect(found(resource)).toEqual([])
   })
 })
 

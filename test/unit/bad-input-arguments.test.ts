@@ -226,4 +226,17 @@ describe('whatever the arguments are', () => {
     expect(readCommandLine(['--config', 'status', '/a'])).toMatchObject({ values: { config: 'status', directory: '/a' } })
     expect(readCommandLine(['--', 'status'])).toMatchObject({ values: { directory: 'status' } })
   })
+
+  test('an option that takes several takes the words behind it, and commas, and no more than its own', () => {
+    const read = (...args: string[]) => {
+      const choice = readCommandLine(['stress', ...args])
+      return choice.kind === 'command' ? (choice.spec.read(choice.values) as { nodes: unknown; json: boolean }) : null
+    }
+    const nodes = ['a', 'b', 'c'].map((host) => ({ host, directory: '/x' }))
+    expect(read('/x', '--nodes', 'a', 'b,c', '--json')).toMatchObject({ nodes, json: true })
+    expect(read('--nodes', 'a', 'b', 'c', '/x')).toMatchObject({ nodes })
+    expect(read('--nodes', 'a', '--nodes=b,c', '/x')).toMatchObject({ nodes })
+    expect(read('--nodes', 'a:/x', 'b:/x', 'c:/x')).toMatchObject({ nodes })
+    expect(() => read('/x', '--nodes', 'a', '--', '/y')).toThrow('Unknown argument: /y')
+  })
 })

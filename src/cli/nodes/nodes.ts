@@ -3,19 +3,18 @@
  * what to configure. However it ends, the agents are told to end and clean up; one that cannot be told notices by itself.
  */
 
-import { type LoadedConfig, loadConfig } from '../../config/load.js'
+import type { LoadedConfig } from '../../config/load.js'
 import { silenceMs } from '../../protocol/lease.js'
 import { EXIT } from '../exit-codes.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import type { Interrupt } from '../interrupt.js'
 import { type Kind, optionsOf } from '../kinds.js'
 import { writePage } from '../page.js'
-import { messageOf, Printer, writeOut } from '../print.js'
-import { BRISK, refuseErrors } from '../settings.js'
+import { type Printer, writeOut } from '../print.js'
 import { duration } from '../table.js'
 import { page } from './html.js'
 import { exitCodeOf, type KindResult } from './judgement.js'
 import { Cluster, type Sight } from '../remote/cluster.js'
-import { RemoteError } from '../remote/lines.js'
+import { type RemoteTrial, runTrial } from '../remote/trial.js'
 import type { NodesOptions } from './options.js'
 import { matrixLines } from './print.js'
 import { reportOf } from './report.js'
@@ -25,54 +24,37 @@ import { study } from './study.js'
 const PATIENCE_MS = 90_000
 
 /** Runs the command and ends the process. */
-export async function runNodes(options: NodesOptions): Promise<void> {
-  const config = loadConfig({ file: options.config })
-  const refusal = options.config === undefined ? null : refuseErrors(config)
-  if (refusal !== null) return endProcess(refusal, false)
-  if (options.config === undefined) Object.assign(config.settings, BRISK)
-  const interrupt = new Interrupt()
-  const session = new NodesSession(options, config, interrupt)
-  let code: number = EXIT.cannotLock
-  try {
-    code = await interrupt.race(session.run())
-  } catch (error) {
-    if (!(error instanceof Interrupted)) code = session.fail(error)
-  }
-  await session.end()
-  if (interrupt.received !== null) dieBySignal(interrupt.received)
-  else await endProcess(code, false)
+export function runNodes(options: NodesOptions): Promise<void> {
+  return runTrial(options, (config, interrupt, printer) => new NodesSession(options, config, interrupt, printer))
 }
 
-class NodesSession {
+class NodesSession implements RemoteTrial {
   readonly #options: NodesOptions
   readonly #config: LoadedConfig
   readonly #printer: Printer
   readonly #interrupt: Interrupt
   readonly #cluster: Cluster
 
-  constructor(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt) {
+  constructor(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt, printer: Printer) {
     this.#options = options
     this.#config = config
-    this.#printer = new Printer(options)
+    this.#printer = printer
     this.#interrupt = interrupt
     this.#cluster = new Cluster('nodes', options.nodes, options, this.#printer)
   }
 
+  run(): Promise<number> {
+    return this.#interrupt.race(this.#proveAll())
+  }
+
   /** @returns the exit code */
-  async run(): Promise<number> {
+  async #proveAll(): Promise<number> {
     if (!(await this.#cluster.connect())) return EXIT.cannotLock
     const sights = await this.#cluster.meet(this.#options.kinds.map(directoryOf))
     if (sights === null) return EXIT.cannotLock
     const results = await this.#studyAll()
     await this.#publish(sights, results)
     return exitCodeOf(results)
-  }
-
-  fail(error: unknown): number {
-    this.#printer.error(messageOf(error))
-    if (error instanceof RemoteError) return EXIT.cannotLock
-    this.#printer.talk(String((error as Error).stack))
-    return EXIT.internal
   }
 
   async end(): Promise<void> {

@@ -27,6 +27,8 @@ const SIGHT_POLL_MS = 100
 interface Child {
   process: ChildProcessByStdio<Writable, Readable, null>
   line: Line
+  /** While it is stopped: continues it when we end, however. */
+  reviver: ChildProcessByStdio<Writable, null, null> | null
 }
 
 /** What a worker does. */
@@ -81,8 +83,10 @@ class Agent implements Answering {
         return Number(process.hrtime.bigint()) / 1e6
       case 'start':
         return this.#start(args.role as Role)
-      case 'signal':
-        return void this.#child(args.worker).process.kill(args.signal as NodeJS.Signals)
+      case 'stop':
+        return this.#stop(this.#child(args.worker))
+      case 'continue':
+        return await this.#continue(this.#child(args.worker))
       case 'ask':
         return await this.#child(args.worker).line.ask(args.op as string, args.args as Record<string, unknown>)
       case 'kill':
@@ -137,10 +141,28 @@ class Agent implements Answering {
     const child = spawn(process.execPath, [PROGRAM, 'agent', '--worker', role], { stdio: ['pipe', 'pipe', 'inherit'] })
     const say = (word: Omit<WorkerWord, 'worker'>) => tell(process.stdout, { worker, ...word })
     const line = new Line(child.stdout, child.stdin, (said: unknown) => say({ said }))
-    this.#children.set(worker, { process: child, line })
+    this.#children.set(worker, { process: child, line, reviver: null })
     // `close` comes after the last of its words.
     child.on('close', (code, signal) => say({ ended: { code, signal, wasKilled: !this.#children.has(worker) } }))
     return { worker, pid: child.pid }
+  }
+
+  /** A stopped process does not see that nobody is left who would continue it, so somebody has to watch for that. */
+  #stop(child: Child): null {
+    const { pid } = child.process
+    child.reviver ??= spawn('/bin/sh', ['-c', 'read _; kill -CONT "$0"', String(pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
+    child.process.kill('SIGSTOP')
+    return null
+  }
+
+  async #continue(child: Child): Promise<null> {
+    const { reviver } = child
+    child.reviver = null
+    if (reviver === null) return null
+    const revived = once(reviver, 'exit')
+    reviver.stdin.end()
+    await revived
+    return null
   }
 
   async #kill(worker: number): Promise<void> {

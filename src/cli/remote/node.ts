@@ -130,9 +130,14 @@ export class RemoteWorker {
     return this.#node.ask('ask', { worker: this.#id, op, args })
   }
 
-  /** SIGSTOP and SIGCONT. */
-  async signal(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
-    await this.#node.ask('signal', { worker: this.#id, signal })
+  /** SIGSTOP. */
+  async stop(): Promise<void> {
+    await this.#node.ask('stop', { worker: this.#id })
+  }
+
+  /** SIGCONT. */
+  async continue(): Promise<void> {
+    await this.#node.ask('continue', { worker: this.#id })
   }
 
   /** SIGKILL; resolves once its node says that the process is gone. */

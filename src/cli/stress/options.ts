@@ -30,11 +30,11 @@ export const STRESS_COMMAND: CommandSpec = {
   summary: 'many processes on many nodes go for one lock; every moment is checked, and drawn',
   head: `Examples:
   locktester stress /shared/ann                                         processes of this machine
-  locktester stress /shared/ann --nodes local,node2,node3               of three nodes, over ssh
-  locktester stress /shared/ann --nodes node1,node2 --chaos --duration 300 --html stress.html
-  locktester stress --nodes node1:/mnt/ann,node2:/shared/ann            the same directory at different places
+  locktester stress /shared/ann --nodes local node2 node3               of three nodes, over ssh
+  locktester stress /shared/ann --nodes node1 node2 --chaos --duration 300 --html stress.html
+  locktester stress --nodes node1:/mnt/ann node2:/shared/ann            the same directory at different places
 
-Usage: locktester stress DIR [--nodes HOST,…] [options]
+Usage: locktester stress DIR [--nodes HOST…] [options]
 
 Each process acquires the lock, increments a counter that is kept here, and releases the lock, again and again. With --chaos some of them are
 killed (SIGKILL) and stalled (SIGSTOP), so that the others must take over. A checker that shares no code with the locks then judges the log: was
@@ -53,7 +53,8 @@ Ctrl+C ends it early: what was seen until then is judged.
       type: 'string',
       array: true,
       requiresArg: true,
-      describe: 'The nodes, as ssh knows them, with commas between them; or HOST:DIR of each [default: local, processes here]',
+      describe:
+        'The nodes, as ssh knows them (commas between them will do as well), or HOST:DIR of each [default: local, processes here]',
     },
     procs: { type: 'string', requiresArg: true, describe: `Processes on each node [default: ${PROCESSES}]` },
     duration: { type: 'string', requiresArg: true, describe: `SECONDS, at most ${DURATION_S_MAX} [default: ${DURATION_S}]` },
@@ -103,10 +104,13 @@ function readStressOptions(parsed: Record<string, unknown>): StressOptions {
 }
 
 function readNodes({ directory, nodes }: Record<string, unknown>): NodeAddress[] {
-  const hosts = ((nodes as string[] | undefined) ?? [LOCAL]).flatMap((word) => word.split(','))
-  const common = readText('the name of a directory', directory)
+  const words = ((nodes as string[] | undefined) ?? [LOCAL]).flatMap((word) => word.split(','))
+  // Behind --nodes, the directory is taken for one of them.
+  const isLastDirectory = directory === undefined && words.length > 1 && words.at(-1)?.startsWith('/') === true
+  const common = readText('the name of a directory', isLastDirectory ? words.at(-1) : directory)
+  const hosts = isLastDirectory ? words.slice(0, -1) : words
   if (common === undefined && hosts.every((host) => !host.includes(':/'))) {
-    throw new UsageError('Expected a directory: locktester stress DIR [--nodes HOST,…]')
+    throw new UsageError('Expected a directory: locktester stress DIR [--nodes HOST…]')
   }
   return readAddresses(hosts, common)
 }

@@ -76,11 +76,11 @@ export class Player implements Victim {
 
   async stop(): Promise<void> {
     this.isStopped = true
-    await this.#unlessGone(this.#worker?.signal('SIGSTOP'))
+    await this.#unlessGone(this.#worker?.stop())
   }
 
   async continue(): Promise<void> {
-    await this.#unlessGone(this.#worker?.signal('SIGCONT'))
+    await this.#unlessGone(this.#worker?.continue())
     this.isStopped = false
   }
 

@@ -4,23 +4,22 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadConfig } from '../../config/load.js'
 import type { ConfigSettings } from '../../config/settings.js'
-import { MountlockError } from '../../errors.js'
-import { Chaos } from '../evidence/chaos.js'
+import { endsWithin } from '../bounded.js'
 import type { Life } from '../evidence/picture.js'
 import type { StormEvent } from '../evidence/records.js'
 import { monotonicMs, Resource } from '../evidence/resource.js'
 import { EXIT } from '../exit-codes.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import type { Interrupt } from '../interrupt.js'
 import { type Kind, kindOf, LOCK_TYPES, optionsOf } from '../kinds.js'
 import { ownIdentity } from '../identity.js'
 import { writePage } from '../page.js'
-import { messageOf, Printer, writeOut } from '../print.js'
-import { BRISK, refuseErrors } from '../settings.js'
+import { messageOf, type Printer, writeOut } from '../print.js'
 import { Cluster } from '../remote/cluster.js'
 import { RemoteError } from '../remote/lines.js'
 import type { Facts, Node } from '../remote/node.js'
+import { type RemoteTrial, runTrial } from '../remote/trial.js'
+import { StressChaos } from './chaos.js'
 import { NodeClock } from './node-clock.js'
 import type { StressOptions } from './options.js'
 import { type NodeEvidence, type Outcome, outcomeOf } from './outcome.js'
@@ -30,33 +29,19 @@ import { reportOf } from './report.js'
 
 const SAMPLE_MS = 1000
 const PROGRESS_MS = 250
+/** A node that takes longer is cut off. */
+const ANSWER_LIMIT_MS = 10_000
 /** Between two faults of one process, on average. */
 const CHAOS_PAUSE_MS = 4000
-/** Of all victims. */
-const HOLDERS = 0.6
 /** As patient as it takes to see two takeovers through. */
 const WAIT_INTERVALS = 4
 
 /** Runs the command and ends the process. */
-export async function runStress(options: StressOptions): Promise<void> {
-  const config = loadConfig({ file: options.config })
-  const refusal = options.config === undefined ? null : refuseErrors(config)
-  if (refusal !== null) return endProcess(refusal, false)
-  if (options.config === undefined) Object.assign(config.settings, BRISK)
-  const interrupt = new Interrupt()
-  const session = new Stress(options, config.settings, interrupt)
-  let code: number = EXIT.cannotLock
-  try {
-    code = await session.run()
-  } catch (error) {
-    if (!(error instanceof Interrupted)) code = session.fail(error)
-  }
-  await session.end()
-  if (interrupt.received !== null) dieBySignal(interrupt.received)
-  else await endProcess(code, false)
+export function runStress(options: StressOptions): Promise<void> {
+  return runTrial(options, (config, interrupt, printer) => new Stress(options, config.settings, interrupt, printer))
 }
 
-class Stress {
+class Stress implements RemoteTrial {
   readonly #options: StressOptions
   readonly #settings: ConfigSettings
   readonly #kind: Kind
@@ -71,20 +56,19 @@ class Stress {
   readonly #lives: Life[] = []
   readonly #crashes: string[] = []
   readonly #progress = { acquisitions: 0, losses: 0 }
-  #chaos: Chaos<Player> | null = null
+  #chaos: StressChaos | null = null
   #fromMs = 0
   readonly #over = new AbortController()
 
-  constructor(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt) {
+  constructor(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt, printer: Printer) {
     this.#options = options
     this.#settings = settings
     this.#kind = options.kind ?? kindOf(settings)
     this.#interrupt = interrupt
-    this.#printer = new Printer(options)
+    this.#printer = printer
     this.#cluster = new Cluster('stress', options.nodes, options, this.#printer)
   }
 
-  /** @returns the exit code */
   async run(): Promise<number> {
     const race = <T>(promise: Promise<T>) => this.#interrupt.race(promise)
     if (!(await race(this.#cluster.connect()))) return EXIT.cannotLock
@@ -95,13 +79,6 @@ class Stress {
     const outcome = outcomeOf(await this.#finish())
     await this.#publish(outcome)
     return outcome.exitCode
-  }
-
-  fail(error: unknown): number {
-    this.#printer.error(messageOf(error))
-    if (error instanceof RemoteError || error instanceof MountlockError) return EXIT.cannotLock
-    this.#printer.talk(String((error as Error).stack))
-    return EXIT.internal
   }
 
   async end(): Promise<void> {
@@ -118,7 +95,7 @@ class Stress {
         `timeout-interval=${timeoutIntervalMs / 1000}${chaos ? '; some are killed and stalled' : ''}. Ctrl+C ends it early.`,
     )
     if (bootIds.size === 1) {
-      this.#printer.talk('All of them run on one machine: nothing is proved about others. Name some: --nodes local,node2')
+      this.#printer.talk('All of them run on one machine: nothing is proved about others. Name some: --nodes local node2')
     }
   }
 
@@ -172,7 +149,8 @@ class Stress {
     this.#over.abort()
     clearInterval(talk)
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
-    await Promise.all([blown, sampled])
+    const quiet = Promise.all([blown, sampled])
+    if (await endsWithin(ANSWER_LIMIT_MS, quiet)) await quiet
   }
 
   /** In one line that is written again and again; a pipe is spared it. */
@@ -196,9 +174,10 @@ class Stress {
 
   async #sampleClock(node: Node, clock: NodeClock): Promise<void> {
     const askedMs = monotonicMs()
+    const asked = node.ask('clock')
     try {
-      const shownMs = (await node.ask('clock')) as number
-      clock.learn(askedMs, shownMs, monotonicMs())
+      if (!(await endsWithin(ANSWER_LIMIT_MS, asked))) throw new RemoteError({ code: 'TIMEOUT', message: 'it does not answer' })
+      clock.learn(askedMs, (await asked) as number, monotonicMs())
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error
       const text = `${node.name} is gone: ${messageOf(error)}`
@@ -265,27 +244,6 @@ class Stress {
     if (html === undefined) return
     await writePage(html, page(outcome))
     this.#printer.talk(`The page is in ${html}.`)
-  }
-}
-
-/** Whoever is killed is followed by another one. */
-class StressChaos extends Chaos<Player> {
-  readonly #onKilled: (victim: Player) => Promise<void>
-
-  constructor(options: ConstructorParameters<typeof Chaos<Player>>[0], onKilled: (victim: Player) => Promise<void>) {
-    super(options)
-    this.#onKilled = onKilled
-  }
-
-  /** Mostly whoever holds the lock: of the others it makes no difference to anybody. */
-  protected override victim(): Player | undefined {
-    const holder = this.options.victims().find((player) => player.isHolder && player.canBeDisturbed && !player.isStopped)
-    return this.options.random() < HOLDERS ? (holder ?? super.victim()) : super.victim()
-  }
-
-  protected override async kill(victim: Player): Promise<void> {
-    await super.kill(victim)
-    await this.#onKilled(victim)
   }
 }
 

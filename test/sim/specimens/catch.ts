@@ -1,12 +1,13 @@
 /** Lets the same faults loose on the specimens. What they are asked is little: never two live holders at once. */
 
-import { chooseFaults, type Faults, NO_FAULTS } from '../faults.js'
+import { type Faults, NO_FAULTS } from '../faults.js'
 import { Violation } from '../properties.js'
 import { Random } from '../random.js'
 import { ROOT } from '../server.js'
 import type { Row } from '../table.js'
 import { World } from '../world.js'
 import { acquireFixedPath, refreshFixedPath, releaseFixedPath } from './fixed-path.js'
+import { exploreSpecimen, fixedPathLife, properLockfileLife } from './exhaustive.js'
 import { type Specimen, SpecimenProcess } from './process.js'
 import { properLockfile } from './proper-lockfile.js'
 
@@ -57,23 +58,22 @@ export function runSpecimen(seed: number, faults: Faults, make: (world: World) =
   return null
 }
 
-export async function catchSpecimens(): Promise<Row[]> {
-  const rows: Row[] = []
-  for (const make of [fixedPath, properLockfile]) {
-    for (const [faults, words] of [
-      [stallsOnly, 'stalls and crashes only'],
-      [chooseFaults, 'all faults'],
-    ] as const) {
-      let caught: Violation | null = null
-      let schedules = 0
-      while (caught === null && schedules < SCHEDULES_MAX) caught = runSpecimen(++schedules, faults(new Random(schedules)), make)
-      const { name } = make(new World(1, NO_FAULTS, TIMEOUT_MS, null))
-      rows.push({
-        system: `${name}; ${words}`,
-        caught: caught === null ? null : `${caught.property}, random`,
-        explored: `${schedules} schedules`,
-      })
+export function catchSpecimens(): Row[] {
+  return [
+    { make: fixedPath, life: fixedPathLife },
+    { make: properLockfile, life: properLockfileLife },
+  ].map(({ make, life }) => {
+    const { name } = make(new World(1, NO_FAULTS, TIMEOUT_MS, null))
+    const { states, isCaught } = exploreSpecimen(life)
+    let caught: Violation | null = null
+    let schedules = 0
+    while (caught === null && schedules < SCHEDULES_MAX)
+      caught = runSpecimen(++schedules, stallsOnly(new Random(schedules)), make)
+    return {
+      system: `${name}, 3 × 2, one crash; random: stalls and crashes only`,
+      exhaustive: `${isCaught ? 'two live holders' : 'nothing'}: ${states.toLocaleString('en-US')} states`,
+      random: `${caught?.property ?? 'nothing'}: ${schedules} schedules`,
+      isCaught: isCaught && caught !== null,
     }
-  }
-  return rows
+  })
 }

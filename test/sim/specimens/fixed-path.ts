@@ -5,11 +5,17 @@
 
 import type { FileStatus, Reply } from '../../../src/protocol/operations.js'
 import type { Program } from '../process.js'
-import type { SpecimenProcess } from './process.js'
 
 export const FIXED_PATH = '/d/LOCK'
 
-export function* acquireFixedPath(process: SpecimenProcess): Program<boolean> {
+/** Who locks: all that it asks about itself. */
+export interface FixedPathUser {
+  readonly name: string
+  readonly timeoutMs: number
+  readonly node: { readonly wallMs: number }
+}
+
+export function* acquireFixedPath(process: FixedPathUser): Program<boolean> {
   const own = `/d/own-${process.name.replace('/', '-')}`
   yield { op: 'create', path: own, text: '', mode: 0o644 }
   yield { op: 'utimes', path: own, modifiedMs: process.node.wallMs }
@@ -21,7 +27,7 @@ export function* acquireFixedPath(process: SpecimenProcess): Program<boolean> {
   return false
 }
 
-export function* refreshFixedPath(process: SpecimenProcess): Program<void> {
+export function* refreshFixedPath(process: FixedPathUser): Program<void> {
   yield { op: 'utimes', path: FIXED_PATH, modifiedMs: process.node.wallMs }
 }
 

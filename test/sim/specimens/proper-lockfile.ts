@@ -11,89 +11,105 @@ import type { Program } from '../process.js'
 import type { World } from '../world.js'
 import type { Specimen, SpecimenProcess } from './process.js'
 
-type Callback = (error: (Error & { code?: string }) | null, value?: unknown) => void
+export type Callback = (error: (Error & { code?: string }) | null, value?: unknown) => void
 
-interface Locker {
+export interface Locker {
   lock(file: string, options: object, done: Callback): void
   unlock(file: string, options: object, done: Callback): void
 }
 
 const require = createRequire(import.meta.url)
-const FILE = '/d/file'
+export const FILE = '/d/file'
+
+const compiled = new Map<string, Function>()
 
 /** A module's text as a function, as Node does it, with some globals replaced. */
 function load(path: string, requireOf: (name: string) => unknown, globals: Record<string, unknown>): unknown {
   const module = { exports: {} }
-  const make = new Function('module', 'exports', 'require', ...Object.keys(globals), readFileSync(path, 'utf8'))
+  let make = compiled.get(path)
+  if (make === undefined) {
+    make = new Function('module', 'exports', 'require', ...Object.keys(globals), readFileSync(path, 'utf8'))
+    compiled.set(path, make)
+  }
   make(module, module.exports, requireOf, ...Object.values(globals))
   return module.exports
 }
 
+/** What the module finds around it. */
+export interface LockerHost {
+  nowMs(): number
+  perform(operation: ClientOperation, done: Callback): void
+  after(ms: number, run: () => void): void
+}
+
+/** The interface that its `fs` option asks for. */
+export function fsOf({ perform }: LockerHost, onRefresh: (done: Callback) => Callback = (done) => done) {
+  return {
+    mkdir: (path: string, done: Callback) => perform({ op: 'mkdir', path, mode: 0o755 }, done),
+    rmdir: (path: string, done: Callback) => perform({ op: 'rmdir', path }, done),
+    stat: (path: string, done: Callback) => perform({ op: 'stat', path }, done),
+    utimes: (path: string, _: Date, modified: Date, done: Callback) =>
+      perform({ op: 'utimes', path, modifiedMs: modified.getTime() }, onRefresh(done)),
+  }
+}
+
+/** The module as it is installed, with the clock and the timers of its host. */
+export function loadLocker(host: LockerHost): Locker {
+  class HostDate extends Date {
+    static override now = () => host.nowMs()
+    constructor(ms?: number) {
+      super(ms ?? host.nowMs())
+    }
+  }
+  const globals = {
+    Date: HostDate,
+    setTimeout: (run: () => void, ms: number) => {
+      const timer = { isOff: false }
+      host.after(ms, () => timer.isOff || run())
+      return timer
+    },
+    clearTimeout: (timer: { isOff: boolean }) => {
+      timer.isOff = true
+    },
+  }
+  const path = require.resolve('proper-lockfile/lib/lockfile.js')
+  const precision = load(require.resolve('proper-lockfile/lib/mtime-precision.js'), require, globals)
+  const requireOf = (name: string) => {
+    if (name === './mtime-precision') return precision
+    return name === 'signal-exit' ? () => {} : createRequire(path)(name)
+  }
+  return load(path, requireOf, globals) as Locker
+}
+
 class NodeLocker {
-  readonly fs: Record<string, (...args: never[]) => void>
+  readonly fs: ReturnType<typeof fsOf>
   readonly locker: Locker
-  readonly #world: World
-  readonly #process: SpecimenProcess
 
   constructor(world: World, process: SpecimenProcess) {
-    this.#world = world
-    this.#process = process
-    this.fs = {
-      mkdir: (path: string, done: Callback) => this.#perform({ op: 'mkdir', path, mode: 0o755 }, done),
-      rmdir: (path: string, done: Callback) => this.#perform({ op: 'rmdir', path }, done),
-      stat: (path: string, done: Callback) => this.#perform({ op: 'stat', path }, done),
-      utimes: (path: string, _: Date, modified: Date, done: Callback) => {
-        const beganMs = world.nowMs
-        this.#perform({ op: 'utimes', path, modifiedMs: modified.getTime() }, (error) => {
-          if (error === null && process.heldSinceMs !== null) process.heldSinceMs = beganMs
-          done(error)
-        })
-      },
+    const host: LockerHost = {
+      nowMs: () => process.node.wallMs,
+      perform: (operation, done) => void world.spawn(process, 'call', perform(operation, done)),
+      after: (ms, run) => void world.spawn(process, 'timer', later(ms, run)),
     }
-    this.locker = this.#load()
-  }
-
-  #perform(operation: ClientOperation, done: Callback): void {
-    this.#world.spawn(this.#process, 'call', perform(operation, done))
-  }
-
-  #load(): Locker {
-    const { node } = this.#process
-    class NodeDate extends Date {
-      static override now = () => node.wallMs
-      constructor(ms?: number) {
-        super(ms ?? node.wallMs)
+    this.fs = fsOf(host, (done) => {
+      const beganMs = world.nowMs
+      return (error) => {
+        if (error === null && process.heldSinceMs !== null) process.heldSinceMs = beganMs
+        done(error)
       }
-    }
-    const globals = {
-      Date: NodeDate,
-      setTimeout: (run: () => void, ms: number) => {
-        const timer = { isOff: false }
-        this.#world.spawn(
-          this.#process,
-          'timer',
-          later(ms, () => timer.isOff || run()),
-        )
-        return timer
-      },
-      clearTimeout: (timer: { isOff: boolean }) => {
-        timer.isOff = true
-      },
-    }
-    const path = require.resolve('proper-lockfile/lib/lockfile.js')
-    const precision = load(require.resolve('proper-lockfile/lib/mtime-precision.js'), require, globals)
-    const requireOf = (name: string) => {
-      if (name === './mtime-precision') return precision
-      return name === 'signal-exit' ? () => {} : createRequire(path)(name)
-    }
-    return load(path, requireOf, globals) as Locker
+    })
+    this.locker = loadLocker(host)
   }
 }
 
 function* perform(operation: ClientOperation, done: Callback): Program {
-  const reply = (yield operation) as Reply<FileStatus>
+  answer(operation, (yield operation) as Reply<unknown>, done)
+}
+
+/** Tells the module what came of its operation. */
+export function answer(operation: ClientOperation, reply: Reply<unknown>, done: Callback): void {
   if (!reply.ok) return done(Object.assign(new Error(reply.code), { code: reply.code }))
-  done(null, operation.op === 'stat' ? { mtime: new Date(reply.value.modifiedMs) } : undefined)
+  done(null, operation.op === 'stat' ? { mtime: new Date((reply.value as FileStatus).modifiedMs) } : undefined)
 }
 
 function* later(ms: number, run: () => void): Program {

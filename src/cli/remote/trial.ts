@@ -1,0 +1,56 @@
+/** What `nodes` and `stress` have in common: the intervals to try with, how they end, and what they say of a failure. */
+
+import { type LoadedConfig, loadConfig } from '../../config/load.js'
+import { MountlockError } from '../../errors.js'
+import { EXIT } from '../exit-codes.js'
+import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import { messageOf, Printer } from '../print.js'
+import { refuseErrors } from '../settings.js'
+import { RemoteError } from './lines.js'
+
+/** Brisk, so that a takeover does not take long; not so brisk that a busy node looks dead. */
+const BRISK = { refreshRateMs: 1000, timeoutIntervalMs: 3000 }
+
+export interface RemoteTrial {
+  /** @returns the exit code @throws Interrupted */
+  run(): Promise<number>
+  /** However it ended: the agents are told to end and to clean up. */
+  end(): Promise<void>
+}
+
+interface TrialOptions {
+  config: string | undefined
+  json: boolean
+  quiet: boolean
+}
+
+/** Runs it and ends the process. */
+export async function runTrial(
+  options: TrialOptions,
+  create: (config: LoadedConfig, interrupt: Interrupt, printer: Printer) => RemoteTrial,
+): Promise<void> {
+  const config = loadConfig({ file: options.config })
+  const refusal = options.config === undefined ? null : refuseErrors(config)
+  if (refusal !== null) return endProcess(refusal, false)
+  if (options.config === undefined) Object.assign(config.settings, BRISK)
+  const interrupt = new Interrupt()
+  const printer = new Printer(options)
+  const trial = create(config, interrupt, printer)
+  let code: number = EXIT.cannotLock
+  try {
+    code = await trial.run()
+  } catch (error) {
+    if (!(error instanceof Interrupted)) code = explain(error, printer)
+  }
+  await trial.end()
+  if (interrupt.received !== null) dieBySignal(interrupt.received)
+  else await endProcess(code, false)
+}
+
+/** @returns the exit code */
+function explain(error: unknown, printer: Printer): number {
+  printer.error(messageOf(error))
+  if (error instanceof RemoteError || error instanceof MountlockError) return EXIT.cannotLock
+  printer.talk(String((error as Error).stack))
+  return EXIT.internal
+}

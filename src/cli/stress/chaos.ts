@@ -1,0 +1,27 @@
+/** What befalls the processes of `locktester stress`: mostly whoever holds the lock, for of the others it makes no difference to anybody. */
+
+import { Chaos, type ChaosOptions } from '../evidence/chaos.js'
+import type { Player } from './player.js'
+
+/** Of all victims. */
+const HOLDERS = 0.6
+
+export class StressChaos extends Chaos<Player> {
+  readonly #onKilled: (victim: Player) => Promise<void>
+
+  /** @param onKilled another one follows */
+  constructor(options: ChaosOptions<Player>, onKilled: (victim: Player) => Promise<void>) {
+    super(options)
+    this.#onKilled = onKilled
+  }
+
+  protected override victim(): Player | undefined {
+    const holder = this.options.victims().find((player) => player.isHolder && player.canBeDisturbed && !player.isStopped)
+    return this.options.random() < HOLDERS ? (holder ?? super.victim()) : super.victim()
+  }
+
+  protected override async kill(victim: Player): Promise<void> {
+    await super.kill(victim)
+    await this.#onKilled(victim)
+  }
+}
