@@ -133,6 +133,12 @@ function verdict(path: string, outcome: Dissolution, refusal: ForeignLockError):
       throw heldError(path, TYPE_OF_KIND[outcome.lockKind], outcome.holder === null ? null : describeHolder(outcome.holder))
     case 'foreign':
       throw refusal
+    case 'ahead':
+      throw new ForeignLockError(
+        path,
+        "it is a free lock of another lock-type, but its last token is ahead of the file server's clock, which was set back",
+        "Correct the server's clock, or wait until it has caught up: tokens must not go back.",
+      )
     case 'failed':
       throw fileSystemError('rename', path, outcome.code, outcome.error)
   }

@@ -52,6 +52,8 @@ export type Dissolution =
   | { kind: 'held'; lockKind: LockKind; holder: SessionRecord | null }
   /** Somebody else is at work on it: look again later. */
   | { kind: 'busy' }
+  /** Nobody holds it, but the server's clock is behind its last generation: what came next would have smaller tokens. */
+  | { kind: 'ahead' }
   /** It is not ours, or contains what is not ours. */
   | { kind: 'foreign' }
   | { kind: 'failed'; code: string; error?: unknown }
@@ -109,7 +111,7 @@ function* begin(site: Place, kind: LockKind, wanted: LockKind | null): Protocol<
   if (listing.highest === null || !containsOnlyOurs(listing)) return { kind: 'foreign' }
   const holder = yield* holderOf(site, listing)
   if (holder !== null) return { kind: 'held', lockKind: kind, holder: holder.record }
-  return yield* takeMarker(site, markerName(kind), kind, wanted)
+  return (yield* aheadOfServer(site, listing.highest)) ?? (yield* takeMarker(site, markerName(kind), kind, wanted))
 }
 
 /** Makes the marker, or the unfinished attempt of somebody else, one's own. */
@@ -134,6 +136,8 @@ function* decide(site: Place, mine: string, kind: LockKind, wanted: LockKind | n
     if (kind === wanted && kind === 'links') return yield* putBack(site, mine, kind, { kind: 'kept' })
     const holder = yield* holderOf(site, listing)
     if (holder !== null) return yield* putBack(site, mine, kind, { kind: 'held', lockKind: kind, holder: holder.record })
+    const ahead = yield* aheadOfServer(site, highest)
+    if (ahead !== null) return yield* putBack(site, mine, kind, ahead)
     const decisive = kind === 'links' ? mine : listing.entry
     const dissolved = dissolvedName(highest, yield* ask.name())
     const decided = yield* ask.rename(`${site.path}/${decisive}`, `${site.path}/${dissolved}`)
@@ -179,17 +183,28 @@ function* sweep(site: Place, names: string[], marker: string): Protocol<Dissolut
 
 /** How long, in looks, a file server's clock may stand still. */
 const TICK_LOOKS_MAX = 500
+/** The coarsest time stamps, and some: a number that is further ahead was given out before the server's clock was set back. */
+const TICK_MAX = firstNumber(3000)
 
-/** Makes sure that what comes into this place next has higher numbers: tokens never go back. `null`: it will. */
-function* outnumber(site: Place, last: bigint): Protocol<Dissolution | null> {
-  for (let looks = 0; ; looks++) {
-    if (looks === TICK_LOOKS_MAX) return { kind: 'busy' }
+/** Will what comes into this place next have higher numbers? Tokens never go back. `null`: it will, or within the clock's next tick. */
+function* aheadOfServer(site: Place, last: bigint): Protocol<Dissolution | null> {
+  for (let looks = 0; looks < TICK_LOOKS_MAX; looks++) {
     const path = `${site.directory}/${lookName(yield* ask.name())}`
     const now = yield* ask.create(path, '', 0o600)
     yield* ask.unlink(path)
     if (!now.ok) return { kind: 'failed', ...now }
-    if (firstNumber(now.value.serverMs) > last) break
+    const next = firstNumber(now.value.serverMs)
+    if (next > last) return null
+    if (last - next > TICK_MAX) return { kind: 'ahead' }
   }
+  return { kind: 'busy' }
+}
+
+/** Makes sure that what comes into this place next has higher numbers. `null`: it will. */
+function* outnumber(site: Place, last: bigint): Protocol<Dissolution | null> {
+  // It was decided before, so that the clock has been set back since: there is nothing to be done but to wait.
+  const ahead = yield* aheadOfServer(site, last)
+  if (ahead !== null) return ahead
   const beside = yield* ask.list(site.directory)
   if (!beside.ok) return { kind: 'failed', ...beside }
   for (const draft of beside.value.filter(isNewLockName)) {

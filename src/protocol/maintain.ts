@@ -42,10 +42,14 @@ export function* prune(site: Site): Protocol<PruneOutcome> {
   return { kind: 'failed', outcome: whyNot(outcome) }
 }
 
+const AHEAD = "its last token is ahead of the file server's clock, so that the next lock there would begin with a smaller one"
+
 function whyNot(outcome: Exclude<Dissolution, { kind: 'gone' }>): AttemptOutcome {
   switch (outcome.kind) {
     case 'held':
       return { kind: 'busy', generation: null, holder: outcome.holder, why: 'it is held' }
+    case 'ahead':
+      return { kind: 'busy', generation: null, holder: null, why: AHEAD }
     case 'foreign':
       return { kind: 'foreign', what: 'unmarked' }
     case 'failed':

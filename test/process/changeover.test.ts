@@ -4,7 +4,7 @@
  * or breaks a lock of somebody else. What all interleavings do is shown in changeover-model.test.ts.
  */
 
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLocker, type Lock, type Locker, type LockerOptions } from '../../dist/index.js'
@@ -194,6 +194,21 @@ test('processes of all types hammer one path: one at a time, and the tokens incr
     const numbers = (own as string[]).map(BigInt)
     expect(numbers).toEqual([...numbers].sort((a, b) => (a < b ? -1 : 1)))
   }
+})
+
+test('a lock whose tokens are ahead of the clock stays what it is, and goes on working: tokens never go back', async () => {
+  const linked = lockerOf('hard link')
+  const first = await linked.acquire(path)
+  await first.release()
+  const ahead = (first.token as bigint) + 3_600_000_000n
+  for (const name of (await readdir(path)).filter((entry) => entry.endsWith('.free'))) {
+    await rename(join(path, name), join(path, `${ahead}.free`))
+  }
+  await expect(lockerOf('flock').tryAcquire(path)).rejects.toMatchObject({
+    code: 'FOREIGN_LOCK',
+    message: expect.stringContaining("ahead of the file server's clock"),
+  })
+  expect((await lockerOf('hard link').acquire(path)).token).toBe(ahead + 1n)
 })
 
 test('a file with something in it is never touched', async () => {
