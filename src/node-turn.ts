@@ -27,7 +27,7 @@ export class NodeTurn implements Turn {
   /** When this process began to stand back in this turn. */
   #stoodBackMs: number | null = null
   /** How often we still stand back for another node before nobody is believed to wait there. */
-  #chances = 0
+  #chances = CHANCES
   /** When this process last stood back in vain. */
   #inVainMs = Number.NEGATIVE_INFINITY
   /** Somebody was seen waiting: on this node or another. */

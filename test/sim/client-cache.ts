@@ -44,6 +44,7 @@ export class Client {
   readonly #habits: CacheHabits
   readonly #chance: (probability: number) => boolean
   readonly #nowMs: () => number
+  readonly #tear: () => number | null
   readonly #names = new Map<number, Map<string, CachedName>>()
   readonly #listings = new Map<number, CachedListing>()
   readonly #data = new Map<number, CachedData>()
@@ -55,12 +56,14 @@ export class Client {
     habits: CacheHabits = COHERENT,
     chance: (probability: number) => boolean = () => false,
     nowMs: () => number = () => 0,
+    tear: () => number | null = () => null,
   ) {
     this.#server = server
     this.dev = dev
     this.#habits = habits
     this.#chance = chance
     this.#nowMs = nowMs
+    this.#tear = tear
   }
 
   /** Unmounted and mounted again: nothing is cached, and the device has another number. */
@@ -223,7 +226,16 @@ export class Client {
       if (isSameTick || isBelieved) return { ok: true, value: { text: cached.text, modifiedMs: cached.modifiedMs } }
     }
     if (staleRate > 0) this.#data.set(inode.number, { text: inode.text, modifiedMs: inode.modifiedMs, atMs: this.#nowMs() })
-    return { ok: true, value: { text: inode.text, modifiedMs: inode.modifiedMs } }
+    return { ok: true, value: { text: this.#torn(inode), modifiedMs: inode.modifiedMs } }
+  }
+
+  /** Perhaps read in the middle of the last write: its beginning, and the end of what was there before. */
+  #torn({ text, previousText }: Inode): string {
+    const share = text === previousText ? null : this.#tear()
+    if (share === null) return text
+    const cut = Math.floor(share * text.trimEnd().length)
+    const torn = text.slice(0, cut) + previousText.slice(cut)
+    return torn === previousText ? text : torn
   }
 
   #readLink(path: string): Reply<string> {

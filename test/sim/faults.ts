@@ -50,6 +50,8 @@ export interface Faults {
   otherKind: boolean
   /** Nodes and processes that look at the lock now and then. */
   inspections: number
+  /** How often an administrator breaks a holder's claim, or prunes the lock, while others use it. */
+  administration: number
   /** Events on a timeline; the number is how many of each there are per minute. */
   frozenMachine: number
   /** The mount of a node does not answer for a while. */
@@ -84,6 +86,7 @@ export const NO_FAULTS: Faults = {
   mixedIntervals: false,
   otherKind: false,
   inspections: 0,
+  administration: 0,
   frozenMachine: 0,
   hungMount: 0,
   wallStep: 0,
@@ -100,7 +103,7 @@ const ATTRIBUTE_CACHE_MS = 60_000
 export function chooseFaults(random: Random): Faults {
   const rate = (share: number, least: number, most: number) => (random.chance(share) ? random.logarithmic(least, most) : 0)
   const staleCache = rate(0.5, 0.2, 1)
-  return {
+  const chosen: Faults = {
     stalledCall: rate(0.5, 0.001, 0.02),
     stoppedProcess: rate(0.5, 0.001, 0.02),
     crash: rate(0.4, 0.0005, 0.01),
@@ -130,5 +133,8 @@ export function chooseFaults(random: Random): Faults {
     serverStep: rate(0.2, 0.2, 2),
     remount: rate(0.2, 0.2, 2),
     reboot: rate(0.2, 0.2, 2),
+    administration: rate(0.25, 0.02, 0.3),
   }
+  // A lock whose numbers are ahead of the server's clock cannot be taken away until that has caught up, which takes too long here.
+  return chosen.serverStep > 0 ? { ...chosen, administration: 0, otherKind: false } : chosen
 }

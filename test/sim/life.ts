@@ -95,7 +95,7 @@ class Life {
     server.makeDirectory(directory, 'P', 0o755)
     const lock = server.lookUp(directory, 'P') as number
     server.create(lock, '.links', '', 0o644)
-    const first = 1_700_000_000_000_000
+    const first = Math.floor(server.clockMs() - 1000) * 1000
     for (let index = random.whole(60); index >= 0; index--) server.create(lock, `${first + index}.free`, '', 0o644)
   }
 

@@ -9,6 +9,7 @@ import type { LocalQuestion, Reply } from '../../src/protocol/operations.js'
 import type { SessionOwner } from '../../src/protocol/record.js'
 import type { Session } from '../../src/protocol/session.js'
 import type { LockMemory, Observations, Site, Surroundings, Unsettled } from '../../src/protocol/site.js'
+import type { Faults } from './faults.js'
 import type { Node } from './node.js'
 import type { Hold, Properties } from './properties.js'
 import type { ProtocolBundle } from './protocol.js'
@@ -62,6 +63,9 @@ export class SimSession {
 const SESSIONS_TRIED_MAX = 4
 const RETRIES_PER_INTERVAL = 4
 
+const describeOutcome = (outcome: AttemptOutcome) =>
+  `${outcome.kind} ${'why' in outcome ? outcome.why : ''}${'code' in outcome ? outcome.code : ''}`
+
 export class SimProcess implements Actor {
   readonly node: Node
   readonly name: string
@@ -83,12 +87,15 @@ export class SimProcess implements Actor {
   readonly #protocol: ProtocolBundle
   readonly #properties: Properties
   readonly #observations: Observations = new Map()
+  readonly #observationsOfOthers: Observations = new Map()
   readonly #patrolObservations: Observations = new Map()
   readonly #leftovers: Observations = new Map()
   #session: SimSession | null = null
   #dev: number
   #endings: SimSession[] = []
   #nextPatrolOwnMs = 0
+  #knownSite: Site | null = null
+  #siteFaults: Faults | null = null
   #heart: Thread | null = null
   #main: Thread | null = null
 
@@ -153,7 +160,15 @@ export class SimProcess implements Actor {
     return { coherent: this.#properties.isCoherent, extraSilenceMs, me: this.#owner }
   }
 
+  /** The same one for as long as nothing about it changes, as in the library. */
   #site(): Site {
+    const { faults } = this.#world
+    if (this.#knownSite?.dev !== this.#dev || this.#siteFaults !== faults) this.#knownSite = this.#makeSite()
+    this.#siteFaults = faults
+    return this.#knownSite
+  }
+
+  #makeSite(): Site {
     return {
       path: LOCK,
       directory: DIRECTORY,
@@ -170,6 +185,7 @@ export class SimProcess implements Actor {
       while (this.acquired < this.goal) {
         yield { op: 'sleep', ms: this.#world.random.logarithmic(0.1, this.#terms.thinkMsMax) }
         if (this.#world.random.chance(this.#world.faults.inspections)) yield* this.#protocol.inspect(this.#site())
+        if (this.#world.random.chance(this.#world.faults.administration)) this.#administer()
         const hold = yield* this.#acquire()
         if (hold === null) continue
         this.acquired++
@@ -180,6 +196,25 @@ export class SimProcess implements Actor {
       yield { op: 'doze', ms: 1e12 }
       this.isWaiting = false
     }
+  }
+
+  /** As `locktester break` and `locktester prune` do: with a session of their own, which ends with them. */
+  #administer(): void {
+    const isBreak = this.#world.random.chance(0.4)
+    this.#world.spawn(this, isBreak ? 'break' : 'prune', this.#maintain(isBreak), this.#world.random.logarithmic(0.1, 1000))
+  }
+
+  *#maintain(isBreak: boolean): Program {
+    const session = yield* this.#makeSession()
+    if (session === null) return
+    const site = { ...this.#makeSite(), memory: this.#protocol.newMemory() }
+    if (isBreak) {
+      const listed = yield* this.#protocol.freshListing(site)
+      const token = listed.ok ? listed.value.highest : null
+      if (token !== null) yield* this.#protocol.breakHolder(site, session.session, token)
+    } else yield* this.#protocol.prune(site)
+    session.takesNoMore = true
+    this.#endIfSpent(session)
   }
 
   /** Tries until it is acquired or given up on. */
@@ -213,17 +248,21 @@ export class SimProcess implements Actor {
         if (session.remainingMs(this.node.ownMs) <= 0) return 'lease'
         return this.#held(session, Number(outcome.generation), outcome.entry)
       }
-      this.#world.note(
-        this.name,
-        `main: ${outcome.kind} ${'why' in outcome ? outcome.why : ''}${'code' in outcome ? outcome.code : ''}`,
-      )
-      if (outcome.kind === 'foreign') this.#properties.onForeign(this, outcome.what)
+      if (this.#world.trace !== null) this.#world.note(this.name, `main: ${describeOutcome(outcome)}`)
+      if (outcome.kind === 'foreign') yield* this.#makeWay()
       if (outcome.kind !== 'session-spent') return outcome.kind
       session.takesNoMore = true
       this.#endIfSpent(session)
       this.#session = null
     }
     return 'sessions vanish'
+  }
+
+  /** As `Changeover` does: what was left of a lock that was pruned, or of one of another kind, makes way if nobody holds it. */
+  *#makeWay(): Program {
+    const surroundings = { ...this.#surroundings, observations: this.#observationsOfOthers }
+    const place = { path: LOCK, directory: DIRECTORY, surroundings }
+    yield* this.#protocol.dissolve(place, this.#protocol[this.#terms.claim].kind)
   }
 
   #held(session: SimSession, generation: number, entry: string): Hold {
@@ -239,6 +278,12 @@ export class SimProcess implements Actor {
     if (present !== null && !present.takesNoMore && present.remainingMs(this.node.ownMs) > 0) return present
     this.#session = null
     this.#dev = this.node.client.dev
+    const session = yield* this.#makeSession()
+    this.#session = session
+    return session
+  }
+
+  *#makeSession(): Program<SimSession | null> {
     const { refreshRateMs, timeoutIntervalMs } = this.#terms
     const frozenMs = this.node.frozenMs
     const created = (yield* this.#protocol.createSession(DIRECTORY, this.#owner, {
@@ -248,7 +293,6 @@ export class SimProcess implements Actor {
     })) as Reply<Session>
     if (!created.ok || created.value.dev !== this.#dev) return null
     const session = new SimSession(created.value, this.#protocol.leaseMs(timeoutIntervalMs), frozenMs)
-    this.#session = session
     this.sessions.add(session)
     if (this.#heart !== null) this.#world.wake(this.#heart)
     return session

@@ -4,8 +4,10 @@ import * as acquire from '../../src/protocol/acquire.js'
 import * as hardLink from '../../src/protocol/claim-hard-link.js'
 import * as rename from '../../src/protocol/claim-rename.js'
 import * as symlink from '../../src/protocol/claim-symlink.js'
+import * as dissolution from '../../src/protocol/dissolve.js'
 import * as inspection from '../../src/protocol/inspect.js'
 import * as lease from '../../src/protocol/lease.js'
+import * as maintain from '../../src/protocol/maintain.js'
 import * as names from '../../src/protocol/names.js'
 import * as patrol from '../../src/protocol/patrol.js'
 import * as record from '../../src/protocol/record.js'
@@ -18,8 +20,11 @@ export interface ProtocolBundle {
   hardLinkClaim: typeof hardLink.hardLinkClaim
   symlinkClaim: typeof symlink.symlinkClaim
   renameClaim: typeof rename.renameClaim
+  dissolve: typeof dissolution.dissolve
   inspect: typeof inspection.inspect
   leaseMs: typeof lease.leaseMs
+  breakHolder: typeof maintain.breakHolder
+  prune: typeof maintain.prune
   parseListing: typeof names.parseListing
   patrol: typeof patrol.patrol
   encodeRecord: typeof record.encodeRecord
@@ -39,8 +44,10 @@ export const BUNDLE_FILES = [
   'claim-hard-link',
   'claim-rename',
   'claim-symlink',
+  'dissolve',
   'inspect',
   'lease',
+  'maintain',
   'names',
   'patrol',
   'record',
@@ -54,8 +61,10 @@ export const shippingProtocol: ProtocolBundle = {
   ...hardLink,
   ...rename,
   ...symlink,
+  ...dissolution,
   ...inspection,
   ...lease,
+  ...maintain,
   ...names,
   ...patrol,
   ...record,

@@ -150,7 +150,7 @@ export class FileServer {
     }
     source.entries.delete(from)
     target.entries.set(to, moved.number)
-    if (target !== source) this.#changed(target, to)
+    this.#changed(target, to)
     this.#changed(source, from)
     return DONE
   }

@@ -63,6 +63,9 @@ const TIMED_OUT = failure('ETIMEDOUT')
 /** More names than this, and a listing is not made in one piece. */
 const ATOMIC_ENTRIES_MAX = 32
 
+/** Whether it is over need not be asked after each event. */
+const EVENTS_BETWEEN_LOOKS = 16
+
 export class World {
   nowMs = 0
   faults: Faults
@@ -109,7 +112,8 @@ export class World {
       nocto: faults.nocto,
     }
     const nowMs = () => this.nowMs
-    const client = new Client(this.server, this.#devs++, habits, (probability) => random.chance(probability), nowMs)
+    const tear = () => (random.chance(this.faults.tornRead) ? random.fraction() : null)
+    const client = new Client(this.server, this.#devs++, habits, (probability) => random.chance(probability), nowMs, tear)
     const pace = 1 + faults.drift * (2 * random.fraction() - 1)
     const node = new Node(name, client, pace, faults.skewMs * (random.fraction() - 0.5), nowMs)
     this.nodes.push(node)
@@ -127,10 +131,12 @@ export class World {
   /** Runs until there is nothing to do, until `isOver`, or until the given time. */
   run(untilMs: number, isOver: () => boolean): void {
     while (this.#heap.nextMs <= untilMs && !isOver()) {
-      const event = this.#heap.pop()
-      if (event === undefined) return
-      this.nowMs = event.atMs
-      event.run()
+      for (let events = 0; events < EVENTS_BETWEEN_LOOKS && this.#heap.nextMs <= untilMs; events++) {
+        const event = this.#heap.pop()
+        if (event === undefined) return
+        this.nowMs = event.atMs
+        event.run()
+      }
     }
   }
 
@@ -266,18 +272,23 @@ export class World {
   }
 
   #execute(thread: Thread, operation: ClientOperation, requestMs: number, replyMs: number, lost: Reply<never> | null): void {
-    this.after(requestMs, () => {
-      const answer = (reply: Reply<unknown>) => {
-        const told = lost !== null && reply.ok ? lost : reply
-        // What was on its way when the mount began to hang arrives when it is over.
-        const lateMs = Math.max(replyMs, thread.actor.node.hungUntilMs - this.nowMs)
-        if (lateMs <= 0) this.#resume(thread, told)
-        else this.after(lateMs, () => this.#resume(thread, told))
-      }
-      if (operation.op === 'list' && this.faults.piecewiseListings) return this.#listInPieces(thread, operation, answer)
-      if (operation.op === 'create' && operation.text !== '') return this.#createInSteps(thread, operation, lost === null, answer)
-      answer(this.#perform(thread, operation, lost === null))
-    })
+    this.after(requestMs, () => this.#arrive(thread, operation, replyMs, lost))
+  }
+
+  #arrive(thread: Thread, operation: ClientOperation, replyMs: number, lost: Reply<never> | null): void {
+    if (operation.op === 'list' && this.faults.piecewiseListings)
+      return this.#listInPieces(thread, operation, (reply) => this.#reply(thread, reply, replyMs, lost))
+    if (operation.op === 'create' && operation.text !== '')
+      return this.#createInSteps(thread, operation, lost === null, (reply) => this.#reply(thread, reply, replyMs, lost))
+    this.#reply(thread, this.#perform(thread, operation, lost === null), replyMs, lost)
+  }
+
+  #reply(thread: Thread, reply: Reply<unknown>, replyMs: number, lost: Reply<never> | null): void {
+    const told = lost !== null && reply.ok ? lost : reply
+    // What was on its way when the mount began to hang arrives when it is over.
+    const lateMs = Math.max(replyMs, thread.actor.node.hungUntilMs - this.nowMs)
+    if (lateMs <= 0) this.#resume(thread, told)
+    else this.after(lateMs, () => this.#resume(thread, told))
   }
 
   #perform(thread: Thread, operation: ClientOperation, heard: boolean): Reply<unknown> {

@@ -13,7 +13,8 @@ import { COMMANDS } from '../../src/cli/commands.js'
 import { main } from '../../src/cli/main.js'
 
 const RUNS = 100_000
-const LIMIT = { timeout: 120_000 }
+/** For a machine that is busy with other things: alone it takes a quarter of a minute. */
+const LIMIT = { timeout: 300_000 }
 const WRONG_USAGE = 64
 
 const said: string[] = []
@@ -192,7 +193,7 @@ describe('whatever the arguments are', () => {
     await main(args)
     expect(process.exitCode).toBe(WRONG_USAGE)
     expect(said).toHaveLength(1)
-    expect(said[0]).toMatch(/^locktester: [^\p{Cc}]+\nlocktester --help shows how it is used\.\n$/u)
+    expect(said[0]).toMatch(/^locktester: [^\p{Cc}]+\nlocktester (\w+ )?--help shows how it is used\.\n$/u)
   }
 
   test('what a command reads of them is well-formed or a complaint about usage', LIMIT, () => {
