@@ -84,6 +84,7 @@ for (const place of [V3, V42]) {
       expect(worst).toBeLessThan(HAND_OFF_MS_MAX)
     })
 
+    if (!isSoak && place !== V3) return
     test('proper-lockfile that retries every second, for comparison', async (context) => {
       const tell = proves(context, place, 'calls per second of waiting, for comparison', 'proper-lockfile, every second')
       const directory = await newDirectory(lab, place)
