@@ -1,7 +1,7 @@
 /**
  * A process that uses link-based locks the way the library does: the protocol's own code, run by two threads. The main
- * thread acquires, holds, works and releases (as src/link-locks.ts does), the heartbeat thread keeps its sessions alive,
- * settles what is unknown and patrols the directory (as src/drivers/heartbeat-thread.ts does).
+ * thread acquires, holds, works and releases, patrols the directory beside that and looks at its locks (as src/link-locks.ts
+ * does), the heartbeat thread keeps its sessions alive and settles what is unknown (as src/drivers/heartbeat-thread.ts does).
  */
 
 import type { AttemptOutcome } from '../../src/protocol/acquire.js'
@@ -43,12 +43,15 @@ export class SimSession {
   nextBeatOwnMs: number
   /** For the checkers alone: how long its machine had stood still in all when its last completed heartbeat began. */
   frozenMsAtBeat: number
+  /** And how the server's clock was set then. */
+  serverOffsetMsAtBeat: number
 
-  constructor(session: Session, leaseMs: number, frozenMsAtBeat: number) {
+  constructor(session: Session, leaseMs: number, frozenMsAtBeat: number, serverOffsetMsAtBeat: number) {
     this.session = session
     this.leaseEndOwnMs = session.lastBeat.ownMs + leaseMs
     this.nextBeatOwnMs = session.lastBeat.ownMs + session.record.refreshRateMs
     this.frozenMsAtBeat = frozenMsAtBeat
+    this.serverOffsetMsAtBeat = serverOffsetMsAtBeat
   }
 
   get id(): string {
@@ -93,7 +96,7 @@ export class SimProcess implements Actor {
   #session: SimSession | null = null
   #dev: number
   #endings: SimSession[] = []
-  #nextPatrolOwnMs = 0
+  #isPatrolling = false
   #knownSite: Site | null = null
   #siteFaults: Faults | null = null
   #heart: Thread | null = null
@@ -280,19 +283,24 @@ export class SimProcess implements Actor {
     this.#dev = this.node.client.dev
     const session = yield* this.#makeSession()
     this.#session = session
+    if (session !== null && !this.#isPatrolling) {
+      this.#isPatrolling = true
+      this.#world.spawn(this, 'patrol', this.#patrols())
+    }
     return session
   }
 
   *#makeSession(): Program<SimSession | null> {
     const { refreshRateMs, timeoutIntervalMs } = this.#terms
-    const frozenMs = this.node.frozenMs
+    const { frozenMs } = this.node
+    const { serverOffsetMs } = this.#world
     const created = (yield* this.#protocol.createSession(DIRECTORY, this.#owner, {
       label: '',
       refreshRateMs,
       timeoutIntervalMs,
     })) as Reply<Session>
     if (!created.ok || created.value.dev !== this.#dev) return null
-    const session = new SimSession(created.value, this.#protocol.leaseMs(timeoutIntervalMs), frozenMs)
+    const session = new SimSession(created.value, this.#protocol.leaseMs(timeoutIntervalMs), frozenMs, serverOffsetMs)
     this.sessions.add(session)
     if (this.#heart !== null) this.#world.wake(this.#heart)
     return session
@@ -373,18 +381,15 @@ export class SimProcess implements Actor {
         yield* this.#beat(due)
         continue
       }
-      if (due !== null && this.#nextPatrolOwnMs <= ownMs) {
-        yield* this.#patrol()
-        continue
-      }
-      yield { op: 'doze', ms: due === null ? 1e12 : Math.max(0.1, Math.min(due.nextBeatOwnMs, this.#nextPatrolOwnMs) - ownMs) }
+      yield { op: 'doze', ms: due === null ? 1e12 : Math.max(0.1, due.nextBeatOwnMs - ownMs) }
     }
   }
 
   *#beat(watched: SimSession): Program {
     if (watched.isOver) return yield* this.#end(watched)
     const heldBefore = watched.holds.size
-    const frozenMs = this.node.frozenMs
+    const { frozenMs } = this.node
+    const { serverOffsetMs } = this.#world
     const outcome = yield* this.#protocol.beat(watched.session)
     const { refreshRateMs, timeoutIntervalMs } = watched.session.record
     this.#properties.onBeat(watched, outcome, frozenMs)
@@ -397,9 +402,13 @@ export class SimProcess implements Actor {
       return
     }
     watched.frozenMsAtBeat = frozenMs
+    watched.serverOffsetMsAtBeat = serverOffsetMs
     watched.leaseEndOwnMs = watched.session.lastBeat.ownMs + this.#protocol.leaseMs(timeoutIntervalMs)
     if (outcome.links > 1) watched.countsLinks = true
     if (watched.countsLinks && watched.holds.size === heldBefore && outcome.links < 1 + heldBefore)
+      this.#world.spawn(this, 'look', this.#lookAtEach(watched))
+    // Where link counts do not tell.
+    if (this.#terms.claim !== 'hardLinkClaim' && watched.holds.size > 0)
       this.#world.spawn(this, 'look', this.#lookAtEach(watched))
     for (const entry of [...watched.unsettled]) {
       const site = { path: LOCK, directory: DIRECTORY, surroundings: { ...this.#surroundings, observations: new Map() } }
@@ -427,10 +436,14 @@ export class SimProcess implements Actor {
     yield* this.#protocol.endSession(session.session)
   }
 
-  *#patrol(): Program {
-    const own = [...this.sessions].map(({ session }) => session.name)
-    const surroundings = { ...this.#surroundings, observations: this.#patrolObservations }
-    yield* this.#protocol.patrol(DIRECTORY, own, surroundings, this.#leftovers)
-    this.#nextPatrolOwnMs = this.node.ownMs + this.#terms.timeoutIntervalMs
+  /** Every timeout-interval, as long as there is a session in the directory; not in the heartbeat thread. */
+  *#patrols(): Program {
+    while (this.#session !== null) {
+      const own = [...this.sessions].map(({ session }) => session.name)
+      const surroundings = { ...this.#surroundings, observations: this.#patrolObservations }
+      yield* this.#protocol.patrol(DIRECTORY, own, surroundings, this.#leftovers)
+      yield { op: 'sleep', ms: this.#terms.timeoutIntervalMs }
+    }
+    this.#isPatrolling = false
   }
 }

@@ -230,9 +230,11 @@ export class Properties {
       const { node } = hold.process
       // Where writing leaves no stamp, nothing tells.
       if (this.#world.server.hasLazyStamps) continue
+      // A server whose clock was set back meanwhile cannot tell how long it was.
+      if (this.#world.serverOffsetMs < session.serverOffsetMsAtBeat) continue
       // Time stamps do not show more than the lease by less than their resolution.
       const { timeoutIntervalMs } = session.session.record
-      if (this.#unnoticedMs(hold) < timeoutIntervalMs + this.#coarseMs) continue
+      if (this.#coarseMs >= 1000 && this.#unnoticedMs(hold) < timeoutIntervalMs + this.#coarseMs) continue
       // It stood still once more during the heartbeat: the next one will tell.
       if (node.frozenMs !== frozenMsAtBegin || outcome.kind === 'retired') continue
       if (outcome.kind === 'alive')

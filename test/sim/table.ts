@@ -17,8 +17,9 @@ export interface Row {
   isCaught: boolean
 }
 
-/** How many schedules the sampler gets to notice a missing step. */
+/** How many schedules the sampler gets to notice a missing step that only it can notice; the others are searched for exhaustively. */
 export const SCHEDULES_MAX = 4000
+const SCHEDULES_BESIDE = 1000
 /** Where nothing is expected, a little is enough, and the smaller sets. */
 const SCHEDULES_REDUNDANT = 300
 const STATES_REDUNDANT = 50_000
@@ -42,7 +43,8 @@ export async function catchExhaustively({ caughtIn, ...mutation }: Mutation): Pr
 }
 
 export async function catchRandomly(mutation: Mutation): Promise<Omit<Row, 'exhaustive'>> {
-  const limit = mutation.redundantBecause === null ? SCHEDULES_MAX : SCHEDULES_REDUNDANT
+  const isAlone = mutation.caughtIn === null
+  const limit = mutation.redundantBecause !== null ? SCHEDULES_REDUNDANT : isAlone ? SCHEDULES_MAX : SCHEDULES_BESIDE
   const { failure, schedules } = exploreRandomly(
     { seed: 1, schedules: limit, nodes: 3, acquisitions: 20 },
     await loadMutation(mutation),

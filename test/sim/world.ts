@@ -68,6 +68,8 @@ const EVENTS_BETWEEN_LOOKS = 16
 
 export class World {
   nowMs = 0
+  /** By how much the server's clock is off. */
+  serverOffsetMs = 0
   faults: Faults
   readonly random: Random
   readonly server = new FileServer()
@@ -83,7 +85,6 @@ export class World {
   onReboot: (node: Node) => void = () => {}
   readonly #heap = new EventHeap()
   readonly #timeoutMs: number
-  #serverOffsetMs = 0
   #dozes = 0
   #devs = 1
 
@@ -95,9 +96,9 @@ export class World {
     this.#timeoutMs = timeoutMs
     const tickMs = faults.coarseMs
     this.server.hasLazyStamps = faults.lazyStamps
-    this.#serverOffsetMs = faults.skewMs * (this.random.fraction() - 0.5)
+    this.serverOffsetMs = faults.skewMs * (this.random.fraction() - 0.5)
     this.server.clockMs = () => {
-      const exactMs = EPOCH_MS + this.nowMs + this.#serverOffsetMs
+      const exactMs = EPOCH_MS + this.nowMs + this.serverOffsetMs
       return tickMs === 0 ? exactMs : Math.floor(exactMs / tickMs) * tickMs
     }
     for (const number of this.server.inodes.keys()) (this.server.inodes.get(number) as { modifiedMs: number }).modifiedMs = 0
@@ -350,7 +351,7 @@ export class World {
     this.#every(faults.wallStep, () => this.#stepWall(this.random.pick(this.nodes)))
     this.#every(faults.serverStep, () => {
       const byMs = this.#stepMs()
-      this.#serverOffsetMs += byMs
+      this.serverOffsetMs += byMs
       this.note('server', `clock stepped by ${Math.round(byMs)} ms`)
     })
     this.#every(faults.remount, () => {
