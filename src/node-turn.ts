@@ -43,19 +43,19 @@ export class NodeTurn implements Turn {
   sawOther(): void {}
 
   acquired(nowMs: number, isWaitedFor: boolean): void {
-    this.#goOn(nowMs, STAND_BACK_MS)
+    this.#goOn(nowMs, nowMs - this.#releasedMs >= STAND_BACK_MS)
     this.#isAwaited ||= isWaitedFor
   }
 
   /** By this process, or by another one of this node: which may well have had it after another node had, while we stood back. */
   released(nowMs: number): void {
-    this.#goOn(nowMs, 2 * STAND_BACK_MS)
+    this.#goOn(nowMs, this.#stoodBackMs !== null && nowMs - this.#stoodBackMs >= 2 * STAND_BACK_MS)
     this.#releasedMs = nowMs
   }
 
-  /** `vainMs`: who has stood back for so long, and sees its own node have it, has done so in vain. */
-  #goOn(nowMs: number, vainMs: number): void {
-    const wasInVain = this.#stoodBackMs !== null && nowMs - this.#stoodBackMs >= vainMs
+  /** `nobodyCame`: if we stood back, it was in vain. */
+  #goOn(nowMs: number, nobodyCame: boolean): void {
+    const wasInVain = this.#stoodBackMs !== null && nobodyCame
     if (this.#sinceMs !== null && !wasInVain) return
     if (this.#sinceMs !== null) {
       this.#chances = Math.max(0, this.#chances - 1)
