@@ -135,6 +135,6 @@ export function chooseFaults(random: Random): Faults {
     reboot: rate(0.2, 0.2, 2),
     administration: rate(0.25, 0.02, 0.3),
   }
-  // A lock whose numbers are ahead of the server's clock cannot be taken away until that has caught up, which takes too long here.
+  // A lock that was taken away and is made again is numbered by the server's clock: if that was set back in between, so are tokens.
   return chosen.serverStep > 0 ? { ...chosen, administration: 0, otherKind: false } : chosen
 }

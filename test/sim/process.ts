@@ -138,6 +138,7 @@ export class SimProcess implements Actor {
 
   /** The main thread has something to do again. */
   wake(): void {
+    this.isWaiting = false // from now on, even if its machine stands still
     if (this.#main !== null) this.#world.wake(this.#main)
   }
 
