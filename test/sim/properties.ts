@@ -154,7 +154,8 @@ export class Properties {
     if (entry === null) return
     const before = this.#top
     const inode = server.lookUp(directory, name)
-    if (!entry.free && inode !== null) this.#created.set(entry.generation, executed)
+    // A name that comes back after its lock was broken decides nothing any more.
+    if (!entry.free && inode !== null && !this.#broken.has(entry.generation)) this.#created.set(entry.generation, executed)
     if (before !== null && entry.generation < before.generation) return
     const isHigher = inode !== null && (before === null || entry.generation > before.generation)
     const after = isHigher ? { ...entry, inode } : this.#readTop()

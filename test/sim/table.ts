@@ -23,7 +23,7 @@ const SCHEDULES_BESIDE = 1000
 /** Where nothing is expected, a little is enough, and the smaller sets. */
 const SCHEDULES_REDUNDANT = 300
 const STATES_REDUNDANT = 50_000
-const SCHEDULES_SHIPPING = 10_000
+const SCHEDULES_SHIPPING = 5000
 
 const count = (number: number, what: string) => `${number.toLocaleString('en-US')} ${what}`
 
