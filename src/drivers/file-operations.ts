@@ -59,7 +59,8 @@ function* setMode(path: string, mode: number): Calls<void> {
 
 function* create(path: string, text: string, mode: number): Calls<Stamp> {
   return yield* withFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, function* (fd) {
-    yield ['fchmod', fd, mode]
+    // A file for its owner alone needs no help against the umask, and on a server that is a request.
+    if ((mode & 0o077) !== 0) yield ['fchmod', fd, mode]
     if (text !== '') yield* writeAll(fd, text)
     return stamp((yield ['fstat', fd]) as Stats)
   })
