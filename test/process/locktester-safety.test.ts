@@ -22,9 +22,14 @@ beforeEach(async () => {
 })
 afterEach(() => bench.close())
 
+/** Two pipes: what was said last on the one may be heard before what was said first on the other. */
+async function holding(node: Program, lastLine: string): Promise<void> {
+  await Promise.all([node.says(lastLine), node.says('Holding.', 'stderr')])
+}
+
 async function firstNode(...args: string[]) {
   const first = bench.locktester([directory, ...args])
-  await first.says('Holding.', 'stderr')
+  await holding(first, args.includes('--all') ? 'rename-based lock\n' : 'link-based lock\n')
   return first
 }
 
@@ -32,7 +37,7 @@ describe('every node acquired it', () => {
   test('the second of two that hold the same locks says so, names the first, waits like one that acquired all, and ends with 76', async () => {
     const first = await firstNode()
     const second = bench.locktester([directory], { through: hideLocks })
-    await second.says('Holding.', 'stderr')
+    await holding(second, 'link-based lock\n')
     expect(second.stdout).toBe(ACQUIRED_BOTH)
     expect(second.stderr).toContain(`${ALARM}: this process holds the advisory lock, and so does locktester on`)
     expect(second.stderr).toContain(`${ALARM}: this process holds the link-based lock, and so does locktester on`)

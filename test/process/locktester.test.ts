@@ -6,7 +6,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Bench, OTHER_NODE, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
+import { Bench, OTHER_NODE, presenceRecords, withMounts, type Program } from './fixtures/locktester-driver.mjs'
 
 const ACQUIRED_BOTH = '* Acquired advisory lock\n* Acquired link-based lock\n'
 const REFUSED_BOTH =
@@ -22,9 +22,14 @@ beforeEach(async () => {
 afterEach(() => bench.close())
 
 /** A first node that holds everything. */
+/** Two pipes: what was said last on the one may be heard before what was said first on the other. */
+async function holding(node: Program, lastLine: string): Promise<void> {
+  await Promise.all([node.says(lastLine), node.says('Holding.', 'stderr')])
+}
+
 async function firstNode(...args: string[]) {
   const first = bench.locktester([directory, ...args])
-  await first.says('Holding.', 'stderr')
+  await holding(first, args.includes('--all') ? 'rename-based lock\n' : 'link-based lock\n')
   return first
 }
 
