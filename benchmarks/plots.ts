@@ -1,6 +1,7 @@
 /** Plots as SVG: distributions as rows of hills, curves, and shares. Colours and fonts are the style sheet's. */
 
 import { readFileSync } from 'node:fs'
+import { timelineSvg } from '../src/cli/evidence/timeline.js'
 import type { Curve, Measurement, Plot, Point } from './result.js'
 import { figure, withUnit } from './result.js'
 import { coefficientOfVariation, median, quantile } from './statistics.js'
@@ -14,6 +15,7 @@ export const plotStyle = () => readFileSync(new URL('./plots.css', import.meta.u
 
 /** A picture that stands for itself, on light and dark pages. */
 export function plotFile(plot: Plot): string {
+  if (plot.kind === 'timeline') return plotSvg(plot) // it brings its own style
   return plotSvg(plot).replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ').replace('>', `><style>${plotStyle()}</style>`)
 }
 
@@ -23,6 +25,8 @@ export function plotSvg(plot: Plot): string {
       return distribution(plot.measurements.filter(({ rounds }) => rounds.flat().length > 0))
     case 'shares':
       return shares(plot.measurements)
+    case 'timeline':
+      return timelineSvg(plot.timeline)
     case 'curve':
       return curves(plot)
   }
@@ -145,7 +149,7 @@ function shares(measurements: readonly Measurement[]): string {
     }
     const evenly = baseline - height(even)
     parts.push(`<line x1="${left}" x2="${right}" y1="${at(evenly)}" y2="${at(evenly)}" class="even"/>`)
-    parts.push(text(right + 8, baseline - 12, coefficientOfVariation(counts).toFixed(2), 'value'), '</g>')
+    parts.push(text(right + 8, baseline - 12, figure(coefficientOfVariation(counts)), 'value'), '</g>')
   }
   const bottom = measurements.length * rowHeight
   parts.push(

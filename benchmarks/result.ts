@@ -1,5 +1,6 @@
 /** What questions are answered with. The table, the JSON file and the report are all made from these. */
 
+import type { Timeline } from '../src/cli/evidence/timeline.js'
 import type { Role } from './candidate.js'
 import type { Ratio } from './statistics.js'
 
@@ -46,6 +47,8 @@ export interface Curve {
 export type Plot =
   | { kind: 'distribution'; title: string; measurements: Measurement[] }
   | { kind: 'shares'; title: string; measurements: Measurement[] }
+  /** Who held the lock when, drawn by the renderer of `locktester stress`. */
+  | { kind: 'timeline'; title: string; timeline: Timeline }
   | { kind: 'curve'; title: string; xLabel: string; yLabel: string; curves: Curve[] }
 
 export interface Answer {

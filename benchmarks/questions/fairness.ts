@@ -1,8 +1,9 @@
 /** Does everybody get a turn? Many processes, each of which wants the lock again as soon as it has released it. */
 
+import { colourOf } from '../../src/cli/evidence/timeline.js'
 import { type Bench, contestants, freshDirectory, leftOut, type Place, type Question, startTeam } from '../bench.js'
 import type { Candidate } from '../candidate.js'
-import { type Answer, emptyAnswer, missingRow, plainRow } from '../result.js'
+import { type Answer, emptyAnswer, missingRow, type Plot, plainRow } from '../result.js'
 import { coefficientOfVariation, mean } from '../statistics.js'
 
 const VARIATION_MAX = 0.2
@@ -25,7 +26,8 @@ async function ask(bench: Bench): Promise<Answer> {
     const row = { question: `fairness, ${processes} processes`, subject: candidate.label, place: place.name }
     const target = candidate.role === 'ours' ? `coefficient of variation < ${VARIATION_MAX}` : ''
     try {
-      const counts = await share(candidate, place, processes, forMs)
+      const turns = await contend(candidate, place, processes, forMs)
+      const counts = turns.map((ofOne) => ofOne.length)
       const { id, label, role } = candidate
       answer.measurements.push({
         candidate: id,
@@ -36,6 +38,7 @@ async function ask(bench: Bench): Promise<Answer> {
         unit: 'acquisitions',
         rounds: [counts],
       })
+      if (role === 'ours') answer.plots.push(courseOf(candidate, turns))
       const variation = coefficientOfVariation(counts)
       const perSecond = (mean(counts) * processes * 1000) / forMs
       const starved = counts.filter((count) => count === 0).length
@@ -45,21 +48,45 @@ async function ask(bench: Bench): Promise<Answer> {
       answer.rows.push(missingRow(row, target, leftOut(candidate, place, error)))
     }
   }
-  answer.plots.push({ kind: 'shares', title: `acquisitions of ${processes} processes`, measurements: answer.measurements })
+  answer.plots.unshift({ kind: 'shares', title: `acquisitions of ${processes} processes`, measurements: answer.measurements })
   answer.notes.push('Nothing is done under the lock, and nobody stands back: the hardest case for fairness.')
   return answer
 }
 
-/** How often each of them had the lock. */
-async function share(candidate: Candidate, place: Place, processes: number, forMs: number): Promise<number[]> {
+/** When a process had the lock, in microseconds. */
+type Turn = [acquiredUs: number, releasedUs: number]
+
+/** The turns of each of them. */
+async function contend(candidate: Candidate, place: Place, processes: number, forMs: number): Promise<Turn[][]> {
   const directory = freshDirectory(place)
   const agents = await startTeam(candidate, directory, processes)
   try {
     const fromUs = Number(process.hrtime.bigint()) / 1000 + 100_000
     const request = { candidate: candidate.id, fromUs, toUs: fromUs + forMs * 1000, holdMs: 0, pauseMs: 0 }
     const turns = await Promise.all(agents.map((agent) => agent.ask('contend', request)))
-    return turns.map((ofAgent) => ofAgent.filter(([acquiredUs]) => acquiredUs < request.toUs).length)
+    return turns.map((ofAgent) => ofAgent.filter(([acquiredUs]) => acquiredUs < request.toUs) as Turn[])
   } finally {
     await Promise.all(agents.map((agent) => agent.end()))
   }
+}
+
+/** Once all of them are awake. */
+const COURSE_FROM_MS = 1000
+const COURSE_MS = 400
+
+/** Who had it when, for a moment. */
+function courseOf({ label }: Candidate, turns: readonly (readonly Turn[])[]): Plot {
+  const originMs = turns.reduce(
+    (first, [turn]) => Math.min(first, (turn?.[0] ?? Number.POSITIVE_INFINITY) / 1000),
+    Number.POSITIVE_INFINITY,
+  )
+  const [fromMs, toMs] = [originMs + COURSE_FROM_MS, originMs + COURSE_FROM_MS + COURSE_MS]
+  const rows = turns.map((ofOne, index) => {
+    const spans = ofOne.map(([acquiredUs, releasedUs]) => ({ fromMs: acquiredUs / 1000, toMs: releasedUs / 1000 }))
+    const look = { colour: colourOf(index), height: 'full', title: 'held' } as const
+    const seen = spans.filter((span) => span.toMs >= fromMs && span.fromMs <= toMs).map((span) => ({ ...span, ...look }))
+    return { label: `process ${index + 1}`, spans: seen, marks: [] }
+  })
+  const title = `${label}: who held it`
+  return { kind: 'timeline', title, timeline: { title, fromMs, toMs, originMs, rows } }
 }
