@@ -45,6 +45,8 @@ export const READ_WRITE: number = constants.O_RDWR | CAREFULLY
 const READ_ONLY = constants.O_RDONLY | CAREFULLY
 /** Errors after which a shared lock may still be taken through a descriptor that can only read. */
 const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS'])
+/** How often the path may turn out to be something else, and then not to be, before that is an error. */
+const ROUNDS_MAX = 10
 /** Errors of `open` that say that there is something else than a file. */
 const NOT_A_FILE = new Set(['EISDIR', 'ELOOP', 'ENXIO'])
 
@@ -56,12 +58,16 @@ export interface OpenOptions {
 
 /** Opens the lock file, and creates it when it is missing; never its directory. */
 export function* openLockFile(path: string, options: OpenOptions): Program<LockFile> {
-  try {
-    const { fd, writable } = yield* openOrCreate(path, options)
-    return yield* examine(path, fd, writable)
-  } catch (error) {
-    if (NOT_A_FILE.has(codeOf(error))) yield* refuseForeign(path)
-    throw error
+  for (let round = 1; ; round++) {
+    try {
+      const { fd, writable } = yield* openOrCreate(path, options)
+      return yield* examine(path, fd, writable)
+    } catch (error) {
+      if (!NOT_A_FILE.has(codeOf(error))) throw error
+      yield* refuseForeign(path)
+      // What was in the way has gone meanwhile: the path changes its lock type.
+      if (round === ROUNDS_MAX) throw error
+    }
   }
 }
 
