@@ -7,8 +7,8 @@ const main: TestProjectInlineConfiguration = {
     name: 'main',
     include: ['test/**/*.test.ts'],
     exclude: ['test/nfs/**'],
-    // Process tests wait for real clocks: few at a time, so that each of them gets a processor when it needs one.
-    maxWorkers: 2,
+    // Process tests mostly wait for real clocks: a few at a time, so that each of them gets a processor when it needs one.
+    maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     sequence: { groupOrder: 0 },

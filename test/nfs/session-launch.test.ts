@@ -72,7 +72,7 @@ for (const place of [V3, V42]) {
       const tell = proves(context, place, 'session launch: no session twice, none lost, over crashes of nodes')
       for (let batch = 0; batch < BATCHES; batch++) {
         const directory = await newDirectory(lab, place)
-        await lab.exec('A', `printf 'refresh-rate=1\\ntimeout-interval=4\\n' > ${directory}/file-locks`)
+        await lab.exec('A', `printf 'refresh-rate=1\\ntimeout-interval=8\\n' > ${directory}/file-locks`)
         const users = Array.from({ length: SESSIONS_AT_ONCE }, (_, index) => `user${batch}-${index}`)
         const onBoth = users.map((user) => NODES.map((node) => launch(node, directory, user)))
 
