@@ -13,10 +13,13 @@ const ROW_HEIGHT = 38
 
 export const plotStyle = () => readFileSync(new URL('./plots.css', import.meta.url), 'utf8')
 
+/** Needed in a file, and not in a page. */
+const NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
+
 /** A picture that stands for itself, on light and dark pages. */
 export function plotFile(plot: Plot): string {
-  if (plot.kind === 'timeline') return plotSvg(plot) // it brings its own style
-  return plotSvg(plot).replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" ').replace('>', `><style>${plotStyle()}</style>`)
+  if (plot.kind === 'timeline') return timelineSvg(plot.timeline) // it brings its own style
+  return plotSvg(plot).replace('<svg ', `<svg ${NAMESPACE} `).replace('>', `><style>${plotStyle()}</style>`)
 }
 
 export function plotSvg(plot: Plot): string {
@@ -26,7 +29,7 @@ export function plotSvg(plot: Plot): string {
     case 'shares':
       return shares(plot.measurements)
     case 'timeline':
-      return timelineSvg(plot.timeline)
+      return timelineSvg(plot.timeline).replace(` ${NAMESPACE}`, '')
     case 'curve':
       return curves(plot)
   }
