@@ -117,6 +117,7 @@ export class InvalidArgumentError extends MountlockError {
   }
 }
 
+/** @internal */
 export const closedError = () => new InvalidArgumentError('This locker is closed', 'Create another one.')
 
 /** The path is something that is not one of our locks, or a lock of another kind. `code` is `FOREIGN_LOCK`. */
@@ -148,7 +149,7 @@ export class LockFileSystemError extends MountlockError {
   }
 }
 
-/** What was being done when the file system said no. */
+/** What was being done when the file system said no. @internal */
 export type FileSystemAction =
   'hard-link' | 'symlink' | 'rename' | 'create' | 'list' | 'read' | 'write' | 'open' | 'advisory-lock' | 'stat'
 
@@ -256,7 +257,7 @@ const LINK_REFUSED: Meaning = {
 }
 const LINK_REFUSING = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EINVAL'])
 
-/** The one place where an errno becomes a sentence. */
+/** The one place where an errno becomes a sentence. @internal */
 export function fileSystemError(action: FileSystemAction, path: string, errno: string, cause?: unknown): LockFileSystemError {
   const meaning = meaningOf(action, errno)
   return new LockFileSystemError(errno, meaning.what, {

@@ -22,7 +22,7 @@ export interface RetryOptions {
 /** The longest that a timer of Node can wait. */
 const PAUSE_MS_MAX = 2 ** 31 - 1
 
-/** The pauses between the tries, in milliseconds. */
+/** The pauses between the tries, in milliseconds. @internal */
 export function* pauses(options: number | RetryOptions | null | undefined): Generator<number, void> {
   const given = typeof options === 'object' && options !== null ? options : { retries: options ?? 0 }
   const { retries = 10, factor = 2, minTimeout = 1000, maxTimeout = Infinity, randomize = false, forever = false } = given
@@ -36,7 +36,7 @@ export function* pauses(options: number | RetryOptions | null | undefined): Gene
   } while (forever)
 }
 
-/** Tries until it works, or until there is no pause left: then throws the last error. */
+/** Tries until it works, or until there is no pause left: then throws the last error. @internal */
 export async function retry<T>(work: () => Promise<T>, options: number | RetryOptions | null | undefined): Promise<T> {
   const { maxRetryTime = Infinity, unref = false } = typeof options === 'object' && options !== null ? options : {}
   const startMs = performance.now()

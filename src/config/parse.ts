@@ -50,7 +50,7 @@ const TIMEOUT_TO_REFRESH_MIN = 1.5
 
 const SHOWN_CHARACTERS_MAX = 80
 
-/** `file` is only for the diagnostics. */
+/** `file` is only for the diagnostics. @internal */
 export function parseConfig(bytes: Uint8Array | string, file: string): ParsedConfig {
   return new Parser(file).parse(typeof bytes === 'string' ? bytes : new TextDecoder().decode(bytes))
 }

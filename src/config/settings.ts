@@ -17,7 +17,7 @@ export type Origin = { line: number } | 'default'
 
 export type Origins = Record<keyof ConfigSettings, Origin>
 
-/** Fresh objects on each call, for the callers fill them in. */
+/** Fresh objects on each call, for the callers fill them in. @internal */
 export function defaultSettings(): ConfigSettings {
   return {
     lockType: 'linkbased',
@@ -29,6 +29,7 @@ export function defaultSettings(): ConfigSettings {
   }
 }
 
+/** @internal */
 export function defaultOrigins(): Origins {
   return {
     lockType: 'default',
