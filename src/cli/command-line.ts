@@ -1,6 +1,6 @@
 /**
- * From words to a command and its values: pure, and strict. Help and completion are the business of yargs, which is told the same
- * tables; it would take several milliseconds for each line, and accept `--a.b`, `--no-x` and `--x=false` where nobody means them.
+ * From words to a command and its values: pure, and strict. Completion is the business of yargs, which is told the same tables;
+ * it would take several milliseconds for each line, and accept `--a.b`, `--no-x` and `--x=false` where nobody means them.
  */
 
 import { parseArgs } from 'node:util'
@@ -11,8 +11,7 @@ import { TEST_COMMAND } from './options.js'
 
 export type Choice =
   | { kind: 'version' }
-  /** `null`: of the whole program. */
-  | { kind: 'help'; command: string | null }
+  | { kind: 'help'; spec: CommandSpec }
   | { kind: 'command'; spec: CommandSpec; values: Record<string, unknown> }
 
 type Token = ReturnType<typeof parseArgs<{ tokens: true; strict: false; allowPositionals: true }>>['tokens'][number]
@@ -42,7 +41,7 @@ export function readCommandLine(args: readonly string[]): Choice {
   const tokens = spread(tokensOf(own, { ...GLOBAL, ...spec.options }), spec)
   const options = tokens.filter((token) => token.kind === 'option')
   const isAsked = (option: string) => options.some((token) => token.name === option)
-  if (isAsked('help')) return { kind: 'help', command: name }
+  if (isAsked('help')) return { kind: 'help', spec }
   if (isAsked('version')) return { kind: 'version' }
   try {
     const words = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value)

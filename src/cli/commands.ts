@@ -26,6 +26,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...CONFIG_COMMANDS,
 ]
 
+/** No command of ours: yargs has it. */
+export const COMPLETION = ['completion', 'a completion script for your shell: source <(locktester completion)'] as const
+
 /** By which they are called. */
 const NAMES = COMMANDS.flatMap(({ usage }) => usage)
   .map((usage) => usage.split(' ')[0] as string)

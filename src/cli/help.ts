@@ -1,48 +1,57 @@
-/** Help and completion: what yargs makes of the tables of the commands. */
+/** What --help prints. Laid out here: to load yargs for it would take longer than everything else. */
 
-import type { Argv } from 'yargs'
+import type { Options } from 'yargs'
 import type { CommandSpec } from './command.js'
-import { COMMANDS } from './commands.js'
+import { COMMANDS, COMPLETION } from './commands.js'
 import { TEST_COMMAND } from './options.js'
-import { version } from './program.js'
 
-/** Prints the help of a command, or of the whole program. */
-export async function printHelp(command: string | null): Promise<void> {
-  await talk([...(command === null ? [] : [command]), '--help'])
+type Row = readonly [what: string, meaning: string]
+
+const GLOBAL: Record<string, Options> = {
+  version: { describe: 'Show the version' },
+  help: { alias: 'h', describe: 'Show this help' },
 }
 
-/** Answers `completion`, and what the script of that asks again and again. */
-export async function answerShell(args: readonly string[]): Promise<void> {
-  // The parser would take these for its own.
-  await talk(args.filter((argument) => !/^--?(_|\$0|__proto__|constructor)([=.]|$)/.test(argument)))
+export function helpText(spec: CommandSpec): string {
+  const positionals = Object.entries(spec.positionals ?? {}).map(([name, { describe, choices }]): Row => {
+    return [name, meaning(describe, { choices })]
+  })
+  const options = Object.entries({ ...GLOBAL, ...spec.options }).filter(([, { hidden }]) => hidden !== true)
+  const parts = [
+    spec.head,
+    // Its help is the one of the whole program.
+    ...(spec === TEST_COMMAND
+      ? list('Commands', [...COMMANDS.flatMap(commandRow), [`locktester ${COMPLETION[0]}`, COMPLETION[1]]])
+      : []),
+    ...list('Positionals', positionals),
+    ...list('Options', options.map(optionRow)),
+    spec.tail,
+  ]
+  return parts.filter(Boolean).join('\n\n')
 }
 
-async function talk(args: readonly string[]): Promise<void> {
-  const { default: yargs } = await import('yargs')
-  const parser = yargs([...args])
-    .scriptName('locktester')
-    .usage(TEST_COMMAND.head)
-    .epilogue(TEST_COMMAND.tail)
-    .wrap(null)
-    .detectLocale(false)
-    .version(version())
-    .help()
-    .alias('help', 'h')
-    .exitProcess(false)
-    .completion('completion', 'a completion script for your shell: source <(locktester completion)')
-    // --no-hold is an option of its own.
-    .parserConfiguration({ 'boolean-negation': false })
-    .fail(() => {}) // half a command line, which is to be completed
-  for (const spec of COMMANDS) add(parser, spec)
-  await parser.parseAsync()
+function commandRow({ usage, summary }: CommandSpec): Row[] {
+  const [first, ...aliases] = [usage].flat() as [string, ...string[]]
+  const alias = aliases.length === 0 ? '' : `  [alias: ${aliases.join(', ')}]`
+  return summary === false ? [] : [[`locktester ${first}`, summary + alias]]
 }
 
-function add(parser: Argv, spec: CommandSpec): void {
-  const describe = (yargs: Argv) => {
-    for (const [name, positional] of Object.entries(spec.positionals ?? {})) yargs.positional(name, positional)
-    yargs.options(spec.options)
-    return spec === TEST_COMMAND ? yargs : yargs.usage(spec.head).epilogue(spec.tail)
-  }
-  // The parser's own types cannot hide a command with several names.
-  parser.command(spec.usage, spec.summary as string, describe, () => {})
+function optionRow([name, option]: [string, Options]): Row {
+  const { alias } = option
+  return [`${alias === undefined ? '   ' : `-${alias},`} --${name}`, meaning(option.describe, option)]
+}
+
+function meaning(described: string | undefined, { demandOption, choices, default: value }: Options): string {
+  return [
+    described ?? '',
+    ...(demandOption === true ? ['[required]'] : []),
+    ...(choices === undefined ? [] : [`[choices: ${choices.join(', ')}]`]),
+    ...(value === undefined ? [] : [`[default: ${value}]`]),
+  ].join('  ')
+}
+
+function list(title: string, rows: readonly Row[]): string[] {
+  const width = Math.max(...rows.map(([what]) => what.length))
+  const lines = rows.map(([what, means]) => `  ${what.padEnd(width)}  ${means}`.trimEnd())
+  return rows.length === 0 ? [] : [`${title}:\n${lines.join('\n')}`]
 }

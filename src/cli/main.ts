@@ -4,7 +4,8 @@ import { MountlockError } from '../errors.js'
 import { UsageError } from './command.js'
 import { helpFor, readCommandLine } from './command-line.js'
 import { EXIT } from './exit-codes.js'
-import { answerShell, printHelp } from './help.js'
+import { answerShell } from './completion.js'
+import { helpText } from './help.js'
 import { messageOf, writeError, writeOut } from './print.js'
 import { version } from './program.js'
 
@@ -34,6 +35,6 @@ async function answer(args: readonly string[]): Promise<void> {
   if (SHELL_TALK.includes(args[0] ?? '')) return await answerShell(args)
   const choice = readCommandLine(args)
   if (choice.kind === 'version') return writeOut(version())
-  if (choice.kind === 'help') return await printHelp(choice.command)
+  if (choice.kind === 'help') return writeOut(helpText(choice.spec))
   await choice.spec.run(choice.spec.read(choice.values) as never)
 }
