@@ -19,6 +19,8 @@ export interface Tree {
   /** The highest generation of the lock, 0: there is none. */
   top: number
   topIsFree: boolean
+  /** It has a marker and a generation: somebody can get the lock. */
+  isUsable: boolean
   /** The session file behind the highest generation, by its text or its name. */
   topOwner: string
   /** Names below the highest generation: anybody may remove them at any time. */
@@ -148,6 +150,7 @@ export class FileTable {
       server,
       top: 0,
       topIsFree: false,
+      isUsable: false,
       topOwner: '',
       lower: [],
       lowerGenerations: NO_GENERATIONS,
@@ -157,6 +160,8 @@ export class FileTable {
       variants: new Map(),
     }
     if (lock === undefined) return tree
+    const names = [...lock.entries.keys()]
+    tree.isUsable = (lock.entries.has('.links') || lock.entries.has('.renames')) && names.some((name) => /^\d/.test(name))
     for (const [name, inode] of lock.entries) {
       const match = /^(\d+)(?:\.(.+))?$/.exec(name)
       const generation = Number(match?.[1] ?? 0)
@@ -166,7 +171,7 @@ export class FileTable {
       tree.top = generation
       tree.topIsFree = isFree
     }
-    for (const name of lock.entries.keys()) {
+    for (const name of names) {
       const generation = generationOfPath(`/d/P/${name}`)
       if (generation === 0 || generation >= tree.top) continue
       tree.lower.push(`/d/P/${name}`)

@@ -19,7 +19,8 @@ export type Segment = Generator<ProgramStep, Checkpoint, unknown>
 
 /** All that a process knows between two segments. */
 export interface Checkpoint {
-  phase: 'idle' | 'held' | 'done'
+  /** `lost`: it knows that it holds nothing any more, and its session is to be ended. */
+  phase: 'idle' | 'held' | 'lost' | 'done'
   missing: number
   memory: LockMemory
   session: Session | null
@@ -108,6 +109,7 @@ export class ExhaustiveProgram {
   segment(index: number, from: Checkpoint): Segment {
     const to = structuredClone(from)
     if (to.phase === 'held') return this.#hold(index, to)
+    if (to.phase === 'lost') return this.#end(to, to.session as Session)
     return to.session === null ? this.#makeSession(index, to) : this.#acquire(index, to, to.session)
   }
 
@@ -168,9 +170,8 @@ export class ExhaustiveProgram {
     const session = to.session as Session
     if (yield* this.#wantsBeat(session)) return yield* this.#beat(to, session)
     const { generation, entry } = to.held as NonNullable<Checkpoint['held']>
-    if (((yield { op: 'lease', session: session.record.id }) as number) > 0)
-      yield* this.#protocol.release(this.#site(index, to.memory, new Map()), generation, session.record.id, entry)
-    else yield* this.#lose(to, session)
+    if (((yield { op: 'lease', session: session.record.id }) as number) <= 0) return this.#lose(to)
+    yield* this.#protocol.release(this.#site(index, to.memory, new Map()), generation, session.record.id, entry)
     return this.#letGo(to)
   }
 
@@ -183,23 +184,33 @@ export class ExhaustiveProgram {
   #letGo(to: Checkpoint): Checkpoint {
     to.held = null
     to.missing--
+    return this.#goOn(to)
+  }
+
+  #goOn(to: Checkpoint): Checkpoint {
     to.phase = to.missing === 0 ? 'done' : 'idle'
     return to
   }
 
-  *#lose(to: Checkpoint, session: Session): Generator<ProgramStep, void, unknown> {
+  /** The holder is told before everybody else. */
+  #lose(to: Checkpoint): Checkpoint {
+    if (to.held !== null) to.missing--
+    to.held = null
+    to.phase = 'lost'
+    return to
+  }
+
+  *#end(to: Checkpoint, session: Session): Segment {
     to.session = null
     yield* this.#protocol.endSession(session)
+    return this.#goOn(to)
   }
 
   *#beat(to: Checkpoint, session: Session): Segment {
     const outcome = yield* this.#protocol.beat(session)
     // Which number it is makes no difference where nobody compares them, and would make every state a new one.
     if (!this.hasTicks) session.record.beat = 1
-    if (outcome.kind !== 'retired') return to
-    const wasHeld = to.phase === 'held'
-    yield* this.#lose(to, session)
-    return wasHeld ? this.#letGo(to) : to
+    return outcome.kind === 'retired' ? this.#lose(to) : to
   }
 }
 

@@ -18,6 +18,24 @@
  */
 
 import type { FileOperation, Operation, Reply } from '../../src/protocol/operations.js'
+import {
+  afterHeartbeat,
+  afterJump,
+  afterLettingGo,
+  afterStandingStill,
+  afterSuperseded,
+  afterTick,
+  afterWrite,
+  hasToKnow,
+  jumpsAtWrite,
+  jumpsMoved,
+  jumpsOf,
+  ownTicks,
+  stoodStillUnnoticed,
+  ticksOf,
+  ticksStoodStill,
+  withoutSession,
+} from './exhaustive-clocks.js'
 import { type Executed, FileTable, type Tree, withoutLower } from './exhaustive-files.js'
 import { NO_GENERATIONS, touchedAfterListing, touchedBy } from './exhaustive-generations.js'
 import { type Circumstances, type LocalState, LocalTable, Numbered } from './exhaustive-local.js'
@@ -44,8 +62,12 @@ export interface Setting extends ProgramRules {
   staleListings: boolean
   /** The name of a session file may seem to be missing, until its directory was changed by the same node. */
   staleNames: boolean
+  /** After a rename into place whose reply was lost, the draft's old name may lead to the lock, until its directory was changed by the same node. */
+  staleDrafts: boolean
   /** Attempts may be given up on at every question. */
   givenUp: boolean
+  /** For so many steps of time each machine may stand still: its clocks do, and the server's does not. */
+  stillMax: number
   /** Where time passes: the server's time stamps show it. */
   hasStamps: boolean
   /** Time may pass between what was done and its reply. */
@@ -67,10 +89,12 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   lateMax: 0,
   staleListings: false,
   staleNames: false,
+  staleDrafts: false,
   givenUp: false,
   jumpsMax: 0,
   ticksMax: 0,
   beatsMax: 0,
+  stillMax: 0,
   hasStamps: false,
   slowReplies: false,
   forgetsFloor: true,
@@ -104,6 +128,7 @@ enum Kind {
   Late = 3,
   Vanish = 4,
   Tick = 5,
+  StandStill = 6,
 }
 
 const encodeAction = (kind: Kind, index: number, way = 0, variant = 0, operand = 0) =>
@@ -140,6 +165,7 @@ enum Way {
   Slow = 9,
   Delivered = 10,
   StaleName = 11,
+  OldName = 12,
 }
 const WAYS = [
   '',
@@ -154,6 +180,7 @@ const WAYS = [
   'the reply takes its time',
   '(the reply arrives)',
   'but the client believes that it is missing',
+  'by the name that it had as a draft',
 ]
 
 /** Offsets in a state, after the file tree and the local states. */
@@ -210,7 +237,7 @@ class Exhaustive {
     )
     // Pieces of listings have numbers that nobody can rename, and clocks of different paces are not interchangeable.
     this.#permutations =
-      setting.fillers > 0 || setting.ticksMax > 0 || setting.staleNames || setting.intruder !== null
+      setting.fillers > 0 || setting.ticksMax > 0 || setting.staleNames || setting.staleDrafts || setting.intruder !== null
         ? [[...Array(n).keys()]]
         : permutations(n)
     const given = 1 + n
@@ -280,15 +307,17 @@ class Exhaustive {
   #circumstances(index: number, state: Int32Array): Circumstances {
     const { arbitraryVerdicts, givenUp, processes, jumpsMax } = this.#setting
     const clocks = state[this.#layout.clocks] as number
-    if (this.#setting.ticksMax > 0) return { jumps: clocks, convictable: 0, mayGiveUp: givenUp }
+    if (this.#setting.ticksMax > 0) {
+      return { jumps: ownTicks(clocks, index), convictable: 0, mayGiveUp: givenUp }
+    }
     if (arbitraryVerdicts && jumpsMax === 0) return this.#anything
     let convictable = arbitraryVerdicts ? ALL : 0
     if (!arbitraryVerdicts) {
       // The bit of a process is that of its process id. A jump since its last write, and it may be convicted.
       for (let other = 0; other < processes; other++)
-        if (((clocks >> (4 * other)) & 3) > ((clocks >> (4 * other + 2)) & 3)) convictable |= 1 << (other + 1)
+        if (jumpsOf(clocks, other) > jumpsAtWrite(clocks, other)) convictable |= 1 << (other + 1)
     }
-    return { jumps: (clocks >> (4 * index)) & 3, convictable, mayGiveUp: givenUp }
+    return { jumps: jumpsOf(clocks, index), convictable, mayGiveUp: givenUp }
   }
 
   #local(index: number, state: Int32Array): LocalState {
@@ -296,7 +325,7 @@ class Exhaustive {
   }
 
   #expand(): void {
-    const { processes, jumpsMax, ticksMax, lateMax, staleListings, slowReplies, fillers } = this.#setting
+    const { processes, jumpsMax, ticksMax, stillMax, lateMax, staleListings, slowReplies, fillers } = this.#setting
     let isOver = true
     for (let index = 0; index < processes; index++) {
       const local = this.#local(index, this.#state)
@@ -304,10 +333,12 @@ class Exhaustive {
       isOver = false
       if (slowReplies && this.#state[this.#layout.caches + index] !== 0) {
         this.#deliver(index)
+        if (stillMax > 0) this.#standStill(index, local)
         continue
       }
       this.#inEachTree(local.operationId, (variant) => this.#step(index, local, local.operation as FileOperation, variant))
       if (jumpsMax > 0) this.#jump(index)
+      if (stillMax > 0) this.#standStill(index, local)
       if (staleListings) this.#fill(index)
     }
     for (let slot = 0; slot < lateMax; slot++) {
@@ -332,17 +363,41 @@ class Exhaustive {
   }
 
   #tick(): void {
-    const tick = this.#state[this.#layout.clocks] as number
-    if (tick >= this.#setting.ticksMax) return
+    const clocks = this.#state[this.#layout.clocks] as number
+    if (ticksOf(clocks) >= this.#setting.ticksMax) return
     this.#next.set(this.#state)
-    this.#next[this.#layout.clocks] = tick + 1
+    this.#next[this.#layout.clocks] = afterTick(clocks)
     this.#action = encodeAction(Kind.Tick, 0)
     this.#reach()
   }
 
+  #standStill(index: number, { checkpoint, operation }: LocalState): void {
+    const { ticksMax, stillMax } = this.#setting
+    const clocks = this.#state[this.#layout.clocks] as number
+    if (ticksOf(clocks) >= ticksMax || ticksStoodStill(clocks, index) >= stillMax) return
+    this.#next.set(this.#state)
+    this.#next[this.#layout.clocks] = afterStandingStill(clocks, index, checkpoint.session !== null, isHeartbeat(operation))
+    this.#action = encodeAction(Kind.StandStill, index)
+    this.#reach()
+  }
+
+  /** Something was answered. If it was a heartbeat, the holder knows now. */
+  #tell(index: number, asked: Operation | null, local: LocalState, state: Int32Array): void {
+    const at = this.#layout.clocks
+    let clocks = state[at] as number
+    if (isHeartbeat(asked)) {
+      if (local.holds > 0 && hasToKnow(clocks, index))
+        this.#violated('heartbeat did not tell', `process ${index} was replaced in ${local.holds}, and goes on`)
+      clocks = afterHeartbeat(clocks, index)
+    }
+    if (local.holds === 0) clocks = afterLettingGo(clocks, index)
+    if (local.checkpoint.session === null && !isHeartbeat(local.operation)) clocks = withoutSession(clocks, index)
+    state[at] = clocks
+  }
+
   /** What the clocks of everybody and of the server show. */
   #ticks(state: Int32Array): number {
-    return this.#setting.ticksMax > 0 ? (state[this.#layout.clocks] as number) : 0
+    return this.#setting.ticksMax > 0 ? ticksOf(state[this.#layout.clocks] as number) : 0
   }
 
   /** In the tree as it is, and in those where somebody has cleaned up what the operation touches. */
@@ -445,7 +500,7 @@ class Exhaustive {
       target[claims + to] = renamedClaim
       const cached = next[caches + index] as number
       target[caches + to] = cached === 0 ? 0 : 1 + this.#renamedAnswer(cached - 1, number, permutation)
-      renamedClocks |= (((next[clocks] as number) >> (4 * index)) & 15) << (4 * to)
+      renamedClocks |= jumpsMoved(next[clocks] as number, index, to)
     }
     target[clocks] = renamedClocks
     for (let slot = 0; slot < lateMax; slot++) {
@@ -490,6 +545,7 @@ class Exhaustive {
       this.#answer(index, Way.StaleListing, this.#state[0] as number, (this.#state[this.#layout.caches + index] as number) - 1)
     if (this.#setting.staleNames && isSessionRead(operation) && this.#state[this.#layout.caches + index] === 0)
       this.#answer(index, Way.StaleName, this.#state[0] as number, this.#files.answerId(failure('ENOENT')))
+    if (this.#setting.staleDrafts) this.#stepByOldName(index, local, operation)
     const executed = this.#files.execute(this.#state[0] as number, local.operationId, this.#ticks(this.#state))
     if (operation.op === 'list' && this.#setting.fillers > 0) this.#listInPieces(index, executed.answer)
     else this.#perform(index, local, executed.files, Way.Plain, executed.answer, executed.ok)
@@ -511,6 +567,14 @@ class Exhaustive {
     })
   }
 
+  #stepByOldName(index: number, local: LocalState, operation: FileOperation): void {
+    const inLock = byOldName(operation)
+    if (inLock === null || this.#state[this.#layout.caches + index] === 0) return
+    const operationId = this.#operations.numberOf(toKey(inLock), () => inLock)
+    const executed = this.#files.execute(this.#state[0] as number, operationId, this.#ticks(this.#state))
+    this.#perform(index, local, executed.files, Way.OldName, executed.answer, executed.ok)
+  }
+
   #freeSlot(): number {
     const { late, width } = this.#layout
     for (let slot = late; slot < width; slot++) if (this.#state[slot] === 0) return slot
@@ -527,7 +591,7 @@ class Exhaustive {
   #perform(index: number, local: LocalState, files: number, way: Way, answer: number, isDone: boolean): void {
     const claimed = isDone ? local.claims : 0
     const isWrite = isDone && (local.operation?.op === 'rewrite' || local.operation?.op === 'create')
-    this.#checkOthers(index, files)
+    this.#checkOthers(index, files, way)
     const cache = this.#layout.caches + index
     const cached = this.#state[cache] as number
     // Only a change that was answered as done makes the next listing fresh.
@@ -536,6 +600,7 @@ class Exhaustive {
     if (forgets) this.#state[cache] = 0
     if (this.#setting.staleNames && isDone && way === Way.Plain && isLookInDirectory(local.operation as Operation))
       this.#state[cache] = 1
+    if (this.#setting.staleDrafts && isDone) this.#state[cache] = leadsOn(local.operation as FileOperation, way, cached)
     this.#answer(index, way, files, answer, claimed, isWrite)
     this.#state[cache] = cached
     if (this.#setting.slowReplies && way === Way.Plain) this.#replyLater(index, files, answer, claimed)
@@ -556,7 +621,8 @@ class Exhaustive {
     const before = this.#next
     before.set(this.#state)
     before[0] = files
-    if (isWrite && this.#setting.ticksMax === 0) this.#markWrite(index, before)
+    if (isWrite && this.#setting.ticksMax === 0)
+      before[this.#layout.clocks] = afterWrite(before[this.#layout.clocks] as number, index)
     if (claimed > 0) this.#claim(index, claimed, before)
     const circumstances = this.#circumstances(index, before)
     const moves = table.move(this.#state[1 + index] as number, answer, this.#files.answers.values[answer], circumstances)
@@ -566,6 +632,7 @@ class Exhaustive {
       if (at > 0) before.set(saved)
       before[1 + index] = moved
       const local = table.states[moved] as LocalState
+      if (this.#setting.stillMax > 0) this.#tell(index, this.#local(index, this.#state).operation, local, before)
       if (local.acquired > 0 && local.isBeginning) this.#acquire(index, local.acquired, before)
       else if (local.isIdle) this.#dropClaim(index, before)
       if (this.#setting.staleNames && local.isBeginning) before[this.#layout.caches + index] = 0
@@ -593,12 +660,6 @@ class Exhaustive {
     next.set(saved)
   }
 
-  #markWrite(index: number, state: Int32Array): void {
-    const clocks = state[this.#layout.clocks] as number
-    const jumps = (clocks >> (4 * index)) & 3
-    state[this.#layout.clocks] = (clocks & ~(12 << (4 * index))) | (jumps << (4 * index + 2))
-  }
-
   /** Bookkeeping of tokens: [0..5] the generation claimed, [6] a higher one was decided earlier, [8..] whose higher claims are open. */
   #claim(index: number, generation: number, state: Int32Array): void {
     const { claims, given } = this.#layout
@@ -623,10 +684,13 @@ class Exhaustive {
     const token = generation - this.#base
     const claim = state[claims + index] as number
     this.#checkToken(index, token, claim, state[given] as number)
+    // A machine that stood still during its last look does not know what came after, until its next heartbeat.
+    const isSuperseded = this.#isExcused(index, state) && (state[given] as number) >> (token + 1) !== 0
+    if (isSuperseded) this.#supersede(index, state)
     for (let other = 0; other < this.#setting.processes; other++) {
       const watched = state[claims + other] as number
       if ((watched & (256 << index)) !== 0) state[claims + other] = watched | 64
-      if (!this.#setting.arbitraryVerdicts && other !== index) this.#checkKnows(index, other, state)
+      if (!this.#setting.arbitraryVerdicts && other !== index && !isSuperseded) this.#checkKnows(index, other, state)
     }
     this.#dropClaim(index, state)
     state[given] = (state[given] as number) | (1 << token)
@@ -643,19 +707,33 @@ class Exhaustive {
     const { jumps } = this.#circumstances(other, state)
     // It has called for the release already.
     if (this.#setting.slowReplies && state[this.#layout.caches + other] !== 0 && local.operation?.op === 'rename') return
-    if (local.holds > 0 && (this.#locals[other] as LocalTable).remainingMs(local.checkpoint, jumps) > 0)
-      this.#violated('holder did not know', `process ${index} acquired while process ${other} is sure of ${local.holds}`)
+    if (local.holds === 0 || (this.#locals[other] as LocalTable).remainingMs(local.checkpoint, jumps) <= 0) return
+    if (this.#isExcused(other, state)) this.#supersede(other, state)
+    else this.#violated('holder did not know', `process ${index} acquired while process ${other} is sure of ${local.holds}`)
+  }
+
+  /** Its machine stood still, and it cannot know. */
+  #isExcused(index: number, state: Int32Array): boolean {
+    return this.#setting.stillMax > 0 && stoodStillUnnoticed(state[this.#layout.clocks] as number, index)
+  }
+
+  #supersede(index: number, state: Int32Array): void {
+    state[this.#layout.clocks] = afterSuperseded(state[this.#layout.clocks] as number, index)
   }
 
   /** Has somebody changed who holds the lock, without taking it over? */
-  #checkOthers(index: number, files: number): void {
+  #checkOthers(index: number, files: number, way: Way): void {
     const before = this.#files.trees[this.#state[0] as number] as Tree
     const after = this.#files.trees[files] as Tree
     if (after.top < before.top && this.#setting.forgetsFloor) throw new Shrunk()
+    if (before.isUsable && !after.isUsable) {
+      this.#action = encodeAction(Kind.Step, index, way, this.#variant)
+      this.#violated('no progress', `process ${index} made the lock useless for everybody`)
+    }
     if (before === after || before.topIsFree || after.top > before.top || after.topOwner === before.topOwner) return
     for (let other = 0; other < this.#setting.processes; other++) {
       if (other !== index && this.#local(other, this.#state).holds === before.top) {
-        this.#action = encodeAction(Kind.Step, index, Way.Plain, this.#variant)
+        this.#action = encodeAction(Kind.Step, index, way, this.#variant)
         this.#violated("another's lock removed", `process ${index} removed ${before.top}, which process ${other} holds`)
       }
     }
@@ -672,7 +750,7 @@ class Exhaustive {
     const index = late & 7
     const operationId = late >> 3
     const executed = this.#files.execute(this.#state[0] as number, operationId, this.#ticks(this.#state))
-    this.#checkOthers(index, executed.files)
+    this.#checkOthers(index, executed.files, Way.Plain)
     this.#next.set(this.#state)
     this.#next[0] = executed.files
     this.#next[at] = 0
@@ -687,9 +765,9 @@ class Exhaustive {
 
   #jump(index: number): void {
     const clocks = this.#state[this.#layout.clocks] as number
-    if (((clocks >> (4 * index)) & 3) >= this.#setting.jumpsMax) return
+    if (jumpsOf(clocks, index) >= this.#setting.jumpsMax) return
     this.#next.set(this.#state)
-    this.#next[this.#layout.clocks] = clocks + (1 << (4 * index))
+    this.#next[this.#layout.clocks] = afterJump(clocks, index)
     this.#action = encodeAction(Kind.Jump, index)
     this.#reach()
   }
@@ -783,13 +861,17 @@ class Exhaustive {
       }
       case Kind.Tick:
         return `time       passes: ${TICK_MS} ms`
+      case Kind.StandStill:
+        return `${who} stands still with its machine: ${TICK_MS} ms`
       case Kind.Jump:
         return `${who} stalls for longer than its timeout-interval`
       case Kind.Fill:
         return `node of ${who} caches the listing of P`
       default: {
-        const { operation, operationId } = this.#local(index, this.#state)
-        if (operation === null) return `${who} is done`
+        const local = this.#local(index, this.#state)
+        if (local.operation === null) return `${who} is done`
+        const operation = way === Way.OldName ? (byOldName(local.operation) as Operation) : local.operation
+        const operationId = this.#operations.numberOf(toKey(operation), () => operation)
         const tree = this.#files.variants(files, operationId)[variant] ?? files
         const executed: Executed = this.#files.execute(tree, operationId, this.#ticks(this.#state))
         const reply = renameValue(this.#files.answers.values[executed.answer], names)
@@ -800,8 +882,26 @@ class Exhaustive {
 }
 
 const SESSION_FILE = '/d/.mountlock-41c29-'
+/** What leaves a sign of life. */
+const isHeartbeat = (operation: Operation | null) =>
+  operation !== null && (operation.op === 'rewrite' || (operation.op === 'create' && operation.path.startsWith(SESSION_FILE)))
 const isSessionRead = (operation: Operation) => operation.op === 'read' && operation.path.startsWith(SESSION_FILE)
 const isLookInDirectory = (operation: Operation) => operation.op === 'create' && operation.path.startsWith('/d/.look-')
+
+/** The operation that a change in a draft is if the draft has become the lock. */
+function byOldName(operation: Operation): Operation | null {
+  if (operation.op !== 'unlink') return null
+  const inDraft = /^\/d\/\.mountlock-new-[0-9a-f]+\/(.+)$/.exec(operation.path)
+  return inDraft === null ? null : { op: 'unlink', path: `/d/P/${inDraft[1]}` }
+}
+
+/** Whether the name of a draft leads to the lock after an operation that was done. */
+function leadsOn(operation: FileOperation, way: Way, before: number): number {
+  if (operation.op === 'rename' && operation.to === '/d/P') return way === Way.LostReply ? 1 : 0
+  const path = 'from' in operation ? operation.from : 'path' in operation ? operation.path : ''
+  const isChange = REPEATED[operation.op] !== undefined && path.lastIndexOf('/') === '/d'.length
+  return isChange && way === Way.Plain ? 0 : before
+}
 
 const isLess = (one: Int32Array, other: Int32Array): boolean => {
   for (let word = 0; word < one.length; word++)

@@ -5,6 +5,7 @@ import type { Mutation } from './mutations.js'
 const RETIRE_BEFORE = `if (elapsedMs(session.lastBeat, beatTime(start, session.lastBeat.serverMs)) > lease) return { kind: 'retired' }`
 const RETIRE_AFTER = `if (elapsedMs(session.lastBeat, beatTime(end, serverMs)) > lease) return { kind: 'retired' }`
 
+const STAND_STILL = '2 × 1, machines stand still'
 const TIME_PASSES = '2 × 1, time passes, replies take theirs, clocks apart and of different pace'
 
 /**
@@ -130,7 +131,7 @@ export const MUTATIONS: Mutation[] = [
   {
     name: "the server's clock not asked whether the machine stood still",
     edits: [{ file: 'lease', from: 'to.wallMs - from.wallMs, to.serverMs - from.serverMs)', to: 'to.wallMs - from.wallMs)' }],
-    caughtIn: null,
+    caughtIn: STAND_STILL,
     redundantBecause: null,
   },
   {
@@ -201,7 +202,7 @@ export const MUTATIONS: Mutation[] = [
         to: '  yield* discard(draft, [first, marker], null)\n',
       },
     ],
-    caughtIn: null,
+    caughtIn: '2 × 1, created, names of drafts from caches, lost replies',
     redundantBecause: null,
   },
   {
@@ -211,7 +212,7 @@ export const MUTATIONS: Mutation[] = [
       from,
       to: `${from.replace('return', '{ yield* endSession(session); return')} }`,
     })),
-    caughtIn: null,
+    caughtIn: STAND_STILL,
     redundantBecause: null,
   },
   {
