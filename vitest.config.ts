@@ -1,5 +1,7 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 
+const CONTENTION = 'test/nfs/exclusion.test.ts'
+
 /** What runs on this machine alone. */
 const main: TestProjectInlineConfiguration = {
   extends: true,
@@ -15,16 +17,30 @@ const main: TestProjectInlineConfiguration = {
   },
 }
 
-/** What runs on real NFS, in a lab that is booted once: test/nfs/README.md. */
+/** What runs on real NFS, in labs that are booted once, one for each worker: test/nfs/README.md. It mostly waits: for outages and time-outs. */
 const nfs: TestProjectInlineConfiguration = {
   extends: true,
   test: {
     name: 'nfs',
     include: ['test/nfs/**/*.test.ts'],
+    exclude: [CONTENTION],
     globalSetup: ['test/nfs/setup.ts'],
-    // One lab, two processors: tests at the same time would measure each other. So they come after all others, one by one.
-    fileParallelism: false,
+    maxWorkers: 2,
     sequence: { groupOrder: 1 },
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+}
+
+/** Who keeps the processors busy on several nodes at once has the machine to itself. */
+const nfsContention: TestProjectInlineConfiguration = {
+  extends: true,
+  test: {
+    name: 'nfs-contention',
+    include: [CONTENTION],
+    globalSetup: ['test/nfs/setup.ts'],
+    maxWorkers: 1,
+    sequence: { groupOrder: 2 },
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
@@ -35,7 +51,7 @@ const withLab = process.env.MOUNTLOCK_CI !== undefined || process.env.MOUNTLOCK_
 
 export default defineConfig({
   test: {
-    projects: withLab ? [main, nfs] : [main],
+    projects: withLab ? [main, nfs, nfsContention] : [main],
     // The summary is the last line of a run.
     reporters: ['default', './test/nfs/results-reporter.ts', './test/summary-reporter.ts'],
     pool: 'forks',

@@ -32,7 +32,7 @@ export default class ResultsReporter implements Reporter {
       }
     }
     if (results.length === 0) return
-    const lab = this.#vitest?.projects.find(({ name }) => name === 'nfs')?.getProvidedContext().labVersions
+    const lab = this.#vitest?.projects.find(({ name }) => name.startsWith('nfs'))?.getProvidedContext().labVersions
     mkdirSync('.vitest', { recursive: true })
     writeFileSync(FILE, render(results, lab ?? 'unknown versions'))
     console.log(`The table of results: ${FILE}`)

@@ -20,7 +20,7 @@ const environment = {
   ...(isSoak && { MOUNTLOCK_SOAK: '1' }),
   ...(accelerator !== undefined && { MOUNTLOCK_LAB_ACCEL: accelerator }),
 }
-const vitest = ['vitest', 'run', '--project', 'nfs', ...rest]
+const vitest = ['vitest', 'run', '--project', 'nfs*', ...rest]
 process.exitCode = spawnSync('npx', vitest, { cwd: REPOSITORY, stdio: 'inherit', env: environment }).status ?? 1
 if (process.exitCode === 0 && isPublished) publish()
 

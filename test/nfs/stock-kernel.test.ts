@@ -26,7 +26,7 @@ test('the lab refuses a kind of machine that it does not know, and says which th
 
 if (isSoak) {
   describe('between two emulated PCs with a stock kernel', () => {
-    const run = `${inject('labRun')}-tcg`
+    const run = `${inject('labRuns')[0]}-tcg`
     let lab: LabClient
 
     beforeAll(async () => {

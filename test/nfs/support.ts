@@ -16,9 +16,12 @@ export const NODES = ['A', 'B'] as const
 /** One of the two figures, by whether the short or the full suite runs. */
 export const figure = (short: number, full: number): number => (isSoak ? full : short)
 
-/** The lab, connected for the tests of one file. */
+/** The lab of this worker, connected for the tests of one file. */
 export async function connectLab(): Promise<LabClient> {
-  const lab = await LabClient.connect(inject('labRun'))
+  const worker = Number(process.env.VITEST_POOL_ID)
+  const run = inject('labRuns')[worker - 1]
+  if (run === undefined) throw new Error(`There is no lab for worker ${worker}`)
+  const lab = await LabClient.connect(run)
   afterAll(() => lab.close())
   return lab
 }
