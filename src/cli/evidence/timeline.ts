@@ -13,6 +13,8 @@
  * escaped. What it does not: to be readable with more rows than fit a page.
  */
 
+import { escapeText, htmlPage } from './page.js'
+
 export interface Timeline {
   title: string
   /** The window: what lies outside is cut off. Any clock will do; the axis counts from `originMs`. */
@@ -112,20 +114,11 @@ export interface Section {
 
 /** A page that needs nothing else. */
 export function timelinePage(title: string, sections: readonly Section[]): string {
-  const style =
-    ':root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}' +
-    'h2{margin-top:2.5rem}pre{overflow-x:auto;font-size:13px;line-height:1.4}svg{display:block;width:100%;height:auto;margin:1rem 0}' +
-    '@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181c}}'
   const parts = sections.map(({ heading, text, body = '' }) => {
     const words = text === undefined ? '' : `<pre>${escapeText(text)}</pre>`
     return `<section><h2>${escapeText(heading)}</h2>${words}${body}</section>`
   })
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escapeText(title)}</title><style>${style}</style></head>
-<body><h1>${escapeText(title)}</h1>
-${parts.join('\n')}
-</body></html>
-`
+  return htmlPage(title, parts.join('\n'))
 }
 
 type Scale = (ms: number) => number
@@ -281,7 +274,3 @@ function tickStepMs(rangeMs: number): number {
 
 const seconds = (ms: number) => String(Number((ms / 1000).toFixed(6)))
 const round = (value: number) => String(Math.round(value * 100) / 100)
-
-function escapeText(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-}

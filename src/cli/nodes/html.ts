@@ -1,26 +1,20 @@
 /** The report as one page that needs nothing from elsewhere: to be attached to a ticket. */
 
+import { escapeText as text, htmlPage } from '../evidence/page.js'
 import { duration } from '../table.js'
 import type { NodesReport } from './report.js'
 
-const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
-table{border-collapse:collapse;margin:1rem 0}th,td{border:1px solid #d0d7de;padding:.4rem .7rem;text-align:left}
-th{background:#f6f8fa}.pass{background:#dafbe1}.unsafe{background:#ffcecb;font-weight:600}.failed{background:#fff8c5}
-pre{background:#f6f8fa;padding:1rem}summary{cursor:pointer}small{color:#59636e}`
-
 export function page(report: NodesReport): string {
   const { directory, verdict, fileLocks, settings } = report
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>locktester nodes: ${text(directory)}</title><style>${STYLE}</style></head><body>
-<h1>Which locks exclude between these nodes</h1>
-<p>Directory <code>${text(directory)}</code>, with refresh-rate=${settings.refreshRateMs / 1000} and timeout-interval=${settings.timeoutIntervalMs / 1000}.</p>
+  return htmlPage(
+    `locktester nodes: ${directory}`,
+    `<p>Which locks exclude between these nodes, with refresh-rate=${settings.refreshRateMs / 1000} and timeout-interval=${settings.timeoutIntervalMs / 1000}.</p>
 <p><strong>${text(verdict).replaceAll('\n', '<br>')}</strong></p>
 ${fileLocks === null ? '<p>No kind of lock can be recommended.</p>' : `<p>Install this as <code>/etc/rstudio/file-locks</code> on every node:</p><pre>${text(fileLocks)}</pre>`}
 ${matrix(report)}
 <h2>Nodes</h2>${nodeTable(report)}
-<h2>Evidence</h2>${evidence(report)}
-</body></html>
-`
+<h2>Evidence</h2>${evidence(report)}`,
+  )
 }
 
 function matrix({ nodes, kinds }: NodesReport): string {
@@ -58,8 +52,4 @@ function evidence({ kinds }: NodesReport): string {
       return `<details${mark === 'pass' ? '' : ' open'}><summary>${kind}: ${mark}</summary><ul>${sentences.join('')}</ul></details>`
     })
     .join('')
-}
-
-function text(raw: string): string {
-  return raw.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }
