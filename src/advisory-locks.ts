@@ -35,6 +35,7 @@ export class AdvisoryLocks implements Backend {
       // Nothing shows in a directory when an advisory lock is released.
       waitStyle: { watchPath: null, isRelease: () => false, isLocal: coherent },
       attempt: (options) => this.#attempt(parts, options),
+      announceWaiting: () => {},
     }
   }
 

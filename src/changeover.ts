@@ -134,6 +134,10 @@ class ChangingTarget implements Target {
   attempt(options: AttemptOptions): Either<Attempt> {
     return this.#changeover.attempt(this.#target, options)
   }
+
+  announceWaiting(isWaiting: boolean): void {
+    this.#target.announceWaiting(isWaiting)
+  }
 }
 
 function* fileType(path: string): Protocol<string> {

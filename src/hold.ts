@@ -40,6 +40,8 @@ export interface Target {
   /** How those who wait learn that it may be free: see {@link WaitStyle}. */
   readonly waitStyle: WaitStyle
   attempt(options: AttemptOptions): Either<Attempt>
+  /** Tells other nodes that this process waits for it, or does no longer, where there is a way to. */
+  announceWaiting(isWaiting: boolean): void
 }
 
 export interface WaitStyle {

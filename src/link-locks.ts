@@ -59,6 +59,8 @@ interface LockDirectory {
   /** What is to be removed from lock directories, in the background. */
   cleaning: Map<string, string[]>
   patrol: NodeJS.Timeout | undefined
+  /** For which locks in it this process has been waiting for a while. */
+  waiting: Set<string>
 }
 
 export class LinkLocks implements Backend {
@@ -142,6 +144,7 @@ export class LinkLocks implements Backend {
       leftovers: new Map(),
       cleaning: new Map(),
       patrol: undefined,
+      waiting: new Set(),
     }
     this.#known.set(path, directory)
     return directory
@@ -289,6 +292,7 @@ export class LinkLocks implements Backend {
     directory.session = session
     for (const old of directory.sessions) if (old.isOver) directory.sessions.delete(old)
     directory.sessions.add(session)
+    if (directory.waiting.size > 0) session.announceWaiting(directory.waiting)
     if (directory.patrol === undefined) this.#patrol(directory, 0)
     return session
   }
@@ -424,6 +428,13 @@ class KnownLock implements Target, LinkSite {
 
   attempt(options: AttemptOptions): Either<Attempt> {
     return this.#locks.attempt(this, options)
+  }
+
+  announceWaiting(isWaiting: boolean): void {
+    const { waiting, session } = this.directory
+    if (isWaiting) waiting.add(this.parts.name)
+    else waiting.delete(this.parts.name)
+    session?.announceWaiting(waiting)
   }
 
   release(session: LinkSession, generation: bigint, entry: string): Either<ReleaseOutcome> {

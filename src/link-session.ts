@@ -6,6 +6,7 @@ import type { Mount, SessionListener } from './drivers/mount.js'
 import { SharedLease } from './drivers/shared-lease.js'
 import type { LostReason } from './errors.js'
 import { leaseMs } from './protocol/lease.js'
+import { waitingNames } from './protocol/record.js'
 import type { Session } from './protocol/session.js'
 import type { Surroundings } from './protocol/site.js'
 
@@ -72,6 +73,11 @@ export class LinkSession implements SessionListener, Asker {
   /** What is done for a session that holds something is seen through to the end. */
   wanted(): boolean {
     return true
+  }
+
+  /** Tells others, from the next heartbeat on, for which locks we wait. */
+  announceWaiting(names: Iterable<string>): void {
+    if (this.isUsable) this.mount.announceWaiting(this.id, waitingNames(names))
   }
 
   /** The next few in turn. */

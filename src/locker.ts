@@ -64,6 +64,9 @@ interface Keeping {
 /** However short the wait, a first try is made, and has this long. */
 const FIRST_TRY_MS_MAX = 5000
 
+/** Who has waited for so long tells other nodes. */
+const ANNOUNCE_WAITING_MS = 1000
+
 /** On top of what settles a lock in the worst case, so that a waiter sees a takeover through. */
 const DEFAULT_WAIT_EXTRA_MS = 10_000
 
@@ -143,6 +146,7 @@ class LockerOnMounts implements Locker, LockKeeper {
   ): Promise<Lock | null> {
     const turn = waits ? this.#turns.of(target) : undefined
     let waiter: Waiter | undefined
+    let announcement: Announcement | undefined
     let inFlight: Promise<unknown> = Promise.resolve()
     let lock: LockHandle | null = null
     try {
@@ -178,6 +182,7 @@ class LockerOnMounts implements Locker, LockKeeper {
           turn.saw(performance.now(), attempt.isFar)
         }
         if (!hadToWait) this.#reportWait(target.path, attempt)
+        announcement ??= new Announcement(target)
         hadToWait = true
         // Listen first, then look once more: a release in between is not missed.
         if (waiter === undefined) waiter = new Waiter(target.waitStyle, turn)
@@ -185,6 +190,7 @@ class LockerOnMounts implements Locker, LockKeeper {
       }
     } finally {
       waiter?.close()
+      announcement?.end()
       // What is still under way keeps its place: it may yet have to be undone.
       if (lock === null && place !== null)
         afterwards(
@@ -362,6 +368,27 @@ class LockerOnMounts implements Locker, LockKeeper {
         'Correct the option.',
       )
     }
+  }
+}
+
+/** Other nodes are told of a wait that lasts, and of its end. */
+class Announcement {
+  readonly #target: Target
+  readonly #timer: NodeJS.Timeout
+  #isMade = false
+
+  constructor(target: Target) {
+    this.#target = target
+    this.#timer = setTimeout(() => {
+      this.#isMade = true
+      target.announceWaiting(true)
+    }, ANNOUNCE_WAITING_MS)
+    this.#timer.unref()
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    if (this.#isMade) this.#target.announceWaiting(false)
   }
 }
 

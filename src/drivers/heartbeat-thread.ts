@@ -95,6 +95,11 @@ function receive(message: ToThread): void {
       if (message.sessionId !== null) tell({ type: 'ended', sessionId: message.sessionId })
       return new SharedFlag(message.done).set()
     }
+    case 'waiting': {
+      const watched = sessions.get(message.sessionId)
+      if (watched !== undefined) watched.session.record.waitingFor = message.names
+      return
+    }
     case 'settle': {
       const { lockPath, generation, sessionId } = message
       sessions.get(sessionId)?.unsettled.push({ lockPath, entry: { generation, session: sessionId } })

@@ -104,6 +104,10 @@ export class Mount {
     this.#send({ type: 'watch', session, lease: lease.buffer, directory })
   }
 
+  announceWaiting(sessionId: string, names: string[]): void {
+    this.#send({ type: 'waiting', sessionId, names })
+  }
+
   settle(sessionId: string, lockPath: string, generation: bigint): void {
     this.#send({ type: 'settle', sessionId, lockPath, generation })
   }

@@ -145,6 +145,21 @@ describe('what it finds', () => {
     expect(table.stderr).toContain('waiting or idle (only their own node can tell)')
   })
 
+  test('of a process on another node that has waited for a while, for which lock: its heartbeat tells', async () => {
+    const holder = await hold('job.lock')
+    const config = await bench.config('refresh-rate=1\n')
+    const argv = ['run', '--config', config, join(directory, 'job.lock'), '--', 'patient-command']
+    const waiting = bench.locktester(argv, { through: OTHER_NODE })
+    await vi.waitUntil(async () => (await report(directory)).locks[0]?.waiters.length === 1, PATIENCE)
+    const { locks, waitingOrIdle } = await report(directory)
+    expect(locks).toMatchObject([{ holder: { pid: holder.pid }, waiters: [{ label: 'patient-command' }] }])
+    expect(waitingOrIdle).toMatchObject([{ isWaiting: true }])
+    // And that it waits no longer.
+    holder.kill('SIGTERM')
+    await vi.waitUntil(async () => (await report(directory)).locks[0]?.waiters.length === 0, PATIENCE)
+    await waiting.end
+  })
+
   test('under a directory, files with an advisory lock of a process of this node; other files are left alone', async () => {
     const holder = await hold('data.lock', ['--lock-type', 'advisory'])
     await writeFile(join(directory, 'other'), '')

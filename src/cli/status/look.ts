@@ -20,7 +20,7 @@ export interface LockStatus {
   reason: string | null
   token: bigint | null
   holder: Holder | null
-  /** Processes of this node that wait for it; those of other nodes cannot be known. */
+  /** Processes that wait for it: of this node, and of others as far as their last heartbeat told. */
   waiters: Person[]
 }
 
@@ -34,7 +34,7 @@ export interface Person {
 /** A living process that uses locks of a directory and holds none of those found there. */
 export interface Bystander extends Person {
   directory: string
-  /** `null`: it cannot be known, because it is on another node or not ours to look at. */
+  /** `null`: it cannot be known, because its last heartbeat did not tell, and it is on another node or not ours to look at. */
   isWaiting: boolean | null
 }
 
@@ -110,9 +110,12 @@ export class Looker {
         if (record === null || record.state === 'ended' || life === 'gone') continue
         const { host, pid, user, label } = record
         const watched = life === 'alive' ? await watchedBy(pid) : null
-        const awaited = inside.filter((lock) => watched?.has(keys.get(lock) ?? ''))
+        const isAwaited = ({ path, holder }: LockStatus, key: string | null | undefined) =>
+          nameOf(holder) !== nameOf(record) &&
+          (watched === null ? record.waitingFor?.includes(basename(path)) : watched.has(key ?? ''))
+        const awaited = inside.filter((lock) => isAwaited(lock, keys.get(lock)))
         for (const lock of awaited) lock.waiters.push({ host, pid, user, label })
-        const isWaiting = watched === null ? null : awaited.length > 0
+        const isWaiting = awaited.length > 0 ? true : watched === null ? null : false
         if (!holders.includes(nameOf(record))) found.push({ directory, host, pid, user, label, isWaiting })
       }
     }
