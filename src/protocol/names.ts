@@ -67,6 +67,10 @@ export function sessionName(host: string, pid: number, id: string): string {
   return `${SESSION_PREFIX}${harmless}-${pid}-${id}`
 }
 
+export const isSessionName = (name: string) => SESSION.test(name)
+/** The id in the name of a session file. */
+export const sessionIdOf = (name: string) => name.slice(-16)
+
 /** The parts of a session file's name, or `null` for any other name. */
 export function parseSessionName(name: string): { host: string; pid: number; id: string } | null {
   const match = SESSION.exec(name)
@@ -122,18 +126,22 @@ export function parseListing(names: readonly string[]): LockListing {
   const entries: Entry[] = []
   for (const name of names) {
     if (name.length > NAME_LENGTH_MAX) listing.crowded = true
-    const match = ENTRY.exec(name)
-    if (match !== null) entries.push({ generation: BigInt(match[1] as string), owner: match[2], name })
-    else if (MARKERS.has(name)) listing.kind = MARKERS.get(name) as LockKind
+    const kind = MARKERS.get(name)
+    const match = kind === undefined ? ENTRY.exec(name) : null
+    if (kind !== undefined) listing.kind = kind
+    else if (match !== null) entries.push({ generation: BigInt(match[1] as string), owner: match[2], name })
     else if (LOOK.test(name)) listing.looks.push(name)
     else listing.unknown.push(name)
   }
-  entries.sort((a, b) => (a.generation < b.generation ? -1 : a.generation > b.generation ? 1 : 0))
-  const highest = entries.at(-1)?.generation
+  let highest: bigint | undefined
+  for (const { generation } of entries) if (highest === undefined || generation > highest) highest = generation
+  const below: Entry[] = []
   for (const entry of entries) {
-    if (entry.generation !== highest) listing.below.push(entry.name)
-    else takeAsHighest(listing, entry)
+    if (entry.generation === highest) takeAsHighest(listing, entry)
+    else below.push(entry)
   }
+  below.sort((a, b) => (a.generation < b.generation ? -1 : a.generation > b.generation ? 1 : 0))
+  listing.below = below.map(({ name }) => name)
   return listing
 }
 

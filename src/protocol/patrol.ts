@@ -6,7 +6,7 @@
 
 import { discardMoved } from './create-lock.js'
 import { judge, type Verdict } from './judge.js'
-import { isMomentaryName, parseSessionName } from './names.js'
+import { isMomentaryName, isSessionName, parseSessionName, sessionIdOf } from './names.js'
 import { ask, type Protocol } from './operations.js'
 import { endSession } from './session.js'
 import type { Observations, Surroundings } from './site.js'
@@ -28,7 +28,8 @@ export function* patrol(
   const reaped: string[] = []
   const listed = yield* ask.list(directory)
   if (!listed.ok) return { reaped }
-  for (const name of watched(listed.value, own, surroundings.me.host)) {
+  const sessions = listed.value.filter(isSessionName)
+  for (const name of watched(sessions, own, surroundings.me.host)) {
     const path = `${directory}/${name}`
     const verdict = yield* judge({ directory, path, sessionFile: null }, surroundings)
     if (verdict.state === 'dead' && (yield* bury(path, verdict))) reaped.push(name)
@@ -36,7 +37,7 @@ export function* patrol(
     if (verdict.state === 'alive' && verdict.isUnfinished && (yield* removeLeftover(directory, name, surroundings, leftovers)))
       reaped.push(name)
   }
-  forgetAbsent(surroundings.observations, listed.value)
+  forgetAbsent(surroundings.observations, sessions)
   for (const name of listed.value.filter(isMomentaryName)) {
     if (yield* removeLeftover(directory, name, surroundings, leftovers)) reaped.push(name)
   }
@@ -44,13 +45,13 @@ export function* patrol(
 }
 
 /** The next two after ours, and all that ran on this host (they cost one system call each). */
-function watched(names: readonly string[], own: readonly string[], host: string): string[] {
-  const sessions = names.filter((name) => parseSessionName(name) !== null && !own.includes(name)).sort()
+function watched(sessions: readonly string[], own: readonly string[], host: string): string[] {
+  const others = sessions.filter((name) => !own.includes(name)).sort()
   const first = own[0] ?? ''
-  const after = sessions.findIndex((name) => name > first)
+  const after = others.findIndex((name) => name > first)
   const start = after === -1 ? 0 : after
-  const ring = [...sessions.slice(start), ...sessions.slice(0, start)].slice(0, WATCHED_MAX)
-  return [...new Set([...ring, ...sessions.filter((name) => parseSessionName(name)?.host === host)])]
+  const ring = [...others.slice(start), ...others.slice(0, start)].slice(0, WATCHED_MAX)
+  return [...ring, ...others.filter((name) => !ring.includes(name) && parseSessionName(name)?.host === host)]
 }
 
 /** Marks a dead session as ended, so that nobody has to watch it again, and removes its file. */
@@ -63,8 +64,8 @@ function* bury(path: string, verdict: Verdict & { state: 'dead' }): Protocol<boo
 }
 
 /** Sessions whose files are gone need not be remembered. */
-function forgetAbsent(observations: Observations, names: readonly string[]): void {
-  const present = new Set(names.map((name) => parseSessionName(name)?.id))
+function forgetAbsent(observations: Observations, sessions: readonly string[]): void {
+  const present = new Set(sessions.map(sessionIdOf))
   for (const id of observations.keys()) if (!present.has(id)) observations.delete(id)
 }
 

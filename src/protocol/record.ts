@@ -37,18 +37,21 @@ export const HOST_LENGTH_MAX = 100
 export const USER_LENGTH_MAX = 64
 const TOKEN_LENGTH_MAX = 64
 
+const CONTROL = /\p{Cc}/u
+
 /** Text that fits into a record: without control characters (which JSON writes in six bytes) and not too long. */
 export function plainText(text: string, lengthMax: number): string {
   return text.replace(/\p{Cc}/gu, ' ').slice(0, lengthMax)
 }
 
+const PADDING = `${' '.repeat(RECORD_BYTES - 1)}\n`
+
 export function encodeRecord(record: SessionRecord): string {
-  const { beat, state, ...rest } = record
-  const text = JSON.stringify({ mountlock: 1, beat, state, ...rest, check: `${beat} ${state}` })
-  const missing = RECORD_BYTES - 1 - Buffer.byteLength(text)
-  if (missing < 0)
-    throw new RangeError(`Expected a session record of at most ${RECORD_BYTES - 1} bytes, got ${RECORD_BYTES - 1 - missing}`)
-  return `${text}${' '.repeat(missing)}\n`
+  const { beat, state } = record
+  const text = JSON.stringify(Object.assign({ mountlock: 1, beat, state }, record, { check: `${beat} ${state}` }))
+  const bytes = Buffer.byteLength(text)
+  if (bytes >= RECORD_BYTES) throw new RangeError(`Expected a session record of at most ${RECORD_BYTES - 1} bytes, got ${bytes}`)
+  return text + PADDING.slice(bytes)
 }
 
 /** The text by which a rewrite recognises that a file still is this session's. */
@@ -98,7 +101,8 @@ function isRecord(value: unknown): value is SessionRecord {
   )
 }
 
-const isText = (value: unknown, lengthMax: number) => typeof value === 'string' && value === plainText(value, lengthMax)
+const isText = (value: unknown, lengthMax: number) =>
+  typeof value === 'string' && value.length <= lengthMax && !CONTROL.test(value)
 const isTextOrNull = (value: unknown, lengthMax: number) => value === null || isText(value, lengthMax)
 const isWhole = (value: unknown, least: number, most: number) =>
   typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most

@@ -43,7 +43,7 @@ export function* createSession(directory: string, owner: SessionOwner, terms: Se
     return created
   }
   const { serverMs, dev } = created.value
-  return { ok: true, value: { directory, name, path, dev, record, lastBeat: { ...start, serverMs } } }
+  return { ok: true, value: { directory, name, path, dev, record, lastBeat: beatTime(start, serverMs) } }
 }
 
 export type BeatOutcome =
@@ -57,14 +57,14 @@ export type BeatOutcome =
 export function* beat(session: Session): Protocol<BeatOutcome> {
   const lease = leaseMs(session.record.timeoutIntervalMs)
   const start = yield* ask.clock()
-  if (elapsedMs(session.lastBeat, { ...start, serverMs: session.lastBeat.serverMs }) > lease) return { kind: 'retired' }
+  if (elapsedMs(session.lastBeat, beatTime(start, session.lastBeat.serverMs)) > lease) return { kind: 'retired' }
 
   // A number of its own for every try: a judge that saw a write whose reply was lost must see the next one too.
   session.record.beat++
   const written = yield* ask.rewrite(session.path, recordMark(session.record.id), encodeRecord(session.record))
   const end = yield* ask.clock()
   const serverMs = written.ok ? written.value.serverMs : session.lastBeat.serverMs
-  if (elapsedMs(session.lastBeat, { ...end, serverMs }) > lease) return { kind: 'retired' }
+  if (elapsedMs(session.lastBeat, beatTime(end, serverMs)) > lease) return { kind: 'retired' }
   if (!written.ok) {
     if (yield* isBuried(session, written.code)) return { kind: 'retired' }
     return { kind: 'failed', code: written.code, error: written.error }

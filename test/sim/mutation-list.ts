@@ -2,8 +2,8 @@
 
 import type { Mutation } from './mutations.js'
 
-const RETIRE_BEFORE = `if (elapsedMs(session.lastBeat, { ...start, serverMs: session.lastBeat.serverMs }) > lease) return { kind: 'retired' }`
-const RETIRE_AFTER = `if (elapsedMs(session.lastBeat, { ...end, serverMs }) > lease) return { kind: 'retired' }`
+const RETIRE_BEFORE = `if (elapsedMs(session.lastBeat, beatTime(start, session.lastBeat.serverMs)) > lease) return { kind: 'retired' }`
+const RETIRE_AFTER = `if (elapsedMs(session.lastBeat, beatTime(end, serverMs)) > lease) return { kind: 'retired' }`
 
 const TIME_PASSES = '2 × 1, time passes, replies take theirs, clocks apart and of different pace'
 

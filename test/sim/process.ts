@@ -158,10 +158,10 @@ export class SimProcess implements Actor {
     }
   }
 
-  get #surroundings(): Omit<Surroundings, 'observations'> {
+  #surroundings(observations: Observations): Surroundings {
     const { faults } = this.#world
     const extraSilenceMs = faults.nocto ? faults.attributeCacheMs : 0
-    return { coherent: this.#properties.isCoherent, extraSilenceMs, me: this.#owner }
+    return { coherent: this.#properties.isCoherent, extraSilenceMs, me: this.#owner, observations }
   }
 
   /** The same one for as long as nothing about it changes, as in the library. */
@@ -180,7 +180,7 @@ export class SimProcess implements Actor {
       mode: 0o755,
       claim: this.#protocol[this.#terms.claim],
       memory: this.memory,
-      surroundings: { ...this.#surroundings, observations: this.#observations },
+      surroundings: this.#surroundings(this.#observations),
     }
   }
 
@@ -264,7 +264,7 @@ export class SimProcess implements Actor {
 
   /** As `Changeover` does: what was left of a lock that was pruned, or of one of another kind, makes way if nobody holds it. */
   *#makeWay(): Program {
-    const surroundings = { ...this.#surroundings, observations: this.#observationsOfOthers }
+    const surroundings = this.#surroundings(this.#observationsOfOthers)
     const place = { path: LOCK, directory: DIRECTORY, surroundings }
     yield* this.#protocol.dissolve(place, this.#protocol[this.#terms.claim].kind)
   }
@@ -412,7 +412,7 @@ export class SimProcess implements Actor {
     if (this.#terms.claim !== 'hardLinkClaim' && watched.holds.size > 0)
       this.#world.spawn(this, 'look', this.#lookAtEach(watched))
     for (const entry of [...watched.unsettled]) {
-      const site = { path: LOCK, directory: DIRECTORY, surroundings: { ...this.#surroundings, observations: new Map() } }
+      const site = { path: LOCK, directory: DIRECTORY, surroundings: this.#surroundings(new Map()) }
       if ((yield* this.#protocol.settle(site, entry)) === 'settled')
         watched.unsettled = watched.unsettled.filter((other) => other !== entry)
     }
@@ -441,7 +441,7 @@ export class SimProcess implements Actor {
   *#patrols(): Program {
     while (this.#session !== null) {
       const own = [...this.sessions].map(({ session }) => session.name)
-      const surroundings = { ...this.#surroundings, observations: this.#patrolObservations }
+      const surroundings = this.#surroundings(this.#patrolObservations)
       yield* this.#protocol.patrol(DIRECTORY, own, surroundings, this.#leftovers)
       yield { op: 'sleep', ms: this.#terms.timeoutIntervalMs }
     }

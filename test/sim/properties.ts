@@ -54,18 +54,14 @@ interface Top {
   inode: number
 }
 
-/** An entry of the lock directory, as the properties understand it. */
-const parsed = new Map<string, { generation: number; free: boolean } | null>()
-function parseEntry(name: string): { generation: number; free: boolean } | null {
-  let entry = parsed.get(name)
-  if (entry === undefined) {
-    const match = /^(\d+)(?:\.(.+))?$/.exec(name)
-    entry = match === null ? null : { generation: Number(match[1]), free: match[2] === 'free' }
-    if (parsed.size > 100_000) parsed.clear()
-    parsed.set(name, entry)
-  }
-  return entry
+const DIGIT_0 = 48
+const DIGIT_9 = 57
+/** The generation of an entry of the lock directory, as the properties understand it: `18`, `18.<owner>` or `18.free`; 0 for any other name. */
+function generationOf(name: string): number {
+  const first = name.charCodeAt(0)
+  return first >= DIGIT_0 && first <= DIGIT_9 ? Number.parseInt(name, 10) : 0
 }
+const isFree = (name: string) => name.endsWith('.free')
 
 export class Properties {
   readonly isCoherent: boolean
@@ -133,9 +129,10 @@ export class Properties {
     if (entries === undefined) return null
     let top: Top | null = null
     for (const [name, inode] of entries) {
-      const entry = parseEntry(name)
-      if (entry === null || (top !== null && entry.generation < top.generation)) continue
-      if (top === null || entry.generation > top.generation || entry.free) top = { ...entry, inode }
+      const generation = generationOf(name)
+      const least: number = top?.generation ?? 1
+      if (generation > least || (generation === least && (top === null || isFree(name))))
+        top = { generation, free: isFree(name), inode }
     }
     return top
   }
@@ -150,15 +147,18 @@ export class Properties {
       this.#top = this.#readTop()
       return
     }
-    const entry = parseEntry(name)
-    if (entry === null) return
+    const generation = generationOf(name)
+    if (generation === 0) return
+    const free = isFree(name)
     const before = this.#top
     const inode = server.lookUp(directory, name)
     // A name that comes back after its lock was broken decides nothing any more.
-    if (!entry.free && inode !== null && !this.#broken.has(entry.generation)) this.#created.set(entry.generation, executed)
-    if (before !== null && entry.generation < before.generation) return
-    const isHigher = inode !== null && (before === null || entry.generation > before.generation)
-    const after = isHigher ? { ...entry, inode } : this.#readTop()
+    if (!free && inode !== null && !this.#broken.has(generation)) this.#created.set(generation, executed)
+    if (before !== null && generation < before.generation) return
+    // What it was called before it became free.
+    if (before !== null && before.free && !free && generation === before.generation) return
+    const isTop = inode !== null && (before === null || generation > before.generation || free)
+    const after = isTop ? { generation, free, inode } : this.#readTop()
     this.#top = after
     if (before === null || before.free) return
     if (after !== null && after.generation === before.generation && !after.free && after.inode === before.inode) return
@@ -267,7 +267,7 @@ export class Properties {
     const { server } = this.#world
     const top = this.#readTop()
     if (top !== null && !top.free) {
-      const names = [...lock.entries.keys()].filter((name) => parseEntry(name)?.generation === top.generation)
+      const names = [...lock.entries.keys()].filter((name) => generationOf(name) === top.generation)
       const text = names.join(' ') + server.inodes.get(top.inode)?.text
       for (const process of this.processes) {
         if (!process.alive) continue

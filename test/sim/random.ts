@@ -1,5 +1,8 @@
 /** A small seeded random number generator (sfc32): one seed reproduces a whole life. */
 
+/** Four hexadecimal digits for each number of 16 bits. */
+const HEX = Array.from({ length: 1 << 16 }, (_, number) => number.toString(16).padStart(4, '0'))
+
 export class Random {
   #a: number
   #b: number
@@ -49,6 +52,7 @@ export class Random {
 
   /** 16 hexadecimal digits. */
   name(): string {
-    return this.#next().toString(16).padStart(8, '0') + this.#next().toString(16).padStart(8, '0')
+    const [first, second] = [this.#next(), this.#next()]
+    return `${HEX[first >>> 16]}${HEX[first & 0xffff]}${HEX[second >>> 16]}${HEX[second & 0xffff]}`
   }
 }
