@@ -5,7 +5,7 @@ import { Client, type ClientOperation, COHERENT } from './client-cache.js'
 import { Numbered } from './exhaustive-local.js'
 import { generationOfPath, type GenerationSet, NO_GENERATIONS, setOf } from './exhaustive-generations.js'
 import { NO_NAMES, type NameSet, namesUsedIn } from './exhaustive-program.js'
-import { type Permutation, renameText, toKey } from './exhaustive-renaming.js'
+import { type Permutation, renameText } from './exhaustive-renaming.js'
 import { type FileServer, ROOT } from './server.js'
 
 const SESSION_PREFIX = '.mountlock-41c29-'
@@ -72,7 +72,7 @@ export class FileTable {
   }
 
   answerId(reply: Reply<unknown>): number {
-    return this.answers.numberOf(toKey(reply), () => reply)
+    return this.answers.numberOf(reply)
   }
 
   execute(files: number, operationId: number, tick: number): Executed {

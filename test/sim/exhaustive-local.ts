@@ -67,15 +67,28 @@ export interface Circumstances {
 export class Numbered<T> {
   readonly values: T[] = []
   readonly #numbers = new Map<string, number>()
+  readonly #renamed = new Map<number, number>()
 
-  numberOf(key: string, value: () => T): number {
+  numberOf(value: T): number {
+    const key = toKey(value)
     let number = this.#numbers.get(key)
     if (number === undefined) {
       number = this.values.length
       this.#numbers.set(key, number)
-      this.values.push(value())
+      this.values.push(value)
     }
     return number
+  }
+
+  /** The number of the same value after processes were renamed; `which` permutation it is makes it cheap the next time. */
+  renamed(number: number, which: number, permutation: Permutation): number {
+    const key = number * 32 + which
+    let renamed = this.#renamed.get(key)
+    if (renamed === undefined) {
+      renamed = this.numberOf(renameValue(this.values[number] as T, permutation))
+      this.#renamed.set(key, renamed)
+    }
+    return renamed
   }
 }
 
@@ -200,7 +213,7 @@ export class LocalTable {
     const id = this.states.length
     this.#byKey.set(key, id)
     const generation = checkpoint.held === null ? 0 : Number(checkpoint.held.generation)
-    const operationId = operation === null ? -1 : this.#operations.numberOf(toKey(operation), () => operation)
+    const operationId = operation === null ? -1 : this.#operations.numberOf(operation)
     // It holds until its release has been answered; a heartbeat (the other way to go on) changes nothing.
     const isReleasing = answers[0] !== 1 && answers.some(isReply)
     this.states.push({

@@ -8,16 +8,18 @@
  *   at any moment), so a crashed process is one that is never scheduled again, and all prefixes are explored.
  * - Clean-up: whatever is lower than the highest generation may vanish at any moment. Whoever cleans up has seen a higher
  *   generation, so each unlink of a clean-up is one of these. When it vanished makes no difference until somebody touches it,
- *   so that is when both are explored; and what nobody can touch any more (see exhaustive-generations.ts) is gone.
+ *   so that is when both are explored; and what nobody can touch any more (see exhaustive-generations.ts) is gone. Where the
+ *   lock is taken away and made again, none of this holds: there those clean up who do, step by step.
  * - Local questions (clock, verdict, lease, wanted) are answered together with the file operation before them: they touch
  *   nothing that others can see. A clock jumps by a transition of its own, between any two file operations. So are
  *   operations that nobody else can notice: making a session file, of which nobody has the name yet.
+ * - Random names are never used twice. Where names stay, the lowest one that nobody knows and that stands nowhere is new.
  * - Of states that differ only in who is who, one is explored (see exhaustive-renaming.ts).
  * - What a process remembers of the highest generation that it saw makes no difference once it looks again, as long as that
  *   never shrinks. This is checked; where it does, in a protocol with a step removed, everything is explored without this rule.
  */
 
-import type { FileOperation, Operation, Reply } from '../../src/protocol/operations.js'
+import type { FileOperation, Operation } from '../../src/protocol/operations.js'
 import {
   afterHeartbeat,
   afterJump,
@@ -40,7 +42,7 @@ import { type Executed, FileTable, pathsOf, type Tree, withoutLower } from './ex
 import { NO_GENERATIONS, placeOf, setOf, touchedAfterListing, touchedBy } from './exhaustive-generations.js'
 import { type Circumstances, type LocalState, LocalTable, Numbered } from './exhaustive-local.js'
 import { claimOf, comesAndGoes, ExhaustiveProgram, freshName, type ProgramRules, TICK_MS } from './exhaustive-program.js'
-import { type Permutation, permutations, renameValue, toKey } from './exhaustive-renaming.js'
+import { type Permutation, permutations, renameValue } from './exhaustive-renaming.js'
 import { Violation } from './properties.js'
 import type { ProtocolBundle } from './protocol.js'
 import { FileServer, failure, ROOT } from './server.js'
@@ -387,9 +389,13 @@ class Exhaustive {
   #tick(): void {
     const clocks = this.#state[this.#layout.clocks] as number
     if (ticksOf(clocks) >= this.#setting.ticksMax + this.#setting.serverTicksMax) return
+    this.#setClocks(afterTick(clocks), encodeAction(Kind.Tick, 0))
+  }
+
+  #setClocks(clocks: number, action: number): void {
     this.#next.set(this.#state)
-    this.#next[this.#layout.clocks] = afterTick(clocks)
-    this.#action = encodeAction(Kind.Tick, 0)
+    this.#next[this.#layout.clocks] = clocks
+    this.#action = action
     this.#reach()
   }
 
@@ -397,10 +403,8 @@ class Exhaustive {
     const { ticksMax, stillMax } = this.#setting
     const clocks = this.#state[this.#layout.clocks] as number
     if (ticksOf(clocks) >= ticksMax || ticksStoodStill(clocks, index) >= stillMax) return
-    this.#next.set(this.#state)
-    this.#next[this.#layout.clocks] = afterStandingStill(clocks, index, checkpoint.session !== null, isHeartbeat(operation))
-    this.#action = encodeAction(Kind.StandStill, index)
-    this.#reach()
+    const after = afterStandingStill(clocks, index, checkpoint.session !== null, isHeartbeat(operation))
+    this.#setClocks(after, encodeAction(Kind.StandStill, index))
   }
 
   /** Something was answered. If it was a heartbeat, the holder knows now. */
@@ -521,7 +525,7 @@ class Exhaustive {
           if ((claim & (256 << other)) !== 0) renamedClaim |= 256 << (permutation[other] as number)
       target[claims + to] = renamedClaim
       const cached = next[caches + index] as number
-      target[caches + to] = cached === 0 ? 0 : 1 + this.#renamedAnswer(cached - 1, number, permutation)
+      target[caches + to] = cached === 0 ? 0 : 1 + this.#files.answers.renamed(cached - 1, number, permutation)
       renamedClocks |= jumpsMoved(next[clocks] as number, index, to)
     }
     // The server's clock is nobody's.
@@ -532,33 +536,10 @@ class Exhaustive {
         target[late + slot] = 0
         continue
       }
-      const operation = this.#renamedOperation((word - 1) >> 3, number, permutation)
+      const operation = this.#operations.renamed((word - 1) >> 3, number, permutation)
       target[late + slot] = 1 + (permutation[(word - 1) & 7] as number) + 8 * operation
     }
     if (lateMax > 1) target.subarray(late, late + lateMax).sort()
-  }
-
-  readonly #renamedAnswers = new Map<number, number>()
-  #renamedAnswer(answer: number, number: number, permutation: Permutation): number {
-    const key = answer * 32 + number
-    let renamed = this.#renamedAnswers.get(key)
-    if (renamed === undefined) {
-      renamed = this.#files.answerId(renameValue(this.#files.answers.values[answer], permutation) as Reply<unknown>)
-      this.#renamedAnswers.set(key, renamed)
-    }
-    return renamed
-  }
-
-  readonly #renamedOperations = new Map<number, number>()
-  #renamedOperation(operationId: number, number: number, permutation: Permutation): number {
-    const key = operationId * 32 + number
-    let renamed = this.#renamedOperations.get(key)
-    if (renamed === undefined) {
-      const operation = renameValue(this.#operations.values[operationId] as Operation, permutation)
-      renamed = this.#operations.numberOf(toKey(operation), () => operation)
-      this.#renamedOperations.set(key, renamed)
-    }
-    return renamed
   }
 
   #step(index: number, local: LocalState, operation: FileOperation, variant: number): void {
@@ -593,7 +574,7 @@ class Exhaustive {
   #stepByOldName(index: number, local: LocalState, operation: FileOperation): void {
     const inLock = byOldName(operation)
     if (inLock === null || this.#state[this.#layout.caches + index] === 0) return
-    const operationId = this.#operations.numberOf(toKey(inLock), () => inLock)
+    const operationId = this.#operations.numberOf(inLock)
     const executed = this.#files.execute(this.#state[0] as number, operationId, this.#ticks(this.#state))
     this.#perform(index, local, executed.files, Way.OldName, executed.answer, executed.ok)
   }
@@ -801,10 +782,7 @@ class Exhaustive {
   #jump(index: number): void {
     const clocks = this.#state[this.#layout.clocks] as number
     if (jumpsOf(clocks, index) >= this.#setting.jumpsMax) return
-    this.#next.set(this.#state)
-    this.#next[this.#layout.clocks] = afterJump(clocks, index)
-    this.#action = encodeAction(Kind.Jump, index)
-    this.#reach()
+    this.#setClocks(afterJump(clocks, index), encodeAction(Kind.Jump, index))
   }
 
   /** Somebody else on the same node lists the directory: it is in the node's cache now. */
@@ -812,7 +790,7 @@ class Exhaustive {
     const at = this.#layout.caches + index
     if (this.#state[at] !== 0) return
     const operation: Operation = { op: 'list', path: '/d/P' }
-    const operationId = this.#operations.numberOf(toKey(operation), () => operation)
+    const operationId = this.#operations.numberOf(operation)
     this.#next.set(this.#state)
     this.#next[at] = this.#files.execute(this.#state[0] as number, operationId, this.#ticks(this.#state)).answer + 1
     this.#action = encodeAction(Kind.Fill, index)
@@ -906,7 +884,7 @@ class Exhaustive {
         const local = this.#local(index, this.#state)
         if (local.operation === null) return `${who} is done`
         const operation = way === Way.OldName ? (byOldName(local.operation) as Operation) : local.operation
-        const operationId = this.#operations.numberOf(toKey(operation), () => operation)
+        const operationId = this.#operations.numberOf(operation)
         const tree = this.#files.variants(files, operationId)[variant] ?? files
         const executed: Executed = this.#files.execute(tree, operationId, this.#ticks(this.#state))
         const reply = renameValue(this.#files.answers.values[executed.answer], names)
