@@ -1,4 +1,4 @@
-/** Publishes a run with the project: its table in a region of the README, its plots as pictures beside it. */
+/** Publishes a run with the project: what has a target in a region of the README, everything with the plots on a page below docs. */
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -18,14 +18,13 @@ export function publish(report: Report, root: string): void {
   const parts = [
     `Measured on ${new Date().toISOString().slice(0, 10)}: ${describe(report)}. ${tally(rows)}.`,
     ...warnings(report),
-    table(rows),
-    `[The plots](${relative(root, writePlots(report, join(root, 'docs', 'benchmarks')))}) of the same run.`,
+    tableOf(rows.filter(({ target, verdict }) => target !== '' || verdict === 'not measured').map(inShort)),
+    `[The same run in full](${relative(root, writePage(report, join(root, 'docs', 'benchmarks')))}): the other locks, and plots.`,
   ]
   writeFileSync(readme, `${text.slice(0, begin)}${BEGIN}\n\n${parts.join('\n\n')}\n\n${text.slice(end)}`)
 }
 
-/** What was asked for, and what the others do. */
-function table(rows: readonly Row[]): string {
+function tableOf(rows: readonly Row[]): string {
   const cells = rows.map(({ verdict, question, subject, place, reached, target, note }) => [
     target === '' ? '' : MARKS[verdict],
     `${question}${place === '' ? '' : `, ${place}`}`,
@@ -37,17 +36,22 @@ function table(rows: readonly Row[]): string {
   return lines.map((line) => `| ${line.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')
 }
 
-/** A page of pictures. */
-function writePlots(report: Report, directory: string): string {
+/** Without what the figures say themselves. */
+function inShort({ note, ...row }: Row): Row {
+  return { ...row, subject: row.subject.replace(/^mountlock /, ''), ...(row.verdict === 'not measured' && note && { note }) }
+}
+
+/** Each question with all its rows and its pictures. */
+function writePage(report: Report, directory: string): string {
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
-  const sections = report.questions.flatMap(({ id, title, about, plots }) => {
+  const sections = report.questions.flatMap(({ id, title, about, rows, plots }) => {
     const pictures = plots.map((plot, index) => {
       const name = `${id}-${index + 1}.svg`
       writeFileSync(join(directory, name), plotFile(plot))
       return `**${plot.title}**\n\n![${plot.title}](${name})`
     })
-    return pictures.length === 0 ? [] : [`## ${title}`, `${about}.`, ...pictures]
+    return [`## ${title}`, `${about}.`, tableOf(rows), ...pictures]
   })
   const page = join(directory, 'README.md')
   writeFileSync(page, `${['# Benchmarks', describe(report), ...warnings(report), ...sections].join('\n\n')}\n`)

@@ -2,6 +2,7 @@
 
 import { type AdvisoryHold, attempt, attemptSync } from './advisory/advisory.js'
 import { LossWatch, type Watched } from './advisory/loss-watch.js'
+import { isHeldHere } from './advisory/near.js'
 import { probe } from './advisory/probe.js'
 import { Directories } from './directory.js'
 import type { DirectoryFacts } from './drivers/file-system.js'
@@ -53,7 +54,7 @@ export class AdvisoryLocks implements Backend {
       () => attemptSync(parts.path, options),
       () => attempt(parts.path, options),
     )
-    if (hold === 'busy') return { kind: 'busy', holder: null, isFar: true }
+    if (hold === 'busy') return { kind: 'busy', holder: null, isFar: yield* this.#isFar(parts, facts) }
     const held = new HeldAdvisory(hold, (done) => this.#forget(done))
     if (hold.dev !== dev) yield* this.#moved(parts, held)
     if (!wanted()) {
@@ -63,6 +64,16 @@ export class AdvisoryLocks implements Backend {
     this.#held.add(held)
     if (leasesLocks) this.#lossWatch.add(held)
     return { kind: 'acquired', hold: held, isWaitedFor: false, takenFrom: null }
+  }
+
+  /** On a network mount it matters for fairness between nodes. */
+  *#isFar({ path }: LockPath, { coherent, dev }: DirectoryFacts): Either<boolean> {
+    if (coherent) return false
+    const { lane } = mountOfDevice(dev)
+    return yield* either(
+      () => true,
+      async () => !(await isHeldHere(path, this.#kind, lane)),
+    )
   }
 
   /** The lock file is not on the device where the directory was: a lock there is good only if it is the same share. */

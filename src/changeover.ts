@@ -32,7 +32,7 @@ import { mountOfDevice } from './drivers/mount.js'
 import * as run from './drivers/run.js'
 import { type Either, either } from './either.js'
 import { AdvisoryUnavailableError, ForeignLockError, fileSystemError, UnsupportedPlatformError } from './errors.js'
-import type { Attempt, AttemptOptions, Backend, Target } from './hold.js'
+import type { Attempt, AttemptOptions, Backend, Target, WaitStyle } from './hold.js'
 import { describeHolder } from './link-inspection.js'
 import { type LockPath, lockPath } from './paths.js'
 import { type Dissolution, dissolve } from './protocol/dissolve.js'
@@ -71,16 +71,11 @@ export class Changeover implements Backend {
   }
 
   *target(path: string): Either<Target> {
-    const target = yield* this.#backend.target(path)
-    return {
-      path: target.path,
-      key: target.key,
-      waitStyle: target.waitStyle,
-      attempt: (options) => this.#attempt(target, options),
-    }
+    return new ChangingTarget(this, yield* this.#backend.target(path))
   }
 
-  *#attempt(target: Target, options: AttemptOptions): Either<Attempt> {
+  /** @internal for {@link ChangingTarget} */
+  *attempt(target: Target, options: AttemptOptions): Either<Attempt> {
     for (let changes = 0; ; changes++) {
       try {
         return yield* target.attempt(options)
@@ -107,11 +102,37 @@ export class Changeover implements Backend {
     return verdict(parts.path, yield* this.#run(() => dissolve({ ...parts, surroundings }, wanted), lane), refusal)
   }
 
-  *#run<Result>(protocol: () => Protocol<Result>, lane: Lane): Either<Result> {
-    return yield* either(
+  #run<Result>(protocol: () => Protocol<Result>, lane: Lane): Either<Result> {
+    return either(
       () => run.runBlocking(protocol()),
       () => run.runAsynchronously(protocol(), lane),
     )
+  }
+}
+
+class ChangingTarget implements Target {
+  readonly #changeover: Changeover
+  readonly #target: Target
+
+  constructor(changeover: Changeover, target: Target) {
+    this.#changeover = changeover
+    this.#target = target
+  }
+
+  get path(): string {
+    return this.#target.path
+  }
+
+  get key(): string {
+    return this.#target.key
+  }
+
+  get waitStyle(): WaitStyle {
+    return this.#target.waitStyle
+  }
+
+  attempt(options: AttemptOptions): Either<Attempt> {
+    return this.#changeover.attempt(this.#target, options)
   }
 }
 

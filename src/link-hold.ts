@@ -9,7 +9,7 @@ import type { ReleaseOutcome } from './protocol/settle.js'
 /** What a hold needs of the lock directory that it is in. */
 export interface LinkSite {
   readonly path: string
-  release(session: LinkSession, generation: bigint): Either<ReleaseOutcome>
+  release(session: LinkSession, generation: bigint, entry: string): Either<ReleaseOutcome>
 }
 
 export class LinkHold implements Hold, LeaseHolder {
@@ -17,22 +17,28 @@ export class LinkHold implements Hold, LeaseHolder {
   readonly site: LinkSite
   onLost: ((reason: LostReason) => void) | null = null
   readonly #session: LinkSession
+  readonly #entry: string
   #lost: LostReason | null = null
   #released = false
 
-  constructor(site: LinkSite, session: LinkSession, generation: bigint) {
+  /** `entry`: the name that the claim has in the lock directory. */
+  constructor(site: LinkSite, session: LinkSession, generation: bigint, entry: string) {
     this.site = site
     this.token = generation
+    this.#entry = entry
     this.#session = session
     session.add(this)
   }
 
   remainingMs(): number {
-    return this.#released || this.lostReason() !== null ? 0 : this.#session.remainingMs()
+    if (this.#released || this.#lost !== null) return 0
+    const remainingMs = this.#session.remainingMs()
+    if (remainingMs <= 0) this.#session.expire('lease-expired')
+    return remainingMs
   }
 
   lostReason(): LostReason | null {
-    if (this.#lost === null && !this.#released && this.#session.remainingMs() <= 0) this.#session.expire('lease-expired')
+    this.remainingMs()
     return this.#lost
   }
 
@@ -47,7 +53,8 @@ export class LinkHold implements Hold, LeaseHolder {
     const lost = this.lostReason()
     if (lost !== null || this.#released) return lost
     this.#released = true
-    const outcome = yield* this.site.release(this.#session, this.token)
+    const outcome = yield* this.site.release(this.#session, this.token, this.#entry)
+    if (outcome.kind === 'unsettled') this.#session.mount.settle(this.#session.id, this.site.path, this.token)
     this.#session.remove(this)
     if (outcome.kind === 'released') return null
     if (outcome.kind === 'lost') return outcome.reason

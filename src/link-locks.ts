@@ -6,7 +6,7 @@ import type { DirectoryFacts } from './drivers/file-system.js'
 import { sessionOwner } from './drivers/identity.js'
 import { mountOfDevice } from './drivers/mount.js'
 import * as run from './drivers/run.js'
-import { type Either, either, runAsynchronously, runBlocking } from './either.js'
+import { already, type Either, either, runAsynchronously, runBlocking } from './either.js'
 import {
   closedError,
   ForeignLockError,
@@ -15,7 +15,7 @@ import {
   type LostReason,
   type MountlockError,
 } from './errors.js'
-import type { Attempt, AttemptOptions, Backend, Target } from './hold.js'
+import type { Attempt, AttemptOptions, Backend, Target, WaitStyle } from './hold.js'
 import { LinkHold, type LinkSite } from './link-hold.js'
 import { describeHolder, toInspection } from './link-inspection.js'
 import { type LeaseHolder, LinkSession, type LinkSessionEvents } from './link-session.js'
@@ -43,17 +43,11 @@ const SESSIONS_TRIED_MAX = 4
 /** Heartbeats stay cheap: where each lock has to be looked at, it is a few at a time. */
 const LOOKS_PER_REFRESH = 8
 
-/** A lock, with what its directory was when it was seen. */
-interface KnownSite {
-  facts: DirectoryFacts
-  site: Site
-}
-
 /** One directory in which locks lie: what is remembered of it, and the session in it. */
 interface LockDirectory {
   path: string
   facts: DirectoryFacts
-  sites: Map<string, KnownSite>
+  locks: Map<string, KnownLock>
   observations: Observations
   session: LinkSession | null
   /** All that may still have locks or unsettled entries. */
@@ -79,23 +73,26 @@ export class LinkLocks implements Backend {
     this.#claim = options.claim
   }
 
-  *target(path: string): Either<Target> {
+  target(path: string): Either<Target> {
     const parts = lockPath(path)
-    const directory = yield* this.#directory(parts.directory)
-    const { dev, ino, coherent, renamesNames, identity } = directory.facts
+    const directory = this.#known.get(parts.directory)
+    return directory === undefined ? this.#firstTarget(parts) : already(this.#target(directory, parts))
+  }
+
+  *#firstTarget(parts: LockPath): Either<Target> {
+    return this.#target(yield* this.#directory(parts.directory), parts)
+  }
+
+  #target(directory: LockDirectory, parts: LockPath): Target {
+    const { renamesNames, identity } = directory.facts
     if (this.#claim.kind === 'renames' && !renamesNames) throw renameRefused(parts.path, identity)
-    return {
-      path: parts.path,
-      key: `link:${dev}:${ino}:${parts.name}`,
-      waitStyle: { watchPath: parts.path, isRelease: (name) => name.endsWith('.free'), isLocal: coherent },
-      attempt: (options) => this.#attempt(directory, parts, options),
-    }
+    return this.#lock(directory, parts)
   }
 
   async inspect(path: string): Promise<Inspection> {
     const parts = lockPath(path)
     const directory = await runAsynchronously(this.#directory(parts.directory))
-    const site = this.#site(directory, parts)
+    const { site } = this.#lock(directory, parts)
     const outcome = await run.runAsynchronously(inspect(site), mountOfDevice(site.dev).lane)
     if (outcome.kind === 'foreign') throw foreign(parts.path, outcome.what)
     if (outcome.kind === 'failed') throw fileSystemError('list', parts.path, outcome.code, outcome.error)
@@ -116,7 +113,7 @@ export class LinkLocks implements Backend {
     const parts = lockPath(path)
     const directory = await runAsynchronously(this.#directory(parts.directory))
     const session = await runAsynchronously(this.#session(directory))
-    const site = this.#site(directory, parts)
+    const { site } = this.#lock(directory, parts)
     return await run.runAsynchronously(protocol(site, session.session), session.mount.lane, session)
   }
 
@@ -137,7 +134,7 @@ export class LinkLocks implements Backend {
     const directory = this.#known.get(path) ?? {
       path,
       facts,
-      sites: new Map(),
+      locks: new Map(),
       observations: new Map(),
       session: null,
       sessions: new Set(),
@@ -150,17 +147,20 @@ export class LinkLocks implements Backend {
     return directory
   }
 
-  *#attempt(directory: LockDirectory, parts: LockPath, { fresh, wanted }: AttemptOptions): Either<Attempt> {
+  /** @internal for {@link KnownLock} */
+  *attempt({ directory, parts }: KnownLock, { fresh, wanted }: AttemptOptions): Either<Attempt> {
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
-      const session = yield* this.#session(directory)
-      const site = this.#site(directory, parts)
+      // Whether it may still be used is asked in any case, as the last thing before the claim.
+      const session = directory.session ?? (yield* this.#session(directory))
+      const lock = this.#lock(directory, parts)
+      const { site } = lock
       const outcome = yield* this.#run(directory, site, attempt(site, session.session, fresh), new Attempting(session, wanted))
       if (site.memory.unsettled !== null) {
         const { generation, session: owner } = site.memory.unsettled
         session.mount.settle(owner, site.path, generation)
       }
-      if (outcome.kind === 'acquired') yield* this.#cleanUp(directory, site, outcome)
-      if (outcome.kind !== 'session-spent') return this.#result(directory, parts, session, outcome)
+      if (outcome.kind === 'acquired' && outcome.below.length > 0) yield* this.#cleanUp(directory, site, outcome)
+      if (outcome.kind !== 'session-spent') return this.#result(lock, session, outcome)
       session.spend()
       directory.session = null
     }
@@ -172,19 +172,13 @@ export class LinkLocks implements Backend {
     )
   }
 
-  #result(
-    directory: LockDirectory,
-    parts: LockPath,
-    session: LinkSession,
-    outcome: Exclude<AttemptOutcome, { kind: 'session-spent' }>,
-  ): Attempt {
+  #result(lock: KnownLock, session: LinkSession, outcome: Exclude<AttemptOutcome, { kind: 'session-spent' }>): Attempt {
     switch (outcome.kind) {
       case 'acquired': {
-        const site = new HeldSite(this, directory, parts)
         const takenFrom = outcome.takenFrom === null ? null : describeHolder(outcome.takenFrom)
         return {
           kind: 'acquired',
-          hold: new LinkHold(site, session, outcome.generation),
+          hold: new LinkHold(lock, session, outcome.generation, outcome.entry),
           isWaitedFor: outcome.isWaitedFor,
           takenFrom,
         }
@@ -194,9 +188,9 @@ export class LinkLocks implements Backend {
       case 'cancelled':
         return { kind: 'cancelled' }
       case 'foreign':
-        throw foreign(parts.path, outcome.what)
+        throw foreign(lock.path, outcome.what)
       case 'failed':
-        throw this.#failed(parts.path, outcome)
+        throw this.#failed(lock.path, outcome)
     }
   }
 
@@ -221,13 +215,12 @@ export class LinkLocks implements Backend {
   }
 
   /** Removes what lies below. On a server an unlink may have to wait for a dead client: then nobody waits for it, except with our own files. */
-  *#cleanUp(directory: LockDirectory, site: Site, { below, ownBelow }: AttemptOutcome & { kind: 'acquired' }): Either<void> {
-    if (below.length === 0) return
+  #cleanUp(directory: LockDirectory, site: Site, { below, ownBelow }: AttemptOutcome & { kind: 'acquired' }): Either<void> {
     const { coherent, inMemory } = directory.facts
     const now = () => run.runBlocking(cleanUp(site, below))
-    if (inMemory) return void now()
+    if (inMemory) return already(now())
     const later = async () => this.#cleanUpLater(directory, site, below)
-    yield* either(() => (ownBelow || coherent ? now() : void later()), later)
+    return either(() => (ownBelow || coherent ? now() : void later()), later)
   }
 
   #cleanUpLater({ cleaning }: LockDirectory, site: Site, below: string[]): void {
@@ -242,21 +235,17 @@ export class LinkLocks implements Backend {
     })
   }
 
-  /** @internal for {@link HeldSite} */
-  *releaseAt(directory: LockDirectory, parts: LockPath, session: LinkSession, generation: bigint): Either<ReleaseOutcome> {
-    const site = this.#site(directory, parts)
-    const entry = this.#claim.entry(generation, session.session)
-    const outcome = yield* this.#run(directory, site, release(site, generation, session.id, entry), session)
-    if (outcome.kind === 'unsettled') session.mount.settle(session.id, site.path, generation)
-    return outcome
+  /** @internal for {@link KnownLock} */
+  release({ directory, parts }: KnownLock, session: LinkSession, generation: bigint, entry: string): Either<ReleaseOutcome> {
+    const { site } = this.#lock(directory, parts)
+    return this.#run(directory, site, release(site, generation, session.id, entry), session)
   }
 
   /** The usable session of a directory, made when there is none. */
-  *#session(directory: LockDirectory): Either<LinkSession> {
-    const { session } = directory
-    if (session?.isUsable) return session
+  #session(directory: LockDirectory): Either<LinkSession> {
+    if (directory.session?.isUsable) return already(directory.session)
     directory.session = null
-    return yield* either(
+    return either(
       () => runBlocking(this.#makeSession(directory)),
       () => {
         directory.making ??= runAsynchronously(this.#makeSession(directory)).finally(() => {
@@ -343,7 +332,7 @@ export class LinkLocks implements Backend {
     let isComplete = true
     for (const hold of holders) {
       if (!(hold instanceof LinkHold)) continue
-      const reason = await this.#missing(this.#site(directory, lockPath(hold.site.path)), session, hold.token)
+      const reason = await this.#missing(this.#lock(directory, lockPath(hold.site.path)).site, session, hold.token)
       if (reason === null) continue
       isComplete = false
       hold.lose(reason)
@@ -365,10 +354,10 @@ export class LinkLocks implements Backend {
   }
 
   /** What is known of a lock, kept for as long as the directory stays what it is. */
-  #site(directory: LockDirectory, parts: LockPath): Site {
-    const { sites, facts } = directory
-    const known = sites.get(parts.name)
-    if (known !== undefined && known.facts === facts) return known.site
+  #lock(directory: LockDirectory, parts: LockPath): KnownLock {
+    const { locks, facts } = directory
+    const known = locks.get(parts.name)
+    if (known !== undefined && known.facts === facts) return known
     const site: Site = {
       path: parts.path,
       directory: directory.path,
@@ -378,15 +367,16 @@ export class LinkLocks implements Backend {
       memory: known?.site.memory ?? newMemory(),
       surroundings: surroundings(directory),
     }
-    if (known === undefined) forgetSome(sites)
-    sites.set(parts.name, { facts, site })
-    return site
+    if (known === undefined) forgetSome(locks)
+    const lock = new KnownLock(this, directory, parts, site)
+    locks.set(parts.name, lock)
+    return lock
   }
 
-  *#run<Result>({ facts }: LockDirectory, site: Site, protocol: Protocol<Result>, asker: Asker): Either<Result> {
+  #run<Result>({ facts }: LockDirectory, site: Site, protocol: Protocol<Result>, asker: Asker): Either<Result> {
     // A call that waits for nothing is over sooner than a thread of the pool would have begun it.
-    if (facts.inMemory) return run.runBlocking(protocol, asker)
-    return yield* either(
+    if (facts.inMemory) return already(run.runBlocking(protocol, asker))
+    return either(
       () => run.runBlocking(protocol, asker),
       () => run.runAsynchronously(protocol, mountOfDevice(site.dev).lane, asker),
     )
@@ -394,35 +384,54 @@ export class LinkLocks implements Backend {
 }
 
 /** What is remembered saves a listing, and nothing depends on it but what is not settled. */
-function forgetSome(sites: Map<string, KnownSite>): void {
-  if (sites.size < SITES_MAX) return
-  for (const [name, { site }] of sites) {
+function forgetSome(locks: Map<string, KnownLock>): void {
+  if (locks.size < LOCKS_MAX) return
+  for (const [name, { site }] of locks) {
     if (site.memory.unsettled !== null) continue
-    sites.delete(name)
+    locks.delete(name)
     return
   }
 }
 
-const SITES_MAX = 20_000
+const LOCKS_MAX = 20_000
 
-/** Where a held lock is, for its release. A class and not a literal: a generator that is made anew for each lock is slow. */
-class HeldSite implements LinkSite {
-  readonly path: string
+/** A lock, with what its directory was when it was seen. Made once for each, and not for each of its cycles. */
+class KnownLock implements Target, LinkSite {
+  readonly key: string
+  readonly directory: LockDirectory
+  readonly facts: DirectoryFacts
+  readonly parts: LockPath
+  readonly site: Site
   readonly #locks: LinkLocks
-  readonly #directory: LockDirectory
-  readonly #parts: LockPath
 
-  constructor(locks: LinkLocks, directory: LockDirectory, parts: LockPath) {
-    this.path = parts.path
+  constructor(locks: LinkLocks, directory: LockDirectory, parts: LockPath, site: Site) {
+    const { dev, ino } = directory.facts
+    this.key = `link:${dev}:${ino}:${parts.name}`
+    this.directory = directory
+    this.facts = directory.facts
+    this.parts = parts
+    this.site = site
     this.#locks = locks
-    this.#directory = directory
-    this.#parts = parts
   }
 
-  release(session: LinkSession, generation: bigint): Either<ReleaseOutcome> {
-    return this.#locks.releaseAt(this.#directory, this.#parts, session, generation)
+  get path(): string {
+    return this.parts.path
+  }
+
+  get waitStyle(): WaitStyle {
+    return { watchPath: this.path, isRelease, isLocal: this.facts.coherent }
+  }
+
+  attempt(options: AttemptOptions): Either<Attempt> {
+    return this.#locks.attempt(this, options)
+  }
+
+  release(session: LinkSession, generation: bigint, entry: string): Either<ReleaseOutcome> {
+    return this.#locks.release(this, session, generation, entry)
   }
 }
+
+const isRelease = (name: string) => name.endsWith('.free')
 
 /** Who tries to acquire with a session may lose interest in it. */
 class Attempting implements Asker {

@@ -168,14 +168,14 @@ class LockerOnMounts implements Locker, LockKeeper {
         if (attempt.kind === 'acquired') {
           lock = this.#hold(target, attempt, { place, turn })
           if (lock === null) continue
-          turn?.acquired(performance.now(), attempt.isWaitedFor, hadToWait)
+          turn?.acquired(performance.now(), { token: lock.token, isWaitedFor: attempt.isWaitedFor, hadToWait })
           return lock
         }
         patience.firstTryIsOver()
         if (turn === undefined) return this.#busy(target.path, attempt.kind === 'busy' ? attempt.holder : null)
         if (attempt.kind === 'busy') {
           patience.waitingFor = heldBy(attempt.holder)
-          if (attempt.isFar) turn.sawFar()
+          turn.saw(performance.now(), attempt.isFar)
         }
         if (!hadToWait) this.#reportWait(target.path, attempt)
         hadToWait = true
@@ -301,6 +301,7 @@ class LockerOnMounts implements Locker, LockKeeper {
 
   async #close(): Promise<void> {
     this.#forgetExit()
+    this.#turns.close()
     await this.#backend.close()
     await this.#logger.close()
   }
@@ -329,7 +330,7 @@ class LockerOnMounts implements Locker, LockKeeper {
   #drop(lock: LockHandle): void {
     const kept = this.#held.get(lock)
     kept?.place?.leave()
-    kept?.turn?.released(performance.now())
+    kept?.turn?.released(performance.now(), lock.token)
     this.#held.delete(lock)
   }
 

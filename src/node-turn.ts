@@ -1,86 +1,165 @@
 /**
  * Fairness between nodes. On a network mount the processes of the node that has a lock are the first to know that it is free
  * again, and would keep it among themselves for ever; those who wait on other nodes learn of it by asking now and then. So
- * nodes take turns: when another node was seen to hold it, and now this one has had it for a while, all its processes stand
- * back for as long as the others need to ask. If nobody comes then, a few times, nobody is believed to wait any more, until
- * another node is seen again.
+ * nodes take turns: a node that has had it for a while stands back with all its processes, for as long as the others need to
+ * ask. When nobody comes, again and again, its turns get longer.
+ *
+ * Nobody tells a node that another one had the lock while it stood back. It shows in the generations: a file watch tells
+ * each process which ones the processes of its node had, and those that are missing were had elsewhere. Where a lock has no
+ * generations, only those count who were seen to hold it.
  */
 
-import type { Turn } from './turns.js'
+import { KeptWatch, type NameWatch } from './name-watch.js'
+import type { Acquired, Turn } from './turns.js'
 import { NETWORK_POLL_MS_MAX } from './waiting.js'
 
-/** How long the processes of a node may go on taking a lock that others wait for. */
-const TURN_MS = 250
-/** All who wait have asked once by then. */
+/** How long the processes of a node may go on taking a lock: with others about, before anybody was seen, and when nobody was for long. */
+const TURN_MS_MIN = 250
+const TURN_MS_FIRST = 500
+const TURN_MS_MAX = 5000
+/** All who wait have asked by then. */
 const STAND_BACK_MS = 1.5 * NETWORK_POLL_MS_MAX
-
 /** Who asks slowly, on a loaded node, may miss one. */
-const CHANCES = 3
-/** Somebody may wait on a node that was never seen to hold it: he gets a chance so often. */
-const CHANCE_INTERVAL_MS = 5000
+const CHANCES = 1
+/** Who holds a lock without generations for so long without us has a turn, and did not just slip in. */
+const SLIP_MS = TURN_MS_MIN / 2
+
+const NAME = /^(\d{1,20})(\.free)?/
 
 /** What one process knows of its node's turn at one lock. */
 export class NodeTurn implements Turn {
-  /** Since when its node has had the lock again and again; `null`: another one has it. */
+  /** Since when its node takes the lock again and again; `null`: it never did. */
   #sinceMs: number | null = null
+  #turnMs = TURN_MS_FIRST
+  /** How often it had it in this turn, and how often others had it. */
+  #near = 0
+  #far = 0
+  /** The last generation that its node had, and the last that it released. */
+  #last: bigint | null = null
+  #freed: bigint | null = null
+  /** When its node last had it, as far as we know, and when it last released it. */
+  #nearMs = Number.NEGATIVE_INFINITY
   #releasedMs = Number.NEGATIVE_INFINITY
+  /** Another node was seen to hold it since then. */
+  #sawFar = false
   /** When this process began to stand back in this turn. */
   #stoodBackMs: number | null = null
-  /** How often we still stand back for another node before nobody is believed to wait there. */
   #chances = CHANCES
-  /** When this process last stood back in vain. */
-  #inVainMs = Number.NEGATIVE_INFINITY
-  /** Somebody was seen waiting: on this node or another. */
-  #isAwaited = false
+  #onName: ((name: string | null) => void) | null = null
+  readonly #watch = new KeptWatch((name) => this.#changed(name))
 
-  /** Another node holds it. */
-  sawFar(): void {
-    this.#sinceMs = null
+  saw(nowMs: number, isFar: boolean): void {
+    if (isFar) {
+      this.#sawFar = true
+      this.#others()
+    } else {
+      if (this.#isTheirs(nowMs)) this.#begin(nowMs)
+      this.#isNear(nowMs)
+    }
+  }
+
+  /** While we stood back: if it was one of this node, the generations say so. */
+  sawOther(): void {}
+
+  acquired(nowMs: number, { token, hadToWait }: Pick<Acquired, 'token' | 'hadToWait'>): void {
+    if (hadToWait && this.#last === null) this.#others()
+    if (token !== null && this.#last !== null && token < this.#last) this.#last = null // removed, and made again
+    this.#had(token, nowMs)
+  }
+
+  /** There are others. */
+  #others(): void {
+    this.#turnMs = TURN_MS_MIN
     this.#chances = CHANCES
   }
 
-  /** One of this node: other nodes are seen when they hold it. */
-  sawOther(): void {}
-
-  acquired(nowMs: number, isWaitedFor: boolean): void {
-    this.#goOn(nowMs, nowMs - this.#releasedMs >= STAND_BACK_MS)
-    this.#isAwaited ||= isWaitedFor
+  #isNear(nowMs: number): void {
+    this.#nearMs = nowMs
+    this.#sawFar = false
   }
 
-  /** By this process, or by another one of this node: which may well have had it after another node had, while we stood back. */
-  released(nowMs: number): void {
-    this.#goOn(nowMs, this.#stoodBackMs !== null && nowMs - this.#stoodBackMs >= 2 * STAND_BACK_MS)
-    this.#releasedMs = nowMs
+  #isTheirs(nowMs: number): boolean {
+    return this.#sawFar && nowMs - this.#nearMs >= SLIP_MS
   }
 
-  /** `nobodyCame`: if we stood back, it was in vain. */
-  #goOn(nowMs: number, nobodyCame: boolean): void {
-    const wasInVain = this.#stoodBackMs !== null && nobodyCame
-    if (this.#sinceMs !== null && !wasInVain) return
-    if (this.#sinceMs !== null) {
-      this.#chances = Math.max(0, this.#chances - 1)
-      this.#inVainMs = nowMs
-      this.#isAwaited = false
-    }
+  /** A process of this node got it. */
+  #had(generation: bigint | null, nowMs: number): void {
+    const missing = this.#missing(generation, nowMs)
+    if (missing < 0) return // known already
+    this.#isNear(nowMs)
+    this.#last = generation
+    if (missing > 0) this.#others()
+    this.#far += missing
+    // Others who slip in now and then do not make our turn longer.
+    const wasTheirTurn = this.#far > 0 && 3 * this.#far >= 2 * this.#near
+    if (this.#sinceMs === null || wasTheirTurn) this.#begin(nowMs)
+    else if (this.#stoodBackMs !== null && nowMs - this.#releasedMs >= STAND_BACK_MS) this.#beginAfterStandingBack(nowMs)
+    this.#near++
+  }
+
+  /** How many generations before this one were had by others; less than 0: it was counted before. */
+  #missing(generation: bigint | null, nowMs: number): number {
+    if (generation === null) return this.#isTheirs(nowMs) ? this.#near + 1 : 0
+    return this.#last === null ? 0 : Number(generation - this.#last) - 1
+  }
+
+  #begin(nowMs: number): void {
     this.#sinceMs = nowMs
+    this.#near = 0
+    this.#far = 0
     this.#stoodBackMs = null
   }
 
-  /** How long to leave the lock to others, 0 most of the time: for a process that comes back to it. */
+  #beginAfterStandingBack(nowMs: number): void {
+    if (this.#far === 0 && --this.#chances < 0) this.#turnMs = Math.min(TURN_MS_MAX, 2 * this.#turnMs)
+    this.#begin(nowMs)
+  }
+
+  /** By this process, or by another one of this node. */
+  released(nowMs: number, token: bigint | null = this.#last): void {
+    // Processes that never stand back keep us away, and nobody can come.
+    if (this.#stoodBackMs !== null && nowMs - this.#stoodBackMs >= 2 * STAND_BACK_MS) this.#beginAfterStandingBack(nowMs)
+    this.#sinceMs ??= nowMs
+    this.#releasedMs = nowMs
+    this.#isNear(nowMs)
+    this.#freed = token
+  }
+
   standBackMs(nowMs: number): number {
-    return this.#isAwaited ? this.#restMs(nowMs) : this.leaveMs(nowMs)
+    return this.leaveMs(nowMs)
   }
 
-  /** The same for a process that waits already: it stands back for other nodes only. */
   leaveMs(nowMs: number): number {
-    const isDue = this.#chances > 0 || nowMs - this.#inVainMs >= CHANCE_INTERVAL_MS
-    return isDue ? this.#restMs(nowMs) : 0
-  }
-
-  #restMs(nowMs: number): number {
     const restMs = this.#releasedMs + STAND_BACK_MS - nowMs
-    if (restMs <= 0 || nowMs - (this.#sinceMs ?? nowMs) < TURN_MS) return 0
+    if (restMs <= 0 || nowMs - (this.#sinceMs ?? nowMs) < this.#turnMs) return 0
     this.#stoodBackMs ??= nowMs
     return restMs
+  }
+
+  /** Tells releases by processes of this node, and nothing else. */
+  listen(path: string, onName: (name: string | null) => void): NameWatch | null {
+    if (!this.#watch.open(path)) return null
+    this.#onName = onName
+    return { close: () => this.#unlisten() }
+  }
+
+  #unlisten(): void {
+    this.#onName = null
+    this.#watch.closeWhenIdle()
+  }
+
+  #changed(name: string | null): void {
+    const [, digits, isFree] = NAME.exec(name ?? '') ?? []
+    if (digits === undefined) return name === null ? this.#onName?.(null) : undefined
+    const generation = BigInt(digits)
+    if (isFree === undefined) return this.#had(generation, performance.now())
+    // The release of another node shows when one of ours takes that name away, and ours once more.
+    if (generation !== this.#last || generation === this.#freed) return
+    this.released(performance.now())
+    this.#onName?.(name)
+  }
+
+  close(): void {
+    this.#watch.close()
   }
 }

@@ -12,7 +12,15 @@ export interface LockPath {
 /** The longest name that file systems take, in bytes. */
 const NAME_BYTES_MAX = 255
 
+/** Whoever uses a lock again and again names it alike. Absolute paths only: where others lead may change. */
+const known = new Map<string, LockPath>()
+const KNOWN_MAX = 1000
+
 export function lockPath(path: string): LockPath {
+  return known.get(path) ?? takeApart(path)
+}
+
+function takeApart(path: string): LockPath {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw new InvalidArgumentError(
       `Expected the path of a lock to be a non-empty string without NUL, got ${JSON.stringify(path)}`,
@@ -24,5 +32,8 @@ export function lockPath(path: string): LockPath {
   if (name === '')
     throw new InvalidArgumentError(`Expected the path of a lock, got the root directory`, 'Name a lock in a directory.')
   if (Buffer.byteLength(name) > NAME_BYTES_MAX) throw fileSystemError('open', absolute, 'ENAMETOOLONG')
-  return { path: absolute, directory: dirname(absolute), name }
+  const parts = { path: absolute, directory: dirname(absolute), name }
+  if (known.size >= KNOWN_MAX) known.clear()
+  known.set(absolute, parts)
+  return parts
 }

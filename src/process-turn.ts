@@ -5,7 +5,8 @@
  * now and then to find out.
  */
 
-import type { Turn } from './turns.js'
+import { type NameWatch, watchNames } from './name-watch.js'
+import type { Acquired, Turn } from './turns.js'
 import { SPREAD_MS_MAX } from './waiting.js'
 
 /** How long a process goes on taking a lock for which nobody is known to wait: longer each time that nobody came. */
@@ -33,8 +34,7 @@ export class ProcessTurn implements Turn {
     this.#chancesMax = isWatched ? CHANCES : CHANCES_BLIND
   }
 
-  /** There are no other nodes. */
-  sawFar(): void {}
+  saw(): void {}
 
   sawOther(): void {
     this.#chances = this.#chancesMax
@@ -43,7 +43,7 @@ export class ProcessTurn implements Turn {
     this.#stoodBack = false
   }
 
-  acquired(nowMs: number, isWaitedFor: boolean, hadToWait: boolean): void {
+  acquired(nowMs: number, { isWaitedFor, hadToWait }: Acquired): void {
     if (isWaitedFor || hadToWait) this.sawOther()
     else if (this.#stoodBack) this.#nobodyCame()
     if (nowMs - this.#endMs > PAUSE_MS) this.#sinceMs = null
@@ -73,4 +73,10 @@ export class ProcessTurn implements Turn {
   leaveMs(): number {
     return 0
   }
+
+  listen(path: string, onName: (name: string | null) => void): NameWatch | null {
+    return watchNames(path, onName)
+  }
+
+  close(): void {}
 }

@@ -1,22 +1,34 @@
 /** Who has had a lock for a while stands back for those who wait for it: whose turn it is, lock by lock. */
 
 import type { Target } from './hold.js'
+import type { NameWatch } from './name-watch.js'
 import { NodeTurn } from './node-turn.js'
 import { ProcessTurn } from './process-turn.js'
 
+/** How an acquisition went. */
+export interface Acquired {
+  token: bigint | null
+  /** Somebody was seen waiting. */
+  isWaitedFor: boolean
+  /** We were. */
+  hadToWait: boolean
+}
+
 /** What one process knows of the turn at one lock. */
 export interface Turn {
-  /** Another node holds it. */
-  sawFar(): void
+  /** Somebody else holds it: on another node, or a process of this one. */
+  saw(nowMs: number, isFar: boolean): void
   /** While we stood back somebody else had it. */
   sawOther(): void
-  /** `isWaitedFor`: somebody was seen waiting. `hadToWait`: we were. */
-  acquired(nowMs: number, isWaitedFor: boolean, hadToWait: boolean): void
-  released(nowMs: number): void
+  acquired(nowMs: number, how: Acquired): void
+  released(nowMs: number, token: bigint | null): void
   /** How long to leave the lock to others, in milliseconds, 0 most of the time: for a process that comes back to it. */
   standBackMs(nowMs: number): number
   /** The same for a process that waits already. */
   leaveMs(nowMs: number): number
+  /** Tells the names that processes of this host change in the lock's directory, at least those of releases. */
+  listen(path: string, onName: (name: string | null) => void): NameWatch | null
+  close(): void
 }
 
 const TURNS_MAX = 1000
@@ -29,7 +41,16 @@ export class Turns {
     const turn = this.#turns.get(key) ?? (waitStyle.isLocal ? new ProcessTurn(waitStyle.watchPath !== null) : new NodeTurn())
     this.#turns.delete(key)
     this.#turns.set(key, turn)
-    if (this.#turns.size > TURNS_MAX) this.#turns.delete(this.#turns.keys().next().value as string)
+    if (this.#turns.size > TURNS_MAX) this.#forget(this.#turns.keys().next().value as string)
     return turn
+  }
+
+  #forget(key: string): void {
+    this.#turns.get(key)?.close()
+    this.#turns.delete(key)
+  }
+
+  close(): void {
+    for (const key of this.#turns.keys()) this.#forget(key)
   }
 }

@@ -1,7 +1,7 @@
 /** How a waiter learns that it is worth trying again: woken by a file watch on the same host, by polling elsewhere. */
 
-import { type FSWatcher, watch } from 'node:fs'
 import type { WaitStyle } from './hold.js'
+import type { NameWatch } from './name-watch.js'
 import type { Turn } from './turns.js'
 
 /** First and last interval between two tries, in milliseconds, and by how much it grows. */
@@ -55,7 +55,7 @@ class Spread {
 
 /** Waits between the tries of one acquisition. Listens from the moment it is made, so that no release is missed. */
 export class Waiter {
-  readonly #watcher: FSWatcher | null
+  readonly #watch: NameWatch | null
   readonly #backoff: Backoff
   readonly #isLocal: boolean
   readonly #spread = new Spread()
@@ -69,33 +69,21 @@ export class Waiter {
   constructor(style: WaitStyle, turn: Turn) {
     this.#isLocal = style.isLocal
     this.#turn = turn
-    this.#watcher = style.watchPath === null ? null : this.#watch(style.watchPath, style.isRelease)
-    this.#backoff = new Backoff(style, this.#watcher !== null)
+    this.#watch = style.watchPath === null ? null : turn.listen(style.watchPath, (name) => this.#onName(name, style.isRelease))
+    this.#backoff = new Backoff(style, this.#watch !== null)
   }
 
-  #watch(path: string, isRelease: (name: string) => boolean): FSWatcher | null {
-    try {
-      const watcher = watch(path, { persistent: false }, (_, name) => {
-        if (name === null || isRelease(name)) this.#onRelease(name ?? '')
-        else if (this.#isLocal && isLater(name, this.#lastRelease)) this.#onTaken()
-      })
-      // A watch that breaks leaves the polling.
-      watcher.on('error', () => watcher.close())
-      return watcher
-    } catch {
-      return null // no watches left, or none here: polling will do
-    }
+  #onName(name: string | null, isRelease: (name: string) => boolean): void {
+    if (name === null || isRelease(name)) this.#onRelease(name ?? '')
+    else if (this.#isLocal && isLater(name, this.#lastRelease)) this.#onTaken()
   }
 
   #onRelease(name: string): void {
     // A name is told when it appears, and again when the next holder removes it.
     if (name !== '' && name === this.#lastRelease) return
     this.#lastRelease = name
-    if (!this.#isLocal) {
-      // A watch sees the releases of this node alone. Other nodes' waiters get their chance only if we do not jump in.
-      this.#turn.released(performance.now())
-      if (this.#leaveMs() > 0) return
-    }
+    // A watch sees the releases of this node alone. Other nodes' waiters get their chance only if we do not jump in.
+    if (!this.#isLocal && this.#leaveMs() > 0) return
     this.#isFree = true
     if (this.#tryNow !== null) this.#tryIn(this.#isLocal ? this.#spread.nextMs() : 0)
   }
@@ -134,7 +122,7 @@ export class Waiter {
 
   /** Ends the wait at once, and the watch. */
   close(): void {
-    this.#watcher?.close()
+    this.#watch?.close()
     clearTimeout(this.#timer)
     this.#try()
   }

@@ -40,8 +40,8 @@ export async function endsWithin(limitMs: number, settled: Promise<unknown>): Pr
   return inTime
 }
 
-/** The errno's name of a failed system call, or `null` for any other error. */
-export function errnoOf(error: unknown): string | null {
+/** The errno's name of a failed system call, the code of another error, or `null`. */
+export function codeOf(error: unknown): string | null {
   const { code } = error as { code?: unknown }
   return typeof code === 'string' ? code : null
 }

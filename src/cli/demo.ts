@@ -11,7 +11,7 @@ import { AdvisoryUnavailableError } from '../errors.js'
 import { createLocker } from '../locker.js'
 import { endsWithin } from './bounded.js'
 import { EXIT } from './exit-codes.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from './interrupt.js'
+import { Interrupt, Interrupted } from './interrupt.js'
 import { messageOf, writeError, writeOut } from './print.js'
 import { SurpriseError, Terminal } from './terminal.js'
 
@@ -35,8 +35,7 @@ export async function runDemo(): Promise<void> {
     }
   }
   const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, demo.cleanUp())
-  if (interrupt.received !== null) dieBySignal(interrupt.received)
-  else await endProcess(code, !isClean)
+  await interrupt.end(code, !isClean)
 }
 
 class Demo {

@@ -54,6 +54,12 @@ export class Interrupt {
     })
   }
 
+  /** Ends the process: as the signal would have that came, or else with `code`. */
+  async end(code: number, isStuck = false): Promise<void> {
+    if (this.#received !== null) dieBySignal(this.#received)
+    else await endProcess(code, isStuck)
+  }
+
   #receive(signal: NodeJS.Signals): void {
     if (this.#received !== null) dieBySignal(signal)
     this.#received = signal
@@ -78,7 +84,7 @@ const PENDING_LIMIT_MS = 2000
  * Ends the process with `code`. `process.exit` joins the threads of libuv's pool and would wait for ever for a system call
  * that hangs on a dead mount; only a signal ends such a process.
  */
-export async function endProcess(code: number, isStuck: boolean): Promise<void> {
+export async function endProcess(code: number, isStuck = false): Promise<void> {
   const isPending = () => process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))
   const deadlineMs = performance.now() + PENDING_LIMIT_MS
   while (!isStuck && isPending() && performance.now() < deadlineMs) await sleep(5)

@@ -4,6 +4,7 @@ import { MountlockError } from '../errors.js'
 import { UsageError } from './command.js'
 import { helpFor, readCommandLine } from './command-line.js'
 import { EXIT } from './exit-codes.js'
+import { answerShell, printHelp } from './help.js'
 import { messageOf, writeError, writeOut } from './print.js'
 import { version } from './program.js'
 
@@ -30,9 +31,9 @@ export async function main(args: readonly string[]): Promise<void> {
 
 /** @throws UsageError */
 async function answer(args: readonly string[]): Promise<void> {
-  if (SHELL_TALK.includes(args[0] ?? '')) return await (await import('./help.js')).answerShell(args)
+  if (SHELL_TALK.includes(args[0] ?? '')) return await answerShell(args)
   const choice = readCommandLine(args)
   if (choice.kind === 'version') return writeOut(version())
-  if (choice.kind === 'help') return await (await import('./help.js')).printHelp(choice.command)
+  if (choice.kind === 'help') return await printHelp(choice.command)
   await choice.spec.run(choice.spec.read(choice.values) as never)
 }

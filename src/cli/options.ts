@@ -40,7 +40,7 @@ Cut short by a signal, it ends by that signal.
   positionals: { directory: { type: 'string', describe: 'The directory under test' } },
   options: TEST_OPTIONS,
   read: readTestOptions,
-  run: async (options: TestOptions) => (await import('./test.js')).runTest(options),
+  run: async (options: TestOptions) => (await import('./programs.js')).runTest(options),
 }
 
 export const DEMO_COMMAND: CommandSpec = {
@@ -54,7 +54,7 @@ line came out as it must.`,
   tail: `Exit codes:\n${exitCodeLines([0, 69])}`,
   options: {},
   read: () => null,
-  run: async () => (await import('./demo.js')).runDemo(),
+  run: async () => (await import('./programs.js')).runDemo(),
 }
 
 /** @throws UsageError */

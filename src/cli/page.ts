@@ -2,14 +2,14 @@
 
 import { writeFile } from 'node:fs/promises'
 import { fileSystemError } from '../errors.js'
-import { errnoOf } from './bounded.js'
+import { codeOf } from './bounded.js'
 
 /** @throws LockFileSystemError */
 export async function writePage(file: string, html: string): Promise<void> {
   try {
     await writeFile(file, html)
   } catch (error) {
-    const errno = errnoOf(error)
+    const errno = codeOf(error)
     throw errno === null ? error : fileSystemError('create', file, errno, error)
   }
 }

@@ -14,7 +14,7 @@ import { constants, type Dirent } from 'node:fs'
 import { open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { printable } from '../log/printable.js'
-import { bounded, endsWithin, errnoOf } from './bounded.js'
+import { bounded, endsWithin, codeOf } from './bounded.js'
 import { type Identity, ownIdentity } from './identity.js'
 
 export const BEAT_MS = 1000
@@ -155,7 +155,7 @@ export class Presence {
     try {
       await this.#write(this.#path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | (O_DSYNC ?? 0))
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error
+      if (codeOf(error) !== 'ENOENT') throw error
       await this.#create(this.#path) // somebody took a long pause of ours for the end
     }
   }

@@ -8,6 +8,7 @@ import { type Diagnostic, formatDiagnostic } from '../config/diagnostics.js'
 import type { LoadedConfig } from '../config/load.js'
 import { AdvisoryUnavailableError, MountlockError } from '../errors.js'
 import { printable } from '../log/printable.js'
+import { codeOf } from './bounded.js'
 import type { Identity } from './identity.js'
 import { nameOf, type TestedLock } from './locks.js'
 import type { Mount } from './mounts.js'
@@ -70,7 +71,7 @@ export class Printer {
   }
 
   report(report: object): void {
-    if (this.#json) writeOut(JSON.stringify(report, null, 2))
+    if (this.#json) writeJson(report)
   }
 }
 
@@ -203,6 +204,11 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? printable(error.message) : printable(String(error))
 }
 
+/** For programs. */
+export function errorReport(error: unknown): { code: string; message: string } {
+  return { code: codeOf(error) ?? 'UNEXPECTED', message: messageOf(error) }
+}
+
 /** Coloured on a terminal, and only where the environment does not ask for none (NO_COLOR). */
 export function paint(
   format: 'bold' | 'gray' | 'green' | 'red' | 'yellow',
@@ -214,6 +220,10 @@ export function paint(
 
 export function writeOut(text: string): void {
   process.stdout.write(`${text}\n`)
+}
+
+export function writeJson(report: object): void {
+  writeOut(JSON.stringify(report, null, 2))
 }
 
 export function writeError(text: string): void {

@@ -1,13 +1,12 @@
 /** What --json prints: stable within a `version`; fields may be added, never changed or removed. */
 
 import type { LoadedConfig } from '../config/load.js'
-import { MountlockError } from '../errors.js'
 import type { LockType } from '../types.js'
 import { ownIdentity } from './identity.js'
 import type { TestedLock } from './locks.js'
 import type { Mount } from './mounts.js'
 import type { Neighbour } from './neighbours.js'
-import { messageOf, type Warning } from './print.js'
+import { errorReport, type Warning } from './print.js'
 import { exitCodeOf, type Finding, supported, type Verdict, verdictOf } from './verdict.js'
 
 export interface Facts {
@@ -104,10 +103,6 @@ const LOCK_TYPES = {
   'link-based': 'linkbased',
   'rename-based': 'renamebased',
 } as const satisfies Record<TestedLock['family'], LockType>
-
-function errorReport(error: unknown): { code: string; message: string } {
-  return { code: error instanceof MountlockError ? error.code : 'UNEXPECTED', message: messageOf(error) }
-}
 
 function person({ host, pid, uid, user }: Person): Person {
   return { host, pid, uid, user }

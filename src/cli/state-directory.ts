@@ -9,7 +9,7 @@ import { chmod, lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { fileSystemError, MountlockError } from '../errors.js'
-import { bounded, errnoOf } from './bounded.js'
+import { bounded, codeOf } from './bounded.js'
 
 /** Where the locks lie, inside the directory under test. */
 export const LOCK_DIRECTORY = '.locktester'
@@ -31,7 +31,7 @@ const OR_LEAVE_IT_OUT = 'Create it, mount the share, or leave the argument out f
 export async function openNamedDirectory(directory: string, advice = OR_LEAVE_IT_OUT): Promise<string> {
   const path = resolve(directory)
   const status = await bounded(path, stat(path)).catch((error: unknown) => {
-    const errno = errnoOf(error)
+    const errno = codeOf(error)
     if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw asLockError(error, path)
     throw new NoSuchDirectoryError('There is no such directory', {
       code: 'NO_DIRECTORY',
@@ -73,7 +73,7 @@ export async function openLockDirectory(directory: string): Promise<string> {
       path,
       mkdir(path, { mode: 0o700 }).then(() => setMode(path, mode & 0o7777)),
     ).catch((error: unknown) => {
-      if (errnoOf(error) !== 'EEXIST') throw error
+      if (codeOf(error) !== 'EEXIST') throw error
     })
     // In a directory that others may write to, the name may be somebody's symbolic link.
     if (!(await bounded(path, lstat(path))).isDirectory()) throw fileSystemError('create', path, 'ENOTDIR')
@@ -103,6 +103,6 @@ function notOurs(path: string, uid: number, own: number): MountlockError {
 
 function asLockError(error: unknown, path: string): unknown {
   if (error instanceof MountlockError) return error
-  const errno = errnoOf(error)
+  const errno = codeOf(error)
   return errno === null ? error : fileSystemError('create', path, errno, error)
 }

@@ -133,12 +133,15 @@ export function parseListing(names: readonly string[]): LockListing {
     else if (LOOK.test(name)) listing.looks.push(name)
     else listing.unknown.push(name)
   }
-  entries.sort((a, b) => (a.generation < b.generation ? -1 : a.generation > b.generation ? 1 : 0))
-  const highest = entries.at(-1)?.generation
+  let highest: bigint | undefined
+  for (const { generation } of entries) if (highest === undefined || generation > highest) highest = generation
+  const below: Entry[] = []
   for (const entry of entries) {
-    if (entry.generation !== highest) listing.below.push(entry.name)
-    else takeAsHighest(listing, entry)
+    if (entry.generation === highest) takeAsHighest(listing, entry)
+    else below.push(entry)
   }
+  below.sort((a, b) => (a.generation < b.generation ? -1 : a.generation > b.generation ? 1 : 0))
+  listing.below = below.map(({ name }) => name)
   return listing
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { startOnHost } from './host-program.js'
 import type { GuestProgram } from './lab/guest-program.js'
 import { requireTools } from './lab/tools.js'
-import { until } from './lab/uml.js'
+import { until } from './lab/until.js'
 
 const SFTP_SERVER = '/usr/lib/openssh/sftp-server'
 /** A run that is killed must not leave mounts behind. */

@@ -1,6 +1,7 @@
 /**
- * `npm run test:nfs -- [--soak] [--publish] [what vitest takes]`: the suite on real NFS, alone. `--soak`: with the full
- * figures, and everything that takes too long for the short run; hours. `--publish`: what was shown goes into the README.
+ * `npm run test:nfs -- [--soak] [--publish] [--accel uml|tcg] [what vitest takes]`: the suite on real NFS, alone. `--soak`: with
+ * the full figures, and everything that takes too long for the short run; hours. `--publish`: what was shown goes into the
+ * README and docs/lab.md. `--accel`: the kind of the lab's machines.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -8,27 +9,41 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REPOSITORY } from './lab/paths.js'
 
-const OWN_OPTIONS = ['--soak', '--publish']
-const own = process.argv.slice(2).filter((argument) => OWN_OPTIONS.includes(argument))
-const rest = process.argv.slice(2).filter((argument) => !OWN_OPTIONS.includes(argument))
+const rest = process.argv.slice(2)
+const isSoak = take('--soak').length > 0
+const isPublished = take('--publish').length > 0
+const [, accelerator] = take('--accel', 1)
 
-const environment = { ...process.env, MOUNTLOCK_LAB: '1', ...(own.includes('--soak') && { MOUNTLOCK_SOAK: '1' }) }
-process.exitCode = runTool(['vitest', 'run', '--project', 'nfs', ...rest])
-if (process.exitCode === 0 && own.includes('--publish')) publish()
+const environment = {
+  ...process.env,
+  MOUNTLOCK_LAB: '1',
+  ...(isSoak && { MOUNTLOCK_SOAK: '1' }),
+  ...(accelerator !== undefined && { MOUNTLOCK_LAB_ACCEL: accelerator }),
+}
+const vitest = ['vitest', 'run', '--project', 'nfs', ...rest]
+process.exitCode = spawnSync('npx', vitest, { cwd: REPOSITORY, stdio: 'inherit', env: environment }).status ?? 1
+if (process.exitCode === 0 && isPublished) publish()
 
-function runTool(argv: string[]): number {
-  return spawnSync('npx', argv, { cwd: REPOSITORY, stdio: 'inherit', env: environment }).status ?? 1
+/** Takes an option of our own, and so many values, out of what is vitest's. */
+function take(option: string, values = 0): string[] {
+  const index = rest.indexOf(option)
+  return index < 0 ? [] : rest.splice(index, 1 + values)
 }
 
+/** The table goes into the README, and the figures, which are long, into a page of their own. */
 function publish(): void {
-  const readme = join(REPOSITORY, 'README.md')
-  const results = readFileSync(join(REPOSITORY, '.vitest/nfs-results.md'), 'utf8')
-  const region = /(<!-- lab results -->\n)[^]*?(?=<!-- \/lab results -->)/
-  const text = readFileSync(readme, 'utf8')
-  if (!region.test(text)) throw new Error('README.md has no place for the results: <!-- lab results -->')
-  writeFileSync(
-    readme,
-    text.replace(region, (_, start: string) => `${start}\n${results}\n`),
-  )
-  runTool(['prettier', '--write', '--log-level', 'warn', 'README.md'])
+  const [title = '', ...parts] = readFileSync(join(REPOSITORY, '.vitest/nfs-results.md'), 'utf8').trim().split('\n\n')
+  const isList = (part: string) => part.startsWith('- ')
+  const table = [title, ...parts.filter((part) => !isList(part)), '[The figures](docs/lab.md) of the same run.']
+  writeRegion('README.md', 'lab results', table.join('\n\n'))
+  writeRegion('docs/lab.md', 'lab figures', [title, ...parts.filter(isList)].join('\n\n'))
+}
+
+function writeRegion(file: string, name: string, content: string): void {
+  const path = join(REPOSITORY, file)
+  const text = readFileSync(path, 'utf8')
+  const [begin, end] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`]
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from === -1 || to < from) throw new Error(`${file} has no place for the results: ${begin}`)
+  writeFileSync(path, `${text.slice(0, from + begin.length)}\n${content}\n\n${text.slice(to)}`)
 }

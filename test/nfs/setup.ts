@@ -2,6 +2,7 @@
 
 import { rmSync } from 'node:fs'
 import type { TestProject } from 'vitest/node'
+import { ACCELERATORS, acceleratorNamed } from './lab/accelerators.js'
 import { LabClient } from './lab/client.js'
 import { versionOf } from './lab/packages.js'
 import { packageDirectory, runDirectory } from './lab/paths.js'
@@ -19,10 +20,12 @@ declare module 'vitest' {
 /** Short, so that tests may wait for it. */
 const LEASE_S = 10
 
+const accelerator = acceleratorNamed(process.env.MOUNTLOCK_LAB_ACCEL ?? 'uml')
+
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const run = runDirectory('nfs-tests')
   await endLeftover(run)
-  const lab = await up({ run, leaseS: LEASE_S })
+  const lab = await up({ run, leaseS: LEASE_S, accelerator })
   await lab.own()
   provide('labRun', run)
   provide('labVersions', await versions(lab))
@@ -46,5 +49,6 @@ async function endLeftover(run: string): Promise<void> {
 async function versions(lab: LabClient): Promise<string> {
   const kernel = (await lab.exec('server', 'uname -r')).trim()
   const debian = (name: string) => `${name} ${versionOf(name, packageDirectory())}`
-  return `Linux ${kernel} (User-mode Linux) on the server and on both nodes; ${debian('nfs-kernel-server')}, ${debian('nfs-common')}`
+  const machines = `Linux ${kernel} (${ACCELERATORS[accelerator].inWords}) on the server and on both nodes`
+  return `${machines}; ${debian('nfs-kernel-server')}, ${debian('nfs-common')}`
 }

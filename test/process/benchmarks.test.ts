@@ -1,12 +1,15 @@
 /** The benchmark harness: that it runs and writes what it says. Its figures are nobody's business here. */
 
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { dir } from 'tmp-promise'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { describeMachine } from '../../benchmarks/machine.js'
 import { HELP, readOptions, UsageError } from '../../benchmarks/options.js'
+import { publish } from '../../benchmarks/publish.js'
+import { emptyAnswer, missingRow, plainRow } from '../../benchmarks/result.js'
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
@@ -58,6 +61,33 @@ describe('the benchmark harness', () => {
     QUICK_MS_MAX,
   )
 
+  it('publishes what has a target in the README, and everything on the page below docs', async () => {
+    const project = await temporaryDirectory()
+    await writeFile(join(project, 'README.md'), 'before\n<!-- bench results -->\nold\n<!-- /bench results -->\nafter\n')
+    const row = (subject: string) => ({ question: 'cost', subject, place: 'ext4' })
+    const rows = [
+      { ...plainRow(row('mountlock linkbased'), '4 calls', '≤ 4', true), note: 'close' },
+      plainRow(row('another lock'), '9 calls', '', null),
+      missingRow(row('nobody'), '', 'it broke'),
+    ]
+    const question = { id: 'cost', title: 'Cost', about: 'calls', seconds: 1, ...emptyAnswer(), rows }
+    const where = { machine: describeMachine(0), quick: false, seconds: 1, fileSystem: 'ext4' }
+    publish({ ...where, questions: [question] }, project)
+
+    const readme = await readFile(join(project, 'README.md'), 'utf8')
+    expect(readme).toMatch(/^before\n<!-- bench results -->\n\nMeasured on [^]*\n\n<!-- \/bench results -->\nafter\n$/)
+    expect(tableRows(readme)).toEqual([
+      '| ✔ | cost, ext4 | linkbased | 4 calls | ≤ 4 |',
+      '|  | cost, ext4 | nobody | — (it broke) |  |',
+    ])
+    const page = await readFile(join(project, 'docs/benchmarks/README.md'), 'utf8')
+    expect(tableRows(page)).toEqual([
+      '| ✔ | cost, ext4 | mountlock linkbased | 4 calls (close) | ≤ 4 |',
+      '|  | cost, ext4 | another lock | 9 calls |  |',
+      '|  | cost, ext4 | nobody | — (it broke) |  |',
+    ])
+  })
+
   it.each([
     [['--only', 'speed'], 'Expected names out of cycle, '],
     [['--only', ','], 'Expected names out of cycle, '],
@@ -81,6 +111,8 @@ describe('the benchmark harness', () => {
     expect(HELP).toMatch(/^Examples:\n {2}npm run bench/)
   })
 })
+
+const tableRows = (markdown: string) => markdown.split('\n').filter((line) => line.startsWith('|') && line.includes('cost'))
 
 function expectAnswers({ questions }: Report): void {
   const ids = [

@@ -6,7 +6,7 @@
 
 import type { AttemptOutcome } from '../../src/protocol/acquire.js'
 import type { LockListing } from '../../src/protocol/names.js'
-import type { Clock, Operation, Reply } from '../../src/protocol/operations.js'
+import type { Clock, Operation, Protocol, Reply } from '../../src/protocol/operations.js'
 import type { SessionOwner } from '../../src/protocol/record.js'
 import type { Session } from '../../src/protocol/session.js'
 import type { LockMemory, Observation, Observations, Site } from '../../src/protocol/site.js'
@@ -278,7 +278,7 @@ export const comesAndGoes = ({ administrator, makesWay }: ProgramRules): boolean
 
 /** Runs an attempt and tells whether it has tried to claim a generation: an attempt that only looked leaves nothing. */
 function* watched(
-  attempt: Generator<Operation, AttemptOutcome, unknown>,
+  attempt: Protocol<AttemptOutcome>,
 ): Generator<Operation, { outcome: AttemptOutcome; hasClaimed: boolean }, unknown> {
   let hasClaimed = false
   let step = attempt.next()

@@ -6,7 +6,7 @@ import type { ConfigSettings, Origin } from '../../config/settings.js'
 import { printable } from '../../log/printable.js'
 import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
-import { paint, writeError, writeErrorDiagnostics, writeOut } from '../print.js'
+import { paint, writeError, writeErrorDiagnostics, writeJson, writeOut } from '../print.js'
 import type { ConfigOptions } from './options.js'
 
 /** As the file spells each setting. */
@@ -22,7 +22,7 @@ const KEYS: Record<keyof ConfigSettings, string> = {
 /** The diagnostics are what was asked for, so they are data. */
 export async function checkConfig({ file, json }: ConfigOptions): Promise<void> {
   const loaded = load(file)
-  if (json) writeOut(JSON.stringify(reportOf(loaded), null, 2))
+  if (json) writeJson(reportOf(loaded))
   else for (const diagnostic of loaded.diagnostics) writeOut(formatDiagnostic(diagnostic))
   const errors = loaded.diagnostics.filter(({ severity }) => severity === 'error').length
   const warnings = loaded.diagnostics.length - errors
@@ -34,7 +34,7 @@ export async function checkConfig({ file, json }: ConfigOptions): Promise<void> 
 export async function showConfig({ file, json }: ConfigOptions): Promise<void> {
   const loaded = load(file)
   writeErrorDiagnostics(loaded.diagnostics)
-  if (json) writeOut(JSON.stringify(reportOf(loaded), null, 2))
+  if (json) writeJson(reportOf(loaded))
   else for (const line of settingLines(loaded)) writeOut(line)
   if (!loaded.found) writeError(`${printable(loaded.file)} does not exist: the defaults are in force.`)
   process.exitCode = exitCodeOf(loaded)

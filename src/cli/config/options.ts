@@ -44,7 +44,7 @@ ${WHICH}`,
       return options satisfies ConfigOptions
     },
     run: async (options: ConfigOptions) => {
-      const { checkConfig, showConfig } = await import('./config.js')
+      const { checkConfig, showConfig } = await import('../programs.js')
       await (options.action === 'check' ? checkConfig(options) : showConfig(options))
     },
   },

@@ -7,15 +7,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { fileSystemError, MountlockError } from '../../errors.js'
-import { bounded, endsWithin, errnoOf } from '../bounded.js'
+import { bounded, endsWithin, codeOf } from '../bounded.js'
 import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
-import { KINDS, type Recommendation } from '../kinds.js'
+import { Interrupt, Interrupted } from '../interrupt.js'
+import { KINDS, kindOf, type Recommendation } from '../kinds.js'
 import { type Mount, mountOf } from '../mounts.js'
-import { messageOf, writeError, writeOut } from '../print.js'
+import { messageOf, writeError, writeJson } from '../print.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../state-directory.js'
-import { type Finding, type Section, trouble } from './finding.js'
+import { type Finding, type PlacedFinding, type Section, trouble } from './finding.js'
 import { type LockTrial, lockFindings, tryLock } from './lock-trials.js'
 import * as measures from './measures.js'
 import { localLocks, mountFindings } from './mount-rules.js'
@@ -23,7 +23,7 @@ import { configurationFindings, nodeFacts, nodeFindings } from './node.js'
 import type { DoctorOptions } from './options.js'
 import { type Primitive, primitiveFindings, tryPrimitives } from './primitives.js'
 import { writeRecommendation, writeSection } from './print.js'
-import { configuredKind, exitCodeOf, recommend } from './recommendation.js'
+import { exitCodeOf, recommend } from './recommendation.js'
 
 const CLEAN_UP_LIMIT_MS = 5000
 
@@ -40,15 +40,14 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     if (!(error instanceof Interrupted)) writeError(String((error as Error).stack))
   }
   const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, examination.cleanUp())
-  if (interrupt.received !== null) dieBySignal(interrupt.received)
-  else await endProcess(code, !isClean)
+  await interrupt.end(code, !isClean)
 }
 
 class Examination {
   readonly #options: DoctorOptions
   readonly #config: LoadedConfig
   readonly #interrupt: Interrupt
-  readonly #findings: Finding[] = []
+  readonly #findings: PlacedFinding[] = []
   #scratch: string | null = null
   #directory: string
   #mount: Mount | null = null
@@ -78,10 +77,10 @@ class Examination {
       if (this.#mount === null) this.#lookAtMount() // by its name alone: what does not answer has options, too
       this.#tell('directory', [unusable(failure)])
     }
-    const configured = this.#trials.find(({ kind }) => kind === configuredKind(this.#config.settings))
+    const configured = this.#trials.find(({ kind }) => kind === kindOf(this.#config.settings))
     const recommendation = recommend(this.#trials, this.#findings)
     const code = exitCodeOf(this.#findings, configured, recommendation)
-    if (this.#options.json) writeOut(JSON.stringify(this.#report(recommendation, code), null, 2))
+    if (this.#options.json) writeJson(this.#report(recommendation, code))
     else writeRecommendation(recommendation)
     return code
   }
@@ -140,18 +139,16 @@ class Examination {
 
   /** The lock type in force is the one that matters. */
   #configuredFindings(): Finding[] {
-    const kind = configuredKind(this.#config.settings)
+    const kind = kindOf(this.#config.settings)
     const trial = this.#trials.find((each) => each.kind === kind)
     if (trial === undefined || (trial.failure === null && !trial.isLocal)) return []
     const seen = `The configuration chooses lock-type=${this.#config.settings.lockType} (${kind})`
     const breaks = trial.failure === null ? 'It does not exclude other nodes here.' : 'It does not work here.'
-    return [
-      trouble('locks', 'error', 'CONFIGURED_LOCK_TYPE', [seen, breaks, 'Configure what is recommended below, on every node.']),
-    ]
+    return [trouble('error', 'CONFIGURED_LOCK_TYPE', seen, breaks, 'Configure what is recommended below, on every node.')]
   }
 
   #tell(section: Section, findings: readonly Finding[]): void {
-    this.#findings.push(...findings)
+    this.#findings.push(...findings.map((finding) => ({ ...finding, section })))
     if (!this.#options.json) writeSection(section, findings)
   }
 
@@ -179,11 +176,11 @@ class Examination {
 /** `null` for a defect of this program. */
 function asFileSystemError(error: unknown, directory: string): MountlockError | null {
   if (error instanceof MountlockError) return error
-  const errno = errnoOf(error)
+  const errno = codeOf(error)
   return errno === null ? null : fileSystemError('create', directory, errno, error)
 }
 
 function unusable(error: MountlockError): Finding {
   const seen = messageOf(error)
-  return trouble('directory', 'error', error.code, [seen, 'Nothing can be locked in this directory.', null])
+  return trouble('error', error.code, seen, 'Nothing can be locked in this directory.')
 }

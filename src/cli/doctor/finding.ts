@@ -5,7 +5,6 @@ export type Section = 'node' | 'configuration' | 'mount' | 'directory' | 'primit
 export interface Finding {
   /** Stable, for programs. */
   code: string
-  section: Section
   severity: 'ok' | 'note' | 'warning' | 'error'
   seen: string
   /** What it breaks, or means; `null` where nothing. */
@@ -14,17 +13,21 @@ export interface Finding {
   remedy: string | null
 }
 
-type Trouble = 'note' | 'warning' | 'error'
+/** What the report says of it: also where it belongs. */
+export interface PlacedFinding extends Finding {
+  section: Section
+}
 
-export function fine(section: Section, code: string, seen: string): Finding {
-  return { code, section, severity: 'ok', seen, breaks: null, remedy: null }
+export function fine(code: string, seen: string): Finding {
+  return { code, severity: 'ok', seen, breaks: null, remedy: null }
 }
 
 export function trouble(
-  section: Section,
-  severity: Trouble,
+  severity: 'note' | 'warning' | 'error',
   code: string,
-  [seen, breaks, remedy]: readonly [seen: string, breaks: string, remedy: string | null],
+  seen: string,
+  breaks: string,
+  remedy: string | null = null,
 ): Finding {
-  return { code, section, severity, seen, breaks, remedy }
+  return { code, severity, seen, breaks, remedy }
 }

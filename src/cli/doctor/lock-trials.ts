@@ -3,12 +3,12 @@
 import { join } from 'node:path'
 import type { LoadedConfig } from '../../config/load.js'
 import { createLocker } from '../../locker.js'
-import { bounded } from '../bounded.js'
+import { bounded, codeOf } from '../bounded.js'
 import { type Kind, LOCK_TYPES, optionsOf } from '../kinds.js'
-import { messageOf } from '../print.js'
+import { errorReport } from '../print.js'
 import { type Finding, fine, trouble } from './finding.js'
 import type { LocalLocks } from './mount-rules.js'
-import { milliseconds } from './primitives.js'
+import { median, milliseconds } from './primitives.js'
 
 export interface LockTrial {
   kind: Kind
@@ -35,16 +35,10 @@ export async function tryLock(kind: Kind, directory: string, config: LoadedConfi
       await bounded(path, lock.release())
       if (index > 0) timesMs.push(performance.now() - startMs) // the first one made the session
     }
-    return { kind, failure: null, medianMs: timesMs.sort((a, b) => a - b)[Math.floor(TRIES / 2)] ?? null, isLocal }
+    return { kind, failure: null, medianMs: median(timesMs), isLocal }
   } catch (error) {
-    const { code } = error as { code?: unknown }
-    if (code === 'SERVER_TIMEOUT') throw error
-    return {
-      kind,
-      failure: { code: typeof code === 'string' ? code : 'UNEXPECTED', message: messageOf(error) },
-      medianMs: null,
-      isLocal,
-    }
+    if (codeOf(error) === 'SERVER_TIMEOUT') throw error
+    return { kind, failure: errorReport(error), medianMs: null, isLocal }
   } finally {
     await bounded(path, locker.close()).catch(() => {})
   }
@@ -55,10 +49,10 @@ export function lockFindings(trials: readonly LockTrial[]): Finding[] {
     const code = `LOCK_${kind.replace(' ', '_').toUpperCase()}`
     if (failure !== null) {
       const breaks = `${LOCK_TYPES[kind]} locks by ${kind} cannot be used here.`
-      return trouble('locks', 'note', code, [`${kind}: ${failure.message}`, breaks, null])
+      return trouble('note', code, `${kind}: ${failure.message}`, breaks)
     }
     const seen = `${kind}: acquired and released (median ${milliseconds(medianMs ?? 0)})`
-    if (!isLocal) return fine('locks', code, seen)
-    return trouble('locks', 'warning', code, [seen, 'But it excludes this node only, as the mount options say.', null])
+    if (!isLocal) return fine(code, seen)
+    return trouble('warning', code, seen, 'But it excludes this node only, as the mount options say.')
   })
 }

@@ -2,7 +2,7 @@
 
 import { link, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { bounded, errnoOf } from '../bounded.js'
+import { bounded, codeOf } from '../bounded.js'
 import { duration } from '../table.js'
 import { type Finding, fine, trouble } from './finding.js'
 import { milliseconds } from './primitives.js'
@@ -61,16 +61,11 @@ export function clockFindings({ offsetMs, uncertaintyMs, granularityMs }: Clock)
     'Locks of this package compare no clocks, but programs that do (make, rsync, other lock files) go wrong, and logs do not agree.'
   const offset =
     size - uncertaintyMs > CLOCK_OFFSET_MS_MAX
-      ? trouble('directory', 'warning', 'CLOCK_OFFSET', [text, breaks, 'Synchronise both with NTP.'])
-      : fine('directory', 'CLOCK_OFFSET', text)
+      ? trouble('warning', 'CLOCK_OFFSET', text, breaks, 'Synchronise both with NTP.')
+      : fine('CLOCK_OFFSET', text)
   const step = `Time stamps are exact to ${stepText(granularityMs)}`
   const coarse = 'Heartbeats are told apart by their counter, so locks do not mind; ages that are shown are that coarse.'
-  return [
-    offset,
-    granularityMs >= 1000
-      ? trouble('directory', 'note', 'TIME_STAMPS', [step, coarse, null])
-      : fine('directory', 'TIME_STAMPS', step),
-  ]
+  return [offset, granularityMs >= 1000 ? trouble('note', 'TIME_STAMPS', step, coarse) : fine('TIME_STAMPS', step)]
 }
 
 function stepText(ms: number): string {
@@ -99,7 +94,7 @@ export async function countLinks(directory: string, signal: AbortSignal): Promis
     try {
       await bounded(file, link(file, `${file}-${count}`))
     } catch (error) {
-      if (errnoOf(error) === 'EMLINK') return { atLeast: count, isLimit: true }
+      if (codeOf(error) === 'EMLINK') return { atLeast: count, isLimit: true }
       if (count === 1) return null
       throw error
     }
@@ -109,14 +104,10 @@ export async function countLinks(directory: string, signal: AbortSignal): Promis
 export function linkFindings(links: Links | null): Finding[] {
   if (links === null) return []
   const { atLeast, isLimit } = links
-  if (!isLimit) return [fine('directory', 'LINK_COUNT', `A file can have ${atLeast} names or more`)]
+  if (!isLimit) return [fine('LINK_COUNT', `A file can have ${atLeast} names or more`)]
   const breaks = `One process holds at most ${atLeast - 1} hard-linked locks of a directory with one session; more take further sessions.`
   return [
-    trouble('directory', 'note', 'LINK_COUNT', [
-      `A file can have ${atLeast} names`,
-      breaks,
-      'Spread very many locks over several directories.',
-    ]),
+    trouble('note', 'LINK_COUNT', `A file can have ${atLeast} names`, breaks, 'Spread very many locks over several directories.'),
   ]
 }
 
@@ -127,7 +118,7 @@ export async function ownerFindings(directory: string): Promise<Finding[]> {
   await bounded(file, writeFile(file, ''))
   const { uid, gid } = await bounded(file, stat(file))
   const own = process.getuid?.() ?? uid
-  if (uid === own) return [fine('directory', 'OWNER', `Files come out as ours (uid ${uid}, gid ${gid})`)]
+  if (uid === own) return [fine('OWNER', `Files come out as ours (uid ${uid}, gid ${gid})`)]
   const seen = `Files come out as uid ${uid}, not as ours (uid ${own})`
   const why =
     uid === NOBODY
@@ -140,7 +131,7 @@ export async function ownerFindings(directory: string): Promise<Finding[]> {
     own === 0
       ? 'Run what locks as an ordinary user, or export with no_root_squash.'
       : 'Check idmapd, the export options, or uid= of the mount.'
-  return [trouble('directory', 'warning', 'OWNER', [seen, breaks, remedy])]
+  return [trouble('warning', 'OWNER', seen, breaks, remedy)]
 }
 
 const FREE_BYTES_MIN = 16 * 1024 * 1024
@@ -161,13 +152,15 @@ export function spaceFindings({ freeBytes, freeInodes }: Space): Finding[] {
   const gigabytes = (freeBytes / 2 ** 30).toFixed(1)
   const seen = `Free: ${freeBytes < 2 ** 30 ? `${Math.floor(freeBytes / 2 ** 20)} MiB` : `${gigabytes} GiB`}${freeInodes === null ? '' : `, ${freeInodes} inodes`}`
   const isShort = freeBytes < FREE_BYTES_MIN || (freeInodes !== null && freeInodes < FREE_INODES_MIN)
-  if (!isShort) return [fine('directory', 'SPACE', seen)]
+  if (!isShort) return [fine('SPACE', seen)]
   return [
-    trouble('directory', 'warning', 'SPACE', [
+    trouble(
+      'warning',
+      'SPACE',
       seen,
       'When it is full nothing can be locked, and heartbeats may fail.',
       'Free some space or inodes.',
-    ]),
+    ),
   ]
 }
 
@@ -176,10 +169,12 @@ export function latencyFindings(createMs: number | null, refreshRateMs: number):
   if (createMs === null || createMs < refreshRateMs / 10) return []
   const breaks = `With refresh-rate=${refreshRateMs / 1000} heartbeats may come late, and locks be lost.`
   return [
-    trouble('directory', 'warning', 'SLOW', [
+    trouble(
+      'warning',
+      'SLOW',
       `Creating a file takes ${milliseconds(createMs)}`,
       breaks,
       'Raise refresh-rate and timeout-interval, or find out why.',
-    ]),
+    ),
   ]
 }

@@ -229,26 +229,26 @@ const RULES: readonly Rule[] = [
 
 export function mountFindings(mount: Mount | null): Finding[] {
   if (mount === null) {
-    return [
-      trouble('mount', 'note', 'NO_MOUNT_TABLE', ['There is no mount table here', 'The options of the mount are unknown.', null]),
-    ]
+    return [trouble('note', 'NO_MOUNT_TABLE', 'There is no mount table here', 'The options of the mount are unknown.')]
   }
   const { type, source, mountPoint, reach } = mount
   const about = `${printable(type)} (${reach}), ${printable(source)} on ${printable(mountPoint)}`
-  const findings = [fine('mount', 'FILE_SYSTEM', about)]
+  const findings = [fine('FILE_SYSTEM', about)]
   if (reach === 'local' && !RULES.some(({ types, code }) => code === 'OVERLAY' && types.test(type))) {
     const remedy = 'Name a directory on the shared mount; if this should be one, it is not mounted.'
     findings.push(
-      trouble('mount', 'warning', 'LOCAL_DISK', [
+      trouble(
+        'warning',
+        'LOCAL_DISK',
         `${type} is a local file system`,
         'Other nodes cannot see it: locks here exclude this node only.',
         remedy,
-      ]),
+      ),
     )
   }
   return [
     ...findings,
-    ...matches(mount).map(([rule, seen]) => trouble('mount', rule.severity, rule.code, [seen, rule.breaks, rule.remedy])),
+    ...matches(mount).map(([rule, seen]) => trouble(rule.severity, rule.code, seen, rule.breaks, rule.remedy)),
     ...cacheFindings(mount),
   ]
 }
@@ -283,5 +283,5 @@ function cacheFindings({ type, options }: Mount): Finding[] {
   const seen = `Attributes are cached: of files for ${secondsOf('acregmin')} to ${secondsOf('acregmax')} s, of directories for ${secondsOf('acdirmin')} to ${secondsOf('acdirmax')} s`
   const means =
     'What other nodes changed may be seen that much later. Locks of this package ask the server where it matters; other programs do not.'
-  return [trouble('mount', 'note', 'ATTRIBUTE_CACHE', [seen, means, null])]
+  return [trouble('note', 'ATTRIBUTE_CACHE', seen, means)]
 }

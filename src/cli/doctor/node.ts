@@ -24,22 +24,16 @@ export function nodeFacts(): NodeFacts {
 }
 
 export function nodeFindings({ host, bootId, container, uid, user }: NodeFacts): Finding[] {
-  const findings = [
-    fine('node', 'IDENTITY', `${printable(host)}, as ${user ?? 'uid'} (uid ${uid}), Node ${process.versions.node}`),
-  ]
+  const findings = [fine('IDENTITY', `${printable(host)}, as ${user ?? 'uid'} (uid ${uid}), Node ${process.versions.node}`)]
   if (/^(localhost|localhost\..*|\(none\))$/.test(host)) {
     const breaks = 'Everywhere the holder of a lock is named, it is named so: nobody can tell which node it is.'
     findings.push(
-      trouble('node', 'warning', 'HOST_NAME', [
-        `This node calls itself ${host}`,
-        breaks,
-        'Give each node a host name of its own.',
-      ]),
+      trouble('warning', 'HOST_NAME', `This node calls itself ${host}`, breaks, 'Give each node a host name of its own.'),
     )
   }
   if (bootId === null) {
     const breaks = 'Dead processes of this same host are found out by watching only, which takes a timeout-interval.'
-    findings.push(trouble('node', 'note', 'NO_BOOT_ID', ['This platform has no boot id', breaks, null]))
+    findings.push(trouble('note', 'NO_BOOT_ID', 'This platform has no boot id', breaks))
   }
   if (container !== null) findings.push(containerFinding(container))
   return findings
@@ -47,24 +41,20 @@ export function nodeFindings({ host, bootId, container, uid, user }: NodeFacts):
 
 export function configurationFindings({ file, found, diagnostics }: LoadedConfig): Finding[] {
   const state = found ? 'is clean' : 'does not exist: the defaults are in force'
-  if (diagnostics.length === 0) return [fine('configuration', 'CONFIGURATION', `${printable(file)} ${state}`)]
+  if (diagnostics.length === 0) return [fine('CONFIGURATION', `${printable(file)} ${state}`)]
   return diagnostics.map(({ severity, code, message, line, column }) => {
     const where = line === 0 ? '' : `:${line}:${column}`
     const breaks =
       severity === 'error' ? 'Nodes that read the file differently do not exclude each other.' : 'Locks may be lost without need.'
-    return trouble('configuration', severity, `CONFIG_${code}`, [
-      `${printable(file)}${where}: ${message}`,
-      breaks,
-      'Correct the file.',
-    ])
+    return trouble(severity, `CONFIG_${code}`, `${printable(file)}${where}: ${message}`, breaks, 'Correct the file.')
   })
 }
 
 function containerFinding(container: string): Finding {
   const seen = `This is a container (${container})`
-  if (ownIdentity().pidNamespace === INITIAL_PID_NAMESPACE) return fine('node', 'CONTAINER', `${seen} that sees all processes`)
+  if (ownIdentity().pidNamespace === INITIAL_PID_NAMESPACE) return fine('CONTAINER', `${seen} that sees all processes`)
   const breaks = 'To processes outside, this is another node: a dead holder is taken over after a timeout-interval, not at once.'
-  return trouble('node', 'note', 'CONTAINER', [seen, breaks, null])
+  return trouble('note', 'CONTAINER', seen, breaks)
 }
 
 function containerKind(): string | null {

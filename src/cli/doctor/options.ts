@@ -36,5 +36,5 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
       json: parsed.json === true,
     } satisfies DoctorOptions
   },
-  run: async (options: DoctorOptions) => (await import('./doctor.js')).runDoctor(options),
+  run: async (options: DoctorOptions) => (await import('../programs.js')).runDoctor(options),
 }

@@ -19,7 +19,7 @@ import {
   unlink,
 } from 'node:fs/promises'
 import { join } from 'node:path'
-import { bounded, errnoOf } from '../bounded.js'
+import { bounded, codeOf } from '../bounded.js'
 import { duration } from '../table.js'
 import { type Finding, fine, trouble } from './finding.js'
 
@@ -75,8 +75,8 @@ export async function tryPrimitives(directory: string, signal: AbortSignal): Pro
         await bounded(directory, attempt())
         timesMs.set(name, [...(timesMs.get(name) ?? []), performance.now() - startMs])
       } catch (error) {
-        if ((error as { code?: unknown }).code === 'SERVER_TIMEOUT') throw error
-        failures.set(name, errnoOf(error) ?? (error as Error).message)
+        if (codeOf(error) === 'SERVER_TIMEOUT') throw error
+        failures.set(name, codeOf(error) ?? (error as Error).message)
       }
     }
   }
@@ -133,8 +133,8 @@ async function onlyOnce(act: () => Promise<unknown>, expected: string): Promise<
   try {
     await act()
   } catch (error) {
-    if (errnoOf(error) === expected) return
-    throw new Error(`the second time fails with ${errnoOf(error)} instead of ${expected}`)
+    if (codeOf(error) === expected) return
+    throw new Error(`the second time fails with ${codeOf(error)} instead of ${expected}`)
   }
   throw new Error('it succeeds a second time, so it cannot tell who was first')
 }
@@ -152,9 +152,9 @@ async function create(path: string): Promise<void> {
 export function primitiveFindings(primitives: readonly Primitive[]): Finding[] {
   return primitives.map(({ name, failure, medianMs }) => {
     const code = name.replace(' ', '_').toUpperCase()
-    if (failure === null) return fine('primitives', code, `${name}: works (median ${milliseconds(medianMs ?? 0)})`)
+    if (failure === null) return fine(code, `${name}: works (median ${milliseconds(medianMs ?? 0)})`)
     const { severity, breaks, remedy } = MEANINGS[name] as Meaning
-    return trouble('primitives', severity, code, [`${name}: ${failure}`, breaks, remedy])
+    return trouble(severity, code, `${name}: ${failure}`, breaks, remedy)
   })
 }
 
@@ -162,7 +162,7 @@ export function milliseconds(ms: number): string {
   return ms < 10 ? `${ms.toFixed(2)} ms` : duration(ms)
 }
 
-function median(numbers: readonly number[]): number | null {
+export function median(numbers: readonly number[]): number | null {
   const sorted = [...numbers].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? null
 }

@@ -1,9 +1,8 @@
 /** From what works to what to configure: pure. */
 
-import type { ConfigSettings } from '../../config/settings.js'
 import { EXIT } from '../exit-codes.js'
 import { KINDS, type Kind, type Recommendation, settingsFor } from '../kinds.js'
-import type { Finding } from './finding.js'
+import type { Finding, PlacedFinding } from './finding.js'
 import type { LockTrial } from './lock-trials.js'
 
 /** `null`: nothing here locks. */
@@ -14,15 +13,8 @@ export function recommend(trials: readonly LockTrial[], findings: readonly Findi
   return kind === undefined ? null : settingsFor(kind)
 }
 
-/** The kind of lock that the settings choose. */
-export function configuredKind({ lockType, useSymlinks }: ConfigSettings): Kind {
-  if (lockType === 'advisory') return 'flock'
-  if (lockType === 'renamebased') return 'rename'
-  return useSymlinks ? 'symlink' : 'hard link'
-}
-
 export function exitCodeOf(
-  findings: readonly Finding[],
+  findings: readonly PlacedFinding[],
   configured: LockTrial | undefined,
   recommendation: Recommendation | null,
 ): number {

@@ -5,7 +5,7 @@ import type { Inspection } from '../../types.js'
 import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
-import { messageOf, paint, writeError, writeOut } from '../print.js'
+import { messageOf, paint, writeError, writeJson, writeOut } from '../print.js'
 import { LockFinder, type Unread } from '../status/find-locks.js'
 import { type LockStatus, Looker } from '../status/look.js'
 import { actOn, whyNot } from './locks.js'
@@ -97,7 +97,7 @@ function say({ result, holder, token, reason }: Result, { path, json }: BreakOpt
   const who = holderText(holder)
   if (json) {
     const report = { version: 1, path, result, token: token === null ? null : String(token), holder, reason }
-    return writeOut(JSON.stringify({ ...report, exitCode: EXIT_CODES[result] }, null, 2))
+    return writeJson({ ...report, exitCode: EXIT_CODES[result] })
   }
   if (result === 'broken')
     writeOut(`Broken: ${who} had ${path} with the token ${token}. It learns of it with its next heartbeat.`)

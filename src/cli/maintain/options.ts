@@ -46,7 +46,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.busy])}
     const options = { path: readText('the path of a lock', path) as string, token: BigInt(token as string), json: json === true }
     return options satisfies BreakOptions
   },
-  run: async (options: BreakOptions) => (await import('./break.js')).runBreak(options),
+  run: async (options: BreakOptions) => (await import('../programs.js')).runBreak(options),
 }
 
 export const PRUNE_COMMAND: CommandSpec = {
@@ -82,5 +82,5 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
       dryRun: parsed['dry-run'] === true,
     } satisfies PruneOptions
   },
-  run: async (options: PruneOptions) => (await import('./prune.js')).runPrune(options),
+  run: async (options: PruneOptions) => (await import('../programs.js')).runPrune(options),
 }

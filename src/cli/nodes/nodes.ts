@@ -9,7 +9,7 @@ import { EXIT } from '../exit-codes.js'
 import type { Interrupt } from '../interrupt.js'
 import { type Kind, optionsOf } from '../kinds.js'
 import { writePage } from '../page.js'
-import { type Printer, writeOut } from '../print.js'
+import { type Printer, writeJson, writeOut } from '../print.js'
 import { duration } from '../table.js'
 import { page } from './html.js'
 import { exitCodeOf, type KindResult } from './judgement.js'
@@ -90,7 +90,7 @@ class NodesSession implements RemoteTrial {
   async #publish(sights: readonly Sight[], results: readonly KindResult[]): Promise<void> {
     const facts = { nodes: this.#cluster.nodes, settings: this.#config.settings, sights, results }
     const report = reportOf(facts)
-    if (this.#options.json) writeOut(JSON.stringify(report, null, 2))
+    if (this.#options.json) writeJson(report)
     else for (const line of matrixLines(results)) writeOut(line)
     const { html } = this.#options
     if (html === undefined) return

@@ -56,7 +56,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
     quiet: QUIET_OPTION,
   },
   read: readNodesOptions,
-  run: async (options: NodesOptions) => (await import('./nodes.js')).runNodes(options),
+  run: async (options: NodesOptions) => (await import('../programs.js')).runNodes(options),
 }
 
 /** @throws UsageError */

@@ -6,7 +6,7 @@
 
 import type { LockerOptions } from '../../types.js'
 import type { Kind } from '../kinds.js'
-import { messageOf } from '../print.js'
+import { errorReport } from '../print.js'
 import type { Node } from '../remote/node.js'
 import { RemoteHolder } from './remote-holder.js'
 
@@ -74,9 +74,9 @@ export async function study(setup: StudyOptions): Promise<Round[]> {
     // Nothing more is asked of nodes of which one does not answer as it should.
     const last = rounds.at(-1)
     const rest = setup.nodes.slice(last?.error === null ? rounds.length - 1 : rounds.length)
-    if (last?.error === null) last.error = errorOf(error)
+    if (last?.error === null) last.error = errorReport(error)
     for (const { name } of rest.filter(({ name }) => name !== last?.node)) {
-      rounds.push({ node: name, holder: null, attempts: [], handOver: null, takeOver: null, error: errorOf(error) })
+      rounds.push({ node: name, holder: null, attempts: [], handOver: null, takeOver: null, error: errorReport(error) })
     }
   }
   return rounds
@@ -103,7 +103,7 @@ async function playRound(
       return
     }
   } catch (error) {
-    round.error = errorOf(error)
+    round.error = errorReport(error)
   }
   await holder.kill().catch(() => {})
 }
@@ -118,7 +118,7 @@ async function attempt(holder: RemoteHolder, other: RemoteHolder): Promise<Attem
         ? { result: 'acquired', heldBy: null, error: null }
         : { result: 'excluded', heldBy: outcome.heldBy, error: null }
   } catch (error) {
-    made = { result: 'failed', heldBy: null, error: errorOf(error) }
+    made = { result: 'failed', heldBy: null, error: errorReport(error) }
   }
   const heldAfter = await holder.held()
   const heldByBoth = made.result === 'acquired' && heldBefore && heldAfter && (await other.held())
@@ -135,9 +135,4 @@ async function passTo(next: RemoteHolder, limitMs: number, holder: RemoteHolder,
   await giveUp()
   const { outcome } = await waiting
   return { to: next.node.name, tookMs: outcome === 'acquired' ? performance.now() - startMs : null }
-}
-
-function errorOf(error: unknown): { code: string; message: string } {
-  const { code } = error as { code?: unknown }
-  return { code: typeof code === 'string' ? code : 'UNEXPECTED', message: messageOf(error) }
 }

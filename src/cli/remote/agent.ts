@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileSystemError, MountlockError } from '../../errors.js'
-import { bounded, endsWithin, errnoOf } from '../bounded.js'
+import { bounded, endsWithin, codeOf } from '../bounded.js'
 import { nodeFacts } from '../doctor/node.js'
 import { endProcess } from '../interrupt.js'
 import { mountOf } from '../mounts.js'
@@ -188,7 +188,7 @@ class Agent implements Answering {
     try {
       return await bounded(path, act(path))
     } catch (error) {
-      const errno = errnoOf(error)
+      const errno = codeOf(error)
       if (error instanceof MountlockError || errno === null) throw error
       throw fileSystemError('create', path, errno, error)
     }

@@ -5,7 +5,7 @@
 
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { messageOf } from '../print.js'
+import { errorReport } from '../print.js'
 
 /** The version of the conversation: both sides must speak the same one. */
 export const DIALECT = 1
@@ -99,8 +99,7 @@ export async function serve(
     try {
       told.value = (await answer(op, args)) ?? null
     } catch (error) {
-      const { code } = error as { code?: unknown }
-      told.error = { code: typeof code === 'string' ? code : 'UNEXPECTED', message: messageOf(error) }
+      told.error = errorReport(error)
     }
     output.write(`${JSON.stringify(told)}\n`)
   }

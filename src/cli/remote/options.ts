@@ -75,9 +75,9 @@ export const AGENT_COMMAND: CommandSpec = {
   options: { worker: { choices: ['holder', 'hammer'] as const, hidden: true } },
   read: ({ worker }) => ({ worker: worker as Role | undefined }),
   run: async ({ worker }: { worker: Role | undefined }) => {
-    const { runAgent, runWorker } = await import('./agent.js')
-    if (worker === 'holder') await runWorker(new (await import('../nodes/holder.js')).Holder())
-    else if (worker === 'hammer') await runWorker(new (await import('../stress/hammer.js')).Hammer())
+    const { Hammer, Holder, runAgent, runWorker } = await import('../programs.js')
+    if (worker === 'holder') await runWorker(new Holder())
+    else if (worker === 'hammer') await runWorker(new Hammer())
     else await runAgent()
   },
 }

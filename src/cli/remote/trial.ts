@@ -3,7 +3,7 @@
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { MountlockError } from '../../errors.js'
 import { EXIT } from '../exit-codes.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import { endProcess, Interrupt, Interrupted } from '../interrupt.js'
 import { messageOf, Printer } from '../print.js'
 import { refuseErrors } from '../settings.js'
 import { RemoteError } from './lines.js'
@@ -31,7 +31,7 @@ export async function runTrial(
 ): Promise<void> {
   const config = loadConfig({ file: options.config })
   const refusal = options.config === undefined ? null : refuseErrors(config)
-  if (refusal !== null) return endProcess(refusal, false)
+  if (refusal !== null) return endProcess(refusal)
   if (options.config === undefined) Object.assign(config.settings, BRISK)
   const interrupt = new Interrupt()
   const printer = new Printer(options)
@@ -43,8 +43,7 @@ export async function runTrial(
     if (!(error instanceof Interrupted)) code = explain(error, printer)
   }
   await trial.end()
-  if (interrupt.received !== null) dieBySignal(interrupt.received)
-  else await endProcess(code, false)
+  await interrupt.end(code)
 }
 
 /** @returns the exit code */

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf } from '../bounded.js'
+import { codeOf } from '../bounded.js'
 import { Family } from './family.js'
 
 /** How we end: by `signal` if it is there, or else with `code`. */
@@ -48,7 +48,7 @@ export class Child {
   constructor(command: readonly string[], env: NodeJS.ProcessEnv) {
     this.#process = start(command, env)
     this.ending = new Promise((resolve, reject) => {
-      this.#process.once('error', (error) => reject(new NotStartedError(errnoOf(error) ?? 'EINVAL')))
+      this.#process.once('error', (error) => reject(new NotStartedError(codeOf(error) ?? 'EINVAL')))
       this.#process.once('exit', (code, signal) => resolve(endingOf(code, signal)))
     })
   }
@@ -85,7 +85,7 @@ function start([file = '', ...args]: readonly string[], env: NodeJS.ProcessEnv):
   try {
     return spawn(file, args, { stdio: 'inherit', env })
   } catch (error) {
-    throw new NotStartedError(errnoOf(error) ?? 'EINVAL') // some errors come at once, such as a name with a NUL
+    throw new NotStartedError(codeOf(error) ?? 'EINVAL') // some errors come at once, such as a name with a NUL
   }
 }
 

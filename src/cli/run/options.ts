@@ -79,7 +79,7 @@ When a signal ended COMMAND, it ends by that signal.`,
     },
   },
   read: readRunOptions,
-  run: async (options: RunOptions) => (await import('./run.js')).runCommand(options),
+  run: async (options: RunOptions) => (await import('../programs.js')).runCommand(options),
 }
 
 /** @throws UsageError */

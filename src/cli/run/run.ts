@@ -29,7 +29,7 @@ const CLEAN_UP_LIMIT_MS = 5000
 export async function runCommand(options: RunOptions): Promise<void> {
   const config = loadConfig({ file: options.config })
   const refusal = refuseErrors(config)
-  if (refusal !== null) return endProcess(refusal, false)
+  if (refusal !== null) return endProcess(refusal)
   const relay = new SignalRelay()
   let locker: Locker | null = null
   let ending: Ending

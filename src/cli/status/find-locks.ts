@@ -11,7 +11,7 @@ import { dirname, join, resolve } from 'node:path'
 import { printable } from '../../log/printable.js'
 import { parseListing, parseSessionName } from '../../protocol/names.js'
 import type { LockType } from '../../types.js'
-import { bounded, errnoOf } from '../bounded.js'
+import { bounded, codeOf } from '../bounded.js'
 import { UsageError } from '../command.js'
 import { messageOf } from '../print.js'
 import type { LockedFiles } from './kernel-tables.js'
@@ -57,7 +57,7 @@ export class LockFinder {
       there = await bounded(path, stat(path))
       real = await bounded(path, realpath(path))
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') throw new UsageError(`There is no such file or directory: ${printable(named)}`)
+      if (codeOf(error) === 'ENOENT') throw new UsageError(`There is no such file or directory: ${printable(named)}`)
       this.unread.push({ path, message: messageOf(error) })
       return
     }
@@ -116,7 +116,7 @@ export class LockFinder {
       return await bounded(directory, readdir(directory, { withFileTypes: true }))
     } catch (error) {
       // Gone meanwhile is nothing to complain of.
-      if (errnoOf(error) !== 'ENOENT') this.unread.push({ path: directory, message: messageOf(error) })
+      if (codeOf(error) !== 'ENOENT') this.unread.push({ path: directory, message: messageOf(error) })
       return []
     }
   }

@@ -45,7 +45,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
     json: { type: 'boolean', describe: 'Print one JSON object instead of the table' },
   },
   read: readStatusOptions,
-  run: async (options: StatusOptions) => (await import('./status.js')).runStatus(options),
+  run: async (options: StatusOptions) => (await import('../programs.js')).runStatus(options),
 }
 
 /** @throws UsageError */

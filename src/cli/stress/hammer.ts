@@ -5,12 +5,11 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MountlockError } from '../../errors.js'
 import { createLocker } from '../../locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
 import type { StormEvent } from '../evidence/records.js'
 import { type Answer, monotonicMs, type Question } from '../evidence/resource.js'
-import { messageOf } from '../print.js'
+import { errorReport } from '../print.js'
 import type { Answering } from '../remote/agent.js'
 import { tell } from '../remote/lines.js'
 
@@ -90,8 +89,7 @@ export class Hammer implements Answering {
       await this.#hold({ attempt, lock, token: lock.token === null ? null : String(lock.token) })
     } catch (error) {
       if (this.#over.signal.aborted) return
-      const code = error instanceof MountlockError ? error.code : 'UNEXPECTED'
-      say({ type: 'failed', attempt, lock: LOCK, atMs: monotonicMs(), code, message: messageOf(error) })
+      say({ type: 'failed', attempt, lock: LOCK, atMs: monotonicMs(), ...errorReport(error) })
       await sleep(FAILURE_PAUSE_MS)
     }
   }

@@ -74,7 +74,7 @@ Ctrl+C ends it early: what was seen until then is judged.
     quiet: QUIET_OPTION,
   },
   read: readStressOptions,
-  run: async (options: StressOptions) => (await import('./stress.js')).runStress(options),
+  run: async (options: StressOptions) => (await import('../programs.js')).runStress(options),
 }
 
 /** @throws UsageError */

@@ -14,7 +14,7 @@ import type { Interrupt } from '../interrupt.js'
 import { type Kind, kindOf, LOCK_TYPES, optionsOf } from '../kinds.js'
 import { ownIdentity } from '../identity.js'
 import { writePage } from '../page.js'
-import { messageOf, type Printer, writeOut } from '../print.js'
+import { messageOf, type Printer, writeJson, writeOut } from '../print.js'
 import { Cluster } from '../remote/cluster.js'
 import { RemoteError } from '../remote/lines.js'
 import type { Facts, Node } from '../remote/node.js'
@@ -238,7 +238,7 @@ class Stress implements RemoteTrial {
   }
 
   async #publish(outcome: Outcome): Promise<void> {
-    if (this.#options.json) writeOut(JSON.stringify(reportOf(outcome), null, 2))
+    if (this.#options.json) writeJson(reportOf(outcome))
     else for (const line of outcomeLines(outcome)) writeOut(line)
     const { html } = this.#options
     if (html === undefined) return

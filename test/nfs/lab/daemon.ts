@@ -1,15 +1,15 @@
-/** The process that owns a lab's machines: daemon.ts RUN_DIRECTORY LEASE_S. Serves its clients over a socket until `down`. */
+/** The process that owns a lab's machines: daemon.ts RUN_DIRECTORY LEASE_S ACCELERATOR. Serves its clients over a socket until `down`. */
 
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import { type Accelerator, ACCELERATORS } from './accelerators.js'
 import { Lab } from './lab.js'
 import { messageReader, type ProgramInput, type Reply, type Request } from './messages.js'
 import { runFiles } from './paths.js'
 import { ProcessBook } from './processes.js'
 import { LabError } from './tools.js'
-import { Uml } from './uml.js'
 
-const [run = '', lease = '15'] = process.argv.slice(2)
+const [run = '', lease = '15', accelerator = 'uml'] = process.argv.slice(2)
 
 const lab = makeLab()
 let server: Server | null = null
@@ -19,7 +19,7 @@ function makeLab(): Lab {
   try {
     const book = new ProcessBook(runFiles(run).processes)
     book.add('daemon', process.pid)
-    return new Lab(new Uml({ run, book, leaseS: Number(lease) }), run)
+    return new Lab(ACCELERATORS[accelerator as Accelerator].make({ run, book, leaseS: Number(lease) }), run)
   } catch (error) {
     if (!(error instanceof LabError)) throw error
     console.error(error.message)

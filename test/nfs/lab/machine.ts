@@ -1,18 +1,26 @@
 /** A machine that runs a guest: starts it, freezes it, kills it, and carries messages to and from the programs in it. */
 
 import type { ChildProcess } from 'node:child_process'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import type { MachineState, NodeName } from './messages.js'
 import { messageReader } from './messages.js'
-import { killGroup } from './processes.js'
+import { killGroup, type ProcessBook } from './processes.js'
 
 /** How a kind of virtual machine is started. */
 export interface Hypervisor {
-  /** Whatever the machines need among themselves: a network. */
+  /** Makes whatever the machines need beside their kernel: disks, a network. */
   prepare(): Promise<void>
   launch(node: NodeName, options: LaunchOptions): Launched
   close(): void
+}
+
+export interface HypervisorOptions {
+  /** The lab's run directory. */
+  run: string
+  book: ProcessBook
+  /** The server's: how long it keeps the state of a silent client of version 4. */
+  leaseS: number
 }
 
 export interface LaunchOptions {
@@ -37,6 +45,8 @@ export type GuestMessage = { hello: string } | ({ id: number } & Record<string, 
 
 /** Far more than a boot takes; after that it hangs. */
 const BOOT_MS_MAX = 120_000
+/** Of a guest that did not boot: what went wrong is at the end. */
+const CONSOLE_LINES = 20
 
 export class Machine {
   readonly node: NodeName
@@ -70,7 +80,7 @@ export class Machine {
     const hello = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(this.#bootError('it did not answer in time')), BOOT_MS_MAX)
       launched.process.once('error', (error) => reject(this.#bootError(error.message)))
-      launched.process.once('exit', (code, signal) => reject(this.#bootError(`it ended (${code ?? signal})`)))
+      launched.process.once('close', (code, signal) => reject(this.#bootError(`it ended (${code ?? signal})`)))
       const read = messageReader((message) => {
         const fromGuest = message as GuestMessage
         if (!('hello' in fromGuest)) return this.#events.onMessage(fromGuest)
@@ -87,7 +97,13 @@ export class Machine {
   }
 
   #bootError(why: string): Error {
-    return new Error(`Node ${this.node} did not boot: ${why}. Its console: ${this.#console}`)
+    return new Error(`Node ${this.node} did not boot: ${why}. The end of its console:\n${this.#consoleEnd()}`)
+  }
+
+  /** The file itself goes when the lab does not come up. */
+  #consoleEnd(): string {
+    const text = existsSync(this.#console) ? readFileSync(this.#console, 'utf8') : ''
+    return text.trim().split('\n').slice(-CONSOLE_LINES).join('\n')
   }
 
   #follow({ process, input, output }: Launched): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { runTool } from './tools.js'
+import { LabError, runTool } from './tools.js'
 
 const NFS = ['nfs-common', 'nfs-kernel-server', 'rpcbind', 'libnfsidmap1', 'libtirpc3', 'libtirpc-common', 'keyutils', 'netbase']
 const LIBRARIES = [
@@ -31,6 +31,20 @@ export const GUEST_PACKAGES: readonly string[] = ['busybox-static', 'quota', 'st
 
 /** The kernel and the switch of User-mode Linux. */
 export const UML_PACKAGES: readonly string[] = ['user-mode-linux', 'uml-utilities']
+
+/** A package and all that it needs, down to the C library, whatever the host has. @throws LabError */
+export function withDependencies(name: string): string[] {
+  const onNothing = ['-o', 'Dir::State::status=/dev/null', '--no-install-recommends']
+  const plan = runTool('apt-get', ['install', '--simulate', '-qq', ...onNothing, name])
+  return [...plan.matchAll(/^Inst (\S+)/gm)].map(([, needed]) => needed as string)
+}
+
+/** The package of Debian's current stock kernel. @throws LabError */
+export function currentKernel(): string {
+  const [, name] = /Depends: (linux-image-\S+)/.exec(runTool('apt-cache', ['depends', 'linux-image-amd64'])) ?? []
+  if (name === undefined) throw new LabError('apt knows no linux-image-amd64: apt-get update')
+  return name
+}
 
 /** Makes sure that the packages are in `directory`, and returns the file of each. @throws LabError */
 export function download(names: readonly string[], directory: string): string[] {

@@ -1,28 +1,22 @@
 /** Builds the root file system of the guests: a plain directory that all of them boot from, read-only, through the host's file system. */
 
-import { createHash } from 'node:crypto'
 import {
   chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
+import { cachedTree } from './cached-tree.js'
 import { download, GUEST_PACKAGES, UML_PACKAGES, unpack } from './packages.js'
-import { cacheDirectory, packageDirectory } from './paths.js'
+import { packageDirectory } from './paths.js'
 import { LabError, requireTools, runTool } from './tools.js'
-
-/** Another lab that is about to boot from its root has touched it within this time. */
-const ABOUT_TO_BOOT_MS = 10 * 60_000
 
 /** Changes when this file builds something else from the same packages. */
 const RECIPE = 4
@@ -52,50 +46,9 @@ const DIRECTORIES = [
 /** Returns the directory, built on first use. @throws LabError */
 export function rootFileSystem(): string {
   requireTools('apt-get', 'dpkg-deb', 'tar', 'ldd')
-  const cache = cacheDirectory()
   const files = download([...GUEST_PACKAGES, ...UML_PACKAGES], packageDirectory())
-  const versions = [RECIPE, process.version, ...files.map((file) => basename(file))]
-  const root = join(cache, `root-${createHash('sha256').update(versions.join('\n')).digest('hex').slice(0, 12)}`)
-  if (!existsSync(root)) buildWhole(root, files)
-  utimesSync(root, new Date(), new Date())
-  removeUnused(cache, basename(root))
-  return root
-}
-
-/** Everybody sees it complete or not at all. */
-function buildWhole(root: string, files: readonly string[]): void {
-  const partial = `${root}.${process.pid}`
-  try {
-    build(partial, files)
-    renameSync(partial, root)
-  } catch (error) {
-    if (!existsSync(root)) throw error // else somebody was faster
-  } finally {
-    rmSync(partial, { recursive: true, force: true })
-  }
-}
-
-/** Each version of Node, of the packages or of this recipe has a root of its own, of some 200 MB: those that no guest runs from go. */
-function removeUnused(cache: string, current: string): void {
-  const commands = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(commandLine)
-    .join('\n')
-  for (const name of readdirSync(cache)) {
-    if (!name.startsWith('root-') || name === current) continue
-    const root = join(cache, name)
-    const isInUse =
-      commands.includes(root) || Date.now() - (statSync(root, { throwIfNoEntry: false })?.mtimeMs ?? 0) < ABOUT_TO_BOOT_MS
-    if (!isInUse) rmSync(root, { recursive: true, force: true })
-  }
-}
-
-function commandLine(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-  } catch {
-    return '' // it has just ended
-  }
+  const ingredients = [String(RECIPE), process.version, ...files.map((file) => basename(file))]
+  return cachedTree('root', ingredients, (root) => build(root, files))
 }
 
 function build(root: string, packages: readonly string[]): void {

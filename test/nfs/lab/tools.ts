@@ -8,6 +8,7 @@ export class LabError extends Error {
 }
 
 const PACKAGE_OF: Readonly<Record<string, string>> = {
+  'apt-cache': 'apt',
   'apt-get': 'apt',
   'dpkg-deb': 'dpkg',
   ldd: 'libc-bin',

@@ -3,11 +3,12 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Accelerator } from './accelerators.js'
 import { LabClient } from './client.js'
 import { REPOSITORY, runFiles } from './paths.js'
 import { killRecorded } from './processes.js'
 import { LabError } from './tools.js'
-import { until } from './uml.js'
+import { until } from './until.js'
 
 /** The first one downloads and builds. */
 const UP_MS_MAX = 600_000
@@ -16,16 +17,17 @@ export interface UpOptions {
   run: string
   /** The server's: how long it keeps the state of a silent client of version 4, in seconds. */
   leaseS?: number
+  accelerator?: Accelerator
 }
 
 /** Resolves when all machines are up. @throws LabError if that fails, or a lab is running already */
-export async function up({ run, leaseS = 15 }: UpOptions): Promise<LabClient> {
+export async function up({ run, leaseS = 15, accelerator = 'uml' }: UpOptions): Promise<LabClient> {
   if (existsSync(run)) throw new LabError(`A lab is up, or was left behind, in ${run}: take it down first`)
   if (!existsSync(`${REPOSITORY}/dist/index.js`)) throw new LabError('The package is not built: npm run build')
   mkdirSync(run, { recursive: true, mode: 0o700 })
   const { log, control } = runFiles(run)
   const output = openSync(log, 'w')
-  const argv = ['--import', 'tsx', fileURLToPath(new URL('daemon.ts', import.meta.url)), run, String(leaseS)]
+  const argv = ['--import', 'tsx', fileURLToPath(new URL('daemon.ts', import.meta.url)), run, String(leaseS), accelerator]
   const daemon = spawn(process.execPath, argv, { cwd: REPOSITORY, stdio: ['ignore', output, output], detached: true })
   closeSync(output)
   try {

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # Process 1 of every guest, after lab/init. The kernel's command line says what it is: lab.role=server|A|B lab.lease=SECONDS
-# lab.recover=1 (a server that starts again and lets its clients reclaim what they held).
+# lab.recover=1 (a server that starts again and lets its clients reclaim what they held) lab.drive=/dev/ubd|/dev/vd (and a letter)
+# lab.channel=DEVICE (where the host sends its commands).
 # Every step says so when it fails; the console of the guest is in the run directory of the lab.
 
 export PATH=/usr/sbin:/usr/bin HOME=/root LANG=C.UTF-8
@@ -10,6 +11,8 @@ option() { sed -n "s/.*lab\.$1=\([^ ]*\).*/\1/p" /proc/cmdline; }
 
 role=$(option role)
 address=$(option address)
+drive=$(option drive)
+channel=$(option channel)
 [ "$role" = server ] && name=server || name=node$role
 
 mount_base() {
@@ -19,7 +22,7 @@ mount_base() {
   try mount -t devpts pts /dev/pts
   for directory in /dev/shm /run /tmp /root /mnt /srv; do try mount -t tmpfs -o mode=1777 tmpfs $directory; done
   # What the NFS daemons must remember over a reboot: who holds locks (statd), who may reclaim them (nfsdcld).
-  try mount -t ext4 /dev/ubda /var/lib/nfs
+  try mount -t ext4 ${drive}a /var/lib/nfs
   mkdir -p /run/rpcbind /run/sendsigs.omit.d /var/lib/nfs/sm /var/lib/nfs/sm.bak /var/lib/nfs/rpc_pipefs
   mkdir -p /var/lib/nfs/v4recovery /var/lib/nfs/nfsdcltrack /var/lib/nfs/nfsdcld
   chown -R statd:nogroup /var/lib/nfs/sm /var/lib/nfs/sm.bak
@@ -48,10 +51,10 @@ start_server() {
   try modprobe nfsd
   try mount -t nfsd nfsd /proc/fs/nfsd
   mkdir -p /srv/share /srv/small /srv/readonly /srv/squashed /srv/coarse /srv/quota
-  try mount -t ext4 /dev/ubdb /srv/share
-  try mount -t ext4 /dev/ubdc /srv/coarse
+  try mount -t ext4 ${drive}b /srv/share
+  try mount -t ext4 ${drive}c /srv/coarse
   try modprobe quota_v2
-  try mount -t ext4 -o usrquota /dev/ubdd /srv/quota
+  try mount -t ext4 -o usrquota ${drive}d /srv/quota
   try setquota -u 1001 256 256 0 0 /srv/quota # blocks of 1 KiB
   try mount -t tmpfs -o size=256k small /srv/small
   try mount -t tmpfs readonly /srv/readonly
@@ -75,9 +78,9 @@ start_network
 start_lock_services
 if [ "$role" = server ]; then start_server; else start_node; fi
 echo "lab: $name is up after $(cut -d' ' -f1 /proc/uptime) s"
-stty raw -echo -F /dev/ttyS0
+case $channel in /dev/ttyS*) stty raw -echo -F $channel ;; esac
 while :; do
-  LAB_ROLE=$role node /repo/test/nfs/lab/guest/channel.mjs /dev/ttyS0
+  LAB_ROLE=$role node /repo/test/nfs/lab/guest/channel.mjs $channel
   fail "the command channel ended: $?"
   sleep 1
 done

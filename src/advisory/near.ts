@@ -1,0 +1,17 @@
+/** Whether an advisory lock that is busy is held on this node. */
+
+import { type BigIntStats, stat } from 'node:fs'
+import type { Lane } from '../drivers/lane.js'
+import type { AdvisoryKind } from '../types.js'
+import { findKernelLocks } from './kernel-locks.js'
+
+/** As far as this process can see: a holder in another container counts as far away. */
+export async function isHeldHere(path: string, kind: AdvisoryKind, lane: Lane): Promise<boolean> {
+  try {
+    const file = await lane.run<BigIntStats>((done) => stat(path, { bigint: true }, done))
+    const locks = await findKernelLocks(kind, file, lane)
+    return locks !== null && locks.length > 0
+  } catch {
+    return false // gone meanwhile
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * What the emulated PCs are made of: QEMU with all its libraries, a stock Debian kernel with its modules, and the first file
+ * system that this kernel sees, which does no more than mount the root that User-mode Linux boots from too.
+ */
+
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { cachedTree } from './cached-tree.js'
+import { currentKernel, download, unpack, withDependencies } from './packages.js'
+import { packageDirectory } from './paths.js'
+import { requireTools, runTool } from './tools.js'
+
+export interface EmulatedPc {
+  /** Starts the emulator with libraries of its own, whatever the host has. */
+  command: readonly [string, ...string[]]
+  env: Record<string, string>
+  kernel: string
+  initramfs: string
+  /** Its modules, for `/usr/lib/modules` of the guest. */
+  modules: string
+}
+
+/** Changes when this file builds something else from the same packages. */
+const RECIPE = 1
+
+/** The guest's first program. */
+const INIT = fileURLToPath(new URL('guest/initramfs.sh', import.meta.url))
+
+/** What the kernel needs before it sees its root, where the others are. */
+const FIRST_MODULES = ['drivers/virtio', 'fs/9p', 'fs/fscache', 'fs/netfs', 'net/9p']
+
+/** The bulk of the modules, for devices that the emulated PC has not got. */
+const NEEDLESS_MODULES = [
+  'sound',
+  ...['gpu', 'infiniband', 'iio', 'media', 'net/ethernet', 'net/wireless', 'scsi', 'usb'].map((name) => `drivers/${name}`),
+]
+
+const LIBRARIES = 'usr/lib/x86_64-linux-gnu'
+
+/** Builds it on first use. @throws LabError */
+export function emulatedPc(): EmulatedPc {
+  requireTools('apt-get', 'apt-cache', 'dpkg-deb', 'tar')
+  const names = ['busybox-static', currentKernel(), ...withDependencies('qemu-system-x86')]
+  const files = download(names, packageDirectory())
+  const ingredients = [String(RECIPE), readFileSync(INIT, 'utf8'), ...files.map((file) => basename(file))]
+  const tree = cachedTree('pc', ingredients, (root) => build(root, files))
+  const kernel = readdirSync(join(tree, 'boot')).find((name) => name.startsWith('vmlinuz-')) ?? 'vmlinuz'
+  return {
+    command: [
+      join(tree, 'usr/lib64/ld-linux-x86-64.so.2'),
+      ...['--library-path', join(tree, LIBRARIES), join(tree, 'usr/bin/qemu-system-x86_64')],
+      ...['-L', join(tree, 'usr/share/qemu'), '-L', join(tree, 'usr/share/seabios')],
+    ],
+    env: { QEMU_MODULE_DIR: join(tree, LIBRARIES, 'qemu') },
+    kernel: join(tree, 'boot', kernel),
+    initramfs: join(tree, 'initramfs'),
+    modules: join(tree, 'usr/lib/modules'),
+  }
+}
+
+function build(root: string, packages: readonly string[]): void {
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) {
+    mkdirSync(join(root, 'usr', name), { recursive: true })
+    symlinkSync(`usr/${name}`, join(root, name))
+  }
+  for (const file of packages) unpack(file, root)
+  const [version = ''] = readdirSync(join(root, 'usr/lib/modules'))
+  for (const name of NEEDLESS_MODULES)
+    rmSync(join(root, 'usr/lib/modules', version, 'kernel', name), { recursive: true, force: true })
+  runTool(join(root, 'usr/bin/busybox'), ['depmod', '-b', root, version])
+  buildInitramfs(root, version)
+}
+
+function buildInitramfs(root: string, version: string): void {
+  const busybox = join(root, 'usr/bin/busybox')
+  const first = join(root, 'first')
+  for (const name of ['bin', 'new', 'proc', 'usr/lib']) mkdirSync(join(first, name), { recursive: true })
+  symlinkSync('usr/lib', join(first, 'lib'))
+  cpSync(busybox, join(first, 'bin/busybox'))
+  const kernel = join('usr/lib/modules', version, 'kernel')
+  for (const name of FIRST_MODULES) cpSync(join(root, kernel, name), join(first, kernel, name), { recursive: true })
+  runTool(busybox, ['depmod', '-b', first, version])
+  cpSync(INIT, join(first, 'init'))
+  chmodSync(join(first, 'init'), 0o755)
+  runTool('sh', ['-c', `find . | "$1" cpio -o -H newc > "$2"`, 'sh', busybox, join(root, 'initramfs')], { cwd: first })
+  rmSync(first, { recursive: true })
+}
