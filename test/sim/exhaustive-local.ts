@@ -12,6 +12,9 @@ import {
   type ExhaustiveProgram,
   JUMP_MS,
   lookId,
+  NO_NAMES,
+  type NameSet,
+  namesUsedIn,
   type ProgramStep,
   sessionId,
 } from './exhaustive-program.js'
@@ -36,6 +39,8 @@ export interface LocalState {
   isIdle: boolean
   /** Nobody else can notice its operation or change its answer. */
   isPrivate: boolean
+  /** Random names that it knows. */
+  namesUsed: NameSet
   /** The generations that it may touch before it looks again. */
   touched: GenerationSet
   /** Where answers lead to, by answer and circumstances. */
@@ -54,21 +59,36 @@ export interface Circumstances {
   /** Sessions (by the process id of their owners) that may be judged dead; the other bits say that they may be judged alive. */
   convictable: number
   mayGiveUp: boolean
+  /** The number of the next random name. */
+  freshName: number
 }
 
 /** Values by number: equal ones have one number. */
 export class Numbered<T> {
   readonly values: T[] = []
   readonly #numbers = new Map<string, number>()
+  readonly #renamed = new Map<number, number>()
 
-  numberOf(key: string, value: () => T): number {
+  numberOf(value: T): number {
+    const key = toKey(value)
     let number = this.#numbers.get(key)
     if (number === undefined) {
       number = this.values.length
       this.#numbers.set(key, number)
-      this.values.push(value())
+      this.values.push(value)
     }
     return number
+  }
+
+  /** The number of the same value after processes were renamed; `which` permutation it is makes it cheap the next time. */
+  renamed(number: number, which: number, permutation: Permutation): number {
+    const key = number * 32 + which
+    let renamed = this.#renamed.get(key)
+    if (renamed === undefined) {
+      renamed = this.numberOf(renameValue(this.values[number] as T, permutation))
+      this.#renamed.set(key, renamed)
+    }
+    return renamed
   }
 }
 
@@ -96,8 +116,8 @@ export class LocalTable {
   /** Where an answer leads to; several states where questions or choices are open. */
   move(from: number, answerId: number, answer: unknown, circumstances: Circumstances): number[] {
     const { checkpoint, answers, moves, touched, operation } = this.states[from] as LocalState
-    const { jumps, convictable, mayGiveUp } = circumstances
-    const key = answerId * 1024 + ((convictable & 63) << 4) + (jumps << 1) + (mayGiveUp ? 1 : 0)
+    const { jumps, convictable, mayGiveUp, freshName } = circumstances
+    const key = answerId * 8192 + (freshName << 10) + ((convictable & 63) << 4) + (jumps << 1) + (mayGiveUp ? 1 : 0)
     let moved = moves.get(key)
     if (moved === undefined) {
       moved = this.#settle(checkpoint, [...answers, answer], circumstances, false)
@@ -163,14 +183,18 @@ export class LocalTable {
     return this.#program.leaseAt(checkpoint, this.#clock(jumps).ownMs)
   }
 
-  #choices(step: ProgramStep, checkpoint: Checkpoint, { jumps, convictable, mayGiveUp }: Circumstances): unknown[] | null {
+  #choices(
+    step: ProgramStep,
+    checkpoint: Checkpoint,
+    { jumps, convictable, mayGiveUp, freshName }: Circumstances,
+  ): unknown[] | null {
     switch (step.op) {
       case 'choose':
         return [...Array(step.ways).keys()]
       case 'clock':
         return [this.#clock(jumps)]
       case 'name':
-        return [checkpoint.session === null ? sessionId(this.#index, checkpoint.sessionsMade) : lookId(this.#index)]
+        return [checkpoint.session === null ? sessionId(this.#index, checkpoint.sessionsMade) : lookId(this.#index, freshName)]
       case 'process':
         return ((convictable >> step.pid) & 1) === 1 ? ['alive', 'gone'] : ['alive']
       case 'lease':
@@ -189,7 +213,7 @@ export class LocalTable {
     const id = this.states.length
     this.#byKey.set(key, id)
     const generation = checkpoint.held === null ? 0 : Number(checkpoint.held.generation)
-    const operationId = operation === null ? -1 : this.#operations.numberOf(toKey(operation), () => operation)
+    const operationId = operation === null ? -1 : this.#operations.numberOf(operation)
     // It holds until its release has been answered; a heartbeat (the other way to go on) changes nothing.
     const isReleasing = answers[0] !== 1 && answers.some(isReply)
     this.states.push({
@@ -205,6 +229,7 @@ export class LocalTable {
       isIdle: answers.length === 0 || checkpoint.phase !== 'idle',
       isPrivate: operation !== null && this.#program.isPrivate(operation),
       touched,
+      namesUsed: this.#program.comesAndGoes ? namesUsedIn(key + toKey(operation)) : NO_NAMES,
       moves: new Map(),
       renamed: [],
     })

@@ -101,7 +101,7 @@ export async function runTable(): Promise<Row[]> {
 const rowText = ({ system, exhaustive, random }: Row) => `| ${system} | ${exhaustive ?? '–'} | ${random ?? '–'} |`
 
 const SETS_SAY =
-  'Sets are named after processes × acquisitions. In each: every interleaving, a crash anywhere, any lock judged dead at any moment (but not in the sets about leases, time and cached names: there only a silence convicts), and clean-up by anybody at any time.'
+  'Sets are named after processes × acquisitions. In each: every interleaving, a crash anywhere, any lock judged dead at any moment (but not in the sets about leases, time, cached names, breaking, pruning and changes of type, unless they say so: there only a silence convicts, if time passes at all), and clean-up by anybody at any time (but by those who do it where the lock is taken away).'
 
 export function renderTable(rows: readonly Row[], date: Date): string {
   return [
