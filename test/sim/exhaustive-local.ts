@@ -50,7 +50,7 @@ export interface LocalState {
 }
 
 /** Everything in a state from which the rest follows. */
-type Essence = Pick<LocalState, 'checkpoint' | 'answers' | 'operation' | 'touched'> & { isNew: boolean }
+type Essence = Pick<LocalState, 'checkpoint' | 'answers' | 'operation' | 'touched' | 'acquired'>
 
 /** What the local questions are answered. */
 export interface Circumstances {
@@ -110,7 +110,7 @@ export class LocalTable {
   }
 
   begin(acquisitions: number, circumstances: Circumstances): number[] {
-    return this.#settle(this.#program.begin(acquisitions), [], circumstances, false)
+    return this.#settle(this.#program.begin(acquisitions), [], circumstances, 0)
   }
 
   /** Where an answer leads to; several states where questions or choices are open. */
@@ -120,7 +120,7 @@ export class LocalTable {
     const key = answerId * 8192 + (freshName << 10) + ((convictable & 63) << 4) + (jumps << 1) + (mayGiveUp ? 1 : 0)
     let moved = moves.get(key)
     if (moved === undefined) {
-      moved = this.#settle(checkpoint, [...answers, answer], circumstances, false)
+      moved = this.#settle(checkpoint, [...answers, answer], circumstances, 0)
       const expected = touched | touchedAfter(operation, answer, this.#base)
       for (const to of moved)
         if (((this.states[to] as LocalState).touched & ~expected) !== 0)
@@ -136,15 +136,15 @@ export class LocalTable {
     let other = state.renamed[number]
     if (other === undefined) {
       const { checkpoint, answers, operation, touched, acquired } = state
-      const essence = renameValue({ checkpoint, answers, operation, touched, isNew: acquired > 0 }, permutation)
+      const essence = renameValue({ checkpoint, answers, operation, touched, acquired }, permutation)
       other = (tables[permutation[this.#index] as number] as LocalTable).#state(essence)
       state.renamed[number] = other
     }
     return other
   }
 
-  /** Runs on to the next file operation, through all that is answered on the spot. */
-  #settle(checkpoint: Checkpoint, answers: unknown[], circumstances: Circumstances, isNew: boolean): number[] {
+  /** Runs on to the next file operation, through all that is answered on the spot; `acquired` with the last answer. */
+  #settle(checkpoint: Checkpoint, answers: unknown[], circumstances: Circumstances, acquired: number): number[] {
     const segment = this.#program.segment(this.#index, checkpoint)
     let step = segment.next()
     let touched = NO_GENERATIONS
@@ -155,22 +155,31 @@ export class LocalTable {
     if (step.done) {
       const next = step.value
       // Given up on before anything was asked: nothing has happened.
-      if (!answers.some(isReply) && toKey(next) === toKey(checkpoint)) return []
+      const isOnTheSpot = !answers.some(isReply)
+      if (isOnTheSpot && toKey(next) === toKey(checkpoint)) return []
       if (this.#program.forgetsFloor) next.memory.floor = -1n
       if (next.phase === 'done') next.memory.known = null
+      const isNew = next.held !== null && checkpoint.held === null
+      const acquiredNow = isNew ? Number(next.held?.generation) : isOnTheSpot ? acquired : 0
       if (next.phase === 'done')
-        return [this.#state({ checkpoint: next, answers: [], operation: null, touched: NO_GENERATIONS, isNew: false })]
-      return this.#settle(next, [], circumstances, next.phase === 'held' && checkpoint.phase !== 'held')
+        return [this.#state({ checkpoint: next, answers: [], operation: null, touched: NO_GENERATIONS, acquired: acquiredNow })]
+      return this.#settle(next, [], circumstances, acquiredNow)
     }
     const asked = step.value
     const choices = this.#choices(asked, checkpoint, circumstances)
     if (choices === null) {
       const operation = asked as Operation
       return [
-        this.#state({ checkpoint, answers, operation, touched: touched | touchable(checkpoint, operation, this.#base), isNew }),
+        this.#state({
+          checkpoint,
+          answers,
+          operation,
+          touched: touched | touchable(checkpoint, operation, this.#base),
+          acquired,
+        }),
       ]
     }
-    const states = choices.map((choice) => this.#settle(checkpoint, [...answers, choice], circumstances, isNew))
+    const states = choices.map((choice) => this.#settle(checkpoint, [...answers, choice], circumstances, acquired))
     return [...new Set(states.flat())]
   }
 
@@ -206,8 +215,8 @@ export class LocalTable {
     }
   }
 
-  #state({ checkpoint, answers, operation, touched, isNew }: Essence): number {
-    const key = toKey([checkpoint, answers, isNew])
+  #state({ checkpoint, answers, operation, touched, acquired }: Essence): number {
+    const key = toKey([checkpoint, answers, acquired])
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
     const id = this.states.length
@@ -223,7 +232,7 @@ export class LocalTable {
       operation,
       operationId,
       claims: operation === null ? 0 : claimOf(operation),
-      acquired: isNew ? generation : 0,
+      acquired,
       isBeginning: !answers.some(isReply),
       holds: checkpoint.phase === 'held' && !isReleasing ? generation : 0,
       isIdle: answers.length === 0 || checkpoint.phase !== 'idle',
