@@ -1,6 +1,7 @@
 /** What every question is given: where to measure, whom, and how thoroughly; and the measuring that several of them share. */
 
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Agent } from './agents.js'
 import type { Ability, Candidate, Family } from './candidate.js'
@@ -120,12 +121,13 @@ export async function directoryWithLocks(candidate: Candidate, place: Place, loc
 /** Between the questions, so that the files of one are not in the way of the next. */
 export function emptyDirectories({ places }: Bench): void {
   const left = new Set(crowded.values())
-  for (const { directory } of places) {
-    for (const name of readdirSync(directory)) {
-      const path = join(directory, name)
-      if (!left.has(path)) rmSync(path, { recursive: true, force: true })
-    }
-  }
+  const all = places.flatMap(({ directory }) => readdirSync(directory).map((name) => join(directory, name)))
+  removeAll(all.filter((path) => !left.has(path)))
+}
+
+/** By the system's own program: Node takes two to four times as long for thousands of files. */
+export function removeAll(paths: readonly string[]): void {
+  spawnSync('rm', ['-rf', '--', ...paths])
 }
 
 /** A candidate in a process of its own, ready to be asked. */

@@ -1,10 +1,10 @@
 /** `npm run bench`: asks the questions, prints the table, writes the files. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compileFloor, endAllAgents } from './agents.js'
-import { type Bench, emptyDirectories, type Place, type Question } from './bench.js'
+import { type Bench, emptyDirectories, type Place, type Question, removeAll } from './bench.js'
 import { describeMachine, fileSystemType, load } from './machine.js'
 import { HELP, type Options, readOptions, UsageError } from './options.js'
 import { publish } from './publish.js'
@@ -90,7 +90,7 @@ function makeDirectory(parent: string): string {
 
 function cleanUp(): void {
   endAllAgents()
-  for (const path of created) rmSync(path, { recursive: true, force: true })
+  removeAll(created)
 }
 
 function interrupted(signal: NodeJS.Signals): void {
