@@ -58,13 +58,13 @@ export function clockFindings({ offsetMs, uncertaintyMs, granularityMs }: Clock)
   const agreement = `agrees with this node's to ${duration(uncertaintyMs)}`
   const text = `The clock of the file server ${size <= uncertaintyMs ? agreement : difference}`
   const breaks =
-    'Locks of this package compare no clocks, but programs that do (make, rsync, other lock files) go wrong, and logs do not agree.'
+    'Locks of this package compare no clocks, but make, rsync and other lock files do and go wrong, and logs do not agree.'
   const offset =
     size - uncertaintyMs > CLOCK_OFFSET_MS_MAX
       ? trouble('warning', 'CLOCK_OFFSET', text, breaks, 'Synchronise both with NTP.')
       : fine('CLOCK_OFFSET', text)
   const step = `Time stamps are exact to ${stepText(granularityMs)}`
-  const coarse = 'Heartbeats are told apart by their counter, so locks do not mind; ages that are shown are that coarse.'
+  const coarse = 'Locks do not mind, for heartbeats are counted; ages that are shown are that coarse.'
   return [offset, granularityMs >= 1000 ? trouble('note', 'TIME_STAMPS', step, coarse) : fine('TIME_STAMPS', step)]
 }
 
