@@ -27,9 +27,9 @@ export const BREAK_COMMAND: CommandSpec = {
 
 Usage: locktester break PATH --token TOKEN
 
-Takes a link-based or rename-based lock from a living holder. If anybody else holds it by now, nothing happens. The holder learns
-of it with its next heartbeat (refresh-rate): until then it goes on in good faith, and only what refuses old fencing tokens is safe.
-Holders that are dead need no breaking: the next one who waits takes over.`,
+Takes a link-based or rename-based lock from a living holder, who learns of it with its next heartbeat (refresh-rate): until then
+only what refuses old fencing tokens is safe. If anybody else holds it by now, nothing happens. Dead holders need no breaking: the
+next one who waits takes over.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.busy])}
   (${EXIT.ok} also when nobody holds it; ${EXIT.busy} when somebody with another token does, who keeps it)
@@ -59,8 +59,8 @@ export const PRUNE_COMMAND: CommandSpec = {
 
 Usage: locktester prune DIR… [options]
 
-Removes directories of link-based and rename-based locks. Each is first closed to whoever would acquire it, so that a lock in use stays, and
-who comes at the same moment makes a new one whose tokens go on increasing. Files of advisory locks are left alone: they cannot be told from other files.`,
+Removes directories of link-based and rename-based locks. Each is first closed to whoever would acquire it, so that a lock in use stays,
+and a new one's tokens go on increasing. Files of advisory locks stay: they cannot be told from other files.`,
   tail: `Each removed lock is a line on standard output.
 
 Exit codes:

@@ -28,9 +28,9 @@ export const NODES_COMMAND: CommandSpec = {
 Usage: locktester nodes HOST… DIR [options]
        locktester nodes HOST:DIR… [options]
 
-Does with each kind of lock what one would do in terminals on two or more nodes: hold it on one and try it on the others, release it,
-hand it over, kill the holder and time the takeover; each node has its turn as the holder. Needs ssh here (keys, no password),
-Node and this package on the nodes, and DIR on all of them. Everything happens in a subdirectory of DIR that is removed.`,
+Holds each kind of lock on one node while the others try it, hands it over, kills the holder and times the takeover; each node has
+its turn as the holder. Needs ssh (keys, no password), and Node, this package and DIR on the nodes. Everything happens in a
+subdirectory of DIR that is removed.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
   (${EXIT.ok} at least one kind of lock passed on all nodes; ${EXIT.notSafe} none did, and two nodes held one at the same time; ${EXIT.cannotLock} also when a node

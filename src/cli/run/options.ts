@@ -34,9 +34,9 @@ export const RUN_COMMAND: CommandSpec = {
 
 Usage: ${USAGE}
 
-Acquires the lock at PATH (which is created; its directory must exist), runs COMMAND, and releases. The exit status of
-COMMAND is ours, and the signals that we get are its own. $MOUNTLOCK_TOKEN is the fencing token (link-based locks only): hand
-it to what the lock protects. When the lock is lost, COMMAND and all that it started are terminated.`,
+Acquires the lock at PATH, in a directory that exists, runs COMMAND, and releases. The exit status of COMMAND is ours, the signals
+that we get are its own. $MOUNTLOCK_TOKEN is the fencing token, for what the lock protects (none of advisory locks). When the lock
+is lost, COMMAND and all that it started are terminated.`,
   tail: `Exit codes: those of COMMAND, and
 ${exitCodeLines([EXIT.usage, EXIT.cannotLock, EXIT.lost, EXIT.busy, EXIT.configuration, EXIT.notExecutable, EXIT.notFound])}
 When a signal ended COMMAND, it ends by that signal.`,
@@ -64,7 +64,7 @@ When a signal ended COMMAND, it ends by that signal.`,
       describe: 'Instead of what the configuration says',
     },
     config: CONFIG_OPTION,
-    label: { type: 'string', requiresArg: true, describe: 'Shown to those who wait or look [default: the name of COMMAND]' },
+    label: { type: 'string', requiresArg: true, describe: 'Shown to those who wait or look [default: COMMAND]' },
     'on-loss': {
       choices: ['terminate', 'ignore'],
       default: 'terminate',

@@ -26,11 +26,11 @@ export const STATUS_COMMAND: CommandSpec = {
 
 Usage: locktester status PATH… [options]    (or: locktester ls)
 
-Link-based and rename-based locks are found under a directory by the marker inside them. Advisory locks leave no mark: those that a process
-of this node holds are found by /proc/locks (of whatever program), of all others name the file. Of a holder on another node that died, one look cannot say "stale": its heartbeat must be seen to stand still for its
-whole timeout-interval, which --watch does. Who waits is known of processes of this node
-(by the file watch that they keep); of other nodes' processes it is known only that they use the directory.`,
-  tail: `States: free; held; stale (the holder is known to be dead, the next one takes over); unknown (the reason is shown).
+Link-based and rename-based locks are found by the marker inside them. Advisory locks leave none: those that processes of this node
+hold are found by /proc/locks, of all others name the file. A holder on another node that died is "stale" only once its heartbeat
+was seen to stand still for its whole timeout-interval, by --watch. Who waits is known of this node's processes (by the file watch
+that they keep), and of other nodes' as far as their last heartbeat told.`,
+  tail: `States: free; held; stale (the holder is dead, the next one takes over); unknown (the reason is shown).
 
 Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}

@@ -36,15 +36,14 @@ export const STRESS_COMMAND: CommandSpec = {
 
 Usage: locktester stress DIR [--nodes HOST…] [options]
 
-Each process acquires the lock, increments a counter that is kept here, and releases the lock, again and again. With --chaos some of them are
-killed (SIGKILL) and stalled (SIGSTOP), so that the others must take over. A checker that shares no code with the locks then judges the log: was
-anybody sure to hold the lock while another one was, was a token given twice or too late, was an increment lost, was a loss not told? Moments of
-different nodes are compared only as far as messages between them prove which came first. Only processes of its own are disturbed, and
-everything happens in a subdirectory of DIR that is removed.`,
+Each process acquires the lock, increments a counter that is kept here, and releases it, again and again. With --chaos some of them are killed
+(SIGKILL) and stalled (SIGSTOP), so that others must take over. A checker that shares no code with the locks then judges the log: were two sure
+to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Moments of different nodes are compared only as
+far as messages prove which came first. Everything happens in a subdirectory of DIR that is removed.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
-  (${EXIT.cannotLock} also when a node cannot be reached, or nobody ever got the lock)
-Ctrl+C ends it early: what was seen until then is judged.
+  (${EXIT.cannotLock} also when a node cannot be reached, or nobody got the lock)
+Ctrl+C ends it early: what was seen is judged.
 
 --json: docs/schema/stress.json`,
   positionals: { directory: { type: 'string', describe: 'The directory on the shared mount' } },
@@ -53,8 +52,7 @@ Ctrl+C ends it early: what was seen until then is judged.
       type: 'string',
       array: true,
       requiresArg: true,
-      describe:
-        'The nodes, as ssh knows them (commas between them will do as well), or HOST:DIR of each [default: local, processes here]',
+      describe: 'The nodes, as ssh knows them, or HOST:DIR of each; commas will do [default: local, processes here]',
     },
     procs: { type: 'string', requiresArg: true, describe: `Processes on each node [default: ${PROCESSES}]` },
     duration: { type: 'string', requiresArg: true, describe: `SECONDS, at most ${DURATION_S_MAX} [default: ${DURATION_S}]` },
