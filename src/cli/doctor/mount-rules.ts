@@ -54,15 +54,15 @@ const RULES: readonly Rule[] = [
     /^(nfs)?vers=[23](\.|$)/,
     'note',
     'NFS_V3',
-    'Advisory locks need rpc.statd here and on the server, and a node that died keeps its locks until it boots again.',
-    'Prefer vers=4.1 or later for lock-type=advisory; lock-type=linkbased does not care.',
+    'Advisory locks need rpc.statd on both sides, and a node that died keeps its locks until it boots again.',
+    'For lock-type=advisory prefer vers=4.1 or later.',
   ],
   [
     NFS,
     /^soft(err|reval)?$/,
     'warning',
     'SOFT_MOUNT',
-    'When the server is slow, operations fail instead of waiting: locks are given up, and writes of other programs can be lost.',
+    'When the server is slow, operations fail instead of waiting: heartbeats fail and locks are given up, and writes of other programs can be lost.',
     'Mount with hard, or raise timeo and retrans.',
   ],
   [
@@ -94,7 +94,7 @@ const RULES: readonly Rule[] = [
     /^fsc$/,
     'warning',
     'DISK_CACHE',
-    'File contents are kept in a local cache: what a lock protects is written through, but check that your workload expects it.',
+    'File contents are kept in a local cache: check that what locks protect can live with it.',
     'Mount without fsc where nodes share data under locks.',
   ],
   localRule(SMB, /^(nobrl|nolock)$/, 'ADVISORY_LOCAL', BOTH),
@@ -103,7 +103,7 @@ const RULES: readonly Rule[] = [
     /^cache=loose$/,
     'warning',
     'LOOSE_CACHE',
-    'This node keeps contents that other nodes have changed: heartbeats of others may seem to stand still, and data to be old.',
+    'Contents may be older than on other nodes: their heartbeats may seem to stand still.',
     'Mount with cache=strict.',
   ],
   [
@@ -127,7 +127,7 @@ const RULES: readonly Rule[] = [
     null,
     'error',
     'OBJECT_STORE',
-    'An object store has neither hard links nor an atomic rename or exclusive create: no lock on it excludes other nodes.',
+    'An object store has no hard links, atomic rename or exclusive create: no lock on it excludes other nodes.',
     'Put locks on NFS or another real file system.',
     BOTH,
   ],
@@ -136,7 +136,7 @@ const RULES: readonly Rule[] = [
     null,
     'warning',
     'SSHFS',
-    'flock and fcntl locks stay on this node, and names and attributes are cached without regard for other nodes.',
+    'flock and fcntl locks stay on this node, and names and attributes are cached.',
     'Use it for single nodes only, or mount the share with NFS.',
     BOTH,
   ],
@@ -145,7 +145,7 @@ const RULES: readonly Rule[] = [
     null,
     'warning',
     'FUSE',
-    'Whether locks and links reach other nodes depends on the program behind this FUSE file system.',
+    'Whether locks reach other nodes depends on the program behind this FUSE file system.',
     PROVE,
   ],
   [
@@ -153,7 +153,7 @@ const RULES: readonly Rule[] = [
     null,
     'warning',
     'OVERLAY',
-    'This is the own layer of a container: no other container or node sees what is in it, and it ends with the container.',
+    'This is the own layer of a container: no other container or node sees it, and it ends with the container.',
     'Mount a volume on the shared file system, and put the locks there.',
   ],
   localRule(/^lustre$/, /^localflock$/, 'ADVISORY_LOCAL', BOTH, 'Mount with flock on every node, or use lock-type=linkbased.'),
@@ -163,7 +163,7 @@ const RULES: readonly Rule[] = [
     null,
     'note',
     'VIRTIOFS',
-    'Unless virtiofsd was started to pass them on, flock and fcntl locks stay inside this virtual machine.',
+    'Unless virtiofsd passes them on, flock and fcntl locks stay inside this virtual machine.',
     PROVE,
   ],
   [/^autofs$/, null, 'note', 'AUTOMOUNT', 'Nothing is mounted here yet: the first use mounts it.', 'Name a directory inside.'],
@@ -222,6 +222,6 @@ function cacheFindings({ type, options }: Mount): Finding[] {
   }
   const seen = `Attributes are cached: of files for ${secondsOf('acregmin')} to ${secondsOf('acregmax')} s, of directories for ${secondsOf('acdirmin')} to ${secondsOf('acdirmax')} s`
   const means =
-    'What other nodes changed may be seen that much later. Locks of this package ask the server where it matters; other programs do not.'
+    'What other nodes changed may be seen that much later. Our locks ask the server where it matters; other programs do not.'
   return [trouble('note', 'ATTRIBUTE_CACHE', seen, means)]
 }
