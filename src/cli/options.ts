@@ -1,16 +1,26 @@
 /** The lock test and the demo: how they are written, and what their options mean. */
 
 import type { Options } from 'yargs'
-import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readSeconds, readText, UsageError } from './command.js'
+import {
+  CONFIG_OPTION,
+  type CommandSpec,
+  QUIET_OPTION,
+  readFileName,
+  readSeconds,
+  readText,
+  UsageError,
+  flag,
+  valued,
+} from './command.js'
 import { exitCodeLines } from './exit-codes.js'
 import type { TestOptions } from './test.js'
 
 const TEST_OPTIONS = {
   config: CONFIG_OPTION,
-  all: { type: 'boolean', describe: 'Try every variant: flock, fcntl, hard link, symlink, rename' },
-  hold: { type: 'string', requiresArg: true, describe: 'Hold what was acquired for SECONDS, then release' },
-  'no-hold': { type: 'boolean', describe: 'Release at once what was acquired' },
-  json: { type: 'boolean', describe: 'Print one JSON object instead of the lines' },
+  all: flag('Try every variant: flock, fcntl, hard link, symlink, rename'),
+  hold: valued('Hold what was acquired for SECONDS, then release'),
+  'no-hold': flag('Release at once what was acquired'),
+  json: flag('Print one JSON object instead of the lines'),
   quiet: QUIET_OPTION,
 } as const satisfies Record<string, Options>
 
@@ -60,7 +70,7 @@ function readTestOptions(parsed: Record<string, unknown>): TestOptions {
   if (parsed.hold !== undefined && parsed['no-hold']) throw new UsageError('--hold and --no-hold exclude each other')
   return {
     directory: readText('the name of a directory', parsed.directory),
-    config: readText('the name of a file after --config', parsed.config),
+    config: readFileName('config', parsed),
     all: parsed.all === true,
     json: parsed.json === true,
     quiet: parsed.quiet === true,

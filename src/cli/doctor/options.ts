@@ -1,6 +1,6 @@
 /** `locktester doctor`: how it is written, and what its options mean. */
 
-import { CONFIG_OPTION, type CommandSpec, readText } from '../command.js'
+import { CONFIG_OPTION, type CommandSpec, readFileName, readText, flag } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface DoctorOptions {
@@ -28,11 +28,11 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
 
 --json: docs/schema/doctor.json`,
   positionals: { directory: { type: 'string', describe: 'A directory on the file system in question' } },
-  options: { config: CONFIG_OPTION, json: { type: 'boolean', describe: 'Print one JSON object instead of the text' } },
+  options: { config: CONFIG_OPTION, json: flag('Print one JSON object instead of the text') },
   read(parsed) {
     return {
       directory: readText('the name of a directory', parsed.directory),
-      config: readText('the name of a file after --config', parsed.config),
+      config: readFileName('config', parsed),
       json: parsed.json === true,
     } satisfies DoctorOptions
   },

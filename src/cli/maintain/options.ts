@@ -1,6 +1,6 @@
 /** `locktester break` and `locktester prune`: how they are written, and what their options mean. */
 
-import { type CommandSpec, readSeconds, readText, UsageError } from '../command.js'
+import { type CommandSpec, readSeconds, readText, UsageError, flag, valued } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface BreakOptions {
@@ -38,7 +38,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.busy])}
   positionals: { path: { type: 'string', describe: 'The path of the lock' } },
   options: {
     token: { type: 'string', requiresArg: true, demandOption: true, describe: 'The fencing token of the holder that is meant' },
-    json: { type: 'boolean', describe: 'Print one JSON object' },
+    json: flag('Print one JSON object'),
   },
   read({ path, token, json }) {
     if (token === undefined) throw new UsageError('Expected --token TOKEN: locktester status shows the token of the holder')
@@ -68,12 +68,8 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
   (${EXIT.cannotLock} when a lock that nobody holds could not be removed)`,
   positionals: { directories: { type: 'string', array: true, describe: 'Where to look' } },
   options: {
-    'older-than': {
-      type: 'string',
-      requiresArg: true,
-      describe: `Only locks that were not used for SECONDS [default: ${OLDER_THAN_DAYS} day]`,
-    },
-    'dry-run': { type: 'boolean', describe: 'Remove nothing' },
+    'older-than': valued(`Only locks that were not used for SECONDS [default: ${OLDER_THAN_DAYS} day]`),
+    'dry-run': flag('Remove nothing'),
   },
   read(parsed) {
     return {

@@ -1,6 +1,6 @@
 /** `locktester nodes`: how it is written, and what its options mean. */
 
-import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readText, UsageError } from '../command.js'
+import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readFileName, readText, UsageError, flag, valued } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 import { KIND_WORDS, KINDS, type Kind, readKind } from '../kinds.js'
 import { type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
@@ -45,14 +45,14 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
     },
   },
   options: {
-    kinds: { type: 'string', requiresArg: true, describe: `Only these kinds of lock [default: ${KIND_WORDS.join(',')}]` },
+    kinds: valued(`Only these kinds of lock [default: ${KIND_WORDS.join(',')}]`),
     config: {
       ...CONFIG_OPTION,
       describe: 'Take refresh-rate and timeout-interval from this file-locks file [default: 1 and 3 seconds]',
     },
     ...REACH_OPTIONS,
-    html: { type: 'string', requiresArg: true, describe: 'Write a page with the matrix and the evidence to FILE' },
-    json: { type: 'boolean', describe: 'Print one JSON object instead of the matrix' },
+    html: valued('Write a page with the matrix and the evidence to FILE'),
+    json: flag('Print one JSON object instead of the matrix'),
     quiet: QUIET_OPTION,
   },
   read: readNodesOptions,
@@ -72,8 +72,8 @@ function readNodesOptions(parsed: Record<string, unknown>): NodesOptions {
     nodes,
     ...readReach(parsed),
     kinds: readKinds(parsed.kinds as string | undefined),
-    config: readText('the name of a file after --config', parsed.config),
-    html: readText('the name of a file after --html', parsed.html),
+    config: readFileName('config', parsed),
+    html: readFileName('html', parsed),
     json: parsed.json === true,
     quiet: parsed.quiet === true,
   }

@@ -10,8 +10,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileSystemError, MountlockError } from '../../errors.js'
-import { bounded, endsWithin, codeOf } from '../bounded.js'
+import { asLockError, bounded, endsWithin } from '../bounded.js'
 import { nodeFacts } from '../doctor/node.js'
 import { endProcess } from '../interrupt.js'
 import { mountOf } from '../mounts.js'
@@ -185,9 +184,7 @@ class Agent implements Answering {
     try {
       return await bounded(path, act(path))
     } catch (error) {
-      const errno = codeOf(error)
-      if (error instanceof MountlockError || errno === null) throw error
-      throw fileSystemError('create', path, errno, error)
+      throw asLockError(error, path)
     }
   }
 }

@@ -1,6 +1,17 @@
 /** `locktester stress`: how it is written, and what its options mean. */
 
-import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readSeconds, readText, UsageError } from '../command.js'
+import {
+  CONFIG_OPTION,
+  type CommandSpec,
+  QUIET_OPTION,
+  readFileName,
+  readNumber,
+  readSeconds,
+  readText,
+  UsageError,
+  flag,
+  valued,
+} from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 import { KIND_WORDS, type Kind, readKind } from '../kinds.js'
 import { LOCAL, type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
@@ -54,21 +65,17 @@ Ctrl+C ends it early: what was seen is judged.
       requiresArg: true,
       describe: 'The nodes, as ssh knows them, or HOST:DIR of each; commas will do [default: local, processes here]',
     },
-    procs: { type: 'string', requiresArg: true, describe: `Processes on each node [default: ${PROCESSES}]` },
-    duration: { type: 'string', requiresArg: true, describe: `SECONDS, at most ${DURATION_S_MAX} [default: ${DURATION_S}]` },
-    chaos: { type: 'boolean', describe: 'Kill and stall processes of its own' },
-    kind: {
-      type: 'string',
-      requiresArg: true,
-      describe: `The kind of lock: ${KIND_WORDS.join(', ')} [default: as configured]`,
-    },
+    procs: valued(`Processes on each node [default: ${PROCESSES}]`),
+    duration: valued(`SECONDS, at most ${DURATION_S_MAX} [default: ${DURATION_S}]`),
+    chaos: flag('Kill and stall processes of its own'),
+    kind: valued(`The kind of lock: ${KIND_WORDS.join(', ')} [default: as configured]`),
     config: {
       ...CONFIG_OPTION,
       describe: 'Take the kind and the intervals from this file-locks file [default: 1 and 3 seconds]',
     },
     ...REACH_OPTIONS,
-    html: { type: 'string', requiresArg: true, describe: 'Write a page with the counts and the timeline to FILE' },
-    json: { type: 'boolean', describe: 'Print one JSON object instead of the table' },
+    html: valued('Write a page with the counts and the timeline to FILE'),
+    json: flag('Print one JSON object instead of the table'),
     quiet: QUIET_OPTION,
   },
   read: readStressOptions,
@@ -83,19 +90,15 @@ function readStressOptions(parsed: Record<string, unknown>): StressOptions {
       `Expected a number of seconds above 0, at most ${DURATION_S_MAX}, after --duration, got "${parsed.duration}"`,
     )
   }
-  const procs = (parsed.procs ?? String(PROCESSES)) as string
-  if (!/^[1-9]\d?$/.test(procs) || Number(procs) > PROCESSES_MAX) {
-    throw new UsageError(`Expected a number from 1 to ${PROCESSES_MAX} after --procs, got "${procs}"`)
-  }
   return {
     nodes: readNodes(parsed),
     kind: parsed.kind === undefined ? undefined : readKind('--kind', parsed.kind as string),
     durationMs,
-    processes: Number(procs),
+    processes: readNumber('procs', parsed.procs, 1, PROCESSES_MAX, PROCESSES),
     chaos: parsed.chaos === true,
-    config: readText('the name of a file after --config', parsed.config),
+    config: readFileName('config', parsed),
     ...readReach(parsed),
-    html: readText('the name of a file after --html', parsed.html),
+    html: readFileName('html', parsed),
     json: parsed.json === true,
     quiet: parsed.quiet === true,
   }
