@@ -96,7 +96,7 @@ export class MountChangedError extends MountlockError {
     super(`The directory was on ${before} and is now on ${now}: the share seems to be unmounted`, {
       code: 'MOUNT_CHANGED',
       path,
-      advice: 'Mount the share again; a lock on the disk below would be invisible to the other nodes.',
+      advice: 'Mount the share again: other nodes would not see a lock on the disk below.',
     })
   }
 }
@@ -163,8 +163,7 @@ const MEANINGS: Record<string, Meaning> = {
   ENOLCK: {
     code: 'NO_LOCK_SERVICE',
     what: 'The file system has no working lock service',
-    advice:
-      'On NFSv3 start rpc.statd on this node and check the server (or mount with vers=4); otherwise use lock-type=linkbased.',
+    advice: 'On NFSv3 start rpc.statd here and check the server (or mount with vers=4); otherwise use lock-type=linkbased.',
   },
   EOPNOTSUPP: {
     code: 'NOT_SUPPORTED',
@@ -189,13 +188,12 @@ const MEANINGS: Record<string, Meaning> = {
   EACCES: {
     code: 'ACCESS_DENIED',
     what: 'Permission denied',
-    advice:
-      'The user needs write and search permission on the directory of the lock (on NFS, root may be mapped to nobody: root_squash).',
+    advice: 'The user needs write and search permission on its directory (on NFS, root may be mapped to nobody: root_squash).',
   },
   EPERM: {
     code: 'NOT_PERMITTED',
     what: 'The operation is not permitted',
-    advice: 'Check the owner, the sticky bit and the attributes (lsattr: immutable, append-only) of the directory of the lock.',
+    advice: 'Check the owner, the sticky bit and the attributes (lsattr) of its directory.',
   },
   ESTALE: {
     code: 'STALE_HANDLE',
@@ -211,17 +209,17 @@ const MEANINGS: Record<string, Meaning> = {
   EMLINK: {
     code: 'TOO_MANY_LINKS',
     what: 'The file has as many hard links as the file system allows',
-    advice: 'Release some locks of this directory, or spread them over several directories.',
+    advice: 'Release some locks, or spread them over several directories.',
   },
   ENAMETOOLONG: {
     code: 'NAME_TOO_LONG',
     what: 'The name of the lock is too long',
-    advice: 'Use a shorter name (255 bytes at most, mind multi-byte letters).',
+    advice: 'Use a shorter name (255 bytes at most).',
   },
   ENOENT: {
     code: 'PARENT_MISSING',
     what: 'The directory of the lock does not exist',
-    advice: 'Create it first, or mount the share: mountlock never creates it, lest a lock come to lie on the wrong disk.',
+    advice: 'Create it, or mount the share: mountlock never creates it, lest a lock lie on the wrong disk.',
   },
   ENOTDIR: {
     code: 'PARENT_NOT_DIRECTORY',
@@ -275,7 +273,7 @@ function meaningOf(action: FileSystemAction, errno: string): Meaning {
     MEANINGS[errno] ?? {
       code: 'FILE_SYSTEM_ERROR',
       what: `The file system answered ${errno}`,
-      advice: 'See the manual page of the operation, and the system log of this node.',
+      advice: 'See the manual page of the operation, and the system log.',
     }
   )
 }

@@ -3,7 +3,7 @@
  * the limit, so Ctrl+C and the end of the program stay possible. The call itself cannot be recalled; it stays in libuv's pool.
  */
 
-import { fileSystemError } from '../errors.js'
+import { fileSystemError, MountlockError } from '../errors.js'
 
 /** Long enough for a busy file server, short enough for a person who waits. */
 const OPERATION_LIMIT_MS = 10_000
@@ -44,4 +44,10 @@ export async function endsWithin(limitMs: number, settled: Promise<unknown>): Pr
 export function codeOf(error: unknown): string | null {
   const { code } = error as { code?: unknown }
   return typeof code === 'string' ? code : null
+}
+
+/** What a failed system call on `path` means for locks; other errors as they are. */
+export function asLockError(error: unknown, path: string): unknown {
+  const errno = codeOf(error)
+  return error instanceof MountlockError || errno === null ? error : fileSystemError('create', path, errno, error)
 }

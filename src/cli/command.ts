@@ -21,19 +21,21 @@ export interface CommandSpec {
   run(options: never): Promise<void>
 }
 
+/** An option with a value, for {@link CommandSpec.read} to make sense of. */
+export const valued = (describe: string, more: Options = {}): Options => ({
+  type: 'string',
+  requiresArg: true,
+  describe,
+  ...more,
+})
+export const flag = (describe: string, alias?: string): Options => ({ type: 'boolean', describe, ...(alias && { alias }) })
+
 /** The arguments are not what they must be; the message says which. */
 export class UsageError extends Error {}
 
 /** For options that several commands have, so that they are the same everywhere. */
-export const CONFIG_OPTION = {
-  type: 'string',
-  requiresArg: true,
-  describe: 'Use this file-locks file',
-} as const satisfies Options
-export const QUIET_OPTION = {
-  type: 'boolean',
-  describe: 'Nothing on standard error but errors and warnings',
-} as const satisfies Options
+export const CONFIG_OPTION = valued('Use this file-locks file')
+export const QUIET_OPTION = flag('Nothing on standard error but errors and warnings')
 
 /** setTimeout knows no more: about 24 days. */
 const SECONDS_MAX = 2_147_483
@@ -46,6 +48,19 @@ export function readSeconds(option: string, text: unknown): number | undefined {
     throw new UsageError(`Expected a number of seconds, at most ${SECONDS_MAX}, after --${option}, got "${text}"`)
   }
   return seconds * 1000
+}
+
+/** @throws UsageError for what is no whole number in that range */
+export function readNumber(option: string, text: unknown, min: number, max: number, byDefault: number): number {
+  if (text === undefined) return byDefault
+  const number = /^\d+$/.test(text as string) ? Number(text) : Number.NaN
+  if (number >= min && number <= max) return number
+  throw new UsageError(`Expected a number from ${min} to ${max} after --${option}, got "${text}"`)
+}
+
+/** @throws UsageError */
+export function readFileName(option: string, parsed: Record<string, unknown>): string | undefined {
+  return readText(`the name of a file after --${option}`, parsed[option])
 }
 
 /** @throws UsageError for an empty text: a variable of a script that was not set, most likely */

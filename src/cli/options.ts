@@ -1,16 +1,26 @@
 /** The lock test and the demo: how they are written, and what their options mean. */
 
 import type { Options } from 'yargs'
-import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readSeconds, readText, UsageError } from './command.js'
+import {
+  CONFIG_OPTION,
+  type CommandSpec,
+  QUIET_OPTION,
+  readFileName,
+  readSeconds,
+  readText,
+  UsageError,
+  flag,
+  valued,
+} from './command.js'
 import { exitCodeLines } from './exit-codes.js'
 import type { TestOptions } from './test.js'
 
 const TEST_OPTIONS = {
   config: CONFIG_OPTION,
-  all: { type: 'boolean', describe: 'Try every variant: flock, fcntl, hard link, symlink, rename' },
-  hold: { type: 'string', requiresArg: true, describe: 'Hold what was acquired for SECONDS, then release' },
-  'no-hold': { type: 'boolean', describe: 'Release at once what was acquired' },
-  json: { type: 'boolean', describe: 'Print one JSON object instead of the lines, once all locks were tried' },
+  all: flag('Try every variant: flock, fcntl, hard link, symlink, rename'),
+  hold: valued('Hold what was acquired for SECONDS, then release'),
+  'no-hold': flag('Release at once what was acquired'),
+  json: flag('Print one JSON object instead of the lines'),
   quiet: QUIET_OPTION,
 } as const satisfies Record<string, Options>
 
@@ -28,15 +38,14 @@ export const TEST_COMMAND: CommandSpec = {
 Usage: locktester [DIR] [options]
        locktester COMMAND …    (locktester COMMAND --help)
 
-Acquires an advisory and a link-based lock in DIR and, having got both, holds them until Ctrl+C. On the next node the same
-locks must be refused: the types that are, your file system appears to support. DIR must exist; without it, it is
-$RSTUDIO_DATA_HOME, else $XDG_DATA_HOME/rstudio, else ~/.local/share/rstudio, which is created.
-(A directory that is called like a command: ./demo)`,
+Acquires an advisory and a link-based lock in DIR and holds them until Ctrl+C. On the next node the same locks must be refused:
+the types that are, your file system appears to support. DIR must exist; without it, it is $RSTUDIO_DATA_HOME, else
+$XDG_DATA_HOME/rstudio, else ~/.local/share/rstudio, which is created. (A directory called like a command: ./demo)`,
   tail: `Exit codes:
 ${exitCodeLines()}
 Cut short by a signal, it ends by that signal.
 
---json: docs/schema/test.json; nothing is printed where it ends before a lock was tried`,
+--json: docs/schema/test.json; nothing where it ends before all locks were tried`,
   positionals: { directory: { type: 'string', describe: 'The directory under test' } },
   options: TEST_OPTIONS,
   read: readTestOptions,
@@ -49,8 +58,7 @@ export const DEMO_COMMAND: CommandSpec = {
   head: `Examples:
   locktester demo
 
-Plays the dialogue of two nodes, and a crash, with real processes and real locks in a temporary directory. Fails unless every
-line came out as it must.`,
+Plays the dialogue of two nodes, and a crash, with real processes and locks. Fails unless every line came out as it must.`,
   tail: `Exit codes:\n${exitCodeLines([0, 69])}`,
   options: {},
   read: () => null,
@@ -62,7 +70,7 @@ function readTestOptions(parsed: Record<string, unknown>): TestOptions {
   if (parsed.hold !== undefined && parsed['no-hold']) throw new UsageError('--hold and --no-hold exclude each other')
   return {
     directory: readText('the name of a directory', parsed.directory),
-    config: readText('the name of a file after --config', parsed.config),
+    config: readFileName('config', parsed),
     all: parsed.all === true,
     json: parsed.json === true,
     quiet: parsed.quiet === true,

@@ -1,15 +1,13 @@
 /** Writes a page where the user wants it: after minutes of work, a failure to do so must say what it is and lose nothing else. */
 
 import { writeFile } from 'node:fs/promises'
-import { fileSystemError } from '../errors.js'
-import { codeOf } from './bounded.js'
+import { asLockError } from './bounded.js'
 
 /** @throws LockFileSystemError */
 export async function writePage(file: string, html: string): Promise<void> {
   try {
     await writeFile(file, html)
   } catch (error) {
-    const errno = codeOf(error)
-    throw errno === null ? error : fileSystemError('create', file, errno, error)
+    throw asLockError(error, file)
   }
 }

@@ -116,8 +116,8 @@ export function configurationLine({ file, found, settings }: LoadedConfig): stri
 
 export function localDiskWarning({ type, mountPoint }: Mount): string {
   return (
-    `This directory is on a local disk (${type} on ${printable(mountPoint)}): other nodes cannot see it, so nothing here is ` +
-    'proved about them. Name a directory on the shared mount: locktester DIR.'
+    `This directory is on a local disk (${type} on ${printable(mountPoint)}): other nodes cannot see it. ` +
+    'Name a directory on the shared mount: locktester DIR.'
   )
 }
 
@@ -132,14 +132,14 @@ export function everyNodeAcquired(tested: TestedLock, others: readonly Neighbour
   const whom = others.map(({ record }) => where(record)).join(', ')
   return (
     `EVERY NODE ACQUIRED IT: this process holds the ${nameOf(tested)}, and so does ${whom}, at the same time. ` +
-    `Locks of this type do not exclude on this file system: do not use them here. ${remedyOf(tested)}`
+    `Locks of this type do not exclude here: do not use them. ${remedyOf(tested)}`
   )
 }
 
 function remedyOf({ family }: TestedLock): string {
   return family === 'advisory'
-    ? 'Look for nolock and local_lock among the mount options of both nodes, and that both have mounted the same share.'
-    : 'Make sure that both nodes have mounted the same share at this place.'
+    ? 'Look for nolock and local_lock among the mount options, and that both nodes have mounted the same share.'
+    : 'Make sure that both nodes have mounted the same share.'
 }
 
 /** Why a lock that failed with an error did: it is the reader's first question. */
@@ -171,7 +171,7 @@ export function patienceTalk(tested: TestedLock): string {
 
 export function presenceWarning(error: unknown): string {
   return (
-    `The presence record cannot be kept in this directory (${messageOf(error)}): other instances do not see this one, ` +
+    `The presence record cannot be kept in this directory (${messageOf(error)}), ` +
     'so it could stay unnoticed that every node acquires the same lock.'
   )
 }
@@ -182,9 +182,9 @@ export function holdingTalk(holdMs: number | undefined): string {
 }
 
 export const HOLD_HINT =
-  'Released at once, because not every lock was acquired. To try the acquired ones from the next node, hold them: --hold 600.'
+  'Released at once, because not every lock was acquired. To try the others from the next node: --hold 600.'
 
-export const RELEASING = 'Releasing. The directory answers slowly or not at all; Ctrl+C once more ends this at once.'
+export const RELEASING = 'Releasing. The directory answers slowly; Ctrl+C once more ends this at once.'
 
 export const NOT_RELEASED = 'The directory does not answer. What could not be released ends with this process.'
 

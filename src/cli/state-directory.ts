@@ -9,7 +9,7 @@ import { chmod, lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { fileSystemError, MountlockError } from '../errors.js'
-import { bounded, codeOf } from './bounded.js'
+import { asLockError, bounded, codeOf } from './bounded.js'
 
 /** Where the locks lie, inside the directory under test. */
 export const LOCK_DIRECTORY = '.locktester'
@@ -99,10 +99,4 @@ function notOurs(path: string, uid: number, own: number): MountlockError {
     path,
     advice: 'Run locktester as the user whose directory it is (with sudo: sudo -H -u USER locktester).',
   })
-}
-
-function asLockError(error: unknown, path: string): unknown {
-  if (error instanceof MountlockError) return error
-  const errno = codeOf(error)
-  return errno === null ? error : fileSystemError('create', path, errno, error)
 }

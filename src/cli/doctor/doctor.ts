@@ -6,8 +6,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
-import { fileSystemError, MountlockError } from '../../errors.js'
-import { bounded, endsWithin, codeOf } from '../bounded.js'
+import { MountlockError } from '../../errors.js'
+import { asLockError, bounded, endsWithin } from '../bounded.js'
 import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { Interrupt, Interrupted } from '../interrupt.js'
@@ -72,8 +72,8 @@ class Examination {
     try {
       await this.#examine()
     } catch (error) {
-      const failure = asFileSystemError(error, this.#directory)
-      if (failure === null || error instanceof NoSuchDirectoryError) throw error
+      const failure = asLockError(error, this.#directory)
+      if (!(failure instanceof MountlockError) || failure instanceof NoSuchDirectoryError) throw error
       if (this.#mount === null) this.#lookAtMount() // by its name alone: what does not answer has options, too
       this.#tell('directory', [unusable(failure)])
     }
@@ -171,13 +171,6 @@ class Examination {
       exitCode,
     }
   }
-}
-
-/** `null` for a defect of this program. */
-function asFileSystemError(error: unknown, directory: string): MountlockError | null {
-  if (error instanceof MountlockError) return error
-  const errno = codeOf(error)
-  return errno === null ? null : fileSystemError('create', directory, errno, error)
 }
 
 function unusable(error: MountlockError): Finding {

@@ -57,14 +57,13 @@ export function clockFindings({ offsetMs, uncertaintyMs, granularityMs }: Clock)
   const difference = `is ${duration(size)} ${offsetMs < 0 ? 'behind' : 'ahead of'} this node's (± ${duration(uncertaintyMs)})`
   const agreement = `agrees with this node's to ${duration(uncertaintyMs)}`
   const text = `The clock of the file server ${size <= uncertaintyMs ? agreement : difference}`
-  const breaks =
-    'Locks of this package compare no clocks, but programs that do (make, rsync, other lock files) go wrong, and logs do not agree.'
+  const breaks = 'Our locks compare no clocks, but make, rsync and other lock files do and go wrong, and logs do not agree.'
   const offset =
     size - uncertaintyMs > CLOCK_OFFSET_MS_MAX
       ? trouble('warning', 'CLOCK_OFFSET', text, breaks, 'Synchronise both with NTP.')
       : fine('CLOCK_OFFSET', text)
   const step = `Time stamps are exact to ${stepText(granularityMs)}`
-  const coarse = 'Heartbeats are told apart by their counter, so locks do not mind; ages that are shown are that coarse.'
+  const coarse = 'Locks do not mind, for heartbeats are counted; ages that are shown are that coarse.'
   return [offset, granularityMs >= 1000 ? trouble('note', 'TIME_STAMPS', step, coarse) : fine('TIME_STAMPS', step)]
 }
 
@@ -105,9 +104,9 @@ export function linkFindings(links: Links | null): Finding[] {
   if (links === null) return []
   const { atLeast, isLimit } = links
   if (!isLimit) return [fine('LINK_COUNT', `A file can have ${atLeast} names or more`)]
-  const breaks = `One process holds at most ${atLeast - 1} hard-linked locks of a directory with one session; more take further sessions.`
+  const breaks = `A session holds at most ${atLeast - 1} hard-linked locks of a directory; more take further sessions.`
   return [
-    trouble('note', 'LINK_COUNT', `A file can have ${atLeast} names`, breaks, 'Spread very many locks over several directories.'),
+    trouble('note', 'LINK_COUNT', `A file can have ${atLeast} names`, breaks, 'Spread many locks over several directories.'),
   ]
 }
 
@@ -124,9 +123,9 @@ export async function ownerFindings(directory: string): Promise<Finding[]> {
     uid === NOBODY
       ? own === 0
         ? 'root is mapped to nobody (root_squash)'
-        : 'everybody is mapped to nobody (all_squash, or an NFSv4 domain that differs)'
+        : 'everybody is mapped to nobody (all_squash, or another NFSv4 domain)'
       : 'users are mapped on the way'
-  const breaks = `${why}: who cleans up after us may lack permission, and locks of different users may stand in each other's way.`
+  const breaks = `${why}: who cleans up after us may lack permission, and locks of different users may clash.`
   const remedy =
     own === 0
       ? 'Run what locks as an ordinary user, or export with no_root_squash.'

@@ -13,17 +13,20 @@ export interface LocalLocks {
   fcntl: boolean
 }
 
-interface Rule {
+type Kind = 'flock' | 'fcntl'
+
+type Rule = readonly [
   /** The file system types that it is about. */
-  types: RegExp
+  types: RegExp,
   /** The option, or `null`: the type alone says it. */
-  option: RegExp | null
-  severity: 'note' | 'warning' | 'error'
-  code: string
-  breaks: string
-  remedy: string | null
-  local?: 'flock' | 'fcntl' | 'both'
-}
+  option: RegExp | null,
+  severity: 'note' | 'warning' | 'error',
+  code: string,
+  breaks: string,
+  remedy: string | null,
+  /** The kinds of lock that other nodes do not see. */
+  local?: readonly Kind[],
+]
 
 const NFS = /^nfs4?$/
 const SMB = /^(cifs|smb3|smbfs)$/
@@ -31,200 +34,139 @@ const OBJECT_STORES = 's3fs|gcsfuse|blobfuse2?|mount-s3|goofys|rclone'
 /** FUSE file systems that pass locks on to their servers. */
 const FUSE_WITH_LOCKS = 'glusterfs|ceph|ceph-fuse|juicefs|moosefs|mfs|seaweedfs'
 
-const NODE_ONLY = 'other nodes do not see them, so two nodes can hold the same lock.'
+const BOTH = ['flock', 'fcntl'] as const
 const LINKS_INSTEAD = 'Use lock-type=linkbased, or mount without this option on every node.'
+const PROVE = 'Prove it with `locktester nodes`.'
+
+/** An option by which locks stay on this node. */
+function localRule(types: RegExp, option: RegExp, code: string, local: readonly Kind[], remedy = LINKS_INSTEAD): Rule {
+  const breaks = `${local.join(' and ')} locks stay on this node: other nodes do not see them, so two nodes can hold the same lock.`
+  return [types, option, 'error', code, breaks, remedy, local]
+}
 
 const RULES: readonly Rule[] = [
-  {
-    types: /./,
-    option: /^ro$/,
-    severity: 'error',
-    code: 'READ_ONLY',
-    breaks: 'Nothing can be locked: every kind of lock writes.',
-    remedy: 'Mount it read-write.',
-  },
-  {
-    types: NFS,
-    option: /^(nolock|local_lock=all)$/,
-    severity: 'error',
-    code: 'ADVISORY_LOCAL',
-    breaks: `flock and fcntl locks stay on this node: ${NODE_ONLY}`,
-    remedy: LINKS_INSTEAD,
-    local: 'both',
-  },
-  {
-    types: NFS,
-    option: /^local_lock=flock$/,
-    severity: 'error',
-    code: 'FLOCK_LOCAL',
-    breaks: `flock locks stay on this node: ${NODE_ONLY}`,
-    remedy: LINKS_INSTEAD,
-    local: 'flock',
-  },
-  {
-    types: NFS,
-    option: /^local_lock=posix$/,
-    severity: 'error',
-    code: 'FCNTL_LOCAL',
-    breaks: `fcntl locks stay on this node: ${NODE_ONLY}`,
-    remedy: LINKS_INSTEAD,
-    local: 'fcntl',
-  },
-  {
-    types: NFS,
-    option: /^(nfs)?vers=[23](\.|$)/,
-    severity: 'note',
-    code: 'NFS_V3',
-    breaks: 'Advisory locks need rpc.statd here and on the server, and a node that died keeps its locks until it boots again.',
-    remedy: 'Prefer vers=4.1 or later for lock-type=advisory; lock-type=linkbased does not care.',
-  },
-  {
-    types: NFS,
-    option: /^soft(err|reval)?$/,
-    severity: 'warning',
-    code: 'SOFT_MOUNT',
-    breaks:
-      'When the server is slow, operations fail instead of waiting: heartbeats fail and locks are given up, and writes of other programs can be lost.',
-    remedy: 'Mount with hard, or raise timeo and retrans.',
-  },
-  {
-    types: NFS,
-    option: /^nocto$/,
-    severity: 'warning',
-    code: 'NO_CLOSE_TO_OPEN',
-    breaks:
-      'An opened file may show old contents for up to acregmax: a dead holder is taken over that much later, and data that a lock protects may be read stale.',
-    remedy: 'Mount without nocto.',
-  },
-  {
-    types: NFS,
-    option: /^(noac|actimeo=0)$/,
-    severity: 'note',
-    code: 'NO_ATTRIBUTE_CACHE',
-    breaks: 'Every look at a file asks the server; locks are none the safer for it.',
-    remedy: 'Unless other programs need it, mount without it.',
-  },
-  {
-    types: NFS,
-    option: /^lookupcache=(pos|positive|none)$/,
-    severity: 'note',
-    code: 'LOOKUP_CACHE',
-    breaks: 'Names are asked for more often than by default; locks do not need it.',
-    remedy: null,
-  },
-  {
-    types: NFS,
-    option: /^fsc$/,
-    severity: 'warning',
-    code: 'DISK_CACHE',
-    breaks:
-      'File contents are kept in a local cache: what a lock protects is written through, but check that your workload expects it.',
-    remedy: 'Mount without fsc where nodes share data under locks.',
-  },
-  {
-    types: SMB,
-    option: /^(nobrl|nolock)$/,
-    severity: 'error',
-    code: 'ADVISORY_LOCAL',
-    breaks: `flock and fcntl locks stay on this node: ${NODE_ONLY}`,
-    remedy: LINKS_INSTEAD,
-    local: 'both',
-  },
-  {
-    types: SMB,
-    option: /^cache=loose$/,
-    severity: 'warning',
-    code: 'LOOSE_CACHE',
-    breaks:
-      'This node keeps contents that other nodes have changed: heartbeats of others may seem to stand still, and data to be old.',
-    remedy: 'Mount with cache=strict.',
-  },
-  {
-    types: SMB,
-    option: /^mfsymlinks$/,
-    severity: 'note',
-    code: 'EMULATED_SYMLINKS',
-    breaks: 'Symbolic links are ordinary files in disguise here, written in more than one step.',
-    remedy: 'Prefer use-symlinks=0 where hard links work.',
-  },
-  {
-    types: SMB,
-    option: null,
-    severity: 'note',
-    code: 'SMB',
-    breaks: 'On SMB, hard links depend on the server, and advisory locks become mandatory ones that block reading.',
-    remedy: 'Believe `locktester nodes` and not the manual.',
-  },
-  {
-    types: new RegExp(`^fuse\\.(${OBJECT_STORES})$`),
-    option: null,
-    severity: 'error',
-    code: 'OBJECT_STORE',
-    breaks:
-      'An object store has neither hard links nor an atomic rename or exclusive create: no lock on it excludes other nodes.',
-    remedy: 'Put locks on NFS or another real file system.',
-    local: 'both',
-  },
-  {
-    types: /^fuse\.sshfs$/,
-    option: null,
-    severity: 'warning',
-    code: 'SSHFS',
-    breaks: 'flock and fcntl locks stay on this node, and names and attributes are cached without regard for other nodes.',
-    remedy: 'Use it for single nodes only, or mount the share with NFS.',
-    local: 'both',
-  },
-  {
-    types: new RegExp(`^fuse\\.(?!(${FUSE_WITH_LOCKS}|${OBJECT_STORES}|sshfs|fuse-overlayfs|encfs)$)`),
-    option: null,
-    severity: 'warning',
-    code: 'FUSE',
-    breaks: 'Whether locks and links reach other nodes depends on the program behind this FUSE file system.',
-    remedy: 'Ask its documentation, then prove it with `locktester nodes`.',
-  },
-  {
-    types: /^(overlay|aufs|fuse\.fuse-overlayfs)$/,
-    option: null,
-    severity: 'warning',
-    code: 'OVERLAY',
-    breaks:
-      'This is the own layer of a container: no other container or node sees what is in it, and it ends with the container.',
-    remedy: 'Mount a volume on the shared file system, and put the locks there.',
-  },
-  {
-    types: /^lustre$/,
-    option: /^localflock$/,
-    severity: 'error',
-    code: 'ADVISORY_LOCAL',
-    breaks: `flock and fcntl locks stay on this node: ${NODE_ONLY}`,
-    remedy: 'Mount with flock on every node, or use lock-type=linkbased.',
-    local: 'both',
-  },
-  {
-    types: /^(gfs2|ocfs2)$/,
-    option: /^localflocks$/,
-    severity: 'error',
-    code: 'ADVISORY_LOCAL',
-    breaks: `flock and fcntl locks stay on this node: ${NODE_ONLY}`,
-    remedy: LINKS_INSTEAD,
-    local: 'both',
-  },
-  {
-    types: /^virtiofs$/,
-    option: null,
-    severity: 'note',
-    code: 'VIRTIOFS',
-    breaks: 'Unless virtiofsd was started to pass them on, flock and fcntl locks stay inside this virtual machine.',
-    remedy: 'Prove it with `locktester nodes`.',
-  },
-  {
-    types: /^autofs$/,
-    option: null,
-    severity: 'note',
-    code: 'AUTOMOUNT',
-    breaks: 'Nothing is mounted here yet: the first use mounts it.',
-    remedy: 'Name a directory inside.',
-  },
+  [/./, /^ro$/, 'error', 'READ_ONLY', 'Nothing can be locked: every kind of lock writes.', 'Mount it read-write.'],
+  localRule(NFS, /^(nolock|local_lock=all)$/, 'ADVISORY_LOCAL', BOTH),
+  localRule(NFS, /^local_lock=flock$/, 'FLOCK_LOCAL', ['flock']),
+  localRule(NFS, /^local_lock=posix$/, 'FCNTL_LOCAL', ['fcntl']),
+  [
+    NFS,
+    /^(nfs)?vers=[23](\.|$)/,
+    'note',
+    'NFS_V3',
+    'Advisory locks need rpc.statd on both sides, and a node that died keeps its locks until it boots again.',
+    'For lock-type=advisory prefer vers=4.1 or later.',
+  ],
+  [
+    NFS,
+    /^soft(err|reval)?$/,
+    'warning',
+    'SOFT_MOUNT',
+    'When the server is slow, operations fail instead of waiting: heartbeats fail and locks are given up, and writes of other programs can be lost.',
+    'Mount with hard, or raise timeo and retrans.',
+  ],
+  [
+    NFS,
+    /^nocto$/,
+    'warning',
+    'NO_CLOSE_TO_OPEN',
+    'Old contents may be read for up to acregmax: a dead holder is taken over that much later, and data under a lock may be stale.',
+    'Mount without nocto.',
+  ],
+  [
+    NFS,
+    /^(noac|actimeo=0)$/,
+    'note',
+    'NO_ATTRIBUTE_CACHE',
+    'Every look at a file asks the server; locks are none the safer for it.',
+    'Unless other programs need it, mount without it.',
+  ],
+  [
+    NFS,
+    /^lookupcache=(pos|positive|none)$/,
+    'note',
+    'LOOKUP_CACHE',
+    'Names are asked for more often than by default; locks do not need it.',
+    null,
+  ],
+  [
+    NFS,
+    /^fsc$/,
+    'warning',
+    'DISK_CACHE',
+    'File contents are kept in a local cache: check that what locks protect can live with it.',
+    'Mount without fsc where nodes share data under locks.',
+  ],
+  localRule(SMB, /^(nobrl|nolock)$/, 'ADVISORY_LOCAL', BOTH),
+  [
+    SMB,
+    /^cache=loose$/,
+    'warning',
+    'LOOSE_CACHE',
+    'Contents may be older than on other nodes: their heartbeats may seem to stand still.',
+    'Mount with cache=strict.',
+  ],
+  [
+    SMB,
+    /^mfsymlinks$/,
+    'note',
+    'EMULATED_SYMLINKS',
+    'Symbolic links are ordinary files in disguise here, written in more than one step.',
+    'Prefer use-symlinks=0 where hard links work.',
+  ],
+  [
+    SMB,
+    null,
+    'note',
+    'SMB',
+    'On SMB, hard links depend on the server, and advisory locks become mandatory ones that block reading.',
+    PROVE,
+  ],
+  [
+    new RegExp(`^fuse\\.(${OBJECT_STORES})$`),
+    null,
+    'error',
+    'OBJECT_STORE',
+    'An object store has no hard links, atomic rename or exclusive create: no lock on it excludes other nodes.',
+    'Put locks on NFS or another real file system.',
+    BOTH,
+  ],
+  [
+    /^fuse\.sshfs$/,
+    null,
+    'warning',
+    'SSHFS',
+    'flock and fcntl locks stay on this node, and names and attributes are cached.',
+    'Use it for single nodes only, or mount the share with NFS.',
+    BOTH,
+  ],
+  [
+    new RegExp(`^fuse\\.(?!(${FUSE_WITH_LOCKS}|${OBJECT_STORES}|sshfs|fuse-overlayfs|encfs)$)`),
+    null,
+    'warning',
+    'FUSE',
+    'Whether locks reach other nodes depends on the program behind this FUSE file system.',
+    PROVE,
+  ],
+  [
+    /^(overlay|aufs|fuse\.fuse-overlayfs)$/,
+    null,
+    'warning',
+    'OVERLAY',
+    'This is the own layer of a container: no other container or node sees it, and it ends with the container.',
+    'Mount a volume on the shared file system, and put the locks there.',
+  ],
+  localRule(/^lustre$/, /^localflock$/, 'ADVISORY_LOCAL', BOTH, 'Mount with flock on every node, or use lock-type=linkbased.'),
+  localRule(/^(gfs2|ocfs2)$/, /^localflocks$/, 'ADVISORY_LOCAL', BOTH),
+  [
+    /^virtiofs$/,
+    null,
+    'note',
+    'VIRTIOFS',
+    'Unless virtiofsd passes them on, flock and fcntl locks stay inside this virtual machine.',
+    PROVE,
+  ],
+  [/^autofs$/, null, 'note', 'AUTOMOUNT', 'Nothing is mounted here yet: the first use mounts it.', 'Name a directory inside.'],
 ]
 
 export function mountFindings(mount: Mount | null): Finding[] {
@@ -234,7 +176,7 @@ export function mountFindings(mount: Mount | null): Finding[] {
   const { type, source, mountPoint, reach } = mount
   const about = `${printable(type)} (${reach}), ${printable(source)} on ${printable(mountPoint)}`
   const findings = [fine('FILE_SYSTEM', about)]
-  if (reach === 'local' && !RULES.some(({ types, code }) => code === 'OVERLAY' && types.test(type))) {
+  if (reach === 'local' && !matches(mount).some(([[, , , code]]) => code === 'OVERLAY')) {
     const remedy = 'Name a directory on the shared mount; if this should be one, it is not mounted.'
     findings.push(
       trouble(
@@ -248,24 +190,22 @@ export function mountFindings(mount: Mount | null): Finding[] {
   }
   return [
     ...findings,
-    ...matches(mount).map(([rule, seen]) => trouble(rule.severity, rule.code, seen, rule.breaks, rule.remedy)),
+    ...matches(mount).map(([[, , severity, code, breaks, remedy], seen]) => trouble(severity, code, seen, breaks, remedy)),
     ...cacheFindings(mount),
   ]
 }
 
 /** By the options alone; what the mount really does only another node can tell. */
 export function localLocks(mount: Mount | null): LocalLocks {
-  const kinds = mount === null ? [] : matches(mount).map(([{ local }]) => local)
-  return {
-    flock: kinds.includes('flock') || kinds.includes('both'),
-    fcntl: kinds.includes('fcntl') || kinds.includes('both'),
-  }
+  const kinds = mount === null ? [] : matches(mount).flatMap(([[, , , , , , local = []]]) => local)
+  return { flock: kinds.includes('flock'), fcntl: kinds.includes('fcntl') }
 }
 
 function matches({ type, options }: Mount): [Rule, seen: string][] {
-  return RULES.filter(({ types }) => types.test(type)).flatMap((rule): [Rule, string][] => {
-    if (rule.option === null) return [[rule, `File system type ${printable(type)}`]]
-    const option = options.find((each) => rule.option?.test(each))
+  return RULES.filter(([types]) => types.test(type)).flatMap((rule): [Rule, string][] => {
+    const [, wanted] = rule
+    if (wanted === null) return [[rule, `File system type ${printable(type)}`]]
+    const option = options.find((each) => wanted.test(each))
     return option === undefined ? [] : [[rule, `Mount option ${printable(option)}`]]
   })
 }
@@ -282,6 +222,6 @@ function cacheFindings({ type, options }: Mount): Finding[] {
   }
   const seen = `Attributes are cached: of files for ${secondsOf('acregmin')} to ${secondsOf('acregmax')} s, of directories for ${secondsOf('acdirmin')} to ${secondsOf('acdirmax')} s`
   const means =
-    'What other nodes changed may be seen that much later. Locks of this package ask the server where it matters; other programs do not.'
+    'What other nodes changed may be seen that much later. Our locks ask the server where it matters; other programs do not.'
   return [trouble('note', 'ATTRIBUTE_CACHE', seen, means)]
 }

@@ -26,13 +26,13 @@ export function nodeFacts(): NodeFacts {
 export function nodeFindings({ host, bootId, container, uid, user }: NodeFacts): Finding[] {
   const findings = [fine('IDENTITY', `${printable(host)}, as ${user ?? 'uid'} (uid ${uid}), Node ${process.versions.node}`)]
   if (/^(localhost|localhost\..*|\(none\))$/.test(host)) {
-    const breaks = 'Everywhere the holder of a lock is named, it is named so: nobody can tell which node it is.'
+    const breaks = 'Holders of locks are named so: nobody can tell which node it is.'
     findings.push(
       trouble('warning', 'HOST_NAME', `This node calls itself ${host}`, breaks, 'Give each node a host name of its own.'),
     )
   }
   if (bootId === null) {
-    const breaks = 'Dead processes of this same host are found out by watching only, which takes a timeout-interval.'
+    const breaks = 'Dead processes of this host are found out by watching only, which takes a timeout-interval.'
     findings.push(trouble('note', 'NO_BOOT_ID', 'This platform has no boot id', breaks))
   }
   if (container !== null) findings.push(containerFinding(container))
@@ -53,7 +53,7 @@ export function configurationFindings({ file, found, diagnostics }: LoadedConfig
 function containerFinding(container: string): Finding {
   const seen = `This is a container (${container})`
   if (ownIdentity().pidNamespace === INITIAL_PID_NAMESPACE) return fine('CONTAINER', `${seen} that sees all processes`)
-  const breaks = 'To processes outside, this is another node: a dead holder is taken over after a timeout-interval, not at once.'
+  const breaks = 'To processes outside it is another node: a dead holder is taken over after a timeout-interval, not at once.'
   return trouble('note', 'CONTAINER', seen, breaks)
 }
 

@@ -1,6 +1,6 @@
 /** `locktester doctor`: how it is written, and what its options mean. */
 
-import { CONFIG_OPTION, type CommandSpec, readText } from '../command.js'
+import { CONFIG_OPTION, type CommandSpec, readFileName, readText, flag } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface DoctorOptions {
@@ -19,20 +19,20 @@ export const DOCTOR_COMMAND: CommandSpec = {
 
 Usage: locktester doctor [DIR] [options]
 
-Looks at the mount and its options, tries every primitive and every kind of lock in a temporary subdirectory of DIR, which it
-removes, measures what can be measured from one node, and recommends a lock-type. Each finding says what was seen, what it
-breaks and what to do. Whether locks exclude between nodes no node can tell alone: locktester nodes.`,
+Looks at the mount and its options, tries every primitive and every kind of lock in a temporary subdirectory of DIR, measures, and
+recommends a lock-type. Each finding says what was seen, what it breaks and what to do. Whether locks exclude between nodes no node
+can tell alone: locktester nodes.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
-  (${EXIT.cannotLock} no lock works here, or not the configured one; ${EXIT.notSafe} the configured one would not exclude other nodes; warnings do not count)
+  (${EXIT.cannotLock} no lock works, or not the configured one; ${EXIT.notSafe} that one would not exclude other nodes; warnings do not count)
 
 --json: docs/schema/doctor.json`,
   positionals: { directory: { type: 'string', describe: 'A directory on the file system in question' } },
-  options: { config: CONFIG_OPTION, json: { type: 'boolean', describe: 'Print one JSON object instead of the text' } },
+  options: { config: CONFIG_OPTION, json: flag('Print one JSON object instead of the text') },
   read(parsed) {
     return {
       directory: readText('the name of a directory', parsed.directory),
-      config: readText('the name of a file after --config', parsed.config),
+      config: readFileName('config', parsed),
       json: parsed.json === true,
     } satisfies DoctorOptions
   },

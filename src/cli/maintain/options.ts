@@ -1,6 +1,6 @@
 /** `locktester break` and `locktester prune`: how they are written, and what their options mean. */
 
-import { type CommandSpec, readSeconds, readText, UsageError } from '../command.js'
+import { type CommandSpec, readSeconds, readText, UsageError, flag, valued } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface BreakOptions {
@@ -27,9 +27,9 @@ export const BREAK_COMMAND: CommandSpec = {
 
 Usage: locktester break PATH --token TOKEN
 
-Takes a link-based or rename-based lock from a living holder. If anybody else holds it by now, nothing happens. The holder learns
-of it with its next heartbeat (refresh-rate): until then it goes on in good faith, and only what refuses old fencing tokens is safe.
-Holders that are dead need no breaking: the next one who waits takes over.`,
+Takes a link-based or rename-based lock from a living holder, who learns of it with its next heartbeat (refresh-rate): until then
+only what refuses old fencing tokens is safe. If anybody else holds it by now, nothing happens. Dead holders need no breaking: the
+next one who waits takes over.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.busy])}
   (${EXIT.ok} also when nobody holds it; ${EXIT.busy} when somebody with another token does, who keeps it)
@@ -38,7 +38,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.busy])}
   positionals: { path: { type: 'string', describe: 'The path of the lock' } },
   options: {
     token: { type: 'string', requiresArg: true, demandOption: true, describe: 'The fencing token of the holder that is meant' },
-    json: { type: 'boolean', describe: 'Print one JSON object' },
+    json: flag('Print one JSON object'),
   },
   read({ path, token, json }) {
     if (token === undefined) throw new UsageError('Expected --token TOKEN: locktester status shows the token of the holder')
@@ -59,8 +59,8 @@ export const PRUNE_COMMAND: CommandSpec = {
 
 Usage: locktester prune DIR… [options]
 
-Removes directories of link-based and rename-based locks. Each is first closed to whoever would acquire it, so that a lock in use stays, and
-who comes at the same moment makes a new one whose tokens go on increasing. Files of advisory locks are left alone: they cannot be told from other files.`,
+Removes directories of link-based and rename-based locks. Each is first closed to whoever would acquire it, so that a lock in use stays,
+and a new one's tokens go on increasing. Files of advisory locks stay: they cannot be told from other files.`,
   tail: `Each removed lock is a line on standard output.
 
 Exit codes:
@@ -68,12 +68,8 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
   (${EXIT.cannotLock} when a lock that nobody holds could not be removed)`,
   positionals: { directories: { type: 'string', array: true, describe: 'Where to look' } },
   options: {
-    'older-than': {
-      type: 'string',
-      requiresArg: true,
-      describe: `Only locks that were not used for SECONDS [default: ${OLDER_THAN_DAYS} day]`,
-    },
-    'dry-run': { type: 'boolean', describe: 'Remove nothing' },
+    'older-than': valued(`Only locks that were not used for SECONDS [default: ${OLDER_THAN_DAYS} day]`),
+    'dry-run': flag('Remove nothing'),
   },
   read(parsed) {
     return {

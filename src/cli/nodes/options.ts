@@ -1,6 +1,6 @@
 /** `locktester nodes`: how it is written, and what its options mean. */
 
-import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readText, UsageError } from '../command.js'
+import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readFileName, readText, UsageError, flag, valued } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 import { KIND_WORDS, KINDS, type Kind, readKind } from '../kinds.js'
 import { type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
@@ -28,9 +28,9 @@ export const NODES_COMMAND: CommandSpec = {
 Usage: locktester nodes HOST… DIR [options]
        locktester nodes HOST:DIR… [options]
 
-Does with each kind of lock what one would do in terminals on two or more nodes: hold it on one and try it on the others, release it,
-hand it over, kill the holder and time the takeover; each node has its turn as the holder. Needs ssh here (keys, no password),
-Node and this package on the nodes, and DIR on all of them. Everything happens in a subdirectory of DIR that is removed.`,
+Holds each kind of lock on one node while the others try it, hands it over, kills the holder and times the takeover; each node has
+its turn as the holder. Needs ssh (keys, no password), and Node, this package and DIR on the nodes. Everything happens in a
+subdirectory of DIR that is removed.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
   (${EXIT.ok} at least one kind of lock passed on all nodes; ${EXIT.notSafe} none did, and two nodes held one at the same time; ${EXIT.cannotLock} also when a node
@@ -45,14 +45,14 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
     },
   },
   options: {
-    kinds: { type: 'string', requiresArg: true, describe: `Only these kinds of lock [default: ${KIND_WORDS.join(',')}]` },
+    kinds: valued(`Only these kinds of lock [default: ${KIND_WORDS.join(',')}]`),
     config: {
       ...CONFIG_OPTION,
       describe: 'Take refresh-rate and timeout-interval from this file-locks file [default: 1 and 3 seconds]',
     },
     ...REACH_OPTIONS,
-    html: { type: 'string', requiresArg: true, describe: 'Write a page with the matrix and the evidence to FILE' },
-    json: { type: 'boolean', describe: 'Print one JSON object instead of the matrix' },
+    html: valued('Write a page with the matrix and the evidence to FILE'),
+    json: flag('Print one JSON object instead of the matrix'),
     quiet: QUIET_OPTION,
   },
   read: readNodesOptions,
@@ -72,8 +72,8 @@ function readNodesOptions(parsed: Record<string, unknown>): NodesOptions {
     nodes,
     ...readReach(parsed),
     kinds: readKinds(parsed.kinds as string | undefined),
-    config: readText('the name of a file after --config', parsed.config),
-    html: readText('the name of a file after --html', parsed.html),
+    config: readFileName('config', parsed),
+    html: readFileName('html', parsed),
     json: parsed.json === true,
     quiet: parsed.quiet === true,
   }

@@ -10,8 +10,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileSystemError, MountlockError } from '../../errors.js'
-import { bounded, endsWithin, codeOf } from '../bounded.js'
+import { asLockError, bounded, endsWithin } from '../bounded.js'
 import { nodeFacts } from '../doctor/node.js'
 import { endProcess } from '../interrupt.js'
 import { mountOf } from '../mounts.js'
@@ -108,10 +107,7 @@ class Agent implements Answering {
   /** Goes to the trial directory, which the first node creates, with these directories in it. */
   async #enter(named: string, name: string, create: readonly string[] | null): Promise<unknown> {
     if (!/^\.locktester-(nodes|stress)-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
-    const directory = await openNamedDirectory(
-      named,
-      'Create it, or mount the share there; as HOST:DIR it may be at another place than on the other nodes.',
-    )
+    const directory = await openNamedDirectory(named, 'Create it, or mount the share there; HOST:DIR names another place.')
     const trial = join(directory, name)
     const mount = mountOf(directory)
     if (create !== null) {
@@ -188,9 +184,7 @@ class Agent implements Answering {
     try {
       return await bounded(path, act(path))
     } catch (error) {
-      const errno = codeOf(error)
-      if (error instanceof MountlockError || errno === null) throw error
-      throw fileSystemError('create', path, errno, error)
+      throw asLockError(error, path)
     }
   }
 }

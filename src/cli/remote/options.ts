@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path'
 import type { Options } from 'yargs'
-import { type CommandSpec, readText, UsageError } from '../command.js'
+import { type CommandSpec, readText, UsageError, valued } from '../command.js'
 import type { Role } from './agent.js'
 
 /** One node, and where the directory is there: nodes may have mounted a share at different places. */
@@ -24,12 +24,8 @@ export interface ReachOptions {
 const SSH_COMMAND = 'ssh -o BatchMode=yes -o ConnectTimeout=15'
 
 export const REACH_OPTIONS = {
-  'ssh-command': { type: 'string', requiresArg: true, describe: `How to reach a host [default: ${SSH_COMMAND}]` },
-  'remote-command': {
-    type: 'string',
-    requiresArg: true,
-    describe: 'How locktester is started there [default: from the PATH, or the same file as here]',
-  },
+  'ssh-command': valued(`How to reach a host [default: ${SSH_COMMAND}]`),
+  'remote-command': valued('How locktester is started there [default: from the PATH, or the same file as here]'),
 } as const satisfies Record<string, Options>
 
 /** @throws UsageError */

@@ -1,7 +1,17 @@
 /** `locktester run`: how it is written, and what its options mean. */
 
 import type { LockType } from '../../types.js'
-import { CONFIG_OPTION, type CommandSpec, readSeconds, readText, UsageError } from '../command.js'
+import {
+  CONFIG_OPTION,
+  type CommandSpec,
+  readFileName,
+  readNumber,
+  readSeconds,
+  readText,
+  UsageError,
+  flag,
+  valued,
+} from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface RunOptions {
@@ -34,24 +44,19 @@ export const RUN_COMMAND: CommandSpec = {
 
 Usage: ${USAGE}
 
-Acquires the lock at PATH (which is created; its directory must exist), runs COMMAND, and releases. The exit status of
-COMMAND is ours, and the signals that we get are its own. $MOUNTLOCK_TOKEN is the fencing token (link-based locks only): hand
-it to what the lock protects. When the lock is lost, COMMAND and all that it started are terminated.`,
+Acquires the lock at PATH, in a directory that exists, runs COMMAND, and releases. The exit status of COMMAND is ours, the signals
+that we get are its own. $MOUNTLOCK_TOKEN is the fencing token, for what the lock protects (none of advisory locks). When the lock
+is lost, COMMAND and all that it started are terminated.`,
   tail: `Exit codes: those of COMMAND, and
 ${exitCodeLines([EXIT.usage, EXIT.cannotLock, EXIT.lost, EXIT.busy, EXIT.configuration, EXIT.notExecutable, EXIT.notFound])}
 When a signal ended COMMAND, it ends by that signal.`,
   takesBehind: true,
   positionals: { path: { type: 'string', describe: 'The path of the lock' }, command: { type: 'string', array: true } },
   options: {
-    wait: { alias: 'w', type: 'string', requiresArg: true, describe: 'Wait at most SECONDS for the lock [default: for ever]' },
-    'no-wait': { alias: 'n', type: 'boolean', describe: 'Do not wait at all' },
-    'conflict-exit-code': {
-      alias: 'E',
-      type: 'string',
-      requiresArg: true,
-      describe: `The exit code when the lock was not to be had [default: ${EXIT.busy}]`,
-    },
-    shared: { alias: 's', type: 'boolean', describe: 'A shared (read) lock; advisory locks only' },
+    wait: valued('Wait at most SECONDS for the lock [default: for ever]', { alias: 'w' }),
+    'no-wait': flag('Do not wait at all', 'n'),
+    'conflict-exit-code': valued(`The exit code when the lock was not to be had [default: ${EXIT.busy}]`, { alias: 'E' }),
+    shared: flag('A shared (read) lock; advisory locks only', 's'),
     'lock-type': {
       choices: ['linkbased', 'advisory', 'renamebased'],
       requiresArg: true,
@@ -64,19 +69,14 @@ When a signal ended COMMAND, it ends by that signal.`,
       describe: 'Instead of what the configuration says',
     },
     config: CONFIG_OPTION,
-    label: { type: 'string', requiresArg: true, describe: 'Shown to those who wait or look [default: the name of COMMAND]' },
+    label: valued('Shown to those who wait or look [default: COMMAND]'),
     'on-loss': {
       choices: ['terminate', 'ignore'],
       default: 'terminate',
       requiresArg: true,
       describe: 'What happens to COMMAND when the lock is lost',
     },
-    'kill-after': {
-      alias: 'k',
-      type: 'string',
-      requiresArg: true,
-      describe: `SECONDS from TERM to KILL then [default: ${KILL_AFTER_MS / 1000}]`,
-    },
+    'kill-after': valued(`SECONDS from TERM to KILL then [default: ${KILL_AFTER_MS / 1000}]`, { alias: 'k' }),
   },
   read: readRunOptions,
   run: async (options: RunOptions) => (await import('../programs.js')).runCommand(options),
@@ -91,13 +91,13 @@ function readRunOptions(parsed: Record<string, unknown>): RunOptions {
   return {
     path: readText('the path of a lock', parsed.path) as string,
     command,
-    config: readText('the name of a file after --config', parsed.config),
+    config: readFileName('config', parsed),
     lockType: parsed['lock-type'] as LockType | undefined,
     useSymlinks: useSymlinks === undefined ? undefined : useSymlinks === '1',
     shared: parsed.shared === true,
     label: parsed.label as string | undefined,
     waitMs: parsed['no-wait'] ? 0 : (wait ?? null),
-    conflictExitCode: readExitCode(parsed['conflict-exit-code']),
+    conflictExitCode: readNumber('conflict-exit-code', parsed['conflict-exit-code'], 0, 255, EXIT.busy),
     onLoss: parsed['on-loss'] as 'terminate' | 'ignore',
     killAfterMs: readSeconds('kill-after', parsed['kill-after']) ?? KILL_AFTER_MS,
   }
@@ -108,11 +108,4 @@ function readCommand({ path, command, behind }: Record<string, unknown>): readon
   const words = (behind ?? []) as readonly string[]
   if (words[0] === undefined || words[0] === '') throw new UsageError(`Expected a command behind ${path}: ${USAGE}`)
   return words
-}
-
-function readExitCode(text: unknown): number {
-  if (text === undefined) return EXIT.busy
-  const code = typeof text === 'string' && /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN
-  if (!(code <= 255)) throw new UsageError(`Expected a number from 0 to 255 after --conflict-exit-code, got "${text}"`)
-  return code
 }

@@ -1,6 +1,6 @@
 /** `locktester status`: how it is written, and what its options mean. */
 
-import { type CommandSpec, readSeconds, readText, UsageError } from '../command.js'
+import { type CommandSpec, readNumber, readSeconds, readText, UsageError, flag, valued } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface StatusOptions {
@@ -26,11 +26,11 @@ export const STATUS_COMMAND: CommandSpec = {
 
 Usage: locktester status PATH… [options]    (or: locktester ls)
 
-Link-based and rename-based locks are found under a directory by the marker inside them. Advisory locks leave no mark: those that a process
-of this node holds are found by /proc/locks (of whatever program), of all others name the file. Of a holder on another node that died, one look cannot say "stale": its heartbeat must be seen to stand still for its
-whole timeout-interval, which --watch does. Who waits is known of processes of this node
-(by the file watch that they keep); of other nodes' processes it is known only that they use the directory.`,
-  tail: `States: free; held; stale (the holder is known to be dead, the next one takes over); unknown (the reason is shown).
+Link-based and rename-based locks are found by the marker inside them. Advisory locks leave none: those that processes of this node
+hold are found by /proc/locks, of all others name the file. A holder on another node that died is "stale" only once its heartbeat
+was seen to stand still for its whole timeout-interval, by --watch. Who waits is known of this node's processes (by the file watch
+that they keep), and of other nodes' as far as their last heartbeat told.`,
+  tail: `States: free; held; stale (the holder is dead, the next one takes over); unknown (the reason is shown).
 
 Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
@@ -39,10 +39,10 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
 --json: docs/schema/status.json; with --watch one object on a line for each look`,
   positionals: { paths: { type: 'string', array: true, describe: 'Directories and locks' } },
   options: {
-    watch: { type: 'boolean', describe: 'Look again and again, until Ctrl+C' },
-    interval: { type: 'string', requiresArg: true, describe: `SECONDS between two looks [default: ${INTERVAL_MS / 1000}]` },
-    depth: { type: 'string', requiresArg: true, describe: `How many directories deep to look [default: ${DEPTH_MAX}]` },
-    json: { type: 'boolean', describe: 'Print one JSON object instead of the table' },
+    watch: flag('Look again and again, until Ctrl+C'),
+    interval: valued(`SECONDS between two looks [default: ${INTERVAL_MS / 1000}]`),
+    depth: valued(`How many directories deep to look [default: ${DEPTH_MAX}]`),
+    json: flag('Print one JSON object instead of the table'),
   },
   read: readStatusOptions,
   run: async (options: StatusOptions) => (await import('../programs.js')).runStatus(options),
@@ -52,12 +52,9 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
 function readStatusOptions({ paths, depth, json, watch, interval }: Record<string, unknown>): StatusOptions {
   const intervalMs = readSeconds('interval', interval)
   if (intervalMs === 0) throw new UsageError('Expected a number of seconds above 0 after --interval, got "0"')
-  if (depth !== undefined && !/^\d{1,2}$/.test(depth as string)) {
-    throw new UsageError(`Expected a number from 0 to 99 after --depth, got "${depth}"`)
-  }
   return {
     paths: (paths as string[]).map((path) => readText('a path', path) as string),
-    depthMax: depth === undefined ? DEPTH_MAX : Number(depth),
+    depthMax: readNumber('depth', depth, 0, 99, DEPTH_MAX),
     json: json === true,
     watchMs: watch === true || intervalMs !== undefined ? (intervalMs ?? INTERVAL_MS) : null,
   }

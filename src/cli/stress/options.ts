@@ -1,6 +1,17 @@
 /** `locktester stress`: how it is written, and what its options mean. */
 
-import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readSeconds, readText, UsageError } from '../command.js'
+import {
+  CONFIG_OPTION,
+  type CommandSpec,
+  QUIET_OPTION,
+  readFileName,
+  readNumber,
+  readSeconds,
+  readText,
+  UsageError,
+  flag,
+  valued,
+} from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 import { KIND_WORDS, type Kind, readKind } from '../kinds.js'
 import { LOCAL, type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
@@ -36,15 +47,14 @@ export const STRESS_COMMAND: CommandSpec = {
 
 Usage: locktester stress DIR [--nodes HOST…] [options]
 
-Each process acquires the lock, increments a counter that is kept here, and releases the lock, again and again. With --chaos some of them are
-killed (SIGKILL) and stalled (SIGSTOP), so that the others must take over. A checker that shares no code with the locks then judges the log: was
-anybody sure to hold the lock while another one was, was a token given twice or too late, was an increment lost, was a loss not told? Moments of
-different nodes are compared only as far as messages between them prove which came first. Only processes of its own are disturbed, and
-everything happens in a subdirectory of DIR that is removed.`,
+Each process acquires the lock, increments a counter that is kept here, and releases it, again and again. With --chaos some of them are killed
+(SIGKILL) and stalled (SIGSTOP), so that others must take over. A checker that shares no code with the locks then judges the log: were two sure
+to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Moments of different nodes are compared only as
+far as messages prove which came first. Everything happens in a subdirectory of DIR that is removed.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
-  (${EXIT.cannotLock} also when a node cannot be reached, or nobody ever got the lock)
-Ctrl+C ends it early: what was seen until then is judged.
+  (${EXIT.cannotLock} also when a node cannot be reached, or nobody got the lock)
+Ctrl+C ends it early: what was seen is judged.
 
 --json: docs/schema/stress.json`,
   positionals: { directory: { type: 'string', describe: 'The directory on the shared mount' } },
@@ -53,24 +63,19 @@ Ctrl+C ends it early: what was seen until then is judged.
       type: 'string',
       array: true,
       requiresArg: true,
-      describe:
-        'The nodes, as ssh knows them (commas between them will do as well), or HOST:DIR of each [default: local, processes here]',
+      describe: 'The nodes, as ssh knows them, or HOST:DIR of each; commas will do [default: local, processes here]',
     },
-    procs: { type: 'string', requiresArg: true, describe: `Processes on each node [default: ${PROCESSES}]` },
-    duration: { type: 'string', requiresArg: true, describe: `SECONDS, at most ${DURATION_S_MAX} [default: ${DURATION_S}]` },
-    chaos: { type: 'boolean', describe: 'Kill and stall processes of its own' },
-    kind: {
-      type: 'string',
-      requiresArg: true,
-      describe: `The kind of lock: ${KIND_WORDS.join(', ')} [default: as configured]`,
-    },
+    procs: valued(`Processes on each node [default: ${PROCESSES}]`),
+    duration: valued(`SECONDS, at most ${DURATION_S_MAX} [default: ${DURATION_S}]`),
+    chaos: flag('Kill and stall processes of its own'),
+    kind: valued(`The kind of lock: ${KIND_WORDS.join(', ')} [default: as configured]`),
     config: {
       ...CONFIG_OPTION,
       describe: 'Take the kind and the intervals from this file-locks file [default: 1 and 3 seconds]',
     },
     ...REACH_OPTIONS,
-    html: { type: 'string', requiresArg: true, describe: 'Write a page with the counts and the timeline to FILE' },
-    json: { type: 'boolean', describe: 'Print one JSON object instead of the table' },
+    html: valued('Write a page with the counts and the timeline to FILE'),
+    json: flag('Print one JSON object instead of the table'),
     quiet: QUIET_OPTION,
   },
   read: readStressOptions,
@@ -85,19 +90,15 @@ function readStressOptions(parsed: Record<string, unknown>): StressOptions {
       `Expected a number of seconds above 0, at most ${DURATION_S_MAX}, after --duration, got "${parsed.duration}"`,
     )
   }
-  const procs = (parsed.procs ?? String(PROCESSES)) as string
-  if (!/^[1-9]\d?$/.test(procs) || Number(procs) > PROCESSES_MAX) {
-    throw new UsageError(`Expected a number from 1 to ${PROCESSES_MAX} after --procs, got "${procs}"`)
-  }
   return {
     nodes: readNodes(parsed),
     kind: parsed.kind === undefined ? undefined : readKind('--kind', parsed.kind as string),
     durationMs,
-    processes: Number(procs),
+    processes: readNumber('procs', parsed.procs, 1, PROCESSES_MAX, PROCESSES),
     chaos: parsed.chaos === true,
-    config: readText('the name of a file after --config', parsed.config),
+    config: readFileName('config', parsed),
     ...readReach(parsed),
-    html: readText('the name of a file after --html', parsed.html),
+    html: readFileName('html', parsed),
     json: parsed.json === true,
     quiet: parsed.quiet === true,
   }
