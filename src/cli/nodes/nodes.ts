@@ -10,6 +10,7 @@ import type { Interrupt } from '../interrupt.js'
 import { type Kind, optionsOf } from '../kinds.js'
 import { writePage } from '../page.js'
 import { type Printer, writeJson, writeOut } from '../print.js'
+import { spellIntervals } from '../spelling.js'
 import { duration } from '../table.js'
 import { page } from './html.js'
 import { exitCodeOf, type KindResult } from './judgement.js'
@@ -66,8 +67,8 @@ class NodesSession implements RemoteTrial {
     const { kinds } = this.#options
     const { settings } = this.#config
     this.#printer.talk(
-      `Holding, trying, handing over and killing, with refresh-rate=${settings.refreshRateMs / 1000} and ` +
-        `timeout-interval=${settings.timeoutIntervalMs / 1000}; a takeover takes about ${duration(silenceMs(settings.timeoutIntervalMs))}.`,
+      `Holding, trying, handing over and killing, with ${spellIntervals(settings)}; ` +
+        `a takeover takes about ${duration(silenceMs(settings.timeoutIntervalMs))}.`,
     )
     const limitMs = silenceMs(settings.timeoutIntervalMs) + PATIENCE_MS
     return await Promise.all(

@@ -15,6 +15,7 @@ import { type Kind, kindOf, LOCK_TYPES, optionsOf } from '../kinds.js'
 import { ownIdentity } from '../identity.js'
 import { writePage } from '../page.js'
 import { messageOf, type Printer, writeJson, writeOut } from '../print.js'
+import { spellIntervals } from '../spelling.js'
 import { Cluster } from '../remote/cluster.js'
 import { RemoteError } from '../remote/lines.js'
 import type { Facts, Node } from '../remote/node.js'
@@ -88,11 +89,10 @@ class Stress implements RemoteTrial {
 
   #introduce(): void {
     const { processes, durationMs, chaos } = this.#options
-    const { refreshRateMs, timeoutIntervalMs } = this.#settings
     const bootIds = new Set(this.#cluster.nodes.map(({ facts }) => facts?.bootId))
     this.#printer.talk(
-      `${processes * this.#cluster.nodes.length} processes go for one ${this.#kind} lock for ${durationMs / 1000} s, with refresh-rate=${refreshRateMs / 1000} and ` +
-        `timeout-interval=${timeoutIntervalMs / 1000}${chaos ? '; some are killed and stalled' : ''}. Ctrl+C ends it early.`,
+      `${processes * this.#cluster.nodes.length} processes go for one ${this.#kind} lock for ${durationMs / 1000} s, ` +
+        `with ${spellIntervals(this.#settings)}${chaos ? '; some are killed and stalled' : ''}. Ctrl+C ends it early.`,
     )
     if (bootIds.size === 1) {
       this.#printer.talk('All of them run on one machine: nothing is proved about others. Name some: --nodes local node2')
