@@ -67,6 +67,17 @@ export class Interrupt {
   }
 }
 
+/** Does the work and ends the process with the exit code that it comes to, or as a signal would have that comes before. */
+export async function runInterruptibly(work: (signal: AbortSignal) => Promise<number>): Promise<void> {
+  const interrupt = new Interrupt()
+  try {
+    await endProcess(await interrupt.race(work(interrupt.signal)))
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error
+    dieBySignal(interrupt.received ?? 'SIGTERM')
+  }
+}
+
 /** Ends the process as the signal would have without us, so that a shell sees it. Nothing else is run. */
 export function dieBySignal(signal: NodeJS.Signals): void {
   process.removeAllListeners(signal)

@@ -2,13 +2,16 @@
 
 import { join } from 'node:path'
 import type { ConfigSettings } from '../config/settings.js'
-import type { LockerOptions } from '../types.js'
+import type { LockerOptions, LockType } from '../types.js'
 import { commonOptions } from './settings.js'
 import { LOCK_DIRECTORY } from './state-directory.js'
 
+const FAMILIES = { advisory: 'advisory', linkbased: 'link-based', renamebased: 'rename-based' } as const
+
 export interface TestedLock {
   /** As in the tool's lines. */
-  family: 'advisory' | 'link-based' | 'rename-based'
+  family: (typeof FAMILIES)[LockType]
+  lockType: LockType
   /** The variant in its own words (`flock`, `hard link`, …), or `null`: the one that the settings choose. */
   variant: string | null
   /** Its path relative to the directory under test: by this, testers on several nodes mean the same lock. */
@@ -19,30 +22,20 @@ export interface TestedLock {
 /** Advisory first, then link-based, as administrators know it. With `all` each variant has a lock of its own. */
 export function testedLocks(settings: ConfigSettings, all: boolean): TestedLock[] {
   const common = { ...commonOptions(settings), label: 'locktester' }
-  const advisory = (file: string, variant: string | null, more: LockerOptions): TestedLock => ({
-    family: 'advisory',
+  const lock = (lockType: LockType, file: string, variant: string | null = null, more: LockerOptions = {}): TestedLock => ({
+    family: FAMILIES[lockType],
+    lockType,
     variant,
     path: join(LOCK_DIRECTORY, file),
-    options: { ...common, lockType: 'advisory', ...more },
+    options: { ...common, lockType, ...more },
   })
-  const linkBased = (file: string, variant: string | null, more: LockerOptions): TestedLock => ({
-    family: 'link-based',
-    variant,
-    path: join(LOCK_DIRECTORY, file),
-    options: { ...common, lockType: 'linkbased', ...more },
-  })
-  if (!all) return [advisory('advisory', null, {}), linkBased('link-based', null, {})]
+  if (!all) return [lock('advisory', 'advisory'), lock('linkbased', 'link-based')]
   return [
-    advisory('flock', 'flock', { advisoryKind: 'flock' }),
-    advisory('fcntl', 'fcntl', { advisoryKind: 'fcntl' }),
-    linkBased('hard-link', 'hard link', { useSymlinks: false }),
-    linkBased('symlink', 'symlink', { useSymlinks: true }),
-    {
-      family: 'rename-based',
-      variant: null,
-      path: join(LOCK_DIRECTORY, 'rename'),
-      options: { ...common, lockType: 'renamebased' },
-    },
+    lock('advisory', 'flock', 'flock', { advisoryKind: 'flock' }),
+    lock('advisory', 'fcntl', 'fcntl', { advisoryKind: 'fcntl' }),
+    lock('linkbased', 'hard-link', 'hard link', { useSymlinks: false }),
+    lock('linkbased', 'symlink', 'symlink', { useSymlinks: true }),
+    lock('renamebased', 'rename'),
   ]
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { type MountInfo, mountAt } from '../drivers/mount-info.js'
+import { printable } from '../log/printable.js'
 
 export type Reach = 'shared' | 'local' | 'unknown'
 
@@ -36,4 +37,14 @@ export function mountOf(directory: string): Mount | null {
   if (found === null) return null
   const { type, source, mountPoint, options } = found
   return { type, source, mountPoint, options: [...new Set(options)], reach: reachOf(type) }
+}
+
+export function fileSystemText({ type, source, mountPoint, reach }: Mount): string {
+  const words = reach === 'unknown' ? 'local or shared: unknown' : reach
+  return `${printable(type)} (${words}), ${printable(source)} on ${printable(mountPoint)}`
+}
+
+/** With its options, to be compared. */
+export function mountText(mount: Mount | null): string {
+  return mount === null ? 'unknown' : `${mount.type} ${mount.source} on ${mount.mountPoint} (${mount.options.join(',')})`
 }

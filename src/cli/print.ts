@@ -11,8 +11,9 @@ import { printable } from '../log/printable.js'
 import { codeOf } from './bounded.js'
 import type { Identity } from './identity.js'
 import { nameOf, type TestedLock } from './locks.js'
-import type { Mount } from './mounts.js'
+import { type Mount, fileSystemText } from './mounts.js'
 import type { Neighbour } from './neighbours.js'
+import { spell } from './spelling.js'
 import { type Finding, supported } from './verdict.js'
 
 export interface Warning {
@@ -97,20 +98,11 @@ export function directoryLine(directory: string): string {
 }
 
 export function fileSystemLine(mount: Mount | null): string {
-  if (mount === null) return 'file system: unknown (this platform does not tell)'
-  const reach = { shared: 'shared', local: 'local', unknown: 'local or shared: unknown' }[mount.reach]
-  return `file system: ${printable(mount.type)} (${reach}), ${printable(mount.source)} on ${printable(mount.mountPoint)}`
+  return `file system: ${mount === null ? 'unknown (this platform does not tell)' : fileSystemText(mount)}`
 }
 
 export function configurationLine({ file, found, settings }: LoadedConfig): string {
-  const values = [
-    `lock-type=${settings.lockType}`,
-    `use-symlinks=${Number(settings.useSymlinks)}`,
-    `refresh-rate=${settings.refreshRateMs / 1000}`,
-    `timeout-interval=${settings.timeoutIntervalMs / 1000}`,
-    `enable-logging=${Number(settings.enableLogging)}`,
-    ...(settings.logFile === null ? [] : [`log-file=${printable(settings.logFile)}`]),
-  ]
+  const values = spell(settings).flatMap(({ key, value }) => (value === null ? [] : `${key}=${printable(value)}`))
   return `configuration: ${printable(file)}${found ? '' : ' (does not exist: defaults)'}: ${values.join(' ')}`
 }
 

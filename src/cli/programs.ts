@@ -3,7 +3,7 @@
  * that a bundler would cut out of a graph with a dozen entries, and it is packed smaller.
  */
 
-export { checkConfig, showConfig } from './config/config.js'
+export { runConfig } from './config/config.js'
 export { runDemo } from './demo.js'
 export { runDoctor } from './doctor/doctor.js'
 export { runBreak } from './maintain/break.js'

@@ -3,7 +3,6 @@
 import type { LoadedConfig } from '../config/load.js'
 import type { LockType } from '../types.js'
 import { ownIdentity } from './identity.js'
-import type { TestedLock } from './locks.js'
 import type { Mount } from './mounts.js'
 import type { Neighbour } from './neighbours.js'
 import { errorReport, type Warning } from './print.js'
@@ -88,7 +87,7 @@ export function reportOf({ directory, mount, config, findings, others, warnings,
 function lockReport(finding: Finding): LockReport {
   const { tested, result } = finding
   return {
-    lockType: LOCK_TYPES[tested.family],
+    lockType: tested.lockType,
     variant: tested.variant,
     path: tested.path,
     result,
@@ -97,12 +96,6 @@ function lockReport(finding: Finding): LockReport {
     error: result === 'failed' ? errorReport(finding.error) : null,
   }
 }
-
-const LOCK_TYPES = {
-  advisory: 'advisory',
-  'link-based': 'linkbased',
-  'rename-based': 'renamebased',
-} as const satisfies Record<TestedLock['family'], LockType>
 
 function person({ host, pid, uid, user }: Person): Person {
   return { host, pid, uid, user }

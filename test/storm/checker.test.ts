@@ -4,10 +4,11 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { check, type Rule, sectionsOf } from '../../src/cli/evidence/checker.js'
+import { type Rule, sectionsOf } from '../../src/cli/evidence/checker.js'
 import type { Evidence, ResourceRequest, StormEvent } from '../../src/cli/evidence/records.js'
 import { Resource } from '../../src/cli/evidence/resource.js'
 import { takeoversOf } from '../../src/cli/evidence/takeover.js'
+import { checkStorm as check } from './counters.js'
 
 /** One acquisition, told briefly: every moment that is given becomes a line of the log. */
 interface Story {

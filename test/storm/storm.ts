@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { StormChaos } from './chaos.js'
 import type { Fault } from '../../src/cli/evidence/chaos.js'
 import type { Life } from '../../src/cli/evidence/picture.js'
-import { check, type Section, sectionsOf, type Violation } from '../../src/cli/evidence/checker.js'
+import { type Section, sectionsOf, type Violation } from '../../src/cli/evidence/checker.js'
+import { checkStorm } from './counters.js'
 import { Ground } from './ground.js'
 import { seededRandom } from './random.mjs'
 import type { Evidence, ProcessLog, ResourceRequest } from '../../src/cli/evidence/records.js'
@@ -241,7 +242,7 @@ class Storm {
       sections: sectionsOf(evidence),
       faults,
       lives: this.#lives.map((life) => ({ ...life, toMs: Math.min(life.toMs, toMs) })),
-      violations: check(evidence),
+      violations: checkStorm(evidence),
       failures: this.#failures,
       skipped: this.#skipped(),
     }

@@ -1,43 +1,28 @@
 /** `locktester config check` and `locktester config show`: nothing but what the parser says, in words. */
 
-import { formatDiagnostic } from '../../config/diagnostics.js'
+import { type Diagnostic, formatDiagnostic } from '../../config/diagnostics.js'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
-import type { ConfigSettings, Origin } from '../../config/settings.js'
+import type { Origin } from '../../config/settings.js'
 import { printable } from '../../log/printable.js'
 import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { paint, writeError, writeErrorDiagnostics, writeJson, writeOut } from '../print.js'
+import { spell } from '../spelling.js'
 import type { ConfigOptions } from './options.js'
 
-/** As the file spells each setting. */
-const KEYS: Record<keyof ConfigSettings, string> = {
-  lockType: 'lock-type',
-  useSymlinks: 'use-symlinks',
-  refreshRateMs: 'refresh-rate',
-  timeoutIntervalMs: 'timeout-interval',
-  enableLogging: 'enable-logging',
-  logFile: 'log-file',
-}
-
-/** The diagnostics are what was asked for, so they are data. */
-export async function checkConfig({ file, json }: ConfigOptions): Promise<void> {
+/** Of `check` the diagnostics are what was asked for, so they are data; of `show` it is the settings. */
+export async function runConfig({ action, file, json }: ConfigOptions): Promise<void> {
   const loaded = load(file)
+  const { diagnostics, found } = loaded
+  const isCheck = action === 'check'
+  if (!isCheck) writeErrorDiagnostics(diagnostics)
   if (json) writeJson(reportOf(loaded))
-  else for (const diagnostic of loaded.diagnostics) writeOut(formatDiagnostic(diagnostic))
-  const errors = loaded.diagnostics.filter(({ severity }) => severity === 'error').length
-  const warnings = loaded.diagnostics.length - errors
-  if (!loaded.found) writeError(`${printable(loaded.file)} does not exist: the defaults are in force.`)
-  else writeError(`${printable(loaded.file)}: ${count(errors, 'error')}, ${count(warnings, 'warning')}`)
-  process.exitCode = exitCodeOf(loaded)
-}
-
-export async function showConfig({ file, json }: ConfigOptions): Promise<void> {
-  const loaded = load(file)
-  writeErrorDiagnostics(loaded.diagnostics)
-  if (json) writeJson(reportOf(loaded))
-  else for (const line of settingLines(loaded)) writeOut(line)
-  if (!loaded.found) writeError(`${printable(loaded.file)} does not exist: the defaults are in force.`)
-  process.exitCode = exitCodeOf(loaded)
+  else for (const line of isCheck ? diagnostics.map(formatDiagnostic) : settingLines(loaded)) writeOut(line)
+  const errors = diagnostics.filter(({ severity }) => severity === 'error').length
+  const name = printable(loaded.file)
+  if (!found) writeError(`${name} does not exist: the defaults are in force.`)
+  else if (isCheck) writeError(`${name}: ${count(errors, 'error')}, ${count(diagnostics.length - errors, 'warning')}`)
+  process.exitCode = exitCodeOf(diagnostics)
 }
 
 /** No file is no fault, unless it was asked for by name. @throws UsageError */
@@ -47,13 +32,13 @@ function load(file: string | undefined): LoadedConfig {
   return loaded
 }
 
-function exitCodeOf({ diagnostics }: LoadedConfig): number {
+function exitCodeOf(diagnostics: readonly Diagnostic[]): number {
   return diagnostics.some(({ severity }) => severity === 'error') ? EXIT.configuration : EXIT.ok
 }
 
 /** `lock-type=advisory      /etc/rstudio/file-locks:3`: the left column is a file-locks file again. */
 function settingLines({ file, settings, origins }: LoadedConfig): string[] {
-  const rows = settingsOf(settings).map(([setting, key, value]) => ({
+  const rows = spell(settings).map(({ setting, key, value }) => ({
     text: value === null ? `# ${key}=` : `${key}=${printable(value)}`,
     origin: originOf(file, origins[setting]),
   }))
@@ -65,31 +50,18 @@ function originOf(file: string, origin: Origin): string {
   return origin === 'default' ? 'default' : `${printable(file)}:${origin.line}`
 }
 
-/** In the words of the file; `null` where the file has none for it: the system log. */
-function settingsOf(settings: ConfigSettings): [keyof ConfigSettings, key: string, value: string | null][] {
-  const values: Record<keyof ConfigSettings, string | null> = {
-    lockType: settings.lockType,
-    useSymlinks: String(Number(settings.useSymlinks)),
-    refreshRateMs: String(settings.refreshRateMs / 1000),
-    timeoutIntervalMs: String(settings.timeoutIntervalMs / 1000),
-    enableLogging: String(Number(settings.enableLogging)),
-    logFile: settings.logFile,
-  }
-  return (Object.keys(KEYS) as (keyof ConfigSettings)[]).map((setting) => [setting, KEYS[setting], values[setting]])
-}
-
 /** See docs/schema/config.json. */
 function reportOf({ file, found, settings, origins, diagnostics }: LoadedConfig): object {
   return {
     version: 1,
     file,
     found,
-    settings: settingsOf(settings).map(([setting, key, value]) => {
+    settings: spell(settings).map(({ setting, key, value }) => {
       const origin = origins[setting]
       return { key, value, line: origin === 'default' ? null : origin.line }
     }),
     diagnostics,
-    exitCode: exitCodeOf({ diagnostics } as LoadedConfig),
+    exitCode: exitCodeOf(diagnostics),
   }
 }
 

@@ -43,9 +43,6 @@ ${WHICH}`,
       const options = { action: action as 'check' | 'show', file: readText('the name of a file', file), json: json === true }
       return options satisfies ConfigOptions
     },
-    run: async (options: ConfigOptions) => {
-      const { checkConfig, showConfig } = await import('../programs.js')
-      await (options.action === 'check' ? checkConfig(options) : showConfig(options))
-    },
+    run: async (options: ConfigOptions) => (await import('../programs.js')).runConfig(options),
   },
 ]

@@ -31,146 +31,138 @@ const CLEAN_UP_LIMIT_MS = 5000
 export async function runDoctor(options: DoctorOptions): Promise<void> {
   const config = loadConfig({ file: options.config })
   const interrupt = new Interrupt()
-  const examination = new Examination(options, config, interrupt)
+  const { run, cleanUp } = examination(options, config, interrupt)
   let code: number = EXIT.internal
   try {
-    code = await examination.run()
+    code = await run()
   } catch (error) {
     if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
     if (!(error instanceof Interrupted)) writeError(String((error as Error).stack))
   }
-  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, examination.cleanUp())
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, cleanUp())
   await interrupt.end(code, !isClean)
 }
 
-class Examination {
-  readonly #options: DoctorOptions
-  readonly #config: LoadedConfig
-  readonly #interrupt: Interrupt
-  readonly #findings: PlacedFinding[] = []
-  #scratch: string | null = null
-  #directory: string
-  #mount: Mount | null = null
-  #clock: measures.Clock | null = null
-  #links: measures.Links | null = null
-  #space: measures.Space | null = null
-  #primitives: Primitive[] = []
-  #trials: LockTrial[] = []
-  #underWay: Promise<unknown> = Promise.resolve()
-
-  constructor(options: DoctorOptions, config: LoadedConfig, interrupt: Interrupt) {
-    this.#options = options
-    this.#config = config
-    this.#interrupt = interrupt
-    this.#directory = resolve(options.directory ?? '.')
-  }
+function examination(options: DoctorOptions, config: LoadedConfig, interrupt: Interrupt) {
+  let directory = resolve(options.directory ?? '.')
+  const findings: PlacedFinding[] = []
+  let scratch: string | null = null
+  let mount: Mount | null = null
+  let clock: measures.Clock | null = null
+  let links: measures.Links | null = null
+  let space: measures.Space | null = null
+  let primitives: Primitive[] = []
+  let trials: LockTrial[] = []
+  let underWay: Promise<unknown> = Promise.resolve()
 
   /** @returns the exit code */
-  async run(): Promise<number> {
-    this.#tell('node', nodeFindings(nodeFacts()))
-    this.#tell('configuration', configurationFindings(this.#config))
+  async function run(): Promise<number> {
+    tell('node', nodeFindings(nodeFacts()))
+    tell('configuration', configurationFindings(config))
     try {
-      await this.#examine()
+      await examine()
     } catch (error) {
-      const failure = asLockError(error, this.#directory)
+      const failure = asLockError(error, directory)
       if (!(failure instanceof MountlockError) || failure instanceof NoSuchDirectoryError) throw error
-      if (this.#mount === null) this.#lookAtMount() // by its name alone: what does not answer has options, too
-      this.#tell('directory', [unusable(failure)])
+      if (mount === null) lookAtMount() // by its name alone: what does not answer has options, too
+      tell('directory', [unusable(failure)])
     }
-    const configured = this.#trials.find(({ kind }) => kind === kindOf(this.#config.settings))
-    const recommendation = recommend(this.#trials, this.#findings)
-    const code = exitCodeOf(this.#findings, configured, recommendation)
-    if (this.#options.json) writeJson(this.#report(recommendation, code))
+    const configured = trials.find(({ kind }) => kind === kindOf(config.settings))
+    const recommendation = recommend(trials, findings)
+    const code = exitCodeOf(findings, configured, recommendation)
+    if (options.json) writeJson(report(recommendation, code))
     else writeRecommendation(recommendation)
     return code
   }
 
   /** What is under way ends first, or it would go on filling what is being removed. */
-  async cleanUp(): Promise<void> {
-    await this.#underWay.catch(() => {})
-    if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
+  async function cleanUp(): Promise<void> {
+    await underWay.catch(() => {})
+    if (scratch !== null) await rm(scratch, { recursive: true, force: true })
   }
 
-  async #examine(): Promise<void> {
-    const { directory: named } = this.#options
-    const { signal } = this.#interrupt
+  async function examine(): Promise<void> {
+    const { directory: named } = options
+    const { signal } = interrupt
     const wait = <T>(promise: Promise<T>) => {
-      this.#underWay = promise
-      return this.#interrupt.race(promise)
+      underWay = promise
+      return interrupt.race(promise)
     }
-    this.#directory = await wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
-    this.#lookAtMount()
-    this.#space = await wait(measures.measureSpace(this.#directory))
-    const scratch = await wait(this.#makeScratch())
-    this.#clock = await wait(measures.measureClock(scratch))
-    this.#links = await wait(measures.countLinks(scratch, signal))
+    directory = await wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
+    lookAtMount()
+    space = await wait(measures.measureSpace(directory))
+    const scratch = await wait(makeScratch())
+    clock = await wait(measures.measureClock(scratch))
+    links = await wait(measures.countLinks(scratch, signal))
     const owner = await wait(measures.ownerFindings(scratch))
-    this.#primitives = await wait(tryPrimitives(scratch, signal))
-    const create = this.#primitives.find(({ name }) => name === 'exclusive create')?.medianMs ?? null
-    this.#tell('directory', [
+    primitives = await wait(tryPrimitives(scratch, signal))
+    const create = primitives.find(({ name }) => name === 'exclusive create')?.medianMs ?? null
+    tell('directory', [
       ...owner,
-      ...measures.spaceFindings(this.#space),
-      ...measures.clockFindings(this.#clock),
-      ...measures.linkFindings(this.#links),
-      ...measures.latencyFindings(create, this.#config.settings.refreshRateMs),
+      ...measures.spaceFindings(space),
+      ...measures.clockFindings(clock),
+      ...measures.linkFindings(links),
+      ...measures.latencyFindings(create, config.settings.refreshRateMs),
     ])
-    this.#tell('primitives', primitiveFindings(this.#primitives))
-    const local = localLocks(this.#mount)
-    for (const kind of KINDS) this.#trials.push(await wait(tryLock(kind, scratch, this.#config, local)))
-    this.#tell('locks', [...lockFindings(this.#trials), ...this.#configuredFindings()])
+    tell('primitives', primitiveFindings(primitives))
+    const local = localLocks(mount)
+    for (const kind of KINDS) trials.push(await wait(tryLock(kind, scratch, config, local)))
+    tell('locks', [...lockFindings(trials), ...configuredFindings()])
   }
 
-  #lookAtMount(): void {
-    this.#mount = mountOf(this.#directory)
-    this.#tell('mount', mountFindings(this.#mount))
+  function lookAtMount(): void {
+    mount = mountOf(directory)
+    tell('mount', mountFindings(mount))
   }
 
-  async #makeScratch(): Promise<string> {
-    const made = mkdtemp(join(this.#directory, '.locktester-doctor-'))
+  async function makeScratch(): Promise<string> {
+    const made = mkdtemp(join(directory, '.locktester-doctor-'))
     // Remembered also when it is made after somebody pressed Ctrl+C.
     void made.then(
       (path) => {
-        this.#scratch = path
+        scratch = path
       },
       () => {},
     )
-    return await bounded(this.#directory, made)
+    return await bounded(directory, made)
   }
 
   /** The lock type in force is the one that matters. */
-  #configuredFindings(): Finding[] {
-    const kind = kindOf(this.#config.settings)
-    const trial = this.#trials.find((each) => each.kind === kind)
+  function configuredFindings(): Finding[] {
+    const kind = kindOf(config.settings)
+    const trial = trials.find((each) => each.kind === kind)
     if (trial === undefined || (trial.failure === null && !trial.isLocal)) return []
-    const seen = `The configuration chooses lock-type=${this.#config.settings.lockType} (${kind})`
+    const seen = `The configuration chooses lock-type=${config.settings.lockType} (${kind})`
     const breaks = trial.failure === null ? 'It does not exclude other nodes here.' : 'It does not work here.'
     return [trouble('error', 'CONFIGURED_LOCK_TYPE', seen, breaks, 'Configure what is recommended below, on every node.')]
   }
 
-  #tell(section: Section, findings: readonly Finding[]): void {
-    this.#findings.push(...findings.map((finding) => ({ ...finding, section })))
-    if (!this.#options.json) writeSection(section, findings)
+  function tell(section: Section, told: readonly Finding[]): void {
+    findings.push(...told.map((finding) => ({ ...finding, section })))
+    if (!options.json) writeSection(section, told)
   }
 
   /** See docs/schema/doctor.json. */
-  #report(recommendation: Recommendation | null, exitCode: number): object {
-    const { file, found, settings, diagnostics } = this.#config
+  function report(recommendation: Recommendation | null, exitCode: number): object {
+    const { file, found, settings, diagnostics } = config
     return {
       version: 1,
-      directory: this.#directory,
+      directory,
       node: nodeFacts(),
       configuration: { file, found, settings, diagnostics },
-      fileSystem: this.#mount === null ? null : { ...this.#mount },
-      clock: this.#clock,
-      links: this.#links,
-      space: this.#space,
-      primitives: this.#primitives,
-      locks: this.#trials.map((trial) => ({ ...trial })),
-      findings: this.#findings,
+      fileSystem: mount === null ? null : { ...mount },
+      clock,
+      links,
+      space,
+      primitives,
+      locks: trials.map((trial) => ({ ...trial })),
+      findings,
       recommendation,
       exitCode,
     }
   }
+
+  return { run, cleanUp }
 }
 
 function unusable(error: MountlockError): Finding {

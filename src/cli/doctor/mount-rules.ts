@@ -4,7 +4,7 @@
  */
 
 import { printable } from '../../log/printable.js'
-import type { Mount } from '../mounts.js'
+import { type Mount, fileSystemText } from '../mounts.js'
 import { type Finding, fine, trouble } from './finding.js'
 
 /** Which advisory locks other nodes do not see, by the options alone. */
@@ -173,9 +173,8 @@ export function mountFindings(mount: Mount | null): Finding[] {
   if (mount === null) {
     return [trouble('note', 'NO_MOUNT_TABLE', 'There is no mount table here', 'The options of the mount are unknown.')]
   }
-  const { type, source, mountPoint, reach } = mount
-  const about = `${printable(type)} (${reach}), ${printable(source)} on ${printable(mountPoint)}`
-  const findings = [fine('FILE_SYSTEM', about)]
+  const { type, reach } = mount
+  const findings = [fine('FILE_SYSTEM', fileSystemText(mount))]
   if (reach === 'local' && !matches(mount).some(([[, , , code]]) => code === 'OVERLAY')) {
     const remedy = 'Name a directory on the shared mount; if this should be one, it is not mounted.'
     findings.push(

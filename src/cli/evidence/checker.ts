@@ -8,7 +8,7 @@
  * 3. Who was superseded before it began to release is told that it had lost the lock.
  * 4. The fenced resource takes nothing from a token below the highest that it has seen, and nobody whom it has refused is
  *    still sure afterwards.
- * 5. No increment is lost: neither of the resource, nor of a counter file that nothing but the lock protects.
+ * 5. No increment of the resource is lost.
  */
 
 import type { Evidence, ResourceRequest, StormEvent } from './records.js'
@@ -45,7 +45,7 @@ export function check(evidence: Evidence): Violation[] {
     found.push(...overlaps(sections))
     if (evidence.hasTokens) found.push(...tokensTwice(sections), ...tokensOutOfOrder(sections), ...lossesNotTold(sections))
   }
-  found.push(...checkResource(evidence), ...checkCounters(evidence))
+  found.push(...checkResource(evidence))
   return found.sort((a, b) => a.atMs - b.atMs)
 }
 
@@ -187,27 +187,6 @@ function sureAfterRefusal(refused: readonly ResourceRequest[], processes: Eviden
     const later = events.find((event) => event.type === 'sure' && event.attempt === attempt && earliestOf(event) > atMs)
     const text = `${process} (token ${token}) was sure of the lock after a successor had made the resource refuse it`
     if (later !== undefined) found.push({ rule: 'sure-after-refusal', lock, atMs: later.atMs, text })
-  }
-  return found
-}
-
-/** A process that was killed between its two lines about a write may have written or not; every other one must be seen. */
-function checkCounters({ processes }: Evidence): Violation[] {
-  const found: Violation[] = []
-  const events = processes.flatMap(({ name, events }) => events.map((event) => ({ ...event, name })))
-  const possible = new Map<number, Set<number>>()
-  for (const event of events.sort((a, b) => a.atMs - b.atMs)) {
-    const { lock, atMs, name } = event
-    const values = possible.get(lock) ?? new Set([0])
-    if (event.type === 'read') {
-      const text = `${name} read ${event.value} where ${[...values].join(' or ')} had been written`
-      if (!values.has(event.value)) found.push({ rule: 'lost-increment', lock, atMs, text })
-      possible.set(lock, new Set([event.value]))
-    } else if (event.type === 'writing') {
-      possible.set(lock, new Set([...values, event.value]))
-    } else if (event.type === 'wrote') {
-      possible.set(lock, new Set([event.value]))
-    }
   }
   return found
 }

@@ -4,7 +4,7 @@ import { MountlockError } from '../../errors.js'
 import type { Inspection } from '../../types.js'
 import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import { runInterruptibly } from '../interrupt.js'
 import { messageOf, paint, writeError, writeJson, writeOut } from '../print.js'
 import { LockFinder, type Unread } from '../status/find-locks.js'
 import { type LockStatus, Looker } from '../status/look.js'
@@ -32,34 +32,25 @@ const EXIT_CODES: Record<Result['result'], number> = {
 }
 
 /** Runs the command and ends the process. */
-export async function runBreak(options: BreakOptions): Promise<void> {
-  const interrupt = new Interrupt()
-  try {
-    const result = await interrupt.race(breakHolder(options))
+export function runBreak(options: BreakOptions): Promise<void> {
+  return runInterruptibly(async () => {
+    const result = await breakHolder(options)
     say(result, options)
-    await endProcess(EXIT_CODES[result.result], false)
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error
-    dieBySignal(interrupt.received ?? 'SIGTERM')
-  }
+    return EXIT_CODES[result.result]
+  })
 }
 
 /** @throws UsageError if there is no such lock, or it is of a kind that has no tokens */
 async function breakHolder({ path, token }: BreakOptions): Promise<Result> {
   const before = await lookAt(path)
   const outcome = await actOn(before, (locks, lock) => locks.breakHolder(lock, token)).catch(toResult)
-  switch (outcome.kind) {
-    case 'refused':
-      return { result: 'failed', holder: before.holder, token, reason: outcome.reason }
-    case 'broken':
-      return { result: 'broken', holder: before.holder, token, reason: null }
-    case 'failed':
-      return { result: 'failed', holder: before.holder, token, reason: whyNot(outcome.outcome) }
-    default: {
-      const { holder, token: highest } = await lookAt(path)
-      return { result: outcome.kind === 'not-held' ? 'already-free' : 'other-holder', holder, token: highest, reason: null }
-    }
-  }
+  const { holder } = before
+  if (outcome.kind === 'refused') return { result: 'failed', holder, token, reason: outcome.reason }
+  if (outcome.kind === 'broken') return { result: 'broken', holder, token, reason: null }
+  if (outcome.kind === 'failed') return { result: 'failed', holder, token, reason: whyNot(outcome.outcome) }
+  const after = await lookAt(path)
+  const result = outcome.kind === 'not-held' ? 'already-free' : 'other-holder'
+  return { result, holder: after.holder, token: after.token, reason: null }
 }
 
 /** Want of permission, a full disk: nothing was broken, and it says why. */

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import { printable } from '../../log/printable.js'
 import { bounded } from '../bounded.js'
 import { EXIT } from '../exit-codes.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
+import { runInterruptibly } from '../interrupt.js'
 import { messageOf, paint, writeError, writeOut } from '../print.js'
 import { type FoundLock, LockFinder } from '../status/find-locks.js'
 import { Looker } from '../status/look.js'
@@ -17,14 +17,8 @@ const DEPTH_MAX = 16
 type Fate = 'pruned' | 'kept' | { failed: string }
 
 /** Runs the command and ends the process. */
-export async function runPrune(options: PruneOptions): Promise<void> {
-  const interrupt = new Interrupt()
-  try {
-    await endProcess(await interrupt.race(pruneAll(options, interrupt.signal)), false)
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error
-    dieBySignal(interrupt.received ?? 'SIGTERM')
-  }
+export function runPrune(options: PruneOptions): Promise<void> {
+  return runInterruptibly((signal) => pruneAll(options, signal))
 }
 
 /** @returns the exit code */

@@ -1,6 +1,8 @@
 /** The report as one page that needs nothing from elsewhere: to be attached to a ticket. */
 
 import { escapeText as text, htmlPage } from '../evidence/page.js'
+import { mountText } from '../mounts.js'
+import { spellIntervals } from '../spelling.js'
 import { duration } from '../table.js'
 import type { NodesReport } from './report.js'
 
@@ -8,7 +10,7 @@ export function page(report: NodesReport): string {
   const { directory, verdict, fileLocks, settings } = report
   return htmlPage(
     `locktester nodes: ${directory}`,
-    `<p>Which locks exclude between these nodes, with refresh-rate=${settings.refreshRateMs / 1000} and timeout-interval=${settings.timeoutIntervalMs / 1000}.</p>
+    `<p>Which locks exclude between these nodes, with ${spellIntervals(settings)}.</p>
 <p><strong>${text(verdict).replaceAll('\n', '<br>')}</strong></p>
 ${fileLocks === null ? '<p>No kind of lock can be recommended.</p>' : `<p>Install this as <code>/etc/rstudio/file-locks</code> on every node:</p><pre>${text(fileLocks)}</pre>`}
 ${matrix(report)}
@@ -32,11 +34,7 @@ function matrix({ nodes, kinds }: NodesReport): string {
 
 function nodeTable({ nodes }: NodesReport): string {
   const rows = nodes.map(({ name, host, directory, user, uid, nodeVersion, container, fileSystem }) => {
-    const mount =
-      fileSystem === null
-        ? 'unknown'
-        : `${fileSystem.type} ${fileSystem.source} on ${fileSystem.mountPoint} (${fileSystem.options.join(',')})`
-    const cells = [name, host, directory, `${user ?? ''} (${uid})`, nodeVersion, container ?? '-', mount]
+    const cells = [name, host, directory, `${user ?? ''} (${uid})`, nodeVersion, container ?? '-', mountText(fileSystem)]
     return `<tr>${cells.map((cell) => `<td>${text(cell)}</td>`).join('')}</tr>`
   })
   const heads = ['node', 'host', 'directory', 'user', 'Node', 'container', 'file system']

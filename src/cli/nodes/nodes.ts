@@ -10,6 +10,7 @@ import type { Interrupt } from '../interrupt.js'
 import { type Kind, optionsOf } from '../kinds.js'
 import { writePage } from '../page.js'
 import { type Printer, writeJson, writeOut } from '../print.js'
+import { spellIntervals } from '../spelling.js'
 import { duration } from '../table.js'
 import { page } from './html.js'
 import { exitCodeOf, type KindResult } from './judgement.js'
@@ -25,61 +26,49 @@ const PATIENCE_MS = 90_000
 
 /** Runs the command and ends the process. */
 export function runNodes(options: NodesOptions): Promise<void> {
-  return runTrial(options, (config, interrupt, printer) => new NodesSession(options, config, interrupt, printer))
+  return runTrial(options, (config, interrupt, printer) => prove(options, config, interrupt, printer))
 }
 
-class NodesSession implements RemoteTrial {
-  readonly #options: NodesOptions
-  readonly #config: LoadedConfig
-  readonly #printer: Printer
-  readonly #interrupt: Interrupt
-  readonly #cluster: Cluster
+function prove(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt, printer: Printer): RemoteTrial {
+  const cluster = new Cluster('nodes', options.nodes, options, printer)
 
-  constructor(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt, printer: Printer) {
-    this.#options = options
-    this.#config = config
-    this.#printer = printer
-    this.#interrupt = interrupt
-    this.#cluster = new Cluster('nodes', options.nodes, options, this.#printer)
-  }
-
-  run(): Promise<number> {
-    return this.#interrupt.race(this.#proveAll())
+  function run(): Promise<number> {
+    return interrupt.race(proveAll())
   }
 
   /** @returns the exit code */
-  async #proveAll(): Promise<number> {
-    if (!(await this.#cluster.connect())) return EXIT.cannotLock
-    const sights = await this.#cluster.meet(this.#options.kinds.map(directoryOf))
+  async function proveAll(): Promise<number> {
+    if (!(await cluster.connect())) return EXIT.cannotLock
+    const sights = await cluster.meet(options.kinds.map(directoryOf))
     if (sights === null) return EXIT.cannotLock
-    const results = await this.#studyAll()
-    await this.#publish(sights, results)
+    const results = await studyAll()
+    await publish(sights, results)
     return exitCodeOf(results)
   }
 
-  async end(): Promise<void> {
-    await this.#cluster.end()
+  async function end(): Promise<void> {
+    await cluster.end()
   }
 
   /** All kinds at once: each has a lock and processes of its own. */
-  async #studyAll(): Promise<KindResult[]> {
-    const { kinds } = this.#options
-    const { settings } = this.#config
-    this.#printer.talk(
-      `Holding, trying, handing over and killing, with refresh-rate=${settings.refreshRateMs / 1000} and ` +
-        `timeout-interval=${settings.timeoutIntervalMs / 1000}; a takeover takes about ${duration(silenceMs(settings.timeoutIntervalMs))}.`,
+  async function studyAll(): Promise<KindResult[]> {
+    const { kinds } = options
+    const { settings } = config
+    printer.talk(
+      `Holding, trying, handing over and killing, with ${spellIntervals(settings)}; ` +
+        `a takeover takes about ${duration(silenceMs(settings.timeoutIntervalMs))}.`,
     )
     const limitMs = silenceMs(settings.timeoutIntervalMs) + PATIENCE_MS
     return await Promise.all(
       kinds.map(async (kind) => {
         const rounds = await study({
           kind,
-          nodes: this.#cluster.nodes,
+          nodes: cluster.nodes,
           options: optionsOf(kind, settings),
-          pathOn: (node) => this.#cluster.pathOn(node, directoryOf(kind), 'lock'),
+          pathOn: (node) => cluster.pathOn(node, directoryOf(kind), 'lock'),
           limitMs,
           onProgress: (what) => {
-            if (process.stderr.isTTY && !this.#interrupt.signal.aborted) this.#printer.talk(what)
+            if (process.stderr.isTTY && !interrupt.signal.aborted) printer.talk(what)
           },
         })
         return { kind, rounds }
@@ -87,16 +76,18 @@ class NodesSession implements RemoteTrial {
     )
   }
 
-  async #publish(sights: readonly Sight[], results: readonly KindResult[]): Promise<void> {
-    const facts = { nodes: this.#cluster.nodes, settings: this.#config.settings, sights, results }
+  async function publish(sights: readonly Sight[], results: readonly KindResult[]): Promise<void> {
+    const facts = { nodes: cluster.nodes, settings: config.settings, sights, results }
     const report = reportOf(facts)
-    if (this.#options.json) writeJson(report)
+    if (options.json) writeJson(report)
     else for (const line of matrixLines(results)) writeOut(line)
-    const { html } = this.#options
+    const { html } = options
     if (html === undefined) return
     await writePage(html, page(report))
-    this.#printer.talk(`The page is in ${html}.`)
+    printer.talk(`The page is in ${html}.`)
   }
+
+  return { run, end }
 }
 
 /** A directory for each kind: those who share one find each other's dead, and a takeover would seem faster than it is. */

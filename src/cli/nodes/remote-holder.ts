@@ -40,6 +40,6 @@ export class RemoteHolder {
   }
 
   kill(): Promise<void> {
-    return this.#worker.kill()
+    return this.#worker.signal('kill')
   }
 }

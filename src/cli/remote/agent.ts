@@ -4,7 +4,7 @@
  * and the trial directory is removed. So a connection that breaks leaves nothing behind.
  */
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -114,7 +114,7 @@ class Agent implements Answering {
       await this.#guarded(trial, (path) => mkdir(path))
       this.#trial = trial
       for (const inside of create) await this.#guarded(this.#trialPath(inside), (path) => mkdir(path))
-    } else if (await becomesTrue(() => exists(trial))) this.#trial = trial
+    } else if (await becomesTrue(() => bounded(trial, stat(trial)))) this.#trial = trial
     return { directory, mount, isThere: this.#trial !== null }
   }
 
@@ -122,13 +122,7 @@ class Agent implements Answering {
   async #sees(mark: string): Promise<number | null> {
     const path = this.#trialPath(mark)
     const startMs = performance.now()
-    const isSeen = await becomesTrue(async () => {
-      try {
-        return (await bounded(path, readFile(path, 'utf8'))) === mark
-      } catch {
-        return false
-      }
-    })
+    const isSeen = await becomesTrue(async () => (await bounded(path, readFile(path, 'utf8'))) === mark)
     return isSeen ? performance.now() - startMs : null
   }
 
@@ -189,22 +183,16 @@ class Agent implements Answering {
   }
 }
 
-async function becomesTrue(look: () => Promise<boolean>): Promise<boolean> {
+/** An error means that it is not so yet. */
+async function becomesTrue(look: () => Promise<unknown>): Promise<boolean> {
   const deadlineMs = performance.now() + SIGHT_LIMIT_MS
-  while (!(await look())) {
+  while (!(await look().catch(() => false))) {
     if (performance.now() > deadlineMs) return false
     await sleep(SIGHT_POLL_MS)
   }
   return true
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await bounded(path, stat(path)).then(
-    () => true,
-    () => false,
-  )
-}
-
-function hasEnded({ exitCode, signalCode }: Child['process']): boolean {
-  return exitCode !== null || signalCode !== null
+export function hasEnded({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid === undefined || exitCode !== null || signalCode !== null
 }

@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { mountText } from '../mounts.js'
 import type { Printer } from '../print.js'
 import { Node, UnreachableError } from './node.js'
 import type { NodeAddress, ReachOptions } from './options.js'
@@ -99,9 +100,8 @@ function nameOf(host: string, index: number, all: readonly string[]): string {
 }
 
 function blindText(node: Node, first: Node): string {
-  const mountText = ({ mount }: Node) => (mount === null ? 'unknown' : `${mount.type} ${mount.source} on ${mount.mountPoint}`)
   return (
     `${node.name} does not see in ${node.directory} what ${first.name} made in ${first.directory}: this is not the same directory. ` +
-    `${first.name}: ${mountText(first)}; ${node.name}: ${mountText(node)}. Mount the same share on both.`
+    `${first.name}: ${mountText(first.mount)}; ${node.name}: ${mountText(node.mount)}. Mount the same share on both.`
   )
 }

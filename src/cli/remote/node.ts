@@ -7,7 +7,7 @@ import { endsWithin } from '../bounded.js'
 import type { NodeFacts } from '../doctor/node.js'
 import type { Mount } from '../mounts.js'
 import { PROGRAM } from '../program.js'
-import type { Role, WorkerWord } from './agent.js'
+import { hasEnded, type Role, type WorkerWord } from './agent.js'
 import { Line, RemoteError } from './lines.js'
 import type { NodeAddress, ReachOptions } from './options.js'
 import { explainFailure, remoteScript } from './command-line.js'
@@ -61,7 +61,7 @@ export class Node {
       if (!isAnswered) throw new RemoteError({ code: 'TIMEOUT', message: `no answer within ${HELLO_LIMIT_MS / 1000} s` })
       this.facts = (await hello) as Facts
     } catch (error) {
-      await endsWithin(END_LIMIT_MS, this.#hasEnded ? Promise.resolve() : this.end())
+      await endsWithin(END_LIMIT_MS, this.end())
       throw new UnreachableError(explainFailure(this.#host, this.#process.exitCode, this.#stderr, error as Error))
     }
   }
@@ -97,15 +97,11 @@ export class Node {
 
   /** Lets the agent clean up and end; what does not is killed. */
   async end(): Promise<void> {
-    if (this.#hasEnded) return
+    if (hasEnded(this.#process)) return
     const exit = once(this.#process, 'exit')
     this.#process.stdin.end()
     if (await endsWithin(END_LIMIT_MS, exit)) return
     this.#process.kill('SIGKILL')
-  }
-
-  get #hasEnded(): boolean {
-    return this.#process.exitCode !== null || this.#process.signalCode !== null || this.#process.pid === undefined
   }
 }
 
@@ -130,19 +126,9 @@ export class RemoteWorker {
     return this.#node.ask('ask', { worker: this.#id, op, args })
   }
 
-  /** SIGSTOP. */
-  async stop(): Promise<void> {
-    await this.#node.ask('stop', { worker: this.#id })
-  }
-
-  /** SIGCONT. */
-  async continue(): Promise<void> {
-    await this.#node.ask('continue', { worker: this.#id })
-  }
-
-  /** SIGKILL; resolves once its node says that the process is gone. */
-  async kill(): Promise<void> {
-    await this.#node.ask('kill', { worker: this.#id })
+  /** SIGSTOP, SIGCONT, or SIGKILL; resolves once its node says that it is done. */
+  async signal(op: 'stop' | 'continue' | 'kill'): Promise<void> {
+    await this.#node.ask(op, { worker: this.#id })
   }
 }
 

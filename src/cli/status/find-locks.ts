@@ -67,7 +67,7 @@ export class LockFinder {
     }
     await this.#look(real, 0)
     // The lock itself was named: who uses it has a session beside it.
-    if (this.locks.has(real)) await this.#listSessions(dirname(real))
+    if (this.locks.has(real)) this.sessions.set(dirname(real), sessionsAmong(await this.#list(dirname(real))))
   }
 
   async #look(directory: string, depth: number): Promise<void> {
@@ -81,7 +81,7 @@ export class LockFinder {
       this.locks.set(directory, { path: directory, lockType: kind === 'links' ? 'linkbased' : 'renamebased' })
       return
     }
-    const sessions = entries.map(({ name }) => name).filter((name) => parseSessionName(name) !== null)
+    const sessions = sessionsAmong(entries)
     if (sessions.length > 0) this.sessions.set(directory, sessions)
     await this.#findLockedFiles(directory, entries)
     // A lock is a directory too, so one more level than what may contain locks.
@@ -103,14 +103,6 @@ export class LockFinder {
     }
   }
 
-  async #listSessions(directory: string): Promise<void> {
-    const entries = await this.#list(directory)
-    this.sessions.set(
-      directory,
-      entries.map(({ name }) => name).filter((name) => parseSessionName(name) !== null),
-    )
-  }
-
   async #list(directory: string) {
     try {
       return await bounded(directory, readdir(directory, { withFileTypes: true }))
@@ -120,4 +112,8 @@ export class LockFinder {
       return []
     }
   }
+}
+
+function sessionsAmong(entries: readonly Dirent[]): string[] {
+  return entries.map(({ name }) => name).filter((name) => parseSessionName(name) !== null)
 }

@@ -34,13 +34,11 @@ function holderText({ host, pid, user, uid }: NonNullable<LockStatus['holder']>)
   return printable(`${who === null ? '' : `${who}@`}${host ?? '?'} pid ${pid ?? '?'}`)
 }
 
-/** By this machine's time zone; the day only when it is another one. */
+/** By this machine's time zone; the day only when it is another one. Swedes write dates as ISO 8601 has them. */
 function localTime(sinceMs: number): string {
   const since = new Date(sinceMs)
-  const two = (number: number) => String(number).padStart(2, '0')
-  const time = `${two(since.getHours())}:${two(since.getMinutes())}:${two(since.getSeconds())}`
   const isToday = since.toDateString() === new Date().toDateString()
-  return isToday ? time : `${since.getFullYear()}-${two(since.getMonth() + 1)}-${two(since.getDate())} ${time}`
+  return isToday ? since.toLocaleTimeString('sv') : since.toLocaleString('sv')
 }
 
 /** What is said beside the table. */
@@ -55,17 +53,10 @@ export function talk({ locks, bystanders, unread }: Look): void {
   }
   for (const directory of new Set(bystanders.map((bystander) => bystander.directory))) {
     const here = bystanders.filter((bystander) => bystander.directory === directory)
-    const say = (what: string, some: readonly Bystander[]) => {
+    for (const [known, what] of [[false, 'idle'] as const, [null, 'waiting or idle (only their own node can tell)'] as const]) {
+      const some = here.filter(({ isWaiting }) => isWaiting === known)
       if (some.length > 0) writeError(`${what} in ${printable(directory)}: ${some.map(personText).join(', ')}`)
     }
-    say(
-      'idle',
-      here.filter(({ isWaiting }) => isWaiting === false),
-    )
-    say(
-      'waiting or idle (only their own node can tell)',
-      here.filter(({ isWaiting }) => isWaiting === null),
-    )
   }
   for (const { path, message } of unread) writeError(`${paint('red', 'error:')} ${printable(path)}: ${message}`)
 }

@@ -1,7 +1,6 @@
 /** `locktester status`: looks once, or again and again. Takes no lock and changes none. */
 
 import { endsWithin } from '../bounded.js'
-import { UsageError } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { dieBySignal, endProcess, Interrupt, Interrupted } from '../interrupt.js'
 import { writeOut } from '../print.js'
@@ -28,7 +27,6 @@ export async function runStatus(options: StatusOptions): Promise<void> {
       if (isWatching) await interrupt.wait(options.watchMs)
     } while (isWatching && !interrupt.signal.aborted)
   } catch (error) {
-    if (error instanceof UsageError) throw error
     if (!(error instanceof Interrupted)) throw error
   }
   const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, looker.close())

@@ -71,16 +71,16 @@ export class Player implements Victim {
   async kill(): Promise<void> {
     this.#isRunning = false
     this.#bury()
-    await this.#unlessGone(this.#worker?.kill())
+    await this.#unlessGone(this.#worker?.signal('kill'))
   }
 
   async stop(): Promise<void> {
     this.isStopped = true
-    await this.#unlessGone(this.#worker?.stop())
+    await this.#unlessGone(this.#worker?.signal('stop'))
   }
 
   async continue(): Promise<void> {
-    await this.#unlessGone(this.#worker?.continue())
+    await this.#unlessGone(this.#worker?.signal('continue'))
     this.isStopped = false
   }
 

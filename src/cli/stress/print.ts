@@ -3,7 +3,9 @@
 import { printable } from '../../log/printable.js'
 import { drawCourse } from '../evidence/picture.js'
 import { timelinePage } from '../evidence/timeline.js'
+import { mountText } from '../mounts.js'
 import { paint } from '../print.js'
+import { spellIntervals } from '../spelling.js'
 import { duration, tableLines } from '../table.js'
 import { courseOf, type Outcome } from './outcome.js'
 
@@ -99,10 +101,9 @@ function listed(texts: readonly string[]): string[] {
 function setUpText({ facts }: Outcome): string {
   const { kind, settings, processesPerNode, nodes, chaos } = facts
   const lines = nodes.map(({ name, directory, facts: { host, nodeVersion }, mount, clockSlackMs }) => {
-    const where = mount === null ? '' : `, ${mount.type} ${mount.source} on ${mount.mountPoint} (${mount.options.join(',')})`
-    return `${name}: ${host}, Node ${nodeVersion}, ${directory}${where}; its clock is known to ±${clockSlackMs.toFixed(1)} ms`
+    return `${name}: ${host}, Node ${nodeVersion}, ${directory}, ${mountText(mount)}; its clock is known to ±${clockSlackMs.toFixed(1)} ms`
   })
-  const what = `${processesPerNode} processes on each node, ${kind}, refresh-rate=${settings.refreshRateMs / 1000}, timeout-interval=${settings.timeoutIntervalMs / 1000}${chaos ? ', killed and stalled on purpose' : ''}`
+  const what = `${processesPerNode} processes on each node, ${kind}, ${spellIntervals(settings)}${chaos ? ', killed and stalled on purpose' : ''}`
   return [what, ...lines].join('\n')
 }
 

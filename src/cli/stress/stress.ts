@@ -11,10 +11,11 @@ import type { StormEvent } from '../evidence/records.js'
 import { monotonicMs, Resource } from '../evidence/resource.js'
 import { EXIT } from '../exit-codes.js'
 import type { Interrupt } from '../interrupt.js'
-import { type Kind, kindOf, LOCK_TYPES, optionsOf } from '../kinds.js'
+import { kindOf, LOCK_TYPES, optionsOf } from '../kinds.js'
 import { ownIdentity } from '../identity.js'
 import { writePage } from '../page.js'
 import { messageOf, type Printer, writeJson, writeOut } from '../print.js'
+import { spellIntervals } from '../spelling.js'
 import { Cluster } from '../remote/cluster.js'
 import { RemoteError } from '../remote/lines.js'
 import type { Facts, Node } from '../remote/node.js'
@@ -38,115 +39,101 @@ const WAIT_INTERVALS = 4
 
 /** Runs the command and ends the process. */
 export function runStress(options: StressOptions): Promise<void> {
-  return runTrial(options, (config, interrupt, printer) => new Stress(options, config.settings, interrupt, printer))
+  return runTrial(options, (config, interrupt, printer) => hammer(options, config.settings, interrupt, printer))
 }
 
-class Stress implements RemoteTrial {
-  readonly #options: StressOptions
-  readonly #settings: ConfigSettings
-  readonly #kind: Kind
-  readonly #printer: Printer
-  readonly #interrupt: Interrupt
-  readonly #cluster: Cluster
-  readonly #clocks = new Map<Node, NodeClock>()
-  readonly #resource = new Resource()
-  readonly #players: Player[] = []
+function hammer(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt, printer: Printer): RemoteTrial {
+  const kind = options.kind ?? kindOf(settings)
+  const cluster = new Cluster('stress', options.nodes, options, printer)
+  const clocks = new Map<Node, NodeClock>()
+  const resource = new Resource()
+  const players: Player[] = []
   /** By place: the one that has it now. */
-  readonly #living = new Map<string, Player>()
-  readonly #lives: Life[] = []
-  readonly #crashes: string[] = []
-  readonly #progress = { acquisitions: 0, losses: 0 }
-  #chaos: StressChaos | null = null
-  #fromMs = 0
-  readonly #over = new AbortController()
+  const living = new Map<string, Player>()
+  const lives: Life[] = []
+  const crashes: string[] = []
+  const progress = { acquisitions: 0, losses: 0 }
+  let chaos: StressChaos | null = null
+  let fromMs = 0
+  const over = new AbortController()
 
-  constructor(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt, printer: Printer) {
-    this.#options = options
-    this.#settings = settings
-    this.#kind = options.kind ?? kindOf(settings)
-    this.#interrupt = interrupt
-    this.#printer = printer
-    this.#cluster = new Cluster('stress', options.nodes, options, this.#printer)
-  }
-
-  async run(): Promise<number> {
-    const race = <T>(promise: Promise<T>) => this.#interrupt.race(promise)
-    if (!(await race(this.#cluster.connect()))) return EXIT.cannotLock
-    if ((await race(this.#cluster.meet([]))) === null) return EXIT.cannotLock
-    await race(this.#startAll())
-    this.#introduce()
-    await this.#watch()
-    const outcome = outcomeOf(await this.#finish())
-    await this.#publish(outcome)
+  async function run(): Promise<number> {
+    const race = <T>(promise: Promise<T>) => interrupt.race(promise)
+    if (!(await race(cluster.connect()))) return EXIT.cannotLock
+    if ((await race(cluster.meet([]))) === null) return EXIT.cannotLock
+    await race(startAll())
+    introduce()
+    await watch()
+    const outcome = outcomeOf(await finish())
+    await publish(outcome)
     return outcome.exitCode
   }
 
-  async end(): Promise<void> {
-    this.#over.abort()
-    await this.#cluster.end()
+  async function end(): Promise<void> {
+    over.abort()
+    await cluster.end()
   }
 
-  #introduce(): void {
-    const { processes, durationMs, chaos } = this.#options
-    const { refreshRateMs, timeoutIntervalMs } = this.#settings
-    const bootIds = new Set(this.#cluster.nodes.map(({ facts }) => facts?.bootId))
-    this.#printer.talk(
-      `${processes * this.#cluster.nodes.length} processes go for one ${this.#kind} lock for ${durationMs / 1000} s, with refresh-rate=${refreshRateMs / 1000} and ` +
-        `timeout-interval=${timeoutIntervalMs / 1000}${chaos ? '; some are killed and stalled' : ''}. Ctrl+C ends it early.`,
+  function introduce(): void {
+    const { processes, durationMs, chaos } = options
+    const bootIds = new Set(cluster.nodes.map(({ facts }) => facts?.bootId))
+    printer.talk(
+      `${processes * cluster.nodes.length} processes go for one ${kind} lock for ${durationMs / 1000} s, ` +
+        `with ${spellIntervals(settings)}${chaos ? '; some are killed and stalled' : ''}. Ctrl+C ends it early.`,
     )
     if (bootIds.size === 1) {
-      this.#printer.talk('All of them run on one machine: nothing is proved about others. Name some: --nodes local node2')
+      printer.talk('All of them run on one machine: nothing is proved about others. Name some: --nodes local node2')
     }
   }
 
-  async #startAll(): Promise<void> {
-    const { nodes } = this.#cluster
-    for (const node of nodes) this.#clocks.set(node, new NodeClock(isSameMachine(node)))
-    await this.#sampleClocks()
-    this.#fromMs = monotonicMs()
-    const places = nodes.flatMap((node) => Array.from({ length: this.#options.processes }, (_, index) => ({ node, index })))
-    await Promise.all(places.map(({ node, index }) => this.#start(node, `${node.name} ${index + 1}`)))
+  async function startAll(): Promise<void> {
+    const { nodes } = cluster
+    for (const node of nodes) clocks.set(node, new NodeClock(isSameMachine(node)))
+    await sampleClocks()
+    fromMs = monotonicMs()
+    const places = nodes.flatMap((node) => Array.from({ length: options.processes }, (_, index) => ({ node, index })))
+    await Promise.all(places.map(({ node, index }) => start(node, `${node.name} ${index + 1}`)))
   }
 
-  async #start(node: Node, place: string): Promise<void> {
-    const lives = this.#lives.filter((life) => life.place === place).length
-    const player = new Player(node, place, lives === 0 ? place : `${place}, life ${lives + 1}`)
-    this.#players.push(player)
-    this.#living.set(place, player)
-    this.#lives.push({ name: player.name, place, fromMs: monotonicMs(), toMs: Number.POSITIVE_INFINITY })
-    const settings = {
-      path: this.#cluster.pathOn(node, 'lock'),
-      options: optionsOf(this.#kind, this.#settings),
-      waitMs: WAIT_INTERVALS * this.#settings.timeoutIntervalMs,
+  async function start(node: Node, place: string): Promise<void> {
+    const before = lives.filter((life) => life.place === place).length
+    const player = new Player(node, place, before === 0 ? place : `${place}, life ${before + 1}`)
+    players.push(player)
+    living.set(place, player)
+    lives.push({ name: player.name, place, fromMs: monotonicMs(), toMs: Number.POSITIVE_INFINITY })
+    const task = {
+      path: cluster.pathOn(node, 'lock'),
+      options: optionsOf(kind, settings),
+      waitMs: WAIT_INTERVALS * settings.timeoutIntervalMs,
     }
-    await player.start(settings, this.#resource, {
-      onEvent: (event) => this.#count(event),
-      onCrash: (how) => this.#crashes.push(`The process ${player.name} ended by itself (${how})`),
+    await player.start(task, resource, {
+      onEvent: (event) => count(event),
+      onCrash: (how) => crashes.push(`The process ${player.name} ended by itself (${how})`),
     })
   }
 
-  async #replace({ node, place }: Player): Promise<void> {
+  async function replace({ node, place }: Player): Promise<void> {
     try {
-      await this.#start(node, place)
+      await start(node, place)
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error
-      this.#crashes.push(`No other process could be started in the place of ${place}: ${messageOf(error)}`)
+      crashes.push(`No other process could be started in the place of ${place}: ${messageOf(error)}`)
     }
   }
 
-  #count({ type }: StormEvent): void {
-    if (type === 'acquired') this.#progress.acquisitions++
-    if (type === 'lost') this.#progress.losses++
+  function count({ type }: StormEvent): void {
+    if (type === 'acquired') progress.acquisitions++
+    if (type === 'lost') progress.losses++
   }
 
   /** Until the time is over, or Ctrl+C. */
-  async #watch(): Promise<void> {
+  async function watch(): Promise<void> {
     const startMs = monotonicMs()
-    const talk = setInterval(() => this.#tellProgress(monotonicMs() - startMs), PROGRESS_MS)
-    const sampled = this.#keepSampling()
-    const blown = this.#options.chaos ? this.#blow() : Promise.resolve()
-    await this.#interrupt.wait(this.#options.durationMs)
-    this.#over.abort()
+    const talk = setInterval(() => tellProgress(monotonicMs() - startMs), PROGRESS_MS)
+    const sampled = keepSampling()
+    const blown = options.chaos ? blow() : Promise.resolve()
+    await interrupt.wait(options.durationMs)
+    over.abort()
     clearInterval(talk)
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
     const quiet = Promise.all([blown, sampled])
@@ -154,25 +141,25 @@ class Stress implements RemoteTrial {
   }
 
   /** In one line that is written again and again; a pipe is spared it. */
-  #tellProgress(elapsedMs: number): void {
-    if (!process.stderr.isTTY || this.#options.quiet) return
-    const count = (kind: string) => this.#chaos?.faults.filter((fault) => fault.kind === kind).length ?? 0
-    const counts = { ...this.#progress, kills: count('kill'), stalls: count('stall') }
-    process.stderr.write(`\r\x1b[K${progressText(counts, elapsedMs, this.#options.durationMs)}`)
+  function tellProgress(elapsedMs: number): void {
+    if (!process.stderr.isTTY || options.quiet) return
+    const count = (kind: string) => chaos?.faults.filter((fault) => fault.kind === kind).length ?? 0
+    const counts = { ...progress, kills: count('kill'), stalls: count('stall') }
+    process.stderr.write(`\r\x1b[K${progressText(counts, elapsedMs, options.durationMs)}`)
   }
 
-  async #keepSampling(): Promise<void> {
-    while (!this.#over.signal.aborted) {
-      await sleep(SAMPLE_MS, undefined, { signal: this.#over.signal }).catch(() => {})
-      await this.#sampleClocks()
+  async function keepSampling(): Promise<void> {
+    while (!over.signal.aborted) {
+      await sleep(SAMPLE_MS, undefined, { signal: over.signal }).catch(() => {})
+      await sampleClocks()
     }
   }
 
-  async #sampleClocks(): Promise<void> {
-    await Promise.all([...this.#clocks].map(([node, clock]) => this.#sampleClock(node, clock)))
+  async function sampleClocks(): Promise<void> {
+    await Promise.all([...clocks].map(([node, clock]) => sampleClock(node, clock)))
   }
 
-  async #sampleClock(node: Node, clock: NodeClock): Promise<void> {
+  async function sampleClock(node: Node, clock: NodeClock): Promise<void> {
     const askedMs = monotonicMs()
     const asked = node.ask('clock')
     try {
@@ -181,70 +168,70 @@ class Stress implements RemoteTrial {
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error
       const text = `${node.name} is gone: ${messageOf(error)}`
-      if (!this.#crashes.includes(text)) this.#crashes.push(text)
+      if (!crashes.includes(text)) crashes.push(text)
     }
   }
 
-  async #blow(): Promise<void> {
-    this.#chaos = new StressChaos(
+  async function blow(): Promise<void> {
+    chaos = new StressChaos(
       {
-        timeoutIntervalMs: this.#settings.timeoutIntervalMs,
+        timeoutIntervalMs: settings.timeoutIntervalMs,
         random: Math.random,
-        victims: () => [...this.#living.values()],
-        pauseMsMax: (2 * CHAOS_PAUSE_MS) / this.#living.size,
+        victims: () => [...living.values()],
+        pauseMsMax: (2 * CHAOS_PAUSE_MS) / living.size,
       },
       async (killed) => {
-        const life = this.#lives.find(({ name }) => name === killed.name) as Life
+        const life = lives.find(({ name }) => name === killed.name) as Life
         life.toMs = monotonicMs()
-        if (!this.#over.signal.aborted) await this.#replace(killed)
+        if (!over.signal.aborted) await replace(killed)
       },
     )
-    await this.#chaos.blow(() => this.#over.signal.aborted)
-    await this.#chaos.subside()
+    await chaos.blow(() => over.signal.aborted)
+    await chaos.subside()
   }
 
   /** Nobody holds anything any more; what they have said is put on one clock. */
-  async #finish(): Promise<Parameters<typeof outcomeOf>[0]> {
-    const finished = await Promise.all(
-      [...this.#living.values()].map(async (player) => ({ player, isDone: await player.finish() })),
-    )
-    for (const { player, isDone } of finished) if (!isDone) this.#crashes.push(`The process ${player.name} did not end in time`)
-    await this.#sampleClocks()
+  async function finish(): Promise<Parameters<typeof outcomeOf>[0]> {
+    const finished = await Promise.all([...living.values()].map(async (player) => ({ player, isDone: await player.finish() })))
+    for (const { player, isDone } of finished) if (!isDone) crashes.push(`The process ${player.name} did not end in time`)
+    await sampleClocks()
     const toMs = monotonicMs()
-    const processes = this.#players.map(({ name, node, events }) => {
-      const clock = this.#clocks.get(node) as NodeClock
+    const processes = players.map(({ name, node, events }) => {
+      const clock = clocks.get(node) as NodeClock
       return { name, events: events.map((event) => ({ ...event, ...clock.ours(event.atMs) })) }
     })
     return {
-      kind: this.#kind,
-      settings: { refreshRateMs: this.#settings.refreshRateMs, timeoutIntervalMs: this.#settings.timeoutIntervalMs },
-      processesPerNode: this.#options.processes,
-      chaos: this.#options.chaos,
-      fromMs: this.#fromMs,
+      kind,
+      settings: { refreshRateMs: settings.refreshRateMs, timeoutIntervalMs: settings.timeoutIntervalMs },
+      processesPerNode: options.processes,
+      chaos: options.chaos,
+      fromMs,
       toMs,
-      nodes: this.#cluster.nodes.map((node) => this.#nodeEvidence(node)),
-      evidence: { hasTokens: LOCK_TYPES[this.#kind] !== 'advisory', processes, resource: this.#resource.requests },
-      lives: this.#lives.map((life) => ({ ...life, toMs: Math.min(life.toMs, toMs) })),
-      faults: this.#chaos?.faults ?? [],
-      crashes: this.#crashes,
+      nodes: cluster.nodes.map((node) => nodeEvidence(node)),
+      evidence: { hasTokens: LOCK_TYPES[kind] !== 'advisory', processes, resource: resource.requests },
+      lives: lives.map((life) => ({ ...life, toMs: Math.min(life.toMs, toMs) })),
+      faults: chaos?.faults ?? [],
+      crashes,
     }
   }
 
-  #nodeEvidence(node: Node): NodeEvidence {
-    const processes = new Set(this.#players.filter((player) => player.node === node).map(({ name }) => name))
+  function nodeEvidence(node: Node): NodeEvidence {
+    const processes = new Set(players.filter((player) => player.node === node).map(({ name }) => name))
     const { name, directory, mount } = node
-    const { slackMs } = this.#clocks.get(node) as NodeClock
+    const { slackMs } = clocks.get(node) as NodeClock
     return { name, directory, facts: node.facts as Facts, mount, clockSlackMs: slackMs, processes }
   }
 
-  async #publish(outcome: Outcome): Promise<void> {
-    if (this.#options.json) writeJson(reportOf(outcome))
+  async function publish(outcome: Outcome): Promise<void> {
+    if (options.json) writeJson(reportOf(outcome))
     else for (const line of outcomeLines(outcome)) writeOut(line)
-    const { html } = this.#options
+    const { html } = options
     if (html === undefined) return
     await writePage(html, page(outcome))
-    this.#printer.talk(`The page is in ${html}.`)
+    printer.talk(`The page is in ${html}.`)
   }
+
+  return { run, end }
 }
 
 function isSameMachine({ facts }: Node): boolean {
