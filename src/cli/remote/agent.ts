@@ -107,7 +107,7 @@ class Agent implements Answering {
   /** Goes to the trial directory, which the first node creates, with these directories in it. */
   async #enter(named: string, name: string, create: readonly string[] | null): Promise<unknown> {
     if (!/^\.locktester-(nodes|stress)-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
-    const directory = await openNamedDirectory(named, 'Create it, or mount the share there; HOST:DIR names another place.')
+    const directory = await openNamedDirectory(named, 'Create it first, or mount the share there; HOST:DIR names another place.')
     const trial = join(directory, name)
     const mount = mountOf(directory)
     if (create !== null) {
