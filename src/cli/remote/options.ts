@@ -71,9 +71,7 @@ export const AGENT_COMMAND: CommandSpec = {
   options: { worker: { choices: ['holder', 'hammer'] as const, hidden: true } },
   read: ({ worker }) => ({ worker: worker as Role | undefined }),
   run: async ({ worker }: { worker: Role | undefined }) => {
-    const { Hammer, Holder, runAgent, runWorker } = await import('../programs.js')
-    if (worker === 'holder') await runWorker(new Holder())
-    else if (worker === 'hammer') await runWorker(new Hammer())
-    else await runAgent()
+    const { hammer, holder, runAgent, runWorker } = await import('../programs.js')
+    await (worker === undefined ? runAgent() : runWorker(worker === 'holder' ? holder() : hammer()))
   },
 }
