@@ -1,10 +1,10 @@
 /** `npm run bench`: asks the questions, prints the table, writes the files. */
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compileFloor, endAllAgents } from './agents.js'
-import type { Bench, Place, Question } from './bench.js'
+import { type Bench, emptyDirectories, type Place, type Question, removeAll } from './bench.js'
 import { describeMachine, fileSystemType, load } from './machine.js'
 import { HELP, type Options, readOptions, UsageError } from './options.js'
 import { publish } from './publish.js'
@@ -52,7 +52,7 @@ async function run(options: Options): Promise<void> {
     const answer = await question.ask(bench).catch((error) => failedAnswer(question, error))
     const seconds = Math.round((performance.now() - beforeMs) / 1000)
     answered.push({ id: question.id, title: question.title, about: question.about, seconds, ...answer })
-    emptyDirectories(places)
+    emptyDirectories(bench)
   }
   showProgress('')
   const seconds = Math.round((performance.now() - startedMs) / 1000)
@@ -88,16 +88,9 @@ function makeDirectory(parent: string): string {
   return path
 }
 
-/** Between the questions, so that a hundred thousand files of one are not in the way of the next. */
-function emptyDirectories(places: readonly Place[]): void {
-  for (const { directory } of places) {
-    for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true })
-  }
-}
-
 function cleanUp(): void {
   endAllAgents()
-  for (const path of created) rmSync(path, { recursive: true, force: true })
+  removeAll(created)
 }
 
 function interrupted(signal: NodeJS.Signals): void {

@@ -81,7 +81,7 @@ function listOf(option: string, text: string, known: readonly string[]): Readonl
 }
 
 export const HELP = `Examples:
-  npm run bench                                             everything, in about six minutes
+  npm run bench                                             everything, in less than five minutes
   npm run bench -- --dir /mnt/shared                        everything, on that mount
   npm run bench -- --dir /mnt/shared --only cycle,handoff --peers proper-lockfile --json out.json
   npm run bench -- --html report.html                       with a report to look at

@@ -102,7 +102,7 @@ function floor(id, label) {
  */
 async function openOurs(settings, { directory, refreshMs }) {
   const { createLocker } = await import('mountlock')
-  const refresh = refreshMs === undefined ? {} : { refreshRateMs: refreshMs, timeoutIntervalMs: refreshMs * 1.5 }
+  const refresh = refreshMs === undefined ? {} : { refreshRateMs: refreshMs, timeoutIntervalMs: refreshMs * 3 }
   const locker = createLocker({ ...settings, ...refresh })
   const path = `${directory}/lock`
   return {
@@ -114,7 +114,9 @@ async function openOurs(settings, { directory, refreshMs }) {
     },
     hold: (name) => {
       const lock = locker.acquireSync(`${directory}/${name}`)
-      return () => void lock.releaseSync()
+      return () => {
+        if (lock.releaseSync().lost) throw new Error('the lock was lost meanwhile')
+      }
     },
     close: () => locker.close(),
   }

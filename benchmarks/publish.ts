@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { plotFile } from './plots.js'
 import { describe, MARKS, type Report, tally, warnings } from './report.js'
-import type { Row } from './result.js'
+import { figure, type Row } from './result.js'
 
 const BEGIN = '<!-- bench results -->'
 const END = '<!-- /bench results -->'
@@ -18,8 +18,8 @@ export function publish(report: Report, root: string): void {
   const parts = [
     `Measured on ${new Date().toISOString().slice(0, 10)}: ${describe(report)}. ${tally(rows)}.`,
     ...warnings(report),
-    tableOf(rows.filter(({ target, verdict }) => target !== '' || verdict === 'not measured').map(inShort)),
-    `[The same run in full](${relative(root, writePage(report, join(root, 'docs', 'benchmarks')))}): the other locks, and plots.`,
+    ...tablesInShort(report),
+    `[The same run in full](${relative(root, writePage(report, join(root, 'docs', 'benchmarks')))}): spreads, other locks, and plots.`,
   ]
   writeFileSync(readme, `${text.slice(0, begin)}${BEGIN}\n\n${parts.join('\n\n')}\n\n${text.slice(end)}`)
 }
@@ -27,18 +27,56 @@ export function publish(report: Report, root: string): void {
 function tableOf(rows: readonly Row[]): string {
   const cells = rows.map(({ verdict, question, subject, place, reached, target, note }) => [
     target === '' ? '' : MARKS[verdict],
-    `${question}${place === '' ? '' : `, ${place}`}`,
+    whatOf(question, place),
     subject,
     note === undefined ? reached : `${reached} (${note})`,
     target,
   ])
-  const lines = [['', 'what', 'who', 'reached', 'target'], ['-', '-', '-', '-', '-'], ...cells]
+  return markdown(['', 'what', 'who', 'reached', 'target'], cells)
+}
+
+function markdown(head: readonly string[], rows: readonly string[][]): string {
+  const lines = [head, head.map(() => '-'), ...rows]
   return lines.map((line) => `| ${line.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`).join('\n')
 }
 
-/** Without what the figures say themselves. */
-function inShort({ note, ...row }: Row): Row {
-  return { ...row, subject: row.subject.replace(/^mountlock /, ''), ...(row.verdict === 'not measured' && note && { note }) }
+const whatOf = (...parts: string[]) => parts.filter((part) => part !== '').join(', ')
+
+const LOCK_TYPES = ['linkbased', 'renamebased', 'advisory']
+/** Not a lock type of its own, and chosen where nothing else works. */
+const ONLY_ON_THE_PAGE = 'symlinks'
+/** The README shows the lab's own figures for these, in a region that the lab writes. */
+const LEFT_TO_THE_LAB = 'nodes'
+
+/** What has a target: the lock types side by side, one row for what was asked of them; the rest below. */
+function tablesInShort({ questions, fileSystem }: Report): string[] {
+  const rows = questions
+    .filter(({ id }) => id !== LEFT_TO_THE_LAB)
+    .flatMap((question) => question.rows)
+    .filter(({ target, verdict }) => target !== '' || verdict === 'not measured')
+    .map((row) => ({ ...row, subject: row.subject.replace(/^mountlock /, ''), place: row.place === fileSystem ? '' : row.place }))
+    .filter(({ subject }) => subject !== ONLY_ON_THE_PAGE)
+  const compared = new Map<string, string[]>()
+  for (const row of rows) {
+    const column = LOCK_TYPES.indexOf(row.subject)
+    if (column === -1) continue
+    const what = whatOf(row.question, row.place)
+    const key = JSON.stringify([what, row.target])
+    const line = compared.get(key) ?? [what, ...LOCK_TYPES.map(() => ''), row.target]
+    line[1 + column] = inShort(row)
+    compared.set(key, line)
+  }
+  const others = rows
+    .filter(({ subject }) => !LOCK_TYPES.includes(subject))
+    .map((row) => [whatOf(row.question, row.subject, row.place), inShort(row), row.target])
+  return [markdown(['', ...LOCK_TYPES, 'target'], [...compared.values()]), markdown(['', 'reached', 'target'], others)]
+}
+
+/** Of what a ratio is one, the target says; its spread, details, and how often it was measured, the page. */
+function inShort({ verdict, target, reached, ratio, note }: Row): string {
+  const words = ratio === undefined ? reached.replace(/( \([^()]*\))?(, \d+ times)?$/, '') : `${figure(ratio.median)} ×`
+  const marked = target === '' ? words : `${MARKS[verdict]} ${words}`
+  return verdict === 'not measured' && note !== undefined ? `${marked} (${note})` : marked
 }
 
 /** Each question with all its rows and its pictures. */

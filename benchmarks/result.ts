@@ -1,7 +1,7 @@
 /** What questions are answered with. The table, the JSON file and the report are all made from these. */
 
 import type { Timeline } from '../src/cli/evidence/timeline.js'
-import type { Role } from './candidate.js'
+import type { Candidate, Role } from './candidate.js'
 import type { Ratio } from './statistics.js'
 
 /** About the target of a row: whether the median reached it. */
@@ -60,6 +60,15 @@ export interface Answer {
 }
 
 export const emptyAnswer = (): Answer => ({ rows: [], measurements: [], plots: [], notes: [] })
+
+/** What was measured of a candidate, and in which unit. */
+export const measurementOf = (
+  { id, label, role }: Pick<Candidate, 'id' | 'label' | 'role'>,
+  place: string,
+  of: string,
+  unit: Measurement['unit'],
+  rounds: number[][],
+): Measurement => ({ candidate: id, label, role, place, of, unit, rounds })
 
 /** A row whose figure is a ratio, judged by its median. */
 export function ratioRow(

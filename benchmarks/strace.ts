@@ -27,23 +27,21 @@ const CALLS = [
 /** Each of them is a request to a file server. */
 const OF_DIRECTORIES = ['link', 'symlink', 'rename', 'unlink', 'mkdir', 'rmdir']
 
-export const stracePath = (): string | null => (spawnSync('strace', ['-V']).status === 0 ? 'strace' : null)
-
-export const TRACE_MISSING = 'strace(1) is not installed, or may not be used here'
+/** @throws if it cannot be used */
+function strace(...options: string[]): string[] {
+  if (spawnSync('strace', ['-V']).status !== 0) throw new Error('strace(1) is not installed')
+  return ['strace', '-f', '-qq', '--seccomp-bpf', ...options]
+}
 
 /** The command in front of a process that is to be counted. `-y` shows to which file a descriptor belongs. */
-export const tracing = (output: string): string[] => [
-  'strace',
-  ...['-f', '-qq', '-y', '-s', '0', '--seccomp-bpf', '-e', 'signal=none', '-o', output],
-  ...['-e', `trace=${CALLS.map((call) => `?${call}`).join(',')}`],
-]
+export const tracing = (output: string): string[] =>
+  strace('-y', '-s', '0', '-e', 'signal=none', '-o', output, '-e', `trace=${CALLS.map((call) => `?${call}`).join(',')}`)
 
 /** The command in front of a process whose changes of directories each take this long, as on a slow mount. */
 export const slowedDown = (delayMs: number): string[] => {
   const slow = [...OF_DIRECTORIES, ...OF_DIRECTORIES.map((call) => `${call}at`), 'renameat2', 'getdents64']
   const calls = slow.map((call) => `?${call}`).join(',')
-  const options = ['-f', '-qq', '--seccomp-bpf', '-o', '/dev/null', '-e', `trace=${calls}`]
-  return ['strace', ...options, '-e', `inject=${calls}:delay_enter=${delayMs * 1000}`]
+  return strace('-o', '/dev/null', '-e', `trace=${calls}`, '-e', `inject=${calls}:delay_enter=${delayMs * 1000}`)
 }
 
 export interface Counted {

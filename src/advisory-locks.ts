@@ -8,9 +8,9 @@ import { Directories } from './directory.js'
 import type { DirectoryFacts } from './drivers/file-system.js'
 import { sessionOwner } from './drivers/identity.js'
 import { mountOfDevice } from './drivers/mount.js'
-import { type Either, either, runAsynchronously } from './either.js'
+import { already, type Either, either, runAsynchronously } from './either.js'
 import { fileSystemError, type LostReason } from './errors.js'
-import type { Attempt, AttemptOptions, Backend, Hold, Target } from './hold.js'
+import type { Attempt, AttemptOptions, Backend, Hold, Target, WaitStyle } from './hold.js'
 import { type LockPath, lockPath } from './paths.js'
 import type { AdvisoryKind, Holder, Inspection } from './types.js'
 
@@ -26,17 +26,14 @@ export class AdvisoryLocks implements Backend {
     this.#lossWatch = new LossWatch(refreshRateMs)
   }
 
-  *target(path: string): Either<Target> {
+  target(path: string): Either<Target> {
     const parts = lockPath(path)
-    const { dev, ino, coherent } = this.#known.get(parts.directory) ?? (yield* this.#look(parts.directory))
-    return {
-      path: parts.path,
-      key: `advisory:${dev}:${ino}:${parts.name}`,
-      // Nothing shows in a directory when an advisory lock is released.
-      waitStyle: { watchPath: null, isRelease: () => false, isLocal: coherent },
-      attempt: (options) => this.#attempt(parts, options),
-      announceWaiting: () => {},
-    }
+    const facts = this.#known.get(parts.directory)
+    return facts === undefined ? this.#firstTarget(parts) : already(new AdvisoryTarget(this, parts, facts))
+  }
+
+  *#firstTarget(parts: LockPath): Either<Target> {
+    return new AdvisoryTarget(this, parts, yield* this.#look(parts.directory))
   }
 
   *#look(directory: string): Either<DirectoryFacts> {
@@ -45,7 +42,8 @@ export class AdvisoryLocks implements Backend {
     return facts
   }
 
-  *#attempt(parts: LockPath, { shared, wanted }: AttemptOptions): Either<Attempt> {
+  /** @internal for {@link AdvisoryTarget} */
+  *attempt(parts: LockPath, { shared, wanted }: AttemptOptions): Either<Attempt> {
     const facts = this.#known.get(parts.directory) ?? (yield* this.#look(parts.directory))
     if (!wanted()) return { kind: 'cancelled' }
     const { dev, leasesLocks, plainLocal } = facts
@@ -56,7 +54,7 @@ export class AdvisoryLocks implements Backend {
       () => attempt(parts.path, options),
     )
     if (hold === 'busy') return { kind: 'busy', holder: null, isFar: yield* this.#isFar(parts, facts) }
-    const held = new HeldAdvisory(hold, (done) => this.#forget(done))
+    const held = new HeldAdvisory(hold, this)
     if (hold.dev !== dev) yield* this.#moved(parts, held)
     if (!wanted()) {
       yield* held.release()
@@ -88,7 +86,8 @@ export class AdvisoryLocks implements Backend {
     }
   }
 
-  #forget(held: HeldAdvisory): void {
+  /** @internal for {@link HeldAdvisory} */
+  forget(held: HeldAdvisory): void {
     this.#held.delete(held)
     this.#lossWatch.remove(held)
   }
@@ -119,18 +118,47 @@ function toHolder(pid: number | null): Holder {
     : { ...nothing, host: sessionOwner().host, pid, sameHost: true }
 }
 
+class AdvisoryTarget implements Target {
+  readonly key: string
+  readonly #locks: AdvisoryLocks
+  readonly #parts: LockPath
+  readonly #isLocal: boolean
+
+  constructor(locks: AdvisoryLocks, parts: LockPath, { dev, ino, coherent }: DirectoryFacts) {
+    this.key = `advisory:${dev}:${ino}:${parts.name}`
+    this.#locks = locks
+    this.#parts = parts
+    this.#isLocal = coherent
+  }
+
+  get path(): string {
+    return this.#parts.path
+  }
+
+  /** Nothing shows in a directory when an advisory lock is released. */
+  get waitStyle(): WaitStyle {
+    return { watchPath: null, isRelease: () => false, isLocal: this.#isLocal }
+  }
+
+  attempt(options: AttemptOptions): Either<Attempt> {
+    return this.#locks.attempt(this.#parts, options)
+  }
+
+  announceWaiting(): void {}
+}
+
 class HeldAdvisory implements Hold, Watched {
   readonly token = null
   onLost: ((reason: LostReason) => void) | null = null
   readonly #hold: AdvisoryHold
-  readonly #onDone: (hold: HeldAdvisory) => void
+  readonly #locks: AdvisoryLocks
   #isOver = false
   #lost: LostReason | null = null
   #isLooking = false
 
-  constructor(hold: AdvisoryHold, onDone: (hold: HeldAdvisory) => void) {
+  constructor(hold: AdvisoryHold, locks: AdvisoryLocks) {
     this.#hold = hold
-    this.#onDone = onDone
+    this.#locks = locks
   }
 
   get dev(): number {
@@ -148,7 +176,7 @@ class HeldAdvisory implements Hold, Watched {
   *release(): Either<LostReason | null> {
     if (this.#isOver) return this.#lost
     this.#isOver = true
-    this.#onDone(this)
+    this.#locks.forget(this)
     yield* either(
       () => this.#hold.releaseSync(),
       () => this.#hold.release(),

@@ -21,7 +21,7 @@ export interface LinkSessionEvents {
   onRefreshFailed(code: string): void
   /** Some of the held locks may be gone: look at each. */
   onNamesMissing(session: LinkSession): void
-  /** Once for each refresh-rate: where link counts do not tell, look at some. */
+  /** Once for each refresh-rate: where link counts do not tell, look at one of them. */
   onTimeToLook(session: LinkSession): void
 }
 
@@ -80,14 +80,13 @@ export class LinkSession implements SessionListener, Asker {
     if (this.isUsable) this.mount.announceWaiting(this.id, waitingNames(names))
   }
 
-  /** The next few in turn. */
-  takeInTurn(count: number): LeaseHolder[] {
-    const turn = [...this.#holders].slice(0, count)
-    for (const holder of turn) {
-      this.#holders.delete(holder)
-      this.#holders.add(holder)
-    }
-    return turn
+  /** Another one each time, until all have been named. */
+  nextInTurn(): LeaseHolder | undefined {
+    const [next] = this.#holders
+    if (next === undefined) return undefined
+    this.#holders.delete(next)
+    this.#holders.add(next)
+    return next
   }
 
   /** A look at each lock found nothing missing. */

@@ -160,11 +160,17 @@ class LockerOnMounts implements Locker, LockKeeper {
       for (;;) {
         patience.check()
         const fresh = waiter !== undefined
-        const attempting = runAsynchronously(target.attempt({ shared, fresh, wanted: () => !patience.isOver }))
-        inFlight = attempting
-        const attempt = await patience.race(attempting, (late) => {
-          inFlight = undo(late)
-        })
+        const work = target.attempt({ shared, fresh, wanted: () => !patience.isOver })
+        const first = work.next()
+        let attempt: Attempt
+        if (first.done) attempt = first.value
+        else {
+          const attempting = runAsynchronously(work, first)
+          inFlight = attempting
+          attempt = await patience.race(attempting, (late) => {
+            inFlight = undo(late)
+          })
+        }
         if (this.#closing !== undefined) {
           inFlight = undo(attempt)
           throw closedError()

@@ -8,9 +8,10 @@ const NO_ANSWER = 'the file system has not answered: does the mount hang?'
 export class Patience {
   readonly #path: string
   readonly #waitMs: number
-  readonly #deadline: number
+  readonly #startMs: number
   readonly #signal: AbortSignal | undefined
-  #timer: NodeJS.Timeout
+  readonly #firstTryMs: number
+  #timer: NodeJS.Timeout | undefined
   #error: Error | undefined
   readonly #waiting = new Set<(error: Error) => void>()
   #timerIsForAll = false
@@ -22,14 +23,15 @@ export class Patience {
     this.#path = path
     this.#waitMs = waitMs
     this.#signal = signal
-    this.#deadline = performance.now() + waitMs
-    this.#timer = this.#startTimer(Math.max(waitMs, firstTryMs))
+    this.#startMs = performance.now()
+    this.#firstTryMs = firstTryMs
     if (signal?.aborted) this.#onAbort()
     else signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  #startTimer(delayMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#end(new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor)), delayMs)
+  #startTimer(forMs: number): NodeJS.Timeout {
+    const restMs = Math.max(0, this.#startMs + forMs - performance.now())
+    return setTimeout(() => this.#end(new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor)), restMs)
   }
 
   /** From now on only the wait that the caller asked for counts. */
@@ -37,7 +39,7 @@ export class Patience {
     if (this.#timerIsForAll || this.isOver) return
     this.#timerIsForAll = true
     clearTimeout(this.#timer)
-    this.#timer = this.#startTimer(Math.max(0, this.#deadline - performance.now()))
+    this.#timer = this.#startTimer(this.#waitMs)
   }
 
   readonly #onAbort = () => this.#end(new AbortError(this.#path, this.#signal?.reason))
@@ -74,7 +76,7 @@ export class Patience {
         reject(error)
       }
       if (this.#error !== undefined) reject(this.#error)
-      else this.#waiting.add(giveUp)
+      else this.#wait(giveUp)
       promise.then(
         (value) => {
           this.#waiting.delete(giveUp)
@@ -87,6 +89,12 @@ export class Patience {
         },
       )
     })
+  }
+
+  /** There is no timer before something is waited for: many locks are got at once. */
+  #wait(giveUp: (error: Error) => void): void {
+    this.#waiting.add(giveUp)
+    this.#timer ??= this.#startTimer(Math.max(this.#waitMs, this.#firstTryMs))
   }
 
   /** Ends the timer and the listener. */

@@ -6,6 +6,7 @@ import {
   type Bench,
   type Contestant,
   contestants,
+  directoryWithLocks,
   freshDirectory,
   interleave,
   leftOut,
@@ -29,12 +30,17 @@ async function ask(bench: Bench): Promise<Answer> {
   const answer = emptyAnswer()
   const [place] = bench.places
   const [files, locks] = bench.quick ? [200, 50] : [100_000, 10_000]
+  const crowded = freshDirectory(place)
+  bench.progress(`making ${files} files`)
+  for (let number = 0; number < files; number++) writeFileSync(`${crowded}/file-${number}`, '')
   for (const candidate of contestants(bench, 'names', 'holds')) {
     // What others do in a crowded directory is their own affair.
     if (candidate.role !== 'ours') continue
     try {
       bench.progress(`${candidate.label}: filling the directories`)
-      const measurements = await measure(bench, candidate, place, files, locks, answer.notes)
+      const busy = await directoryWithLocks(candidate, place, locks)
+      const directories = { empty: freshDirectory(place), [`${files} other files`]: crowded, [`${locks} other locks`]: busy }
+      const measurements = await measure(bench, candidate, place, directories, answer.notes)
       answer.measurements.push(...measurements)
       answer.rows.push(...judge(candidate, place, measurements))
     } catch (error) {
@@ -46,14 +52,17 @@ async function ask(bench: Bench): Promise<Answer> {
   return answer
 }
 
-async function measure(bench: Bench, candidate: Candidate, place: Place, files: number, locks: number, notes: string[]) {
-  const names = ['empty', `${files} other files`, `${locks} other locks`]
-  const [empty, crowded, busy] = [freshDirectory(place), freshDirectory(place), freshDirectory(place)]
-  for (let number = 0; number < files; number++) writeFileSync(`${crowded}/file-${number}`, '')
-  await fillWithLocks(candidate, busy, locks)
+async function measure(
+  bench: Bench,
+  candidate: Candidate,
+  place: Place,
+  directories: Record<string, string>,
+  notes: string[],
+): Promise<Measurement[]> {
+  const names = Object.keys(directories)
   const started: Contestant[] = []
   try {
-    for (const where of [empty, crowded, busy]) started.push({ candidate, agent: await Agent.open(candidate, where) })
+    for (const where of Object.values(directories)) started.push({ candidate, agent: await Agent.open(candidate, where) })
     const measured = await interleave(started, place, { mode: 'blocking', quick: bench.quick }, notes)
     return measured.map((one, index): Measurement => ({
       ...one,
@@ -63,14 +72,6 @@ async function measure(bench: Bench, candidate: Candidate, place: Place, files: 
   } finally {
     await Promise.all(started.map(({ agent }) => agent.end()))
   }
-}
-
-/** Locks that were held and released by a process that is gone: what a directory looks like after a day. */
-async function fillWithLocks(candidate: Candidate, where: string, locks: number): Promise<void> {
-  const agent = await Agent.open(candidate, where)
-  await agent.ask('hold', { candidate: candidate.id, count: locks })
-  await agent.ask('drop', { candidate: candidate.id })
-  await agent.end()
 }
 
 function judge({ label }: Candidate, place: Place, [empty, ...crowded]: readonly Measurement[]): Row[] {

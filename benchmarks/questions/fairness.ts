@@ -1,9 +1,10 @@
 /** Does everybody get a turn? Many processes, each of which wants the lock again as soon as it has released it. */
 
 import { colourOf } from '../../src/cli/evidence/timeline.js'
-import { type Bench, contestants, freshDirectory, leftOut, type Place, type Question, startTeam } from '../bench.js'
+import type { Agent } from '../agents.js'
+import { askEach, type Bench, contestants, ifOurs, type Question, startTeams } from '../bench.js'
 import type { Candidate } from '../candidate.js'
-import { type Answer, emptyAnswer, missingRow, type Plot, plainRow } from '../result.js'
+import { type Answer, emptyAnswer, measurementOf, type Plot, plainRow } from '../result.js'
 import { coefficientOfVariation, mean } from '../statistics.js'
 
 const VARIATION_MAX = 0.2
@@ -17,37 +18,25 @@ export const fairness: Question = {
 
 async function ask(bench: Bench): Promise<Answer> {
   const answer = emptyAnswer()
-  const [place] = bench.places
   const processes = bench.quick ? 2 : 16
-  for (const candidate of contestants(bench, null, 'waits')) {
+  const teams = await startTeams(bench, bench.places[0], contestants(bench, null, 'waits'), processes, answer.notes)
+  const agentsOf = new Map(teams.map(({ candidate, agents }) => [candidate, agents]))
+  const asked = { question: `fairness, ${processes} processes`, target: `coefficient of variation < ${VARIATION_MAX}` }
+  await askEach(bench, [...agentsOf.keys()], asked, answer, async ({ candidate, place, row, target, answer }) => {
     // Ours get the whole ten seconds, the others enough to see what they are like.
     const forMs = bench.quick ? 200 : candidate.role === 'ours' ? 10_000 : 1500
     bench.progress(`${candidate.label}, ${processes} processes for ${forMs / 1000} s`)
-    const row = { question: `fairness, ${processes} processes`, subject: candidate.label, place: place.name }
-    const target = candidate.role === 'ours' ? `coefficient of variation < ${VARIATION_MAX}` : ''
-    try {
-      const turns = await contend(candidate, place, processes, forMs)
-      const counts = turns.map((ofOne) => ofOne.length)
-      const { id, label, role } = candidate
-      answer.measurements.push({
-        candidate: id,
-        label,
-        role,
-        place: place.name,
-        of: `shares in ${forMs / 1000} s`,
-        unit: 'acquisitions',
-        rounds: [counts],
-      })
-      if (role === 'ours') answer.plots.push(courseOf(candidate, turns))
-      const variation = coefficientOfVariation(counts)
-      const perSecond = (mean(counts) * processes * 1000) / forMs
-      const starved = counts.filter((count) => count === 0).length
-      const words = `${variation.toFixed(2)}, ${perSecond.toFixed(0)} acquisitions per second${starved > 0 ? `, ${starved} got none` : ''}`
-      answer.rows.push(plainRow(row, words, target, role === 'ours' ? variation < VARIATION_MAX : null))
-    } catch (error) {
-      answer.rows.push(missingRow(row, target, leftOut(candidate, place, error)))
-    }
-  }
+    const turns = await contend(candidate, agentsOf.get(candidate) ?? [], forMs)
+    const counts = turns.map((ofOne) => ofOne.length)
+    answer.measurements.push(measurementOf(candidate, place.name, `shares in ${forMs / 1000} s`, 'acquisitions', [counts]))
+    if (candidate.role === 'ours') answer.plots.push(courseOf(candidate, turns))
+    const variation = coefficientOfVariation(counts)
+    const perSecond = (mean(counts) * processes * 1000) / forMs
+    const starved = counts.filter((count) => count === 0).length
+    const words = `${variation.toFixed(2)}, ${perSecond.toFixed(0)} acquisitions per second${starved > 0 ? `, ${starved} got none` : ''}`
+    answer.rows.push(plainRow(row, words, target, ifOurs(candidate, variation < VARIATION_MAX)))
+  })
+  await Promise.all([...agentsOf.values()].flat().map((agent) => agent.end()))
   answer.plots.unshift({ kind: 'shares', title: `acquisitions of ${processes} processes`, measurements: answer.measurements })
   answer.notes.push('Nothing is done under the lock, and nobody stands back: the hardest case for fairness.')
   return answer
@@ -57,17 +46,11 @@ async function ask(bench: Bench): Promise<Answer> {
 type Turn = [acquiredUs: number, releasedUs: number]
 
 /** The turns of each of them. */
-async function contend(candidate: Candidate, place: Place, processes: number, forMs: number): Promise<Turn[][]> {
-  const directory = freshDirectory(place)
-  const agents = await startTeam(candidate, directory, processes)
-  try {
-    const fromUs = Number(process.hrtime.bigint()) / 1000 + 100_000
-    const request = { candidate: candidate.id, fromUs, toUs: fromUs + forMs * 1000, holdMs: 0, pauseMs: 0 }
-    const turns = await Promise.all(agents.map((agent) => agent.ask('contend', request)))
-    return turns.map((ofAgent) => ofAgent.filter(([acquiredUs]) => acquiredUs < request.toUs) as Turn[])
-  } finally {
-    await Promise.all(agents.map((agent) => agent.end()))
-  }
+async function contend(candidate: Candidate, agents: readonly Agent[], forMs: number): Promise<Turn[][]> {
+  const fromUs = Number(process.hrtime.bigint()) / 1000 + 100_000
+  const request = { candidate: candidate.id, fromUs, toUs: fromUs + forMs * 1000, holdMs: 0, pauseMs: 0 }
+  const turns = await Promise.all(agents.map((agent) => agent.ask('contend', request)))
+  return turns.map((ofAgent) => ofAgent.filter(([acquiredUs]) => acquiredUs < request.toUs) as Turn[])
 }
 
 /** Once all of them are awake. */

@@ -3,9 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Agent } from '../agents.js'
-import { type Bench, contestants, freshDirectory, leftOut, type Place, type Question, startTeam } from '../bench.js'
+import { type Bench, contestants, leftOut, type Place, type Question, startTeams, type Team } from '../bench.js'
 import type { Candidate } from '../candidate.js'
-import { type Answer, type Curve, emptyAnswer, figure, type Measurement, missingRow, plainRow } from '../result.js'
+import { type Answer, type Curve, emptyAnswer, figure, type Measurement, measurementOf, missingRow, plainRow } from '../result.js'
 import { median, quantile } from '../statistics.js'
 
 const MEDIAN_MS_MAX = 2
@@ -65,40 +65,6 @@ function addPoint(curves: Map<string, Curve>, { candidate, label, role, rounds }
   curves.set(candidate, curve)
 }
 
-interface Team {
-  candidate: Candidate
-  agents: Agent[]
-}
-
-/** As many processes as there are turns to take; those in Node are shared by all candidates, because each is expensive. */
-async function startTeams(
-  bench: Bench,
-  place: Place,
-  candidates: readonly Candidate[],
-  size: number,
-  notes: string[],
-): Promise<Team[]> {
-  const teams: Team[] = []
-  let shared: Agent[] | undefined
-  for (const candidate of candidates) {
-    bench.progress(`starting ${size} processes for ${candidate.label}`)
-    const directory = freshDirectory(place)
-    try {
-      if (candidate.program === 'node' && shared !== undefined) {
-        for (const agent of shared) await agent.openAlso(candidate, directory)
-        teams.push({ candidate, agents: shared })
-        continue
-      }
-      const agents = await startTeam(candidate, directory, size)
-      if (candidate.program === 'node') shared = agents
-      teams.push({ candidate, agents })
-    } catch (error) {
-      notes.push(leftOut(candidate, place, error))
-    }
-  }
-  return teams
-}
-
 async function measure(bench: Bench, teams: Team[], place: Place, waiters: number, notes: string[]): Promise<Measurement[]> {
   const { rounds, forMs } = bench.quick ? { rounds: 1, forMs: 200 } : { rounds: 3, forMs: 1000 }
   const measured = teams.map((team) => ({ team, samplesMs: [] as number[][] }))
@@ -117,10 +83,9 @@ async function measure(bench: Bench, teams: Team[], place: Place, waiters: numbe
       }
     }
   }
-  return measured.map(({ team: { candidate }, samplesMs }) => {
-    const { id, label, role } = candidate
-    return { candidate: id, label, role, place: place.name, of: `hand-off, ${waiters} waiters`, unit: 'ms', rounds: samplesMs }
-  })
+  return measured.map(({ team: { candidate }, samplesMs }) =>
+    measurementOf(candidate, place.name, `hand-off, ${waiters} waiters`, 'ms', samplesMs),
+  )
 }
 
 async function handOffsMs(candidate: Candidate, agents: readonly Agent[], forMs: number): Promise<number[]> {
@@ -172,10 +137,8 @@ async function waitingCost(bench: Bench, { candidate, agents }: Team, place: Pla
   await sleep(watchMs)
   const shares = others.map(({ pid }, index) => (processorMs(pid) - (before[index] as number)) / watchMs)
   await Promise.all([holding, ...waiting])
-  measurements.push({
-    ...{ candidate: id, label, role, place: place.name, of: `processor time of ${waiters} waiters`, unit: '%' },
-    rounds: [shares.map((share) => share * 100)],
-  })
+  const percent = shares.map((share) => share * 100)
+  measurements.push(measurementOf(candidate, place.name, `processor time of ${waiters} waiters`, '%', [percent]))
   const middle = median(shares)
   if (!Number.isFinite(middle)) return missingRow(row, target, 'the kernel does not tell')
   return plainRow(row, `${(middle * 100).toFixed(2)} % each`, target, role === 'ours' ? middle < PROCESSOR_SHARE_MAX : null)

@@ -2,12 +2,21 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from '../agents.js'
-import { type Bench, contestants, freshDirectory, leftOut, type Place, type Question } from '../bench.js'
+import {
+  askEach,
+  type Bench,
+  contestants,
+  directoryWithLocks,
+  freshDirectory,
+  ifOurs,
+  type Place,
+  type Question,
+} from '../bench.js'
 import type { Candidate } from '../candidate.js'
-import { type Answer, type Curve, emptyAnswer, missingRow, plainRow } from '../result.js'
-import { type Counted, countBetweenMarks, stracePath, TRACE_MISSING, tracing } from '../strace.js'
+import { type Answer, type Curve, emptyAnswer, measurementOf, plainRow } from '../result.js'
+import { type Counted, countBetweenMarks, tracing } from '../strace.js'
 
-/** Short, so that a few seconds hold several; a lock lasts one and a half of them. */
+/** Short, so that a few seconds hold several; a lock lasts three of them. */
 const REFRESH_MS = 1000
 const REFRESH_QUICK_MS = 300
 
@@ -26,46 +35,29 @@ export const heartbeat: Question = {
 
 async function ask(bench: Bench): Promise<Answer> {
   const answer = emptyAnswer()
-  const [place] = bench.places
   const counts = bench.quick ? [1, 20] : [1, 100, 10_000]
-  const curves: Curve[] = []
-  for (const candidate of contestants(bench, 'names', 'holds')) {
-    // npm lockfile writes no heartbeat at all: its locks never go stale, or too early.
-    if (candidate.id === 'lockfile') continue
-    const { label, role, id } = candidate
-    const row = { question: 'heartbeat', subject: label, place: place.name }
-    const target = role === 'ours' ? `as many operations for ${counts.at(-1)} locks as for 1` : ''
-    if (stracePath() === null) {
-      answer.rows.push(missingRow(row, target, TRACE_MISSING))
-      continue
+  // npm lockfile writes no heartbeat at all: its locks never go stale, or too early.
+  const candidates = contestants(bench, 'names', 'holds').filter(({ id }) => id !== 'lockfile')
+  const asked = { question: 'heartbeat', target: `as many operations for ${counts.at(-1)} locks as for 1`, atOnce: true }
+  const curves = new Map<string, Curve>()
+  await askEach(bench, candidates, asked, answer, async ({ candidate, place, row, target, answer }) => {
+    const { label, role } = candidate
+    bench.progress(`${label}, ${counts.join(', ')} locks`)
+    const mine = counts.filter((count) => role === 'ours' || count <= PEER_COUNT_MAX)
+    const counted = await Promise.all(mine.map((count) => countWhileHolding(bench, candidate, place, count)))
+    const points = mine.map((count, index) => ({ x: count, y: (counted[index] as Counted).operations }))
+    for (const [index, { operations, calls }] of counted.entries()) {
+      const of = `operations per refresh interval, ${mine[index]} locks`
+      answer.measurements.push(measurementOf(candidate, place.name, of, 'calls', [[operations, calls]]))
     }
-    const curve: Curve = { label, role, points: [] }
-    try {
-      for (const count of counts.filter((count) => role === 'ours' || count <= PEER_COUNT_MAX)) {
-        bench.progress(`${label}, ${count} locks`)
-        const { operations, calls } = await countWhileHolding(bench, candidate, place, count)
-        curve.points.push({ x: count, y: operations })
-        const of = `operations per refresh interval, ${count} locks`
-        answer.measurements.push({
-          candidate: id,
-          label,
-          role,
-          place: place.name,
-          of,
-          unit: 'calls',
-          rounds: [[operations, calls]],
-        })
-      }
-      const words = curve.points.map(({ x, y }) => `${y.toFixed(1)} for ${x}`).join(', ')
-      const growth = (curve.points.at(-1)?.y ?? Number.NaN) / (curve.points[0]?.y ?? Number.NaN)
-      answer.rows.push(plainRow(row, words, target, role === 'ours' ? growth <= GROWTH_MAX : null))
-      curves.push(curve)
-    } catch (error) {
-      answer.rows.push(missingRow(row, target, leftOut(candidate, place, error)))
-    }
-  }
+    const words = points.map(({ x, y }) => `${y.toFixed(1)} for ${x}`).join(', ')
+    const growth = (points.at(-1)?.y ?? Number.NaN) / (points[0]?.y ?? Number.NaN)
+    answer.rows.push(plainRow(row, words, target, ifOurs(candidate, growth <= GROWTH_MAX)))
+    curves.set(candidate.id, { label, role, points })
+  })
+  const inOrder = candidates.flatMap(({ id }) => curves.get(id) ?? [])
   const axes = { xLabel: 'locks held', yLabel: 'operations per refresh interval' }
-  answer.plots.push({ kind: 'curve', title: 'the cost of staying alive', ...axes, curves })
+  answer.plots.push({ kind: 'curve', title: 'the cost of staying alive', ...axes, curves: inOrder })
   answer.notes.push(
     `Counted with strace(1) in the process that holds the locks, refreshed every ${REFRESH_MS} ms, patrols of the directory included. npm lockfile writes no heartbeats.`,
   )
@@ -74,11 +66,11 @@ async function ask(bench: Bench): Promise<Answer> {
 
 /** Operations and calls per refresh interval. */
 async function countWhileHolding(bench: Bench, candidate: Candidate, place: Place, count: number): Promise<Counted> {
-  const directory = freshDirectory(place)
+  const directory = await directoryWithLocks(candidate, place, count)
   const output = `${freshDirectory(place)}/trace`
   const { intervals, refreshMs } = bench.quick
     ? { intervals: 2, refreshMs: REFRESH_QUICK_MS }
-    : { intervals: 3, refreshMs: REFRESH_MS }
+    : { intervals: 6, refreshMs: REFRESH_MS }
   const agent = await Agent.open(candidate, directory, { under: tracing(output), refreshMs })
   try {
     await agent.ask('hold', { candidate: candidate.id, count })
@@ -86,6 +78,8 @@ async function countWhileHolding(bench: Bench, candidate: Candidate, place: Plac
     await agent.mark('begin')
     await sleep(refreshMs * intervals)
     await agent.mark('end')
+    // Who has lost its locks meanwhile had nothing to keep alive.
+    await agent.ask('drop', { candidate: candidate.id })
   } finally {
     await agent.end()
   }

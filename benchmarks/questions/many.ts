@@ -1,9 +1,9 @@
 /** What does it cost to acquire, hold and drop 10,000 locks, and to end while holding them? */
 
 import { Agent } from '../agents.js'
-import { type Bench, contestants, freshDirectory, leftOut, type Place, type Question } from '../bench.js'
+import { type Bench, contestants, freshDirectory, leaveLocks, leftOut, type Place, type Question } from '../bench.js'
 import type { Candidate } from '../candidate.js'
-import { type Answer, emptyAnswer, type Measurement, missingRow, plainRow, type Row, ratioRow } from '../result.js'
+import { type Answer, emptyAnswer, type Measurement, measurementOf, missingRow, plainRow, type Row, ratioRow } from '../result.js'
 import { median, ratioOfRounds } from '../statistics.js'
 
 const HEAP_BYTES_MAX = 1024
@@ -23,6 +23,7 @@ const countFor = ({ role }: Candidate, { quick }: Bench) => (quick ? 200 : role 
 interface Taken {
   candidate: Candidate
   agent: Agent
+  directory: string
   count: number
   firstMs: number[][]
   againMs: number[][]
@@ -54,9 +55,10 @@ async function ask(bench: Bench): Promise<Answer> {
     }
   }
   for (let round = 1; round <= rounds; round++) await each(`round ${round} of ${rounds}`, holdAndDrop)
-  await each('the end of the process', async ({ candidate: { id }, agent, count, exitMs }) => {
-    await agent.ask('hold', { candidate: id, count })
+  await each('the end of the process', async ({ candidate, agent, directory, count, exitMs }) => {
+    await agent.ask('hold', { candidate: candidate.id, count })
     exitMs.push([await agent.exit()])
+    leaveLocks(candidate, place, count, directory)
   })
   const rival = all.find(({ candidate }) => candidate.id === 'proper-lockfile')
   for (const taken of all) {
@@ -70,8 +72,9 @@ async function ask(bench: Bench): Promise<Answer> {
 }
 
 async function begin(candidate: Candidate, place: Place, count: number): Promise<Taken> {
-  const agent = await Agent.open(candidate, freshDirectory(place), { nodeFlags: ['--expose-gc'] })
-  const taken: Taken = { candidate, agent, count, firstMs: [], againMs: [], dropMs: [], heapBytes: [], exitMs: [] }
+  const directory = freshDirectory(place)
+  const agent = await Agent.open(candidate, directory, { nodeFlags: ['--expose-gc'] })
+  const taken: Taken = { candidate, agent, directory, count, firstMs: [], againMs: [], dropMs: [], heapBytes: [], exitMs: [] }
   const { id } = candidate
   // A lock of its own: what there is once, the session and its thread, is not to be counted.
   await agent.ask('block', { candidate: id, mode: 'blocking', forMs: 1, most: 1 })
@@ -87,14 +90,13 @@ async function holdAndDrop({ candidate: { id }, agent, count, againMs, dropMs, h
   dropMs.push([await agent.ask('drop', { candidate: id })])
 }
 
-function toMeasurements({ candidate: { id, label, role }, ...taken }: Taken, place: Place): Measurement[] {
-  const base = { candidate: id, label, role, place: place.name }
+function toMeasurements({ candidate, ...taken }: Taken, { name }: Place): Measurement[] {
   return [
-    { ...base, of: 'acquiring all, first time', unit: 'ms', rounds: taken.firstMs },
-    { ...base, of: 'acquiring all, again', unit: 'ms', rounds: taken.againMs },
-    { ...base, of: 'dropping all', unit: 'ms', rounds: taken.dropMs },
-    { ...base, of: 'heap per lock', unit: 'bytes', rounds: taken.heapBytes },
-    { ...base, of: 'end of the process', unit: 'ms', rounds: taken.exitMs },
+    measurementOf(candidate, name, 'acquiring all, first time', 'ms', taken.firstMs),
+    measurementOf(candidate, name, 'acquiring all, again', 'ms', taken.againMs),
+    measurementOf(candidate, name, 'dropping all', 'ms', taken.dropMs),
+    measurementOf(candidate, name, 'heap per lock', 'bytes', taken.heapBytes),
+    measurementOf(candidate, name, 'end of the process', 'ms', taken.exitMs),
   ]
 }
 

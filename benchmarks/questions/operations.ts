@@ -2,10 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent } from '../agents.js'
-import { type Bench, contestants, freshDirectory, leftOut, type Place, type Question } from '../bench.js'
+import { askEach, type Bench, contestants, freshDirectory, type Part, type Place, type Question } from '../bench.js'
 import type { Candidate } from '../candidate.js'
-import { type Answer, emptyAnswer, figure, missingRow, plainRow } from '../result.js'
-import { type Counted, countBetweenMarks, stracePath, TRACE_MISSING, tracing } from '../strace.js'
+import { type Answer, emptyAnswer, figure, measurementOf, plainRow } from '../result.js'
+import { type Counted, countBetweenMarks, tracing } from '../strace.js'
 
 /** Operations and system calls per acquire + release, when the last release was one's own. */
 const TARGETS: Record<string, { operations: number; calls: number }> = {
@@ -22,59 +22,43 @@ export const operations: Question = {
 
 async function ask(bench: Bench): Promise<Answer> {
   const answer = emptyAnswer()
-  const [place] = bench.places
-  if (stracePath() === null) {
-    answer.rows.push(missingRow({ question: 'operations', subject: 'all', place: place.name }, '', TRACE_MISSING))
-    return answer
-  }
-  for (const candidate of contestants(bench, null, 'blocking')) {
-    if (candidate.role === 'floor' && (candidate.program === 'c' || bench.quick)) continue
-    bench.progress(`${candidate.label}, a cycle`)
-    await perCycle(bench, candidate, place, answer)
-  }
-  for (const candidate of contestants(bench, null, 'waits')) {
-    if (candidate.role !== 'ours' && bench.quick) continue
-    bench.progress(`${candidate.label}, waiting`)
-    await perSecondOfWaiting(bench, candidate, place, answer)
-  }
+  const inCycles = contestants(bench, null, 'blocking').filter(
+    ({ role, program }) => role !== 'floor' || (program !== 'c' && !bench.quick),
+  )
+  const perCycle = { question: 'operations per cycle', target: wanted }
+  await askEach(bench, inCycles, perCycle, answer, (part) => countCycles(bench, part))
+  const waiting = contestants(bench, null, 'waits').filter(({ role }) => role === 'ours' || !bench.quick)
+  const perSecond = { question: 'operations per second of waiting', target: '', atOnce: true }
+  await askEach(bench, waiting, perSecond, answer, (part) => countWaiting(bench, part))
   answer.notes.push(
     'Calls that concern the directory of the lock. An operation is a call that names a file, with all that is done through the descriptor that it gives: a listing is one operation of five calls. Waiting is counted until the lock was got and given back.',
   )
   return answer
 }
 
-async function perCycle(bench: Bench, candidate: Candidate, place: Place, answer: Answer): Promise<void> {
-  const { id, label, role } = candidate
-  const row = { question: 'operations per cycle', subject: label, place: place.name }
+const wanted = ({ id }: Candidate) => {
   const target = TARGETS[id]
-  const wanted = target === undefined ? '' : `≤ ${target.operations} operations, ≤ ${target.calls} calls`
+  return target === undefined ? '' : `≤ ${target.operations} operations, ≤ ${target.calls} calls`
+}
+
+async function countCycles(bench: Bench, { candidate, place, row, target, answer }: Part): Promise<void> {
+  bench.progress(`${candidate.label}, a cycle`)
   const cycles = bench.quick ? 5 : 50
-  const cycle = (most: number) => ({ candidate: id, mode: 'blocking', forMs: 60_000, most }) as const
-  try {
-    const counted = await traced(candidate, place, async (agent) => {
-      await agent.ask('block', cycle(3))
-      await agent.mark('begin')
-      await agent.ask('block', cycle(cycles))
-      await agent.mark('end')
-    })
-    const [named, calls] = [counted.operations / cycles, counted.calls / cycles]
-    answer.measurements.push({
-      candidate: id,
-      label,
-      role,
-      place: place.name,
-      of: 'operations and calls per cycle',
-      unit: 'calls',
-      rounds: [[named, calls]],
-    })
-    // One beat of the heart may fall among them.
-    const isMet = target === undefined ? null : Math.floor(named) <= target.operations && Math.floor(calls) <= target.calls
-    answer.rows.push(
-      plainRow(row, `${figure(named)} operations, ${figure(calls)} calls (${inWords(counted, cycles)})`, wanted, isMet),
-    )
-  } catch (error) {
-    answer.rows.push(missingRow(row, wanted, leftOut(candidate, place, error)))
-  }
+  const cycle = (most: number) => ({ candidate: candidate.id, mode: 'blocking', forMs: 60_000, most }) as const
+  const counted = await traced(candidate, place, async (agent) => {
+    await agent.ask('block', cycle(3))
+    await agent.mark('begin')
+    await agent.ask('block', cycle(cycles))
+    await agent.mark('end')
+  })
+  const [named, calls] = [counted.operations / cycles, counted.calls / cycles]
+  answer.measurements.push(measurementOf(candidate, place.name, 'operations and calls per cycle', 'calls', [[named, calls]]))
+  const most = TARGETS[candidate.id]
+  // One beat of the heart may fall among them.
+  const isMet = most === undefined ? null : Math.floor(named) <= most.operations && Math.floor(calls) <= most.calls
+  answer.rows.push(
+    plainRow(row, `${figure(named)} operations, ${figure(calls)} calls (${inWords(counted, cycles)})`, target, isMet),
+  )
 }
 
 const inWords = ({ byName }: Counted, cycles: number) =>
@@ -83,9 +67,9 @@ const inWords = ({ byName }: Counted, cycles: number) =>
     .map(([name, count]) => (Math.round(count / cycles) === 1 ? name : `${Math.round(count / cycles)} ${name}`))
     .join(', ')
 
-async function perSecondOfWaiting(bench: Bench, candidate: Candidate, place: Place, answer: Answer): Promise<void> {
-  const { id, label, role } = candidate
-  const row = { question: 'operations per second of waiting', subject: label, place: place.name }
+async function countWaiting(bench: Bench, { candidate, place, row, answer }: Part): Promise<void> {
+  bench.progress(`${candidate.label}, waiting`)
+  const { id } = candidate
   const waitMs = bench.quick ? 300 : 2000
   let holder: Agent | undefined
   try {
@@ -101,13 +85,8 @@ async function perSecondOfWaiting(bench: Bench, candidate: Candidate, place: Pla
       await holding
     })
     const perSecond = counted.operations / ((waitMs - HOLDER_STARTS_MS) / 1000)
-    answer.measurements.push({
-      ...{ candidate: id, label, role, place: place.name, of: 'operations per second of waiting', unit: 'calls' },
-      rounds: [[perSecond]],
-    })
+    answer.measurements.push(measurementOf(candidate, place.name, 'operations per second of waiting', 'calls', [[perSecond]]))
     answer.rows.push(plainRow(row, `${figure(perSecond)} operations`, '', null))
-  } catch (error) {
-    answer.rows.push(missingRow(row, '', leftOut(candidate, place, error)))
   } finally {
     await holder?.end()
   }

@@ -47,7 +47,7 @@ export const startup: Question = {
 
 async function ask(bench: Bench): Promise<Answer> {
   const answer = emptyAnswer()
-  const rounds = bench.quick ? 2 : 25
+  const rounds = bench.quick ? 2 : 20
   const programs = PROGRAMS.filter(({ id, role }) => role !== 'peer' || bench.peers === null || bench.peers.has(id))
   const measurements = programs.map(({ id, label, role }): Measurement => {
     return { candidate: id, label, role, place: '', of: 'from start to end of the process', unit: 'ms', rounds: [] }

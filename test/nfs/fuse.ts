@@ -1,54 +1,69 @@
 /** A directory mounted twice through FUSE: to the kernel two file systems that know nothing of each other, as two nodes would be. */
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startOnHost } from './host-program.js'
 import type { GuestProgram } from './lab/guest-program.js'
-import { requireTools } from './lab/tools.js'
+import { LabError, requireTools } from './lab/tools.js'
 import { until } from './lab/until.js'
 
-const SFTP_SERVER = '/usr/lib/openssh/sftp-server'
 /** A run that is killed must not leave mounts behind. */
 const ENDS_WITH_US = ['setpriv', '--pdeathsig', 'TERM']
-const MOUNT_MS_MAX = 15_000
+const START_MS_MAX = 15_000
 
 export class TwoMounts {
-  /** Where each of the two "nodes" sees the directory. */
+  readonly directory: string
+  /** What is mounted twice. */
+  readonly exported: string
+  /** Where each of the two "nodes" sees it. */
   readonly at: readonly [string, string]
-  readonly #directory: string
   readonly #programs: GuestProgram[] = []
+  readonly #cleanups: (() => void)[] = []
 
-  /** sshfs, twice. Instead of `ssh` it runs the file server itself: no sshd, no keys. @throws LabError */
-  static async sshfs(...options: string[]): Promise<TwoMounts> {
-    requireTools('setpriv', 'sshfs', 'fusermount3', SFTP_SERVER)
-    const mounts = new TwoMounts()
-    const command = join(mounts.#directory, 'sftp')
-    writeFileSync(command, `#!/bin/sh\nexec ${SFTP_SERVER}\n`)
-    chmodSync(command, 0o755)
-    const all = [`ssh_command=${command}`, 'auto_unmount', ...options].flatMap((option) => ['-o', option])
-    for (const at of mounts.at) {
-      mounts.#programs.push(startOnHost([...ENDS_WITH_US, 'sshfs', '-f', ...all, `localhost:${mounts.#directory}/exported`, at]))
+  /** @throws LabError */
+  constructor() {
+    requireTools('setpriv', 'fusermount3')
+    this.directory = mkdtempSync(join(tmpdir(), 'mountlock-fuse-'))
+    this.exported = join(this.directory, 'exported')
+    this.at = [join(this.directory, 'a'), join(this.directory, 'b')]
+    for (const directory of [this.exported, ...this.at]) mkdirSync(directory)
+  }
+
+  /** Starts a program of the file system, which stays in the foreground. */
+  start(argv: readonly string[]): void {
+    this.#programs.push(startOnHost([...ENDS_WITH_US, ...argv]))
+  }
+
+  /** Called when nothing is mounted any more. */
+  onClose(cleanup: () => void): void {
+    this.#cleanups.push(cleanup)
+  }
+
+  /** Resolves when both are there. @throws LabError */
+  async mounted(): Promise<this> {
+    for (const at of this.at) await this.sees(() => isMounted(at), `There is no mount at ${at}`)
+    return this
+  }
+
+  /** Resolves when `condition` holds. @throws LabError with what the programs said; then nothing is left of them */
+  async sees(condition: () => boolean, complaint: string): Promise<void> {
+    try {
+      await until(condition, START_MS_MAX, complaint)
+    } catch (error) {
+      await this.close()
+      const said = this.#programs.map(({ stderr }) => stderr).join('\n')
+      throw new LabError(`${(error as Error).message}. ${said}`, { cause: error })
     }
-    for (const at of mounts.at) await until(() => isMounted(at), MOUNT_MS_MAX, `sshfs did not mount: ${mounts.#said()}`)
-    return mounts
-  }
-
-  private constructor() {
-    this.#directory = mkdtempSync(join(tmpdir(), 'mountlock-fuse-'))
-    this.at = [join(this.#directory, 'a'), join(this.#directory, 'b')]
-    for (const directory of [join(this.#directory, 'exported'), ...this.at]) mkdirSync(directory)
-  }
-
-  #said(): string {
-    return this.#programs.map(({ stderr }) => stderr).join('\n')
   }
 
   async close(): Promise<void> {
     for (const at of this.at) spawnSync('fusermount3', ['-uz', at])
+    for (const program of this.#programs) program.kill('SIGTERM')
     await Promise.all(this.#programs.map(({ end }) => end))
-    rmSync(this.#directory, { recursive: true, force: true })
+    for (const cleanup of this.#cleanups) cleanup()
+    rmSync(this.directory, { recursive: true, force: true })
   }
 }
 

@@ -45,11 +45,15 @@ const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
 const COLUMNS = ['NFSv3', 'NFSv4.1', 'NFSv4.2', 'sshfs']
 const ELSEWHERE = 'other mounts and exports'
 
-/** One row for each promise; figures below, because they are long. */
+/** What is measured, for comparison, is no promise: there are only figures. */
+const isCost = (promise: string) => promise.startsWith('calls per ')
+
+/** Promises that are shown in the same places share a row; figures below, because they are long. */
 export function render(results: readonly Result[], lab: string): string {
   const promises = [...new Set(results.map(({ promise }) => promise))]
   const shown = (found: readonly Result[]) => {
-    const variants = found.map(({ variant, passed }) => (passed ? variant : `**not** ${variant}`)).filter(Boolean)
+    const named = found.filter(({ variant }) => variant !== '')
+    const variants = named.map(({ variant, passed }) => (passed ? variant : `**not** ${variant}`))
     return variants.join(', ') || (found.every(({ passed }) => passed) ? 'yes' : '**no**')
   }
   const cell = (promise: string, column: string) => {
@@ -61,6 +65,11 @@ export function render(results: readonly Result[], lab: string): string {
     const places = [...new Set(found.map(({ configuration }) => configuration))]
     return places.map((place) => `${place}: ${shown(found.filter(({ configuration }) => configuration === place))}`).join('; ')
   }
+  const byCells = new Map<string, string[]>()
+  for (const promise of promises.filter((promise) => !isCost(promise))) {
+    const cells = row([...COLUMNS.map((column) => cell(promise, column)), elsewhere(promise)])
+    byCells.set(cells, [...(byCells.get(cells) ?? []), promise])
+  }
   const figures = promises.flatMap((promise) => {
     const told = results.filter((result) => result.promise === promise && result.passed && result.figures !== '')
     const inWords = ({ configuration, variant, figures }: Result) => `${configuration}${variant && `, ${variant}`}: ${figures}`
@@ -71,10 +80,18 @@ export function render(results: readonly Result[], lab: string): string {
     `${new Date().toISOString().slice(0, 10)}, ${extent}, Node ${process.version}. ${lab}.`,
     '',
     row(['', ...COLUMNS, ELSEWHERE]),
-    row(['---', ...COLUMNS.map(() => '---'), '---']),
-    ...promises.map((promise) => row([promise, ...COLUMNS.map((column) => cell(promise, column)), elsewhere(promise)])),
+    row(['-', ...COLUMNS.map(() => '-'), '-']),
+    ...[...byCells].map(([cells, promises]) => `| ${promises.join('<br>')} ${cells}`),
     '',
     ...figures,
     '',
   ].join('\n')
 }
+
+/** What acquiring, waiting and handing over between nodes costs, out of the figures; which calls they are, only the figures say. */
+export const costsOf = (figures: string) =>
+  figures
+    .split('\n')
+    .filter((line) => line.startsWith('- calls per ') || line.startsWith('- hands over '))
+    .map((line) => line.replaceAll(/ \([A-Z][^()]*\)/g, ''))
+    .join('\n')

@@ -1,13 +1,14 @@
 /**
  * `npm run test:nfs -- [--soak] [--publish] [--accel uml|tcg] [what vitest takes]`: the suite on real NFS, alone. `--soak`: with
- * the full figures, and everything that takes too long for the short run; hours. `--publish`: what was shown goes into the
- * README and docs/lab.md. `--accel`: the kind of the lab's machines.
+ * the full figures, and everything that takes too long for the short run; hours. `--publish`: what was shown, and what it
+ * costs, goes into the README, and all figures into docs/lab.md. `--accel`: the kind of the lab's machines.
  */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REPOSITORY } from './lab/paths.js'
+import { costsOf } from './results-reporter.js'
 
 const rest = process.argv.slice(2)
 const isSoak = take('--soak').length > 0
@@ -30,13 +31,15 @@ function take(option: string, values = 0): string[] {
   return index < 0 ? [] : rest.splice(index, 1 + values)
 }
 
-/** The table goes into the README, and the figures, which are long, into a page of their own. */
+/** Table and costs go into the README, and the figures, which are long, into a page of their own. */
 function publish(): void {
   const [title = '', ...parts] = readFileSync(join(REPOSITORY, '.vitest/nfs-results.md'), 'utf8').trim().split('\n\n')
   const isList = (part: string) => part.startsWith('- ')
+  const figures = parts.filter(isList).join('\n\n')
   const table = [title, ...parts.filter((part) => !isList(part)), '[The figures](docs/lab.md) of the same run.']
   writeRegion('README.md', 'lab results', table.join('\n\n'))
-  writeRegion('docs/lab.md', 'lab figures', [title, ...parts.filter(isList)].join('\n\n'))
+  writeRegion('README.md', 'lab costs', costsOf(figures))
+  writeRegion('docs/lab.md', 'lab figures', [title, figures].join('\n\n'))
 }
 
 function writeRegion(file: string, name: string, content: string): void {

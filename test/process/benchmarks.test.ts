@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { describeMachine } from '../../benchmarks/machine.js'
 import { HELP, readOptions, UsageError } from '../../benchmarks/options.js'
 import { publish } from '../../benchmarks/publish.js'
-import { emptyAnswer, missingRow, plainRow } from '../../benchmarks/result.js'
+import { emptyAnswer, missingRow, plainRow, ratioRow } from '../../benchmarks/result.js'
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
@@ -61,30 +61,40 @@ describe('the benchmark harness', () => {
     QUICK_MS_MAX,
   )
 
-  it('publishes what has a target in the README, and everything on the page below docs', async () => {
+  it('publishes what has a target in the README, the lock types side by side, and everything on the page below docs', async () => {
     const project = await temporaryDirectory()
     await writeFile(join(project, 'README.md'), 'before\n<!-- bench results -->\nold\n<!-- /bench results -->\nafter\n')
-    const row = (subject: string) => ({ question: 'cost', subject, place: 'ext4' })
+    const row = (subject: string, place = 'ext4') => ({ question: 'cost', subject, place })
+    const faster = { words: 'as fast as X', target: '≥ 3 × X', reached: (ratio: number) => ratio >= 3 }
     const rows = [
-      { ...plainRow(row('mountlock linkbased'), '4 calls', '≤ 4', true), note: 'close' },
+      plainRow(row('mountlock linkbased'), '4 calls (link), 7 times', '≤ 4', true),
+      plainRow(row('mountlock advisory'), '5 calls (open)', '≤ 4', false),
+      plainRow(row('mountlock symlinks'), '3 calls', '≤ 4', true),
+      ratioRow(row('mountlock renamebased', 'tmpfs'), { median: 3.2, low: 2.1, high: 4 }, faster),
       plainRow(row('another lock'), '9 calls', '', null),
       missingRow(row('nobody'), '', 'it broke'),
     ]
     const question = { id: 'cost', title: 'Cost', about: 'calls', seconds: 1, ...emptyAnswer(), rows }
+    const nodes = { ...question, id: 'nodes', rows: [missingRow(row('all', 'nfs'), '≤ 6', 'cost is for the lab')] }
     const where = { machine: describeMachine(0), quick: false, seconds: 1, fileSystem: 'ext4' }
-    publish({ ...where, questions: [question] }, project)
+    publish({ ...where, questions: [question, nodes] }, project)
 
     const readme = await readFile(join(project, 'README.md'), 'utf8')
     expect(readme).toMatch(/^before\n<!-- bench results -->\n\nMeasured on [^]*\n\n<!-- \/bench results -->\nafter\n$/)
     expect(tableRows(readme)).toEqual([
-      '| ✔ | cost, ext4 | linkbased | 4 calls | ≤ 4 |',
-      '|  | cost, ext4 | nobody | — (it broke) |  |',
+      '| cost | ✔ 4 calls |  | ✘ 5 calls | ≤ 4 |',
+      '| cost, tmpfs |  | ✔ 3.20 × |  | ≥ 3 × X |',
+      '| cost, nobody | — (it broke) |  |',
     ])
     const page = await readFile(join(project, 'docs/benchmarks/README.md'), 'utf8')
     expect(tableRows(page)).toEqual([
-      '| ✔ | cost, ext4 | mountlock linkbased | 4 calls (close) | ≤ 4 |',
+      '| ✔ | cost, ext4 | mountlock linkbased | 4 calls (link), 7 times | ≤ 4 |',
+      '| ✘ | cost, ext4 | mountlock advisory | 5 calls (open) | ≤ 4 |',
+      '| ✔ | cost, ext4 | mountlock symlinks | 3 calls | ≤ 4 |',
+      '| ✔ | cost, tmpfs | mountlock renamebased | 3.20 × (2.10 – 4.00) as fast as X (the target lies within the spread) | ≥ 3 × X |',
       '|  | cost, ext4 | another lock | 9 calls |  |',
       '|  | cost, ext4 | nobody | — (it broke) |  |',
+      '| ? | cost, nfs | all | — (cost is for the lab) | ≤ 6 |',
     ])
   })
 
@@ -122,8 +132,8 @@ function expectAnswers({ questions }: Report): void {
     'handoff',
     'nodes',
     'fairness',
-    'heartbeat',
     'many',
+    'heartbeat',
     'directory',
     'startup',
     'package',

@@ -8,7 +8,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createLocker, InvalidArgumentError, type LockerOptions, LockLostError } from '../../dist/index.js'
+import { createLocker, InvalidArgumentError, type Lock, type LockerOptions, LockLostError } from '../../dist/index.js'
 import { Agent, BRISK, SILENCE_MS } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { otherNode } from './support/space.js'
@@ -230,6 +230,18 @@ describe.each(KINDS)('$kind', ({ locker: kind }) => {
     await rm(path, { recursive: true })
     await aborted
     expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'removed' })
+  })
+
+  test('of several locks each one whose directory was deleted is told to its holder, and no other one', async () => {
+    const folder = await temporaryFolder()
+    const locker = newLocker(kind)
+    const locks = await Promise.all(['kept', 'first', 'second', 'third'].map((name) => locker.acquire(join(folder, name))))
+    const [kept, ...deleted] = locks as [Lock, ...Lock[]]
+    const aborted = deleted.map(({ signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve)))
+    for (const { path } of deleted) await rm(path, { recursive: true })
+    await Promise.all(aborted)
+    for (const { signal } of deleted) expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'removed' })
+    expect(kept.held).toBe(true)
   })
 })
 

@@ -1,11 +1,14 @@
 /** The file server as a table: a tree of files and an operation lead to another tree and an answer. */
 
-import type { Operation, Reply } from '../../src/protocol/operations.js'
+import type { FileStatus, Operation, Reply } from '../../src/protocol/operations.js'
 import { Client, type ClientOperation, COHERENT } from './client-cache.js'
 import { Numbered } from './exhaustive-local.js'
 import { generationOfPath, type GenerationSet, NO_GENERATIONS, setOf } from './exhaustive-generations.js'
-import { type Permutation, renameText, toKey } from './exhaustive-renaming.js'
+import { NO_NAMES, type NameSet, namesUsedIn } from './exhaustive-program.js'
+import { type Permutation, renameText } from './exhaustive-renaming.js'
 import { type FileServer, ROOT } from './server.js'
+
+const SESSION_PREFIX = '.mountlock-41c29-'
 
 export interface Executed {
   files: number
@@ -21,6 +24,8 @@ export interface Tree {
   topIsFree: boolean
   /** It has a marker and a generation: somebody can get the lock. */
   isUsable: boolean
+  /** Random names that can be seen. */
+  namesUsed: NameSet
   /** The session file behind the highest generation, by its text or its name. */
   topOwner: string
   /** Names below the highest generation: anybody may remove them at any time. */
@@ -42,14 +47,23 @@ export class FileTable {
   readonly #byText = new Map<string, number>()
   readonly #base: number
   readonly #keepsLower: boolean
-  /** How far the server's clock goes on with each tick; 0: time stamps make no difference. */
+  /** Directories come and go, and which one it is makes a difference. */
+  readonly #hasNumbers: boolean
+  readonly #hasTimes: boolean
+  /** How far the server's clock goes on with each tick; 0: it stands still. */
   readonly #tickMs: number
 
   /** `keepsLower`: listings keep what is below the highest generation, because they are going to be cut to pieces. */
-  constructor(operations: Numbered<Operation>, base: number, keepsLower: boolean, tickMs: number) {
+  constructor(
+    operations: Numbered<Operation>,
+    base: number,
+    { keepsLower, hasNumbers, hasTimes, tickMs }: { keepsLower: boolean; hasNumbers: boolean; hasTimes: boolean; tickMs: number },
+  ) {
     this.operations = operations
     this.#base = base
     this.#keepsLower = keepsLower
+    this.#hasNumbers = hasNumbers
+    this.#hasTimes = hasTimes
     this.#tickMs = tickMs
   }
 
@@ -58,7 +72,7 @@ export class FileTable {
   }
 
   answerId(reply: Reply<unknown>): number {
-    return this.answers.numberOf(toKey(reply), () => reply)
+    return this.answers.numberOf(reply)
   }
 
   execute(files: number, operationId: number, tick: number): Executed {
@@ -70,7 +84,7 @@ export class FileTable {
       server.clockMs = () => tick * this.#tickMs
       const operation = this.operations.values[operationId] as ClientOperation
       const reply = new Client(server, 1, COHERENT).perform(operation, true)
-      executed = { files: this.#number(server), answer: this.answerId(plain(reply, this.#keepsLower)), ok: reply.ok }
+      executed = { files: this.#number(server), answer: this.answerId(this.#plain(operation, reply)), ok: reply.ok }
       tree.executed.set(key, executed)
     }
     return executed
@@ -135,22 +149,23 @@ export class FileTable {
   }
 
   #number(server: FileServer): number {
-    const text = server.canonical(this.#tickMs > 0)
+    const text = server.canonical(this.#hasTimes, this.#hasNumbers)
     const known = this.#byText.get(text)
     if (known !== undefined) return known
     const number = this.trees.length
     this.#byText.set(text, number)
-    this.trees.push(this.#describe(server))
+    this.trees.push(this.#describe(server, text))
     return number
   }
 
-  #describe(server: FileServer): Tree {
+  #describe(server: FileServer, text: string): Tree {
     const lock = server.inodes.get(server.lookUp(server.lookUp(ROOT, 'd') as number, 'P') ?? 0)
     const tree: Tree = {
       server,
       top: 0,
       topIsFree: false,
       isUsable: false,
+      namesUsed: this.#hasNumbers ? namesUsedIn(text) : NO_NAMES,
       topOwner: '',
       lower: [],
       lowerGenerations: NO_GENERATIONS,
@@ -179,24 +194,32 @@ export class FileTable {
     }
     return tree
   }
+
+  /**
+   * Without what differs between trees that are alike (inode numbers, the order of names), and of a listing only the highest
+   * generation: what is lower is there to be cleaned up, which anybody may do, and to be no hindrance.
+   */
+  #plain(operation: ClientOperation, reply: Reply<unknown>): Reply<unknown> {
+    if (!reply.ok || typeof reply.value !== 'object' || reply.value === null) return reply
+    if (Array.isArray(reply.value)) {
+      const names = reply.value as string[]
+      // Beside the lock nobody asks for the sessions of others.
+      if (operation.op === 'list' && operation.path === '/d')
+        return { ok: true, value: names.filter((name) => !name.startsWith(SESSION_PREFIX)).sort() }
+      return { ok: true, value: this.#keepsLower ? [...names].sort() : withoutLower(names) }
+    }
+    if (!('ino' in reply.value)) return reply
+    const status = reply.value as FileStatus
+    return {
+      ok: true,
+      value: { ...status, ino: this.#hasNumbers && status.type === 'directory' ? status.ino : 0, modifiedMs: 0 },
+    }
+  }
 }
 
-function pathsOf(operation: Operation): string[] {
+export function pathsOf(operation: Operation): string[] {
   if ('from' in operation) return [operation.from, operation.to]
   return 'path' in operation ? [operation.path] : []
-}
-
-/**
- * Without what differs between trees that are alike (inode numbers, the order of names), and of a listing only the highest
- * generation: what is lower is there to be cleaned up, which anybody may do, and to be no hindrance.
- */
-function plain(reply: Reply<unknown>, keepsLower: boolean): Reply<unknown> {
-  if (!reply.ok || typeof reply.value !== 'object' || reply.value === null) return reply
-  if (Array.isArray(reply.value)) {
-    const names = reply.value as string[]
-    return { ok: true, value: keepsLower ? [...names].sort() : withoutLower(names) }
-  }
-  return 'ino' in reply.value ? { ok: true, value: { ...reply.value, ino: 0, modifiedMs: 0 } } : reply
 }
 
 export function withoutLower(names: string[]): string[] {

@@ -7,11 +7,19 @@ export type GenerationSet = number
 
 export const NO_GENERATIONS: GenerationSet = 0
 
-export function setOf(generation: number, base: number): GenerationSet {
-  const bit = generation - base
-  if (bit < 0 || bit > 29) throw new RangeError(`Expected a generation from ${base} to ${base + 29}, got ${generation}`)
-  return 1 << bit
+/** A lock that is made again is numbered by the server's clock, in milliseconds × 1000: so many generations of each have a place. */
+const REMADE = 1000
+const PLACES_PER_LOCK = 8
+
+/** A small number for each generation, in the same order. */
+export function placeOf(generation: number, base: number): number {
+  const remade = Math.floor(generation / REMADE)
+  const place = remade === 0 ? generation - base : remade * PLACES_PER_LOCK + (generation % REMADE)
+  if (place < 0 || place > 29) throw new RangeError(`Expected a generation among the first after ${base}, got ${generation}`)
+  return place
 }
+
+export const setOf = (generation: number, base: number): GenerationSet => 1 << placeOf(generation, base)
 
 /** The generation of an entry of the lock, 0: it is none. */
 export function generationOfPath(path: string): number {

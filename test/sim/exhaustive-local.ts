@@ -12,6 +12,9 @@ import {
   type ExhaustiveProgram,
   JUMP_MS,
   lookId,
+  NO_NAMES,
+  type NameSet,
+  namesUsedIn,
   type ProgramStep,
   sessionId,
 } from './exhaustive-program.js'
@@ -36,6 +39,8 @@ export interface LocalState {
   isIdle: boolean
   /** Nobody else can notice its operation or change its answer. */
   isPrivate: boolean
+  /** Random names that it knows. */
+  namesUsed: NameSet
   /** The generations that it may touch before it looks again. */
   touched: GenerationSet
   /** Where answers lead to, by answer and circumstances. */
@@ -45,7 +50,7 @@ export interface LocalState {
 }
 
 /** Everything in a state from which the rest follows. */
-type Essence = Pick<LocalState, 'checkpoint' | 'answers' | 'operation' | 'touched'> & { isNew: boolean }
+type Essence = Pick<LocalState, 'checkpoint' | 'answers' | 'operation' | 'touched' | 'acquired'>
 
 /** What the local questions are answered. */
 export interface Circumstances {
@@ -54,21 +59,36 @@ export interface Circumstances {
   /** Sessions (by the process id of their owners) that may be judged dead; the other bits say that they may be judged alive. */
   convictable: number
   mayGiveUp: boolean
+  /** The number of the next random name. */
+  freshName: number
 }
 
 /** Values by number: equal ones have one number. */
 export class Numbered<T> {
   readonly values: T[] = []
   readonly #numbers = new Map<string, number>()
+  readonly #renamed = new Map<number, number>()
 
-  numberOf(key: string, value: () => T): number {
+  numberOf(value: T): number {
+    const key = toKey(value)
     let number = this.#numbers.get(key)
     if (number === undefined) {
       number = this.values.length
       this.#numbers.set(key, number)
-      this.values.push(value())
+      this.values.push(value)
     }
     return number
+  }
+
+  /** The number of the same value after processes were renamed; `which` permutation it is makes it cheap the next time. */
+  renamed(number: number, which: number, permutation: Permutation): number {
+    const key = number * 32 + which
+    let renamed = this.#renamed.get(key)
+    if (renamed === undefined) {
+      renamed = this.numberOf(renameValue(this.values[number] as T, permutation))
+      this.#renamed.set(key, renamed)
+    }
+    return renamed
   }
 }
 
@@ -90,17 +110,17 @@ export class LocalTable {
   }
 
   begin(acquisitions: number, circumstances: Circumstances): number[] {
-    return this.#settle(this.#program.begin(acquisitions), [], circumstances, false)
+    return this.#settle(this.#program.begin(acquisitions), [], circumstances, 0)
   }
 
   /** Where an answer leads to; several states where questions or choices are open. */
   move(from: number, answerId: number, answer: unknown, circumstances: Circumstances): number[] {
     const { checkpoint, answers, moves, touched, operation } = this.states[from] as LocalState
-    const { jumps, convictable, mayGiveUp } = circumstances
-    const key = answerId * 1024 + ((convictable & 63) << 4) + (jumps << 1) + (mayGiveUp ? 1 : 0)
+    const { jumps, convictable, mayGiveUp, freshName } = circumstances
+    const key = answerId * 8192 + (freshName << 10) + ((convictable & 63) << 4) + (jumps << 1) + (mayGiveUp ? 1 : 0)
     let moved = moves.get(key)
     if (moved === undefined) {
-      moved = this.#settle(checkpoint, [...answers, answer], circumstances, false)
+      moved = this.#settle(checkpoint, [...answers, answer], circumstances, 0)
       const expected = touched | touchedAfter(operation, answer, this.#base)
       for (const to of moved)
         if (((this.states[to] as LocalState).touched & ~expected) !== 0)
@@ -116,15 +136,15 @@ export class LocalTable {
     let other = state.renamed[number]
     if (other === undefined) {
       const { checkpoint, answers, operation, touched, acquired } = state
-      const essence = renameValue({ checkpoint, answers, operation, touched, isNew: acquired > 0 }, permutation)
+      const essence = renameValue({ checkpoint, answers, operation, touched, acquired }, permutation)
       other = (tables[permutation[this.#index] as number] as LocalTable).#state(essence)
       state.renamed[number] = other
     }
     return other
   }
 
-  /** Runs on to the next file operation, through all that is answered on the spot. */
-  #settle(checkpoint: Checkpoint, answers: unknown[], circumstances: Circumstances, isNew: boolean): number[] {
+  /** Runs on to the next file operation, through all that is answered on the spot; `acquired` with the last answer. */
+  #settle(checkpoint: Checkpoint, answers: unknown[], circumstances: Circumstances, acquired: number): number[] {
     const segment = this.#program.segment(this.#index, checkpoint)
     let step = segment.next()
     let touched = NO_GENERATIONS
@@ -135,22 +155,31 @@ export class LocalTable {
     if (step.done) {
       const next = step.value
       // Given up on before anything was asked: nothing has happened.
-      if (!answers.some(isReply) && toKey(next) === toKey(checkpoint)) return []
+      const isOnTheSpot = !answers.some(isReply)
+      if (isOnTheSpot && toKey(next) === toKey(checkpoint)) return []
       if (this.#program.forgetsFloor) next.memory.floor = -1n
       if (next.phase === 'done') next.memory.known = null
+      const isNew = next.held !== null && checkpoint.held === null
+      const acquiredNow = isNew ? Number(next.held?.generation) : isOnTheSpot ? acquired : 0
       if (next.phase === 'done')
-        return [this.#state({ checkpoint: next, answers: [], operation: null, touched: NO_GENERATIONS, isNew: false })]
-      return this.#settle(next, [], circumstances, next.phase === 'held' && checkpoint.phase !== 'held')
+        return [this.#state({ checkpoint: next, answers: [], operation: null, touched: NO_GENERATIONS, acquired: acquiredNow })]
+      return this.#settle(next, [], circumstances, acquiredNow)
     }
     const asked = step.value
     const choices = this.#choices(asked, checkpoint, circumstances)
     if (choices === null) {
       const operation = asked as Operation
       return [
-        this.#state({ checkpoint, answers, operation, touched: touched | touchable(checkpoint, operation, this.#base), isNew }),
+        this.#state({
+          checkpoint,
+          answers,
+          operation,
+          touched: touched | touchable(checkpoint, operation, this.#base),
+          acquired,
+        }),
       ]
     }
-    const states = choices.map((choice) => this.#settle(checkpoint, [...answers, choice], circumstances, isNew))
+    const states = choices.map((choice) => this.#settle(checkpoint, [...answers, choice], circumstances, acquired))
     return [...new Set(states.flat())]
   }
 
@@ -163,14 +192,18 @@ export class LocalTable {
     return this.#program.leaseAt(checkpoint, this.#clock(jumps).ownMs)
   }
 
-  #choices(step: ProgramStep, checkpoint: Checkpoint, { jumps, convictable, mayGiveUp }: Circumstances): unknown[] | null {
+  #choices(
+    step: ProgramStep,
+    checkpoint: Checkpoint,
+    { jumps, convictable, mayGiveUp, freshName }: Circumstances,
+  ): unknown[] | null {
     switch (step.op) {
       case 'choose':
         return [...Array(step.ways).keys()]
       case 'clock':
         return [this.#clock(jumps)]
       case 'name':
-        return [checkpoint.session === null ? sessionId(this.#index, checkpoint.sessionsMade) : lookId(this.#index)]
+        return [checkpoint.session === null ? sessionId(this.#index, checkpoint.sessionsMade) : lookId(this.#index, freshName)]
       case 'process':
         return ((convictable >> step.pid) & 1) === 1 ? ['alive', 'gone'] : ['alive']
       case 'lease':
@@ -182,14 +215,14 @@ export class LocalTable {
     }
   }
 
-  #state({ checkpoint, answers, operation, touched, isNew }: Essence): number {
-    const key = toKey([checkpoint, answers, isNew])
+  #state({ checkpoint, answers, operation, touched, acquired }: Essence): number {
+    const key = toKey([checkpoint, answers, acquired])
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
     const id = this.states.length
     this.#byKey.set(key, id)
     const generation = checkpoint.held === null ? 0 : Number(checkpoint.held.generation)
-    const operationId = operation === null ? -1 : this.#operations.numberOf(toKey(operation), () => operation)
+    const operationId = operation === null ? -1 : this.#operations.numberOf(operation)
     // It holds until its release has been answered; a heartbeat (the other way to go on) changes nothing.
     const isReleasing = answers[0] !== 1 && answers.some(isReply)
     this.states.push({
@@ -199,12 +232,13 @@ export class LocalTable {
       operation,
       operationId,
       claims: operation === null ? 0 : claimOf(operation),
-      acquired: isNew ? generation : 0,
+      acquired,
       isBeginning: !answers.some(isReply),
       holds: checkpoint.phase === 'held' && !isReleasing ? generation : 0,
       isIdle: answers.length === 0 || checkpoint.phase !== 'idle',
       isPrivate: operation !== null && this.#program.isPrivate(operation),
       touched,
+      namesUsed: this.#program.comesAndGoes ? namesUsedIn(key + toKey(operation)) : NO_NAMES,
       moves: new Map(),
       renamed: [],
     })

@@ -5,6 +5,7 @@
  */
 
 import type { AttemptOutcome } from '../../src/protocol/acquire.js'
+import type { LockListing } from '../../src/protocol/names.js'
 import type { Clock, Operation, Protocol, Reply } from '../../src/protocol/operations.js'
 import type { SessionOwner } from '../../src/protocol/record.js'
 import type { Session } from '../../src/protocol/session.js'
@@ -26,6 +27,8 @@ export interface Checkpoint {
   session: Session | null
   sessionsMade: number
   held: { generation: bigint; entry: string } | null
+  /** Of which holder an administrator has decided to take the lock. */
+  target: bigint | null
   /** What it has seen of others' heartbeats. */
   observations: [string, Observation][]
 }
@@ -39,8 +42,11 @@ export interface ProgramRules {
   isCoherent: boolean
   /** Heartbeats, and a clock that can jump. */
   hasBeats: boolean
-  cleansUp: boolean
   startsWithoutLock: boolean
+  /** The last process is an administrator: takes the lock from its holder, or removes it, as often as others acquire it. */
+  administrator: 'break' | 'prune' | null
+  /** Whoever finds a lock of another kind takes it away if nobody holds it. */
+  makesWay: boolean
   jumpsMax: number
   /** The highest generation never shrinks, so that what a process remembers of it makes no difference once it looks again. */
   forgetsFloor: boolean
@@ -78,11 +84,31 @@ const ownerOf = (index: number, isOneHost: boolean): SessionOwner => ({
 })
 
 export const sessionId = (process: number, number: number) => `${process}e${number}`.padStart(16, '0')
-export const lookId = (process: number) => `a${process}`.padStart(16, '0')
+
+/** Random names are used once. So few of them are known at a time that the lowest one that nobody knows can stand for a new one. */
+export const NAMES_PER_PROCESS = 8
+export const lookId = (process: number, number: number) => `a${process}${number}`.padStart(16, '0')
+
+/** Random names, as bits: eight for each process. */
+export type NameSet = number
+export const NO_NAMES: NameSet = 0
+export function namesUsedIn(text: string): NameSet {
+  let names = NO_NAMES
+  for (const [, process, number] of text.matchAll(/0{13}a(\d)(\d)/g))
+    names |= 1 << (NAMES_PER_PROCESS * Number(process) + Number(number))
+  return names
+}
+export function freshName(process: number, used: NameSet): number {
+  for (let number = 0; number < NAMES_PER_PROCESS; number++)
+    if ((used & (1 << (NAMES_PER_PROCESS * process + number))) === 0) return number
+  throw new RangeError(`Expected at most ${NAMES_PER_PROCESS} names of process ${process} to be known at a time`)
+}
 
 export class ExhaustiveProgram {
   readonly forgetsFloor: boolean
   readonly hasTicks: boolean
+  /** The lock is taken away and made again. */
+  readonly comesAndGoes: boolean
   readonly #protocol: ProtocolBundle
   readonly #rules: ProgramRules
 
@@ -91,26 +117,38 @@ export class ExhaustiveProgram {
     this.#rules = rules
     this.forgetsFloor = rules.forgetsFloor
     this.hasTicks = rules.ticksMax > 0
+    this.comesAndGoes = comesAndGoes(rules)
   }
 
   /** A session file that nobody has a name of yet, and the question whether the lock is a directory, where it always is one. */
   isPrivate(operation: Operation): boolean {
     const { startsWithoutLock, jumpsMax, ticksMax } = this.#rules
     if (startsWithoutLock || jumpsMax > 0 || ticksMax > 0) return false
-    if (operation.op === 'stat') return operation.path === '/d/P'
+    if (operation.op === 'stat') return operation.path === '/d/P' && !this.comesAndGoes
     return operation.op === 'create' && operation.path.startsWith('/d/.mountlock-41c29-')
   }
 
   begin(acquisitions: number): Checkpoint {
     const memory = this.#protocol.newMemory()
-    return { phase: 'idle', missing: acquisitions, memory, session: null, sessionsMade: 0, held: null, observations: [] }
+    return {
+      phase: 'idle',
+      missing: acquisitions,
+      memory,
+      session: null,
+      sessionsMade: 0,
+      held: null,
+      target: null,
+      observations: [],
+    }
   }
 
   segment(index: number, from: Checkpoint): Segment {
     const to = structuredClone(from)
     if (to.phase === 'held') return this.#hold(index, to)
     if (to.phase === 'lost') return this.#end(to, to.session as Session)
-    return to.session === null ? this.#makeSession(index, to) : this.#acquire(index, to, to.session)
+    if (to.session === null) return this.#makeSession(index, to)
+    if (this.#isAdministrator(index)) return this.#administer(index, to, to.session)
+    return this.#acquire(index, to, to.session)
   }
 
   /** How long a process is sure of its locks, by its own clock. */
@@ -148,6 +186,27 @@ export class ExhaustiveProgram {
     return to
   }
 
+  #isAdministrator(index: number): boolean {
+    return this.#rules.administrator !== null && index === this.#rules.processes - 1
+  }
+
+  /** As `locktester break` and `locktester prune` do. */
+  *#administer(index: number, to: Checkpoint, session: Session): Segment {
+    const site = this.#site(index, this.#protocol.newMemory(), new Map())
+    if (this.#rules.administrator === 'prune') {
+      // One round of it, and the next one from the beginning: until it is gone.
+      const outcome = yield* this.#protocol.prune(site)
+      return outcome.kind === 'pruned' ? this.#letGo(to) : to
+    }
+    if (to.target !== null) {
+      yield* this.#protocol.breakHolder(site, session, to.target)
+      return this.#letGo(to)
+    }
+    const listed = (yield* this.#protocol.freshListing(site)) as Reply<LockListing>
+    if (listed.ok && !listed.value.free) to.target = listed.value.highest
+    return to
+  }
+
   *#acquire(index: number, to: Checkpoint, session: Session): Segment {
     if (yield* this.#wantsBeat(session)) return yield* this.#beat(to, session)
     const observations: Observations = new Map(to.observations)
@@ -160,8 +219,8 @@ export class ExhaustiveProgram {
     } else if (outcome.kind === 'acquired') {
       to.phase = 'held'
       to.held = { generation: outcome.generation, entry: outcome.entry }
-      if (this.#rules.cleansUp) yield* this.#protocol.cleanUp(site, outcome.below)
-    }
+      if (this.comesAndGoes) yield* this.#protocol.cleanUp(site, outcome.below)
+    } else if (outcome.kind === 'foreign' && this.#rules.makesWay) yield* this.#protocol.dissolve(site, site.claim.kind)
     // Tries are counted, not successes: with arbitrary verdicts two processes could take turns for ever in vain.
     return hasClaimed && outcome.kind !== 'acquired' ? this.#letGo(to) : to
   }
@@ -213,6 +272,9 @@ export class ExhaustiveProgram {
     return outcome.kind === 'retired' ? this.#lose(to) : to
   }
 }
+
+/** The lock directory is taken away, and made again. Then what is in it is removed by those who do it, and not by anybody at any time. */
+export const comesAndGoes = ({ administrator, makesWay }: ProgramRules): boolean => administrator === 'prune' || makesWay
 
 /** Runs an attempt and tells whether it has tried to claim a generation: an attempt that only looked leaves nothing. */
 function* watched(

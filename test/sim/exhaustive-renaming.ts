@@ -4,7 +4,7 @@
  */
 
 /** Where a process's number stands in names and records of the exhaustive search; see `sessionId`, `lookId` and `ownerOf`. */
-const OWN_NAMES = /(0{13})(\d)(?=e\d)|(0{14}a)(\d)|("pid":|h-)(\d)(?=[,}]|-0{13})/g
+const OWN_NAMES = /(0{13})(\d)(?=e\d)|(0{13}a)(\d)(?=\d)|("pid":|h-)(\d)(?=[,}]|-0{13})/g
 
 /** `permutation[n]`: what process n is called instead. */
 export type Permutation = readonly number[]

@@ -4,7 +4,7 @@ import { type ExhaustiveReport, exploreExhaustively, PLAIN, type Setting } from 
 import { SHORT_ATTEMPTS } from './mutation-list.js'
 import { loadMutation, type Mutation } from './mutations.js'
 
-/** In each: every interleaving, a crash anywhere, any lock judged dead at any moment, clean-up by anybody at any time. */
+/** In each: every interleaving and a crash anywhere; any lock judged dead at any moment and clean-up by anybody at any time, unless a set says otherwise. */
 export const SETS: Setting[] = [
   { ...PLAIN, name: '2 × 3, lost replies', processes: 2, acquisitions: 3, lostReplies: true },
   { ...PLAIN, name: '3 × 2, lost replies', processes: 3, acquisitions: 2, lostReplies: true },
@@ -115,6 +115,55 @@ export const SETS: Setting[] = [
     arbitraryVerdicts: false,
     staleNames: true,
     isCoherent: false,
+  },
+  {
+    ...PLAIN,
+    name: '2 × 2 and one who breaks, lost replies',
+    processes: 3,
+    acquisitions: 2,
+    administrator: 'break',
+    arbitraryVerdicts: false,
+    lostReplies: true,
+  },
+  {
+    ...PLAIN,
+    name: '2 × 1 and one who prunes, created',
+    processes: 3,
+    acquisitions: 1,
+    administrator: 'prune',
+    startsWithoutLock: true,
+    serverTicksMax: 1,
+    arbitraryVerdicts: false,
+  },
+  {
+    ...PLAIN,
+    name: '1 × 2 and one who prunes, any lock judged dead, lost replies',
+    processes: 2,
+    acquisitions: 2,
+    administrator: 'prune',
+    serverTicksMax: 2,
+    lostReplies: true,
+  },
+  {
+    ...PLAIN,
+    name: '2 × 1, change of type, lost replies',
+    processes: 2,
+    acquisitions: 1,
+    intruder: 'renameClaim',
+    makesWay: true,
+    serverTicksMax: 2,
+    arbitraryVerdicts: false,
+    lostReplies: true,
+  },
+  {
+    ...PLAIN,
+    name: '2 × 1, change of type, any lock judged dead, lost replies',
+    processes: 2,
+    acquisitions: 1,
+    intruder: 'renameClaim',
+    makesWay: true,
+    serverTicksMax: 1,
+    lostReplies: true,
   },
   { ...PLAIN, name: '2 × 1, two kinds of lock', processes: 2, acquisitions: 1, intruder: 'renameClaim' },
   { ...PLAIN, name: '2 × 2, listings in pieces', processes: 2, acquisitions: 2, fillers: 32 },

@@ -8,16 +8,18 @@
  *   at any moment), so a crashed process is one that is never scheduled again, and all prefixes are explored.
  * - Clean-up: whatever is lower than the highest generation may vanish at any moment. Whoever cleans up has seen a higher
  *   generation, so each unlink of a clean-up is one of these. When it vanished makes no difference until somebody touches it,
- *   so that is when both are explored; and what nobody can touch any more (see exhaustive-generations.ts) is gone.
+ *   so that is when both are explored; and what nobody can touch any more (see exhaustive-generations.ts) is gone. Where the
+ *   lock is taken away and made again, none of this holds: there those clean up who do, step by step.
  * - Local questions (clock, verdict, lease, wanted) are answered together with the file operation before them: they touch
  *   nothing that others can see. A clock jumps by a transition of its own, between any two file operations. So are
  *   operations that nobody else can notice: making a session file, of which nobody has the name yet.
+ * - Random names are never used twice. Where names stay, the lowest one that nobody knows and that stands nowhere is new.
  * - Of states that differ only in who is who, one is explored (see exhaustive-renaming.ts).
  * - What a process remembers of the highest generation that it saw makes no difference once it looks again, as long as that
  *   never shrinks. This is checked; where it does, in a protocol with a step removed, everything is explored without this rule.
  */
 
-import type { FileOperation, Operation, Reply } from '../../src/protocol/operations.js'
+import type { FileOperation, Operation } from '../../src/protocol/operations.js'
 import {
   afterHeartbeat,
   afterJump,
@@ -36,11 +38,11 @@ import {
   ticksStoodStill,
   withoutSession,
 } from './exhaustive-clocks.js'
-import { type Executed, FileTable, type Tree, withoutLower } from './exhaustive-files.js'
-import { NO_GENERATIONS, touchedAfterListing, touchedBy } from './exhaustive-generations.js'
+import { type Executed, FileTable, pathsOf, type Tree, withoutLower } from './exhaustive-files.js'
+import { NO_GENERATIONS, placeOf, setOf, touchedAfterListing, touchedBy } from './exhaustive-generations.js'
 import { type Circumstances, type LocalState, LocalTable, Numbered } from './exhaustive-local.js'
-import { claimOf, ExhaustiveProgram, type ProgramRules, TICK_MS } from './exhaustive-program.js'
-import { type Permutation, permutations, renameValue, toKey } from './exhaustive-renaming.js'
+import { claimOf, comesAndGoes, ExhaustiveProgram, freshName, type ProgramRules, TICK_MS } from './exhaustive-program.js'
+import { type Permutation, permutations, renameValue } from './exhaustive-renaming.js'
 import { Violation } from './properties.js'
 import type { ProtocolBundle } from './protocol.js'
 import { FileServer, failure, ROOT } from './server.js'
@@ -66,6 +68,8 @@ export interface Setting extends ProgramRules {
   staleDrafts: boolean
   /** Attempts may be given up on at every question. */
   givenUp: boolean
+  /** So many milliseconds of the server's clock: a lock that is made again is numbered by them. */
+  serverTicksMax: number
   /** For so many steps of time each machine may stand still: its clocks do, and the server's does not. */
   stillMax: number
   /** Where time passes: the server's time stamps show it. */
@@ -82,7 +86,6 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   intruder: null,
   isCoherent: true,
   hasBeats: false,
-  cleansUp: false,
   arbitraryVerdicts: true,
   lostReplies: false,
   timeOuts: false,
@@ -99,6 +102,9 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   slowReplies: false,
   forgetsFloor: true,
   startsWithoutLock: false,
+  administrator: null,
+  makesWay: false,
+  serverTicksMax: 0,
   fillers: 0,
   statesMax: 25_000_000,
 }
@@ -194,8 +200,8 @@ interface Layout {
 }
 
 export function exploreExhaustively(setting: Setting, protocol: ProtocolBundle): ExhaustiveReport {
-  // A stale listing may show a lower generation at any time.
-  const forgetsFloor = setting.forgetsFloor && setting.isCoherent
+  // A stale listing may show a lower generation at any time, and so may a lock that is being taken away.
+  const forgetsFloor = setting.forgetsFloor && setting.isCoherent && !comesAndGoes(setting)
   try {
     return new Exhaustive({ ...setting, forgetsFloor }, protocol).run()
   } catch (error) {
@@ -218,6 +224,7 @@ class Exhaustive {
   readonly #base: number
   readonly #permutations: Permutation[]
   readonly #anything: Circumstances
+  readonly #comesAndGoes: boolean
   /** Which of the trees in which an operation may find itself; see `FileTable.variants`. */
   #variant = 0
   /** For each tree: the permutations that lead to the one that stands for it and its like. */
@@ -228,18 +235,20 @@ class Exhaustive {
 
   constructor(setting: Setting, protocol: ProtocolBundle) {
     this.#setting = setting
-    this.#anything = { jumps: 0, convictable: ALL, mayGiveUp: setting.givenUp }
+    this.#anything = { jumps: 0, convictable: ALL, mayGiveUp: setting.givenUp, freshName: 0 }
+    this.#comesAndGoes = comesAndGoes(setting)
     this.#base = setting.startsWithoutLock ? 0 : 10
-    this.#files = new FileTable(this.#operations, this.#base, setting.fillers > 0, setting.hasStamps ? TICK_MS : 0)
+    this.#files = new FileTable(this.#operations, this.#base, {
+      keepsLower: this.#keepsLower,
+      hasNumbers: this.#comesAndGoes,
+      hasTimes: setting.hasStamps,
+      tickMs: setting.hasStamps ? TICK_MS : setting.serverTicksMax > 0 ? 1 : 0,
+    })
     const n = setting.processes
     this.#locals = [...Array(n).keys()].map(
       (index) => new LocalTable(index, new ExhaustiveProgram(protocol, setting), this.#operations, this.#base),
     )
-    // Pieces of listings have numbers that nobody can rename, and clocks of different paces are not interchangeable.
-    this.#permutations =
-      setting.fillers > 0 || setting.ticksMax > 0 || setting.staleNames || setting.staleDrafts || setting.intruder !== null
-        ? [[...Array(n).keys()]]
-        : permutations(n)
+    this.#permutations = permutations(n).filter((permutation) => isLikeBefore(permutation, setting))
     const given = 1 + n
     this.#layout = {
       given,
@@ -254,6 +263,11 @@ class Exhaustive {
     this.#next = new Int32Array(this.#layout.width)
     this.#other = new Int32Array(this.#layout.width)
     this.#least = new Int32Array(this.#layout.width)
+  }
+
+  /** What is lower than the highest generation stays until somebody removes it. */
+  get #keepsLower(): boolean {
+    return this.#setting.fillers > 0 || this.#comesAndGoes
   }
 
   #prepare(): FileServer {
@@ -292,7 +306,7 @@ class Exhaustive {
     const first = this.#next
     first.fill(0)
     first[0] = this.#files.begin(this.#prepare())
-    const starts = this.#locals.map((table, index) => table.begin(this.#setting.acquisitions, this.#circumstances(index, first)))
+    const starts = this.#locals.map((table) => table.begin(this.#setting.acquisitions, this.#anything))
     // Every combination of first choices.
     const combine = (index: number): void => {
       if (index === starts.length) return this.#reach()
@@ -308,8 +322,10 @@ class Exhaustive {
     const { arbitraryVerdicts, givenUp, processes, jumpsMax } = this.#setting
     const clocks = state[this.#layout.clocks] as number
     if (this.#setting.ticksMax > 0) {
-      return { jumps: ownTicks(clocks, index), convictable: 0, mayGiveUp: givenUp }
+      return { jumps: ownTicks(clocks, index), convictable: 0, mayGiveUp: givenUp, freshName: 0 }
     }
+    if (this.#comesAndGoes)
+      return { jumps: 0, convictable: arbitraryVerdicts ? ALL : 0, mayGiveUp: givenUp, freshName: this.#freshName(index, state) }
     if (arbitraryVerdicts && jumpsMax === 0) return this.#anything
     let convictable = arbitraryVerdicts ? ALL : 0
     if (!arbitraryVerdicts) {
@@ -317,7 +333,14 @@ class Exhaustive {
       for (let other = 0; other < processes; other++)
         if (jumpsOf(clocks, other) > jumpsAtWrite(clocks, other)) convictable |= 1 << (other + 1)
     }
-    return { jumps: jumpsOf(clocks, index), convictable, mayGiveUp: givenUp }
+    return { jumps: jumpsOf(clocks, index), convictable, mayGiveUp: givenUp, freshName: 0 }
+  }
+
+  /** A random name that neither stands anywhere nor is known to anybody. */
+  #freshName(index: number, state: Int32Array): number {
+    let used = (this.#files.trees[state[0] as number] as Tree).namesUsed
+    for (let other = 0; other < this.#setting.processes; other++) used |= this.#local(other, state).namesUsed
+    return freshName(index, used)
   }
 
   #local(index: number, state: Int32Array): LocalState {
@@ -325,7 +348,8 @@ class Exhaustive {
   }
 
   #expand(): void {
-    const { processes, jumpsMax, ticksMax, stillMax, lateMax, staleListings, slowReplies, fillers } = this.#setting
+    const { processes, jumpsMax, ticksMax, serverTicksMax, stillMax, lateMax, staleListings, slowReplies, fillers } =
+      this.#setting
     let isOver = true
     for (let index = 0; index < processes; index++) {
       const local = this.#local(index, this.#state)
@@ -350,7 +374,7 @@ class Exhaustive {
     // Whoever reads a listing piece by piece sees what has vanished.
     if (fillers > 0) this.#vanish()
     if (isOver) this.#checkEnd()
-    else if (ticksMax > 0) this.#tick()
+    else if (ticksMax + serverTicksMax > 0) this.#tick()
   }
 
   /** A reply that is under way arrives. */
@@ -364,10 +388,14 @@ class Exhaustive {
 
   #tick(): void {
     const clocks = this.#state[this.#layout.clocks] as number
-    if (ticksOf(clocks) >= this.#setting.ticksMax) return
+    if (ticksOf(clocks) >= this.#setting.ticksMax + this.#setting.serverTicksMax) return
+    this.#setClocks(afterTick(clocks), encodeAction(Kind.Tick, 0))
+  }
+
+  #setClocks(clocks: number, action: number): void {
     this.#next.set(this.#state)
-    this.#next[this.#layout.clocks] = afterTick(clocks)
-    this.#action = encodeAction(Kind.Tick, 0)
+    this.#next[this.#layout.clocks] = clocks
+    this.#action = action
     this.#reach()
   }
 
@@ -375,10 +403,8 @@ class Exhaustive {
     const { ticksMax, stillMax } = this.#setting
     const clocks = this.#state[this.#layout.clocks] as number
     if (ticksOf(clocks) >= ticksMax || ticksStoodStill(clocks, index) >= stillMax) return
-    this.#next.set(this.#state)
-    this.#next[this.#layout.clocks] = afterStandingStill(clocks, index, checkpoint.session !== null, isHeartbeat(operation))
-    this.#action = encodeAction(Kind.StandStill, index)
-    this.#reach()
+    const after = afterStandingStill(clocks, index, checkpoint.session !== null, isHeartbeat(operation))
+    this.#setClocks(after, encodeAction(Kind.StandStill, index))
   }
 
   /** Something was answered. If it was a heartbeat, the holder knows now. */
@@ -397,13 +423,13 @@ class Exhaustive {
 
   /** What the clocks of everybody and of the server show. */
   #ticks(state: Int32Array): number {
-    return this.#setting.ticksMax > 0 ? ticksOf(state[this.#layout.clocks] as number) : 0
+    return this.#setting.ticksMax + this.#setting.serverTicksMax > 0 ? ticksOf(state[this.#layout.clocks] as number) : 0
   }
 
   /** In the tree as it is, and in those where somebody has cleaned up what the operation touches. */
   #inEachTree(operationId: number, step: (variant: number) => void): void {
     const files = this.#state[0] as number
-    const variants = this.#setting.fillers > 0 ? [files] : this.#files.variants(files, operationId)
+    const variants = this.#keepsLower ? [files] : this.#files.variants(files, operationId)
     for (let variant = 0; variant < variants.length; variant++) {
       this.#state[0] = variants[variant] as number
       step(variant)
@@ -432,7 +458,7 @@ class Exhaustive {
     const { late, width, given } = this.#layout
     const next = this.#next
     const touched = this.#touched()
-    if (this.#setting.fillers === 0) next[0] = this.#files.strip(next[0] as number, touched)
+    if (!this.#keepsLower) next[0] = this.#files.strip(next[0] as number, touched)
     if (this.#setting.forgetsFloor) next[given] = relevantTokens(next[given] as number, touched)
     // What is under way is a set: its order makes no difference.
     if (this.#setting.lateMax > 1) next.subarray(late, width).sort()
@@ -499,43 +525,21 @@ class Exhaustive {
           if ((claim & (256 << other)) !== 0) renamedClaim |= 256 << (permutation[other] as number)
       target[claims + to] = renamedClaim
       const cached = next[caches + index] as number
-      target[caches + to] = cached === 0 ? 0 : 1 + this.#renamedAnswer(cached - 1, number, permutation)
+      target[caches + to] = cached === 0 ? 0 : 1 + this.#files.answers.renamed(cached - 1, number, permutation)
       renamedClocks |= jumpsMoved(next[clocks] as number, index, to)
     }
-    target[clocks] = renamedClocks
+    // The server's clock is nobody's.
+    target[clocks] = this.#setting.serverTicksMax > 0 ? (next[clocks] as number) : renamedClocks
     for (let slot = 0; slot < lateMax; slot++) {
       const word = next[late + slot] as number
       if (word === 0) {
         target[late + slot] = 0
         continue
       }
-      const operation = this.#renamedOperation((word - 1) >> 3, number, permutation)
+      const operation = this.#operations.renamed((word - 1) >> 3, number, permutation)
       target[late + slot] = 1 + (permutation[(word - 1) & 7] as number) + 8 * operation
     }
     if (lateMax > 1) target.subarray(late, late + lateMax).sort()
-  }
-
-  readonly #renamedAnswers = new Map<number, number>()
-  #renamedAnswer(answer: number, number: number, permutation: Permutation): number {
-    const key = answer * 32 + number
-    let renamed = this.#renamedAnswers.get(key)
-    if (renamed === undefined) {
-      renamed = this.#files.answerId(renameValue(this.#files.answers.values[answer], permutation) as Reply<unknown>)
-      this.#renamedAnswers.set(key, renamed)
-    }
-    return renamed
-  }
-
-  readonly #renamedOperations = new Map<number, number>()
-  #renamedOperation(operationId: number, number: number, permutation: Permutation): number {
-    const key = operationId * 32 + number
-    let renamed = this.#renamedOperations.get(key)
-    if (renamed === undefined) {
-      const operation = renameValue(this.#operations.values[operationId] as Operation, permutation)
-      renamed = this.#operations.numberOf(toKey(operation), () => operation)
-      this.#renamedOperations.set(key, renamed)
-    }
-    return renamed
   }
 
   #step(index: number, local: LocalState, operation: FileOperation, variant: number): void {
@@ -550,7 +554,7 @@ class Exhaustive {
     if (operation.op === 'list' && this.#setting.fillers > 0) this.#listInPieces(index, executed.answer)
     else this.#perform(index, local, executed.files, Way.Plain, executed.answer, executed.ok)
     const repeated = REPEATED[operation.op]
-    if (lostReplies && repeated !== undefined && DECIDING.has(operation.op) && executed.ok)
+    if (lostReplies && repeated !== undefined && this.#decides(operation) && executed.ok)
       this.#perform(index, local, executed.files, Way.LostReply, this.#files.answerId(failure(repeated)), true)
     // Where time passes, what comes late is a heartbeat.
     if (this.#setting.ticksMax > 0 ? operation.op !== 'rewrite' : !DECIDING.has(operation.op)) return
@@ -570,9 +574,14 @@ class Exhaustive {
   #stepByOldName(index: number, local: LocalState, operation: FileOperation): void {
     const inLock = byOldName(operation)
     if (inLock === null || this.#state[this.#layout.caches + index] === 0) return
-    const operationId = this.#operations.numberOf(toKey(inLock), () => inLock)
+    const operationId = this.#operations.numberOf(inLock)
     const executed = this.#files.execute(this.#state[0] as number, operationId, this.#ticks(this.#state))
     this.#perform(index, local, executed.files, Way.OldName, executed.answer, executed.ok)
+  }
+
+  /** What is done beside a lock that comes and goes only leaves more behind if its reply is lost: without end. */
+  #decides(operation: FileOperation): boolean {
+    return DECIDING.has(operation.op) && (!this.#comesAndGoes || pathsOf(operation).some((path) => path.startsWith('/d/P')))
   }
 
   #freeSlot(): number {
@@ -621,7 +630,7 @@ class Exhaustive {
     const before = this.#next
     before.set(this.#state)
     before[0] = files
-    if (isWrite && this.#setting.ticksMax === 0)
+    if (isWrite && this.#setting.jumpsMax > 0)
       before[this.#layout.clocks] = afterWrite(before[this.#layout.clocks] as number, index)
     if (claimed > 0) this.#claim(index, claimed, before)
     const circumstances = this.#circumstances(index, before)
@@ -663,8 +672,7 @@ class Exhaustive {
   /** Bookkeeping of tokens: [0..5] the generation claimed, [6] a higher one was decided earlier, [8..] whose higher claims are open. */
   #claim(index: number, generation: number, state: Int32Array): void {
     const { claims, given } = this.#layout
-    const token = generation - this.#base
-    if (token < 1 || token > 30) throw new RangeError(`Expected a token from 1 to 30, got ${token}`)
+    const token = placeOf(generation, this.#base)
     let claim = token
     if ((state[given] as number) >> (token + 1) !== 0) claim |= 64
     for (let other = 0; other < this.#setting.processes; other++)
@@ -681,9 +689,9 @@ class Exhaustive {
 
   #acquire(index: number, generation: number, state: Int32Array): void {
     const { claims, given } = this.#layout
-    const token = generation - this.#base
+    const token = placeOf(generation, this.#base)
     const claim = state[claims + index] as number
-    this.#checkToken(index, token, claim, state[given] as number)
+    this.#checkToken(index, generation, claim, state[given] as number)
     // A machine that stood still during its last look does not know what came after, until its next heartbeat.
     const isSuperseded = this.#isExcused(index, state) && (state[given] as number) >> (token + 1) !== 0
     if (isSuperseded) this.#supersede(index, state)
@@ -697,9 +705,8 @@ class Exhaustive {
   }
 
   #checkToken(index: number, token: number, claim: number, given: number): void {
-    if ((given & (1 << token)) !== 0) this.#violated('token twice', `${token + this.#base}, the second time to process ${index}`)
-    if ((claim & 64) !== 0)
-      this.#violated('tokens out of order', `${token + this.#base} of process ${index} was decided after a higher one`)
+    if ((given & setOf(token, this.#base)) !== 0) this.#violated('token twice', `${token}, the second time to process ${index}`)
+    if ((claim & 64) !== 0) this.#violated('tokens out of order', `${token} of process ${index} was decided after a higher one`)
   }
 
   #checkKnows(index: number, other: number, state: Int32Array): void {
@@ -708,8 +715,15 @@ class Exhaustive {
     // It has called for the release already.
     if (this.#setting.slowReplies && state[this.#layout.caches + other] !== 0 && local.operation?.op === 'rename') return
     if (local.holds === 0 || (this.#locals[other] as LocalTable).remainingMs(local.checkpoint, jumps) <= 0) return
+    if (this.#isBroken(local.holds, state)) return
     if (this.#isExcused(other, state)) this.#supersede(other, state)
     else this.#violated('holder did not know', `process ${index} acquired while process ${other} is sure of ${local.holds}`)
+  }
+
+  /** An administrator takes the lock from exactly this holder. */
+  #isBroken(generation: number, state: Int32Array): boolean {
+    const { administrator, processes } = this.#setting
+    return administrator === 'break' && this.#local(processes - 1, state).checkpoint.target === BigInt(generation)
   }
 
   /** Its machine stood still, and it cannot know. */
@@ -726,10 +740,12 @@ class Exhaustive {
     const before = this.#files.trees[this.#state[0] as number] as Tree
     const after = this.#files.trees[files] as Tree
     if (after.top < before.top && this.#setting.forgetsFloor) throw new Shrunk()
-    if (before.isUsable && !after.isUsable) {
+    if (before.isUsable && !after.isUsable && !this.#comesAndGoes) {
       this.#action = encodeAction(Kind.Step, index, way, this.#variant)
       this.#violated('no progress', `process ${index} made the lock useless for everybody`)
     }
+    // Whoever is judged dead may lose the lock with its directory.
+    if (this.#comesAndGoes && this.#setting.arbitraryVerdicts) return
     if (before === after || before.topIsFree || after.top > before.top || after.topOwner === before.topOwner) return
     for (let other = 0; other < this.#setting.processes; other++) {
       if (other !== index && this.#local(other, this.#state).holds === before.top) {
@@ -757,7 +773,7 @@ class Exhaustive {
     const claimed = executed.ok ? claimOf(this.#operations.values[operationId] as Operation) : 0
     // What was tried in an earlier attempt decides nothing any more.
     const trying = (this.#state[this.#layout.claims + index] as number) & 63
-    const isTried = trying === 0 || trying + this.#base === claimed
+    const isTried = trying === 0 || (claimed > 0 && trying === placeOf(claimed, this.#base))
     if (claimed > 0 && isTried && !this.#local(index, this.#state).isIdle) this.#claim(index, claimed, this.#next)
     this.#action = encodeAction(Kind.Late, 0, 0, variant, slot)
     this.#reach()
@@ -766,10 +782,7 @@ class Exhaustive {
   #jump(index: number): void {
     const clocks = this.#state[this.#layout.clocks] as number
     if (jumpsOf(clocks, index) >= this.#setting.jumpsMax) return
-    this.#next.set(this.#state)
-    this.#next[this.#layout.clocks] = afterJump(clocks, index)
-    this.#action = encodeAction(Kind.Jump, index)
-    this.#reach()
+    this.#setClocks(afterJump(clocks, index), encodeAction(Kind.Jump, index))
   }
 
   /** Somebody else on the same node lists the directory: it is in the node's cache now. */
@@ -777,7 +790,7 @@ class Exhaustive {
     const at = this.#layout.caches + index
     if (this.#state[at] !== 0) return
     const operation: Operation = { op: 'list', path: '/d/P' }
-    const operationId = this.#operations.numberOf(toKey(operation), () => operation)
+    const operationId = this.#operations.numberOf(operation)
     this.#next.set(this.#state)
     this.#next[at] = this.#files.execute(this.#state[0] as number, operationId, this.#ticks(this.#state)).answer + 1
     this.#action = encodeAction(Kind.Fill, index)
@@ -871,7 +884,7 @@ class Exhaustive {
         const local = this.#local(index, this.#state)
         if (local.operation === null) return `${who} is done`
         const operation = way === Way.OldName ? (byOldName(local.operation) as Operation) : local.operation
-        const operationId = this.#operations.numberOf(toKey(operation), () => operation)
+        const operationId = this.#operations.numberOf(operation)
         const tree = this.#files.variants(files, operationId)[variant] ?? files
         const executed: Executed = this.#files.execute(tree, operationId, this.#ticks(this.#state))
         const reply = renameValue(this.#files.answers.values[executed.answer], names)
@@ -901,6 +914,15 @@ function leadsOn(operation: FileOperation, way: Way, before: number): number {
   const path = 'from' in operation ? operation.from : 'path' in operation ? operation.path : ''
   const isChange = REPEATED[operation.op] !== undefined && path.lastIndexOf('/') === '/d'.length
   return isChange && way === Way.Plain ? 0 : before
+}
+
+/** May these processes change places? */
+function isLikeBefore(permutation: Permutation, setting: Setting): boolean {
+  const { administrator, fillers, intruder, processes, staleDrafts, staleNames, ticksMax } = setting
+  // Pieces of listings have numbers that nobody can rename, and clocks of different paces are not interchangeable.
+  const areAlike = fillers === 0 && ticksMax === 0 && !staleNames && !staleDrafts && intruder === null
+  const isSame = permutation.every((to, from) => to === from)
+  return isSame || (areAlike && (administrator === null || permutation[processes - 1] === processes - 1))
 }
 
 const isLess = (one: Int32Array, other: Int32Array): boolean => {

@@ -1,9 +1,10 @@
 /**
  * `npx tsx test/sim/main.ts --seed 1 --schedules 10000 [--nodes 3] [--acquisitions 20]` explores at random;
  * `--mutation <part of its name>` does so with a safety step removed; `--replay '<plan>'` shows one life again;
- * `--table` prints what catches what, as Markdown; `--table --write README.md` puts it there.
+ * `--table` prints what catches what, as Markdown; `--table --write README.md` puts it there in short, and in full into docs/proof.md beside it.
  */
 
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { exploreRandomly } from './explorer-random.js'
 import { type LifePlan, runLife } from './life.js'
@@ -11,7 +12,8 @@ import { MUTATIONS } from './mutation-list.js'
 import { loadMutation } from './mutations.js'
 import { type ProtocolBundle, shippingProtocol } from './protocol.js'
 import { shrink } from './shrink.js'
-import { renderTable, runTable, writeTable } from './table.js'
+import { runTable } from './table.js'
+import { fullTable, shortTable, writeTable } from './table-text.js'
 
 const { values } = parseArgs({
   options: {
@@ -58,8 +60,10 @@ function explore(protocol: ProtocolBundle): void {
 
 async function main(): Promise<void> {
   if (values.table) {
-    const table = renderTable(await runTable(), new Date())
-    return values.write === undefined ? console.log(table) : writeTable(values.write, table)
+    const [results, when] = [await runTable(), new Date()]
+    if (values.write === undefined) return console.log(fullTable(results, when))
+    writeTable(values.write, shortTable(results, when))
+    return writeTable(join(dirname(values.write), 'docs/proof.md'), fullTable(results, when))
   }
   const mutation = MUTATIONS.find(({ name }) => values.mutation !== undefined && name.includes(values.mutation))
   if (values.mutation !== undefined && mutation === undefined)

@@ -19,6 +19,12 @@ export const SHORT_ATTEMPTS = [
     from: "if (outcome !== 'beaten') return outcome\n",
     to: "return outcome === 'beaten' ? busyBecauseBeaten(known + 1n) : outcome\n",
   },
+  {
+    file: 'dissolve',
+    from: 'for (let round = 0; round < ROUNDS_MAX; round++) {\n    const listed = yield* ask.list(site.path)\n    if (!listed.ok) return isAbsent',
+    to: 'for (let round = 0; round < 1; round++) {\n    const listed = yield* ask.list(site.path)\n    if (!listed.ok) return isAbsent',
+  },
+  { file: 'dissolve', from: 'const TICK_LOOKS_MAX = 500', to: 'const TICK_LOOKS_MAX = 1' },
 ]
 
 export const MUTATIONS: Mutation[] = [
@@ -213,6 +219,42 @@ export const MUTATIONS: Mutation[] = [
       to: `${from.replace('return', '{ yield* endSession(session); return')} }`,
     })),
     caughtIn: STAND_STILL,
+    redundantBecause: null,
+  },
+  {
+    name: 'broken is whoever holds it, not the holder that was meant',
+    edits: [
+      {
+        file: 'maintain',
+        from: "if (highest !== generation) return { kind: 'other-token', highest }",
+        to: 'generation = highest',
+      },
+    ],
+    caughtIn: '2 × 2 and one who breaks, lost replies',
+    redundantBecause: null,
+  },
+  {
+    name: 'no look after the marker is taken',
+    edits: [
+      {
+        file: 'dissolve',
+        from: '    const holder = yield* holderOf(site, listing)\n    if (holder !== null) return yield* putBack(',
+        to: '    const holder = null\n    if (holder !== null) return yield* putBack(',
+      },
+    ],
+    caughtIn: '2 × 1, change of type, lost replies',
+    redundantBecause: null,
+  },
+  {
+    name: 'a lock taken away before its next number would be higher',
+    edits: [{ file: 'dissolve', from: 'if (next > last) return null', to: 'return null' }],
+    caughtIn: '2 × 1 and one who prunes, created',
+    redundantBecause: null,
+  },
+  {
+    name: 'drafts left beside a lock that is taken away',
+    edits: [{ file: 'dissolve', from: 'of beside.value.filter(isNewLockName)', to: 'of []' }],
+    caughtIn: '2 × 1 and one who prunes, created',
     redundantBecause: null,
   },
   {

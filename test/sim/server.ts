@@ -41,14 +41,16 @@ export class FileServer {
   hasLazyStamps = false
   /** Called after every change of a directory. */
   onChange: ((directory: number, name: string) => void) | null = null
-  #nextNumber = ROOT
+  /** Directories have numbers of their own: so many fewer of them that states of the exhaustive search can contain them. */
+  #nextDirectory = ROOT
+  #nextFile = 1_000_000
 
   constructor() {
     this.#make('directory', '', 0o755)
   }
 
   #make(type: Inode['type'], text: string, mode: number): Inode {
-    const number = this.#nextNumber++
+    const number = type === 'directory' ? this.#nextDirectory++ : this.#nextFile++
     const links = type === 'directory' ? 2 : 0
     const inode = { number, type, text, previousText: text, links, modifiedMs: this.clockMs(), mode, entries: new Map() }
     this.inodes.set(number, inode)
@@ -190,14 +192,15 @@ export class FileServer {
   clone(): FileServer {
     const copy = new FileServer()
     copy.clockMs = this.clockMs
-    copy.#nextNumber = this.#nextNumber
+    copy.#nextDirectory = this.#nextDirectory
+    copy.#nextFile = this.#nextFile
     copy.inodes.clear()
     for (const [number, inode] of this.inodes) copy.inodes.set(number, { ...inode, entries: new Map(inode.entries) })
     return copy
   }
 
-  /** The whole tree as text, without inode numbers (and time stamps, unless asked for): two servers with the same text answer alike. */
-  canonical(hasTimes = false): string {
+  /** The whole tree as text, without time stamps and inode numbers (of directories), unless asked for: two servers with the same text answer alike. */
+  canonical(hasTimes = false, hasNumbers = false): string {
     const seen = new Map<number, number>()
     const describe = (number: number): string => {
       const known = seen.get(number)
@@ -205,7 +208,7 @@ export class FileServer {
       seen.set(number, seen.size)
       const inode = this.inodes.get(number) as Inode
       if (inode.type !== 'directory') return `${inode.type[0]}${hasTimes ? inode.modifiedMs : ''}${inode.text.trimEnd()}`
-      return `{${[...inode.entries.keys()]
+      return `{${hasNumbers ? number : ''}${[...inode.entries.keys()]
         .sort()
         .map((name) => `${name}=${describe(inode.entries.get(name) as number)}`)
         .join(';')}}`

@@ -1,26 +1,54 @@
-/** Directories in the cache that are built once from what they are made of, and go when something else has taken their place. */
+/**
+ * Directories in the cache: Debian packages, unpacked once and finished by a recipe. They go when those of other packages, or of
+ * another recipe, have taken their place.
+ */
 
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
-import { join } from 'node:path'
-import { cacheDirectory } from './paths.js'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { download, unpack } from './packages.js'
+import { cacheDirectory, packageDirectory } from './paths.js'
+import { requireTools } from './tools.js'
 
 /** Another lab that is about to use its tree has touched it within this time. */
 const ABOUT_TO_START_MS = 10 * 60_000
 
-/**
- * Returns the directory of this kind that is made of these ingredients (versions, recipes, names of packages), and has `build`
- * fill it first if there is none.
- */
-export function cachedTree(kind: string, ingredients: readonly string[], build: (directory: string) => void): string {
+export interface Tree {
+  kind: string
+  packages: readonly string[]
+  /** Whatever the result depends on beside the packages. */
+  recipe: readonly string[]
+  /** Called with the unpacked packages. */
+  finish(root: string): void
+}
+
+/** Returns the directory, which is built first if there is none. @throws LabError */
+export function cachedTree({ kind, packages, recipe, finish }: Tree): string {
+  requireTools('apt-get', 'dpkg-deb', 'tar')
   const cache = cacheDirectory()
+  const files = download(packages, packageDirectory())
+  const ingredients = [...recipe, ...files.map((file) => basename(file))]
   const key = createHash('sha256').update(ingredients.join('\n')).digest('hex').slice(0, 12)
   const name = `${kind}-${key}`
   const tree = join(cache, name)
-  if (!existsSync(tree)) buildWhole(tree, build)
+  if (!existsSync(tree)) {
+    buildWhole(tree, (root) => {
+      unpackAll(files, root)
+      finish(root)
+    })
+  }
   utimesSync(tree, new Date(), new Date())
   removeUnused(cache, kind, name)
   return tree
+}
+
+/** With a merged `/usr`, as all of Debian has it. */
+function unpackAll(files: readonly string[], root: string): void {
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) {
+    mkdirSync(join(root, 'usr', name), { recursive: true })
+    symlinkSync(`usr/${name}`, join(root, name))
+  }
+  for (const file of files) unpack(file, root)
 }
 
 /** Everybody sees it complete or not at all. */

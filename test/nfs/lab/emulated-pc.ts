@@ -4,11 +4,10 @@
  */
 
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cachedTree } from './cached-tree.js'
-import { currentKernel, download, unpack, withDependencies } from './packages.js'
-import { packageDirectory } from './paths.js'
+import { currentKernel, withDependencies } from './packages.js'
 import { requireTools, runTool } from './tools.js'
 
 export interface EmulatedPc {
@@ -40,11 +39,9 @@ const LIBRARIES = 'usr/lib/x86_64-linux-gnu'
 
 /** Builds it on first use. @throws LabError */
 export function emulatedPc(): EmulatedPc {
-  requireTools('apt-get', 'apt-cache', 'dpkg-deb', 'tar')
-  const names = ['busybox-static', currentKernel(), ...withDependencies('qemu-system-x86')]
-  const files = download(names, packageDirectory())
-  const ingredients = [String(RECIPE), readFileSync(INIT, 'utf8'), ...files.map((file) => basename(file))]
-  const tree = cachedTree('pc', ingredients, (root) => build(root, files))
+  requireTools('apt-cache')
+  const packages = ['busybox-static', currentKernel(), ...withDependencies('qemu-system-x86')]
+  const tree = cachedTree({ kind: 'pc', packages, recipe: [String(RECIPE), readFileSync(INIT, 'utf8')], finish })
   const kernel = readdirSync(join(tree, 'boot')).find((name) => name.startsWith('vmlinuz-')) ?? 'vmlinuz'
   return {
     command: [
@@ -59,12 +56,7 @@ export function emulatedPc(): EmulatedPc {
   }
 }
 
-function build(root: string, packages: readonly string[]): void {
-  for (const name of ['bin', 'sbin', 'lib', 'lib64']) {
-    mkdirSync(join(root, 'usr', name), { recursive: true })
-    symlinkSync(`usr/${name}`, join(root, name))
-  }
-  for (const file of packages) unpack(file, root)
+function finish(root: string): void {
   const [version = ''] = readdirSync(join(root, 'usr/lib/modules'))
   for (const name of NEEDLESS_MODULES)
     rmSync(join(root, 'usr/lib/modules', version, 'kernel', name), { recursive: true, force: true })

@@ -14,8 +14,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { cachedTree } from './cached-tree.js'
-import { download, GUEST_PACKAGES, UML_PACKAGES, unpack } from './packages.js'
-import { packageDirectory } from './paths.js'
+import { GUEST_PACKAGES, UML_PACKAGES } from './packages.js'
 import { LabError, requireTools, runTool } from './tools.js'
 
 /** Changes when this file builds something else from the same packages. */
@@ -25,37 +24,17 @@ export const SERVER_ADDRESS = '10.99.0.1'
 export const ADDRESSES: Readonly<Record<string, string>> = { server: SERVER_ADDRESS, A: '10.99.0.11', B: '10.99.0.12' }
 
 const LIBRARY_DIRECTORY = 'usr/lib/x86_64-linux-gnu'
-const DIRECTORIES = [
-  'dev',
-  'etc',
-  'lab',
-  'mnt',
-  'proc',
-  'repo',
-  'root',
-  'run',
-  'srv',
-  'sys',
-  'tmp',
-  'usr/bin',
-  'usr/sbin',
-  'usr/lib',
-  'usr/lib64',
-]
+const DIRECTORIES = ['dev', 'etc', 'lab', 'mnt', 'proc', 'repo', 'root', 'run', 'srv', 'sys', 'tmp']
 
 /** Returns the directory, built on first use. @throws LabError */
 export function rootFileSystem(): string {
-  requireTools('apt-get', 'dpkg-deb', 'tar', 'ldd')
-  const files = download([...GUEST_PACKAGES, ...UML_PACKAGES], packageDirectory())
-  const ingredients = [String(RECIPE), process.version, ...files.map((file) => basename(file))]
-  return cachedTree('root', ingredients, (root) => build(root, files))
+  requireTools('ldd')
+  const packages = [...GUEST_PACKAGES, ...UML_PACKAGES]
+  return cachedTree({ kind: 'root', packages, recipe: [String(RECIPE), process.version], finish })
 }
 
-function build(root: string, packages: readonly string[]): void {
+function finish(root: string): void {
   for (const directory of DIRECTORIES) mkdirSync(join(root, directory), { recursive: true })
-  for (const name of ['bin', 'sbin', 'lib64']) symlinkSync(`usr/${name}`, join(root, name))
-  symlinkSync('usr/lib', join(root, 'lib'))
-  for (const file of packages) unpack(file, root)
   mkdirSync(join(root, 'var/lib/nfs'), { recursive: true })
   rmSync(join(root, 'var/run'), { recursive: true, force: true })
   symlinkSync('/run', join(root, 'var/run'))
