@@ -36,6 +36,8 @@ export class UsageError extends Error {}
 /** For options that several commands have, so that they are the same everywhere. */
 export const CONFIG_OPTION = valued('Use this file-locks file')
 export const QUIET_OPTION = flag('Nothing on standard error but errors and warnings')
+export const JSON_OPTION = flag('Print one JSON object instead')
+export const HTML_OPTION = valued('Write a page with all of it to FILE')
 
 /** setTimeout knows no more: about 24 days. */
 const SECONDS_MAX = 2_147_483

@@ -30,7 +30,7 @@ export async function runDemo(): Promise<void> {
     await played
   } catch (error) {
     if (!(error instanceof Interrupted)) {
-      writeError(`locktester demo: ${error instanceof Error ? error.message : messageOf(error)}`)
+      writeError(`locktester demo: ${(error as Error).message}`)
       code = EXIT.cannotLock
     }
   }

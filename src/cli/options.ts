@@ -2,14 +2,15 @@
 
 import type { Options } from 'yargs'
 import {
-  CONFIG_OPTION,
   type CommandSpec,
+  CONFIG_OPTION,
+  flag,
+  JSON_OPTION,
   QUIET_OPTION,
   readFileName,
   readSeconds,
   readText,
   UsageError,
-  flag,
   valued,
 } from './command.js'
 import { exitCodeLines } from './exit-codes.js'
@@ -20,7 +21,7 @@ const TEST_OPTIONS = {
   all: flag('Try every variant: flock, fcntl, hard link, symlink, rename'),
   hold: valued('Hold what was acquired for SECONDS, then release'),
   'no-hold': flag('Release at once what was acquired'),
-  json: flag('Print one JSON object instead of the lines'),
+  json: JSON_OPTION,
   quiet: QUIET_OPTION,
 } as const satisfies Record<string, Options>
 

@@ -9,10 +9,10 @@
  * What it does not promise: a record that cannot be written never stops the test; it is said once.
  */
 
-import { randomBytes } from 'node:crypto'
 import { constants, type Dirent } from 'node:fs'
 import { open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { randomName } from '../drivers/identity.js'
 import { printable } from '../log/printable.js'
 import { bounded, endsWithin, codeOf } from './bounded.js'
 import { type Identity, ownIdentity } from './identity.js'
@@ -49,7 +49,7 @@ export class Presence {
 
   constructor(directory: string, onFailure: (error: unknown) => void) {
     this.#directory = directory
-    this.#record = { version: 1, beat: 0, id: randomBytes(8).toString('hex'), ...ownIdentity(), claims: {} }
+    this.#record = { version: 1, beat: 0, id: randomName(), ...ownIdentity(), claims: {} }
     this.#onFailure = onFailure
   }
 

@@ -116,7 +116,7 @@ export function localDiskWarning({ type, mountPoint }: Mount): string {
 export function otherUserWarning({ record }: Neighbour, own: Identity): string {
   return (
     `The other instance runs as another user: ${person(record)} in ${where(record)}, and this one is ${person(own)}. ` +
-    'Locks of different users may fail for want of permission: run both as the same user.'
+    'Locks may fail for want of permission: run both as the same user.'
   )
 }
 

@@ -25,7 +25,7 @@ function defaultStateDirectory(): string {
   return join(home || homedir(), '.local/share/rstudio')
 }
 
-const OR_LEAVE_IT_OUT = 'Create it, mount the share, or leave the argument out for your own client-state directory.'
+const OR_LEAVE_IT_OUT = 'Create it, mount the share, or leave it out for your client-state directory.'
 
 /** The named directory's real path. @throws NoSuchDirectoryError */
 export async function openNamedDirectory(directory: string, advice = OR_LEAVE_IT_OUT): Promise<string> {
@@ -97,6 +97,6 @@ function notOurs(path: string, uid: number, own: number): MountlockError {
   return new MountlockError(`The client-state directory belongs to uid ${uid}, and this is uid ${own}`, {
     code: 'NOT_OURS',
     path,
-    advice: 'Run locktester as the user whose directory it is (with sudo: sudo -H -u USER locktester).',
+    advice: 'Run locktester as its owner (sudo -H -u USER locktester).',
   })
 }

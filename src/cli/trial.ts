@@ -24,6 +24,8 @@ export interface TrialListener {
 
 /** How long the clean-up may take: a dead mount must not keep the program from its end. */
 const CLEAN_UP_LIMIT_MS = 3000
+/** The record gets this in any case: the locks may lie on a mount that is dead, and it on one that is not. */
+const REMOVAL_LIMIT_MS = 1000
 
 export class Trial {
   readonly #directory: string
@@ -102,7 +104,7 @@ export class Trial {
     const remainingMs = () => Math.max(0, deadline - performance.now())
     const withdrawn = await endsWithin(remainingMs(), this.#presence.withdraw())
     const closed = await endsWithin(remainingMs(), Promise.allSettled(this.#lockers.map((locker) => locker.close())))
-    const removed = await this.#presence.remove(remainingMs())
+    const removed = await this.#presence.remove(Math.max(remainingMs(), REMOVAL_LIMIT_MS))
     return withdrawn && closed && removed
   }
 

@@ -1,6 +1,6 @@
 /** `locktester config …`: how it is written, and what its options mean. */
 
-import { type CommandSpec, readText, flag } from '../command.js'
+import { type CommandSpec, JSON_OPTION, readText } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface ConfigOptions {
@@ -18,7 +18,7 @@ Warnings do not count.`
 
 const common = {
   positionals: { file: { type: 'string', describe: 'The file-locks file' } },
-  options: { json: flag('Print one JSON object instead of the lines') },
+  options: { json: JSON_OPTION },
 } as const
 
 export const CONFIG_COMMANDS: readonly CommandSpec[] = [

@@ -1,6 +1,6 @@
 /** `locktester doctor`: how it is written, and what its options mean. */
 
-import { CONFIG_OPTION, type CommandSpec, readFileName, readText, flag } from '../command.js'
+import { type CommandSpec, CONFIG_OPTION, JSON_OPTION, readFileName, readText } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface DoctorOptions {
@@ -28,7 +28,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
 
 --json: docs/schema/doctor.json`,
   positionals: { directory: { type: 'string', describe: 'A directory on the file system in question' } },
-  options: { config: CONFIG_OPTION, json: flag('Print one JSON object instead of the text') },
+  options: { config: CONFIG_OPTION, json: JSON_OPTION },
   read(parsed) {
     return {
       directory: readText('the name of a directory', parsed.directory),

@@ -189,45 +189,42 @@ function merged(spans: readonly TimelineSpan[], x: Scale): TimelineSpan[] {
 /** Broad ones keep an edge between them, even where they touch. */
 const isNarrow = (a: TimelineSpan, b: TimelineSpan, x: Scale) => Math.min(x(a.toMs) - x(a.fromMs), x(b.toMs) - x(b.fromMs)) < 3
 
-function drawSpan({ fromMs, toMs, colour, height, title }: TimelineSpan, x: Scale, middle: number): string {
-  const left = x(fromMs)
-  const width = Math.max(x(toMs) - left, SPAN_WIDTH_MIN)
-  return bar(left, width, middle, { colour, height }, title)
+function drawSpan(span: TimelineSpan, x: Scale, middle: number): string {
+  const left = x(span.fromMs)
+  return bar(left, Math.max(x(span.toMs) - left, SPAN_WIDTH_MIN), middle, span)
 }
 
 function bar(
   left: number,
   width: number,
   middle: number,
-  { colour, height }: Pick<TimelineSpan, 'colour' | 'height'>,
-  title?: string,
+  { colour, height, title }: Pick<TimelineSpan, 'colour' | 'height' | 'title'>,
 ): string {
   const tall = { line: 2, half: BAR_HEIGHT / 2.5, full: BAR_HEIGHT, hatched: BAR_HEIGHT + 4 }[height]
-  const fill =
-    height === 'hatched' ? `fill="url(#hatch)" stroke="${escapeText(colour)}" stroke-width="0.7"` : `fill="${escapeText(colour)}"`
-  const inside = title === undefined ? '' : `<title>${escapeText(title)}</title>`
-  return `<rect x="${round(left)}" y="${round(middle - tall / 2)}" width="${round(width)}" height="${round(tall)}" ${fill}>${inside}</rect>`
+  const ink = escapeText(colour)
+  const fill = height === 'hatched' ? `fill="url(#hatch)" stroke="${ink}" stroke-width="0.7"` : `fill="${ink}"`
+  return `<rect x="${round(left)}" y="${round(middle - tall / 2)}" width="${round(width)}" height="${round(tall)}" ${fill}>${tooltip(title)}</rect>`
+}
+
+/** From the middle of the row on. */
+const SHAPES = {
+  cross: 'm-5-5 10 10m0-10-10 10',
+  triangle: 'm0-6 5 10h-10z',
+  diamond: 'm0-6 5 6-5 6-5-6z',
+  bar: 'm0-11v22',
+  flag: 'm0 11v-22l10 5.5-10 5.5',
 }
 
 function drawMark({ shape, colour, title }: Omit<TimelineMark, 'atMs'>, x: number, middle: number): string {
-  const at = (dx: number, dy: number) => `${round(x + dx)} ${round(middle + dy)}`
-  const path = {
-    cross: `M${at(-5, -5)}L${at(5, 5)}M${at(-5, 5)}L${at(5, -5)}`,
-    triangle: `M${at(0, -6)}L${at(5, 4)}L${at(-5, 4)}Z`,
-    diamond: `M${at(0, -6)}L${at(5, 0)}L${at(0, 6)}L${at(-5, 0)}Z`,
-    bar: `M${at(0, -ROW_HEIGHT / 2)}L${at(0, ROW_HEIGHT / 2)}`,
-    flag: `M${at(0, ROW_HEIGHT / 2)}L${at(0, -ROW_HEIGHT / 2)}L${at(10, -ROW_HEIGHT / 4)}L${at(0, 0)}`,
-  }[shape]
-  const inside = title === undefined ? '' : `<title>${escapeText(title)}</title>`
-  const isFilled = shape === 'triangle' || shape === 'diamond' || shape === 'flag'
-  const fill = isFilled ? escapeText(colour) : 'none'
   // A rim, so that it is seen on top of a bar of any colour.
-  const stroke =
-    shape === 'triangle' || shape === 'diamond'
-      ? 'stroke="#fff" stroke-width="1"'
-      : `stroke="${escapeText(colour)}" stroke-width="2.2"`
-  return `<path d="${path}" fill="${fill}" ${stroke}>${inside}</path>`
+  const isRimmed = shape === 'triangle' || shape === 'diamond'
+  const ink = escapeText(colour)
+  const fill = isRimmed || shape === 'flag' ? ink : 'none'
+  const stroke = isRimmed ? 'stroke="#fff"' : `stroke="${ink}" stroke-width="2.2"`
+  return `<path d="M${round(x)} ${round(middle)}${SHAPES[shape]}" fill="${fill}" ${stroke}>${tooltip(title)}</path>`
 }
+
+const tooltip = (title: string | undefined) => (title === undefined ? '' : `<title>${escapeText(title)}</title>`)
 
 interface PlacedEntry {
   entry: LegendEntry

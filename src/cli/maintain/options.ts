@@ -1,6 +1,6 @@
 /** `locktester break` and `locktester prune`: how they are written, and what their options mean. */
 
-import { type CommandSpec, readSeconds, readText, UsageError, flag, valued } from '../command.js'
+import { type CommandSpec, flag, JSON_OPTION, readSeconds, readText, UsageError, valued } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface BreakOptions {
@@ -38,7 +38,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.busy])}
   positionals: { path: { type: 'string', describe: 'The path of the lock' } },
   options: {
     token: { type: 'string', requiresArg: true, demandOption: true, describe: 'The fencing token of the holder that is meant' },
-    json: flag('Print one JSON object'),
+    json: JSON_OPTION,
   },
   read({ path, token, json }) {
     if (token === undefined) throw new UsageError('Expected --token TOKEN: locktester status shows the token of the holder')

@@ -1,6 +1,16 @@
 /** `locktester nodes`: how it is written, and what its options mean. */
 
-import { CONFIG_OPTION, type CommandSpec, QUIET_OPTION, readFileName, readText, UsageError, flag, valued } from '../command.js'
+import {
+  type CommandSpec,
+  CONFIG_OPTION,
+  HTML_OPTION,
+  JSON_OPTION,
+  QUIET_OPTION,
+  readFileName,
+  readText,
+  UsageError,
+  valued,
+} from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 import { KIND_WORDS, KINDS, type Kind, readKind } from '../kinds.js'
 import { type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
@@ -33,15 +43,15 @@ its turn as the holder. Needs ssh (keys, no password), and Node, this package an
 subdirectory of DIR that is removed.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
-  (${EXIT.ok} at least one kind of lock passed on all nodes; ${EXIT.notSafe} none did, and two nodes held one at the same time; ${EXIT.cannotLock} also when a node
-  cannot be reached, or does not see the same directory)
+  (${EXIT.ok} a kind of lock passed on all nodes; ${EXIT.notSafe} none did, and two nodes held one at once; ${EXIT.cannotLock} also when a node cannot be
+  reached, or does not see the same directory)
 
 --json: docs/schema/nodes.json`,
   positionals: {
     hosts: {
       type: 'string',
       array: true,
-      describe: 'The nodes, as ssh knows them (local: a process here), then the directory; or HOST:DIR of each',
+      describe: 'The nodes, as ssh knows them (local: a process here), then DIR; or HOST:DIR of each',
     },
   },
   options: {
@@ -51,8 +61,8 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
       describe: 'Take refresh-rate and timeout-interval from this file-locks file [default: 1 and 3 seconds]',
     },
     ...REACH_OPTIONS,
-    html: valued('Write a page with the matrix and the evidence to FILE'),
-    json: flag('Print one JSON object instead of the matrix'),
+    html: HTML_OPTION,
+    json: JSON_OPTION,
     quiet: QUIET_OPTION,
   },
   read: readNodesOptions,

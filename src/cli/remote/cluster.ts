@@ -3,8 +3,8 @@
  * cannot be told notices by itself.
  */
 
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { randomName } from '../../drivers/identity.js'
 import { mountText } from '../mounts.js'
 import type { Printer } from '../print.js'
 import { Node, UnreachableError } from './node.js'
@@ -26,7 +26,7 @@ export class Cluster {
 
   /** Starts to reach them. */
   constructor(command: 'nodes' | 'stress', addresses: readonly NodeAddress[], reach: ReachOptions, printer: Printer) {
-    this.#trial = `.locktester-${command}-${randomBytes(8).toString('hex')}`
+    this.#trial = `.locktester-${command}-${randomName()}`
     this.#printer = printer
     const hosts = addresses.map(({ host }) => host)
     this.nodes = addresses.map((address, index) => new Node(nameOf(address.host, index, hosts), address, reach))

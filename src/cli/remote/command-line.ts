@@ -23,8 +23,7 @@ export function remoteScript(remoteCommand: string | undefined, program: string)
 /** @param exitCode of ssh: 255 is its own, the others come from over there */
 export function explainFailure(host: string, exitCode: number | null, stderr: string, error: Error): string {
   const said = stderr.trim() === '' ? '' : `\n  it said: ${stderr.trim().split('\n').map(printable).join('\n           ')}`
-  const how =
-    'Start it by another command with --remote-command, such as --remote-command "/opt/node/bin/node /opt/mountlock/bin/locktester".'
+  const how = 'Or say where it is: --remote-command "/opt/node/bin/node /opt/mountlock/bin/locktester".'
   if (host === 'local') return `local: the agent did not start (${printable(error.message)})${said}`
   if (stderr.includes(NO_NODE))
     return `${host}: there is no Node in the PATH of a command that ssh runs there. Install Node 20.19 or newer. ${how}`

@@ -82,12 +82,11 @@ export class Line {
   }
 }
 
+/** By question. Each knows the arguments that it is given. */
+export type Answers = Readonly<Record<string, (args: never) => unknown>>
+
 /** The answering side; several questions may be under way at once. Resolves when nobody asks any more. */
-export async function serve(
-  answer: (op: string, args: Record<string, unknown>) => Promise<unknown>,
-  input: Readable,
-  output: Writable,
-): Promise<void> {
+export async function serve(answers: Answers, input: Readable, output: Writable): Promise<void> {
   output.on('error', () => {})
   for await (const text of createInterface({ input })) {
     const question = parse<Question>(text)
@@ -97,7 +96,9 @@ export async function serve(
   async function reply({ id, op, args }: Question): Promise<void> {
     const told: Answer = { locktester: DIALECT, id }
     try {
-      told.value = (await answer(op, args)) ?? null
+      const answer = Object.hasOwn(answers, op) ? answers[op] : undefined
+      if (answer === undefined) throw new Error(`unknown question: ${op}`)
+      told.value = (await answer(args as never)) ?? null
     } catch (error) {
       told.error = errorReport(error)
     }

@@ -58,7 +58,7 @@ function readAddress(word: string, common: string | undefined): NodeAddress {
     throw new UsageError(`Expected a directory for ${host}: write ${host}:/its/directory, or one directory for all`)
   }
   if (!directory.startsWith('/')) {
-    throw new UsageError(`Expected an absolute path, for it must mean something on every node, got "${directory}"`)
+    throw new UsageError(`Expected an absolute path, for all nodes, got "${directory}"`)
   }
   return { host, directory }
 }
@@ -66,14 +66,12 @@ function readAddress(word: string, common: string | undefined): NodeAddress {
 export const AGENT_COMMAND: CommandSpec = {
   usage: 'agent',
   summary: false,
-  head: 'Usage: locktester agent\n\nThe other end of locktester nodes and stress: lines of JSON on standard input and output.',
+  head: 'Usage: locktester agent\n\nThe other end of locktester nodes and stress.',
   tail: '',
   options: { worker: { choices: ['holder', 'hammer'] as const, hidden: true } },
   read: ({ worker }) => ({ worker: worker as Role | undefined }),
   run: async ({ worker }: { worker: Role | undefined }) => {
-    const { Hammer, Holder, runAgent, runWorker } = await import('../programs.js')
-    if (worker === 'holder') await runWorker(new Holder())
-    else if (worker === 'hammer') await runWorker(new Hammer())
-    else await runAgent()
+    const { hammer, holder, runAgent, runWorker } = await import('../programs.js')
+    await (worker === undefined ? runAgent() : runWorker(worker === 'holder' ? holder() : hammer()))
   },
 }

@@ -57,12 +57,18 @@ function readMembers(): Member[] {
 }
 
 function readMember(pid: number): Member | null {
+  const fields = readStatus(pid)
+  if (fields === null) return null
+  const [state = '', parent = ''] = fields
+  return { pid, parent: Number(parent), startTime: fields[19] ?? '', isDead: 'ZX'.includes(state) }
+}
+
+/** The fields of proc_pid_stat(5) from the third one on, the state; `null` where there is no such process or no /proc. */
+export function readStatus(pid: number | 'self'): string[] | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The second field is the command in parentheses, and may contain blanks and parentheses itself.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    const [state = '', parent = ''] = fields
-    return { pid, parent: Number(parent), startTime: fields[19] ?? '', isDead: 'ZX'.includes(state) }
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
   } catch {
     return null
   }

@@ -2,14 +2,14 @@
 
 import type { LockType } from '../../types.js'
 import {
-  CONFIG_OPTION,
   type CommandSpec,
+  CONFIG_OPTION,
+  flag,
   readFileName,
   readNumber,
   readSeconds,
   readText,
   UsageError,
-  flag,
   valued,
 } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'

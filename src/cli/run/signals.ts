@@ -1,7 +1,7 @@
 /** Until the command runs, a signal ends the wait; from then on it is the command's. */
 
-import { readFileSync } from 'node:fs'
 import type { Child } from './child.js'
+import { readStatus } from './family.js'
 
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 /** The terminal sends these to each process of the group in its foreground, so the command has it already. */
@@ -44,11 +44,8 @@ export class SignalRelay {
 
 /** Is our process group the one in the foreground of a terminal? Fields 5 and 8 of proc_pid_stat(5). */
 function isInForeground(): boolean {
-  try {
-    const text = readFileSync('/proc/self/stat', 'latin1')
-    const [, , group, , , foreground] = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return group === foreground
-  } catch {
-    return process.stdin.isTTY
-  }
+  const fields = readStatus('self')
+  if (fields === null) return process.stdin.isTTY
+  const [, , group, , , foreground] = fields
+  return group === foreground
 }

@@ -1,6 +1,6 @@
 /** `locktester status`: how it is written, and what its options mean. */
 
-import { type CommandSpec, readNumber, readSeconds, readText, UsageError, flag, valued } from '../command.js'
+import { type CommandSpec, flag, JSON_OPTION, readNumber, readSeconds, readText, UsageError, valued } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
 
 export interface StatusOptions {
@@ -42,7 +42,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
     watch: flag('Look again and again, until Ctrl+C'),
     interval: valued(`SECONDS between two looks [default: ${INTERVAL_MS / 1000}]`),
     depth: valued(`How many directories deep to look [default: ${DEPTH_MAX}]`),
-    json: flag('Print one JSON object instead of the table'),
+    json: JSON_OPTION,
   },
   read: readStatusOptions,
   run: async (options: StatusOptions) => (await import('../programs.js')).runStatus(options),

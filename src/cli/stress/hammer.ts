@@ -35,100 +35,94 @@ interface Hold {
   token: string | null
 }
 
-export class Hammer implements Answering {
-  #locker: Locker | null = null
-  #work: Promise<void> = Promise.resolve()
-  readonly #over = new AbortController()
-  #attempts = 0
-  #questions = 0
-  readonly #open = new Map<number, (answer: Answer) => void>()
+export function hammer(): Answering {
+  let locker: Locker | null = null
+  let work: Promise<void> = Promise.resolve()
+  const over = new AbortController()
+  let attempts = 0
+  let questions = 0
+  const open = new Map<number, (answer: Answer) => void>()
 
-  async answer(op: string, args: Record<string, unknown>): Promise<unknown> {
-    switch (op) {
-      case 'begin':
-        this.#work = this.#hammer(args as unknown as HammerSettings)
-        return null
-      case 'answer':
-        return this.#hear(args as unknown as Answer)
-      case 'finish':
-        return await this.#finish()
-      default:
-        throw new Error(`unknown question: ${op}`)
-    }
+  const answers = {
+    begin(settings: HammerSettings) {
+      work = strike(settings)
+    },
+    answer: hear,
+    finish,
   }
 
   /** Nobody will answer any more. */
-  async close(): Promise<void> {
-    for (const id of this.#open.keys()) this.#hear({ id, accepted: false, value: 0 })
-    await this.#finish()
-    await this.#locker?.close()
+  async function close(): Promise<void> {
+    for (const id of open.keys()) hear({ id, accepted: false, value: 0 })
+    await finish()
+    await locker?.close()
   }
 
   /** Resolves when the turn that is under way has come to its end; who waits gives up. */
-  async #finish(): Promise<null> {
-    this.#over.abort()
-    await this.#work
-    return null
+  async function finish(): Promise<void> {
+    over.abort()
+    await work
   }
 
-  async #hammer({ path, options, waitMs }: HammerSettings): Promise<void> {
-    this.#locker = createLocker(options)
-    while (!this.#over.signal.aborted) {
-      await this.#turn(this.#locker, path, waitMs)
+  async function strike({ path, options, waitMs }: HammerSettings): Promise<void> {
+    locker = createLocker(options)
+    while (!over.signal.aborted) {
+      await turn(locker, path, waitMs)
       await pause()
     }
   }
 
-  async #turn(locker: Locker, path: string, waitMs: number): Promise<void> {
-    const attempt = this.#attempts++
+  async function turn(locker: Locker, path: string, waitMs: number): Promise<void> {
+    const attempt = attempts++
+    const { signal } = over
     say({ type: 'asked', attempt, lock: LOCK, atMs: monotonicMs() })
     try {
-      const lock =
-        Math.random() < TRIES ? await locker.tryAcquire(path) : await locker.acquire(path, { waitMs, signal: this.#over.signal })
+      const lock = Math.random() < TRIES ? await locker.tryAcquire(path) : await locker.acquire(path, { waitMs, signal })
       if (lock === null) return
-      await this.#hold({ attempt, lock, token: lock.token === null ? null : String(lock.token) })
+      await hold({ attempt, lock, token: lock.token === null ? null : String(lock.token) })
     } catch (error) {
-      if (this.#over.signal.aborted) return
+      if (signal.aborted) return
       say({ type: 'failed', attempt, lock: LOCK, atMs: monotonicMs(), ...errorReport(error) })
       await sleep(FAILURE_PAUSE_MS)
     }
   }
 
-  async #hold(hold: Hold): Promise<void> {
-    const { attempt, lock, token } = hold
+  async function hold(held: Hold): Promise<void> {
+    const { attempt, lock, token } = held
     const entry = { attempt, lock: LOCK, token }
     say({ ...entry, type: 'acquired', atMs: monotonicMs() })
     lock.signal.addEventListener('abort', () => say({ ...entry, type: 'lost', atMs: monotonicMs(), how: 'signal' }))
-    if (isSure(hold)) await this.#increment(hold)
+    if (isSure(held)) await increment(held)
     say({ ...entry, type: 'releasing', atMs: monotonicMs() })
     const { lost } = await lock.release()
     say({ ...entry, type: 'released', atMs: monotonicMs(), lost })
   }
 
-  async #increment(hold: Hold): Promise<void> {
-    const { accepted, value } = await this.#ask(hold, null)
+  async function increment(held: Hold): Promise<void> {
+    const { accepted, value } = await ask(held, null)
     await pause()
     // Who is not sure any more tries it nevertheless, if it has a token: it is the counter's part to refuse that.
-    const mayWrite = isSure(hold) || hold.token !== null
-    if (!accepted || !mayWrite || this.#over.signal.aborted) return
-    await this.#ask(hold, value + 1)
+    const mayWrite = isSure(held) || held.token !== null
+    if (!accepted || !mayWrite || over.signal.aborted) return
+    await ask(held, value + 1)
     await pause()
-    isSure(hold)
+    isSure(held)
   }
 
-  #ask({ attempt, token }: Hold, written: number | null): Promise<Answer> {
-    const question: Question = { id: this.#questions++, attempt, lock: LOCK, token, written }
+  function ask({ attempt, token }: Hold, written: number | null): Promise<Answer> {
+    const question: Question = { id: questions++, attempt, lock: LOCK, token, written }
     return new Promise((resolve) => {
-      this.#open.set(question.id, resolve)
+      open.set(question.id, resolve)
       tell(process.stdout, { question } satisfies HammerWord)
     })
   }
 
-  #hear(answer: Answer): null {
-    this.#open.get(answer.id)?.(answer)
-    this.#open.delete(answer.id)
-    return null
+  function hear(answer: Answer): void {
+    open.get(answer.id)?.(answer)
+    open.delete(answer.id)
   }
+
+  return { answers, close }
 }
 
 function say(event: StormEvent): void {

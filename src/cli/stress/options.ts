@@ -1,15 +1,17 @@
 /** `locktester stress`: how it is written, and what its options mean. */
 
 import {
-  CONFIG_OPTION,
   type CommandSpec,
+  CONFIG_OPTION,
+  flag,
+  HTML_OPTION,
+  JSON_OPTION,
   QUIET_OPTION,
   readFileName,
   readNumber,
   readSeconds,
   readText,
   UsageError,
-  flag,
   valued,
 } from '../command.js'
 import { EXIT, exitCodeLines } from '../exit-codes.js'
@@ -74,8 +76,8 @@ Ctrl+C ends it early: what was seen is judged.
       describe: 'Take the kind and the intervals from this file-locks file [default: 1 and 3 seconds]',
     },
     ...REACH_OPTIONS,
-    html: valued('Write a page with the counts and the timeline to FILE'),
-    json: flag('Print one JSON object instead of the table'),
+    html: HTML_OPTION,
+    json: JSON_OPTION,
     quiet: QUIET_OPTION,
   },
   read: readStressOptions,

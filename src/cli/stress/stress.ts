@@ -39,10 +39,10 @@ const WAIT_INTERVALS = 4
 
 /** Runs the command and ends the process. */
 export function runStress(options: StressOptions): Promise<void> {
-  return runTrial(options, (config, interrupt, printer) => hammer(options, config.settings, interrupt, printer))
+  return runTrial(options, (config, interrupt, printer) => stress(options, config.settings, interrupt, printer))
 }
 
-function hammer(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt, printer: Printer): RemoteTrial {
+function stress(options: StressOptions, settings: ConfigSettings, interrupt: Interrupt, printer: Printer): RemoteTrial {
   const kind = options.kind ?? kindOf(settings)
   const cluster = new Cluster('stress', options.nodes, options, printer)
   const clocks = new Map<Node, NodeClock>()
