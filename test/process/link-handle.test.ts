@@ -7,7 +7,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLocker, InvalidArgumentError, type Lock, type LockerOptions, LockLostError } from '../../dist/index.js'
 import { Agent, BRISK, SILENCE_MS } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
@@ -132,6 +132,8 @@ describe.each(KINDS)('$kind', ({ locker: kind }) => {
 
     const startedMs = Date.now()
     const held = await holder.acquire(path)
+    // What lies below its generation is cleaned up in the background.
+    await vi.waitUntil(async () => (await readdir(path)).length === 2)
     const entries = await readdir(path)
     const inspection = await observer.inspect(path)
     expect(inspection).toMatchObject({ state: 'held', token: held.token, unknownEntries: [] })
