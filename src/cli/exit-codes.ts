@@ -17,7 +17,7 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 export const EXIT_TABLE: readonly (readonly [code: ExitCode, meaning: string])[] = [
-  [EXIT.ok, 'done; for the test: every lock was acquired, or is held by another process; also after Ctrl+C while holding'],
+  [EXIT.ok, 'done; for the test: every lock was acquired, or excluded by another process'],
   [EXIT.usage, 'wrong arguments, or what they name is not there'],
   [EXIT.cannotLock, 'a lock failed with an error, which is on standard error, or was lost while held'],
   [EXIT.internal, 'a defect of this program'],

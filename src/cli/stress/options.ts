@@ -51,8 +51,8 @@ Usage: locktester stress DIR [--nodes HOST…] [options]
 
 Each process acquires the lock, increments a counter that is kept here, and releases it, again and again. With --chaos some of them are killed
 (SIGKILL) and stalled (SIGSTOP), so that others must take over. A checker that shares no code with the locks then judges the log: were two sure
-to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Moments of different nodes are compared only as
-far as messages prove which came first. Everything happens in a subdirectory of DIR that is removed.`,
+to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Everything happens in a subdirectory of DIR that
+is removed.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
   (${EXIT.cannotLock} also when a node cannot be reached, or nobody got the lock)
