@@ -57,13 +57,13 @@ export function clockFindings({ offsetMs, uncertaintyMs, granularityMs }: Clock)
   const difference = `is ${duration(size)} ${offsetMs < 0 ? 'behind' : 'ahead of'} this node's (± ${duration(uncertaintyMs)})`
   const agreement = `agrees with this node's to ${duration(uncertaintyMs)}`
   const text = `The clock of the file server ${size <= uncertaintyMs ? agreement : difference}`
-  const breaks = 'Our locks compare no clocks, but make, rsync and other lock files do and go wrong, and logs do not agree.'
+  const breaks = 'Locks do not mind, but make, rsync and other lock files go wrong, and logs do not agree.'
   const offset =
     size - uncertaintyMs > CLOCK_OFFSET_MS_MAX
       ? trouble('warning', 'CLOCK_OFFSET', text, breaks, 'Synchronise both with NTP.')
       : fine('CLOCK_OFFSET', text)
   const step = `Time stamps are exact to ${stepText(granularityMs)}`
-  const coarse = 'Locks do not mind, for heartbeats are counted; ages that are shown are that coarse.'
+  const coarse = 'Locks do not mind; ages that are shown are that coarse.'
   return [offset, granularityMs >= 1000 ? trouble('note', 'TIME_STAMPS', step, coarse) : fine('TIME_STAMPS', step)]
 }
 

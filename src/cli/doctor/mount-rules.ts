@@ -134,7 +134,7 @@ const RULES: readonly Rule[] = [
     'warning',
     'SSHFS',
     'flock and fcntl locks stay on this node, and names and attributes are cached.',
-    'Use it for single nodes only, or mount the share with NFS.',
+    'Use it for single nodes only, or use NFS.',
     BOTH,
   ],
   [
@@ -142,7 +142,7 @@ const RULES: readonly Rule[] = [
     null,
     'warning',
     'FUSE',
-    'Whether locks reach other nodes depends on the program behind this FUSE file system.',
+    'Whether locks reach other nodes depends on the program behind it.',
     PROVE,
   ],
   [
@@ -150,7 +150,7 @@ const RULES: readonly Rule[] = [
     null,
     'warning',
     'OVERLAY',
-    'This is the own layer of a container: no other container or node sees it, and it ends with the container.',
+    'This is the own layer of a container: nobody else sees it, and it ends with the container.',
     'Put locks on a volume of the shared file system.',
   ],
   localRule(/^lustre$/, /^localflock$/, 'ADVISORY_LOCAL', BOTH, 'Mount with flock on every node, or use lock-type=linkbased.'),

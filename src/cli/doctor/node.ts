@@ -53,7 +53,7 @@ export function configurationFindings({ file, found, diagnostics }: LoadedConfig
 function containerFinding(container: string): Finding {
   const seen = `This is a container (${container})`
   if (ownIdentity().pidNamespace === INITIAL_PID_NAMESPACE) return fine('CONTAINER', `${seen} that sees all processes`)
-  const breaks = 'To processes outside it is another node: a dead holder is taken over after a timeout-interval, not at once.'
+  const breaks = 'To processes outside it is another node: a dead holder is taken over after a timeout-interval.'
   return trouble('note', 'CONTAINER', seen, breaks)
 }
 

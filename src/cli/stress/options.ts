@@ -73,7 +73,7 @@ Ctrl+C ends it early: what was seen is judged.
     kind: valued(`The kind of lock: ${KIND_WORDS.join(', ')} [default: as configured]`),
     config: {
       ...CONFIG_OPTION,
-      describe: 'Take the kind and the intervals from this file-locks file [default: 1 and 3 seconds]',
+      describe: 'Take kind and intervals from this file-locks file [default: 1 and 3 seconds]',
     },
     ...REACH_OPTIONS,
     html: HTML_OPTION,
