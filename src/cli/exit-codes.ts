@@ -17,13 +17,13 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 export const EXIT_TABLE: readonly (readonly [code: ExitCode, meaning: string])[] = [
-  [EXIT.ok, 'done; for the test: every lock was acquired, or is held by another process; also after Ctrl+C while holding'],
+  [EXIT.ok, 'done; for the test: every lock was acquired, or excluded by another process'],
   [EXIT.usage, 'wrong arguments, or what they name is not there'],
-  [EXIT.cannotLock, 'a lock failed with an error, which is on standard error, or was lost while held'],
+  [EXIT.cannotLock, 'a lock failed with an error, or was lost while held'],
   [EXIT.internal, 'a defect of this program'],
   [EXIT.lost, 'the lock was lost, and the command therefore terminated (run)'],
   [EXIT.busy, 'somebody else holds the lock (run: or what --conflict-exit-code says)'],
-  [EXIT.notSafe, 'not safe: two held the same lock at the same time, or would (doctor)'],
+  [EXIT.notSafe, 'not safe: two held one lock at the same time, or would (doctor)'],
   [EXIT.configuration, 'the configuration file has errors'],
   [EXIT.notExecutable, 'the command cannot be executed (run)'],
   [EXIT.notFound, 'there is no such command (run), or no locktester on a node (nodes)'],

@@ -12,23 +12,20 @@ export interface Mount extends Pick<MountInfo, 'type' | 'source' | 'mountPoint' 
   reach: Reach
 }
 
-const SHARED = new Set(
-  (
-    'nfs nfs4 cifs smb3 smbfs ceph lustre gpfs beegfs beegfs_nodev afs ocfs2 gfs2 orangefs pvfs2 panfs wekafs 9p virtiofs ' +
-    'glusterfs fuse.glusterfs fuse.ceph fuse.ceph-fuse fuse.sshfs fuse.juicefs fuse.moosefs fuse.mfs fuse.seaweedfs ' +
-    'fuse.s3fs fuse.gcsfuse fuse.blobfuse2 fuse.mount-s3'
-  ).split(' '),
+/** FUSE file systems that pass locks on to their servers. */
+export const FUSE_WITH_LOCKS = 'glusterfs|ceph|ceph-fuse|juicefs|moosefs|mfs|seaweedfs'
+export const OBJECT_STORES = 's3fs|gcsfuse|blobfuse2?|mount-s3|goofys|rclone'
+
+const SHARED = new RegExp(
+  '^(nfs4?|cifs|smb3|smbfs|ceph|lustre|gpfs|beegfs(_nodev)?|afs|ocfs2|gfs2|orangefs|pvfs2|panfs|wekafs|9p|virtiofs|glusterfs|' +
+    `fuse\\.(sshfs|${FUSE_WITH_LOCKS}|${OBJECT_STORES}))$`,
 )
-const LOCAL = new Set(
-  (
-    'ext2 ext3 ext4 xfs btrfs zfs bcachefs f2fs jfs reiserfs tmpfs ramfs devtmpfs overlay aufs vfat exfat msdos ntfs ntfs3 ' +
-    'fuseblk hfsplus minix squashfs erofs iso9660 ubifs fuse.fuse-overlayfs fuse.encfs ecryptfs'
-  ).split(' '),
-)
+const LOCAL =
+  /^(ext[234]|xfs|btrfs|zfs|bcachefs|f2fs|jfs|reiserfs|(dev)?tmpfs|ramfs|overlay|aufs|(ex|v)fat|msdos|ntfs3?|fuseblk|hfsplus|minix|squashfs|erofs|iso9660|ubifs|fuse\.(fuse-overlayfs|encfs)|ecryptfs)$/
 
 function reachOf(type: string): Reach {
-  if (SHARED.has(type)) return 'shared'
-  return LOCAL.has(type) ? 'local' : 'unknown'
+  if (SHARED.test(type)) return 'shared'
+  return LOCAL.test(type) ? 'local' : 'unknown'
 }
 
 /** @param directory absolute and without symbolic links @returns `null` where the platform does not tell */

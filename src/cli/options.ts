@@ -59,7 +59,7 @@ export const DEMO_COMMAND: CommandSpec = {
   head: `Examples:
   locktester demo
 
-Plays the dialogue of two nodes, and a crash, with real processes and locks. Fails unless every line came out as it must.`,
+Plays the dialogue of two nodes, and a crash, with real processes and locks.`,
   tail: `Exit codes:\n${exitCodeLines([0, 69])}`,
   options: {},
   read: () => null,

@@ -174,7 +174,7 @@ export function holdingTalk(holdMs: number | undefined): string {
 }
 
 export const HOLD_HINT =
-  'Released at once, because not every lock was acquired. To try the others from the next node: --hold 600.'
+  'Released at once, for not every lock was acquired. To try those that were from the next node: --hold 600.'
 
 export const RELEASING = 'Releasing. The directory answers slowly; Ctrl+C once more ends this at once.'
 

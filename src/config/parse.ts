@@ -162,7 +162,7 @@ class Parser {
     const count = this.#diagnostics.length
     if (count < DIAGNOSTICS_MAX) this.#diagnostics.push({ severity, code, message, file: this.#file, line, column })
     if (count !== DIAGNOSTICS_MAX) return
-    const rest = 'there are more faults, which are not listed; is this a file-locks file at all?'
+    const rest = 'there are more faults; is this a file-locks file at all?'
     this.#diagnostics.push({ severity: 'error', code: 'TOO_MANY', message: rest, file: this.#file, line, column })
   }
 }

@@ -31,12 +31,12 @@ const OPENINGS = [
 ]
 
 const REMEDIES: Record<string, string> = {
-  EACCES: 'create the file beforehand, writable for every user who takes locks, or leave log-file empty for the system log',
-  EDQUOT: 'raise the quota of its owner, or choose another log-file',
-  EISDIR: 'let log-file name a file, not a directory',
-  ELOOP: 'a symbolic link is not followed, so let log-file name the file itself',
+  EACCES: 'create it, writable for every user who takes locks, or leave log-file empty for the system log',
+  EDQUOT: 'raise its quota, or choose another log-file',
+  EISDIR: 'let log-file name a file',
+  ELOOP: 'let log-file name the file itself, no symbolic link',
   ENOENT: 'create its directory, which mountlock never does',
-  ENOSPC: 'free some space on its disk, or choose another log-file',
+  ENOSPC: 'free some space, or choose another log-file',
   EROFS: 'choose a log-file on a writable file system',
 }
 const OTHER_REMEDY = 'choose another log-file, or leave it empty for the system log'

@@ -57,13 +57,13 @@ export function clockFindings({ offsetMs, uncertaintyMs, granularityMs }: Clock)
   const difference = `is ${duration(size)} ${offsetMs < 0 ? 'behind' : 'ahead of'} this node's (± ${duration(uncertaintyMs)})`
   const agreement = `agrees with this node's to ${duration(uncertaintyMs)}`
   const text = `The clock of the file server ${size <= uncertaintyMs ? agreement : difference}`
-  const breaks = 'Our locks compare no clocks, but make, rsync and other lock files do and go wrong, and logs do not agree.'
+  const breaks = 'Locks do not mind, but make, rsync and other lock files go wrong, and logs do not agree.'
   const offset =
     size - uncertaintyMs > CLOCK_OFFSET_MS_MAX
       ? trouble('warning', 'CLOCK_OFFSET', text, breaks, 'Synchronise both with NTP.')
       : fine('CLOCK_OFFSET', text)
   const step = `Time stamps are exact to ${stepText(granularityMs)}`
-  const coarse = 'Locks do not mind, for heartbeats are counted; ages that are shown are that coarse.'
+  const coarse = 'Locks do not mind; ages that are shown are that coarse.'
   return [offset, granularityMs >= 1000 ? trouble('note', 'TIME_STAMPS', step, coarse) : fine('TIME_STAMPS', step)]
 }
 
@@ -128,7 +128,7 @@ export async function ownerFindings(directory: string): Promise<Finding[]> {
   const breaks = `${why}: who cleans up after us may lack permission, and locks of different users may clash.`
   const remedy =
     own === 0
-      ? 'Run what locks as an ordinary user, or export with no_root_squash.'
+      ? 'Lock as an ordinary user, or export with no_root_squash.'
       : 'Check idmapd, the export options, or uid= of the mount.'
   return [trouble('warning', 'OWNER', seen, breaks, remedy)]
 }
@@ -152,15 +152,7 @@ export function spaceFindings({ freeBytes, freeInodes }: Space): Finding[] {
   const seen = `Free: ${freeBytes < 2 ** 30 ? `${Math.floor(freeBytes / 2 ** 20)} MiB` : `${gigabytes} GiB`}${freeInodes === null ? '' : `, ${freeInodes} inodes`}`
   const isShort = freeBytes < FREE_BYTES_MIN || (freeInodes !== null && freeInodes < FREE_INODES_MIN)
   if (!isShort) return [fine('SPACE', seen)]
-  return [
-    trouble(
-      'warning',
-      'SPACE',
-      seen,
-      'When it is full nothing can be locked, and heartbeats may fail.',
-      'Free some space or inodes.',
-    ),
-  ]
+  return [trouble('warning', 'SPACE', seen, 'When it is full nothing can be locked.', 'Free some space or inodes.')]
 }
 
 /** A heartbeat that takes a good part of its interval is in danger of coming late. */

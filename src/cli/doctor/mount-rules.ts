@@ -4,7 +4,7 @@
  */
 
 import { printable } from '../../log/printable.js'
-import { type Mount, fileSystemText } from '../mounts.js'
+import { FUSE_WITH_LOCKS, fileSystemText, type Mount, OBJECT_STORES } from '../mounts.js'
 import { type Finding, fine, trouble } from './finding.js'
 
 /** Which advisory locks other nodes do not see, by the options alone. */
@@ -30,9 +30,6 @@ type Rule = readonly [
 
 const NFS = /^nfs4?$/
 const SMB = /^(cifs|smb3|smbfs)$/
-const OBJECT_STORES = 's3fs|gcsfuse|blobfuse2?|mount-s3|goofys|rclone'
-/** FUSE file systems that pass locks on to their servers. */
-const FUSE_WITH_LOCKS = 'glusterfs|ceph|ceph-fuse|juicefs|moosefs|mfs|seaweedfs'
 
 const BOTH = ['flock', 'fcntl'] as const
 const LINKS_INSTEAD = 'Use lock-type=linkbased, or mount without this option on every node.'
@@ -70,7 +67,7 @@ const RULES: readonly Rule[] = [
     /^nocto$/,
     'warning',
     'NO_CLOSE_TO_OPEN',
-    'Old contents may be read for up to acregmax: a dead holder is taken over that much later, and data under a lock may be stale.',
+    'Contents may be as old as acregmax: a dead holder is taken over that much later, and data under a lock may be stale.',
     'Mount without nocto.',
   ],
   [
@@ -79,14 +76,14 @@ const RULES: readonly Rule[] = [
     'note',
     'NO_ATTRIBUTE_CACHE',
     'Every look at a file asks the server; locks are none the safer for it.',
-    'Unless other programs need it, mount without it.',
+    'Mount without it, unless other programs need it.',
   ],
   [
     NFS,
     /^lookupcache=(pos|positive|none)$/,
     'note',
     'LOOKUP_CACHE',
-    'Names are asked for more often than by default; locks do not need it.',
+    'Names are asked for more often; locks do not need it.',
     null,
   ],
   [
@@ -95,7 +92,7 @@ const RULES: readonly Rule[] = [
     'warning',
     'DISK_CACHE',
     'File contents are kept in a local cache: check that what locks protect can live with it.',
-    'Mount without fsc where nodes share data under locks.',
+    'Mount without fsc.',
   ],
   localRule(SMB, /^(nobrl|nolock)$/, 'ADVISORY_LOCAL', BOTH),
   [
@@ -111,7 +108,7 @@ const RULES: readonly Rule[] = [
     /^mfsymlinks$/,
     'note',
     'EMULATED_SYMLINKS',
-    'Symbolic links are ordinary files in disguise here, written in more than one step.',
+    'Symbolic links are ordinary files here, written in more than one step.',
     'Prefer use-symlinks=0 where hard links work.',
   ],
   [
@@ -119,7 +116,7 @@ const RULES: readonly Rule[] = [
     null,
     'note',
     'SMB',
-    'On SMB, hard links depend on the server, and advisory locks become mandatory ones that block reading.',
+    'Hard links depend on the server, and advisory locks become mandatory ones that block reading.',
     PROVE,
   ],
   [
@@ -128,7 +125,7 @@ const RULES: readonly Rule[] = [
     'error',
     'OBJECT_STORE',
     'An object store has no hard links, atomic rename or exclusive create: no lock on it excludes other nodes.',
-    'Put locks on NFS or another real file system.',
+    'Put locks on NFS.',
     BOTH,
   ],
   [
@@ -137,7 +134,7 @@ const RULES: readonly Rule[] = [
     'warning',
     'SSHFS',
     'flock and fcntl locks stay on this node, and names and attributes are cached.',
-    'Use it for single nodes only, or mount the share with NFS.',
+    'Use it for single nodes only, or use NFS.',
     BOTH,
   ],
   [
@@ -145,7 +142,7 @@ const RULES: readonly Rule[] = [
     null,
     'warning',
     'FUSE',
-    'Whether locks reach other nodes depends on the program behind this FUSE file system.',
+    'Whether locks reach other nodes depends on the program behind it.',
     PROVE,
   ],
   [
@@ -153,8 +150,8 @@ const RULES: readonly Rule[] = [
     null,
     'warning',
     'OVERLAY',
-    'This is the own layer of a container: no other container or node sees it, and it ends with the container.',
-    'Mount a volume on the shared file system, and put the locks there.',
+    'This is the own layer of a container: nobody else sees it, and it ends with the container.',
+    'Put locks on a volume of the shared file system.',
   ],
   localRule(/^lustre$/, /^localflock$/, 'ADVISORY_LOCAL', BOTH, 'Mount with flock on every node, or use lock-type=linkbased.'),
   localRule(/^(gfs2|ocfs2)$/, /^localflocks$/, 'ADVISORY_LOCAL', BOTH),
@@ -220,7 +217,6 @@ function cacheFindings({ type, options }: Mount): Finding[] {
     return given === undefined ? NFS_CACHE[name] : Number(given.slice(given.indexOf('=') + 1))
   }
   const seen = `Attributes are cached: of files for ${secondsOf('acregmin')} to ${secondsOf('acregmax')} s, of directories for ${secondsOf('acdirmin')} to ${secondsOf('acdirmax')} s`
-  const means =
-    'What other nodes changed may be seen that much later. Our locks ask the server where it matters; other programs do not.'
+  const means = 'Changes of other nodes may be seen that much later. Our locks ask the server; other programs do not.'
   return [trouble('note', 'ATTRIBUTE_CACHE', seen, means)]
 }

@@ -32,7 +32,7 @@ export function nodeFindings({ host, bootId, container, uid, user }: NodeFacts):
     )
   }
   if (bootId === null) {
-    const breaks = 'Dead processes of this host are found out by watching only, which takes a timeout-interval.'
+    const breaks = 'Dead processes of this host are found out by watching only, for a timeout-interval.'
     findings.push(trouble('note', 'NO_BOOT_ID', 'This platform has no boot id', breaks))
   }
   if (container !== null) findings.push(containerFinding(container))
@@ -45,7 +45,7 @@ export function configurationFindings({ file, found, diagnostics }: LoadedConfig
   return diagnostics.map(({ severity, code, message, line, column }) => {
     const where = line === 0 ? '' : `:${line}:${column}`
     const breaks =
-      severity === 'error' ? 'Nodes that read the file differently do not exclude each other.' : 'Locks may be lost without need.'
+      severity === 'error' ? 'Nodes that read it differently do not exclude each other.' : 'Locks may be lost without need.'
     return trouble(severity, `CONFIG_${code}`, `${printable(file)}${where}: ${message}`, breaks, 'Correct the file.')
   })
 }
@@ -53,7 +53,7 @@ export function configurationFindings({ file, found, diagnostics }: LoadedConfig
 function containerFinding(container: string): Finding {
   const seen = `This is a container (${container})`
   if (ownIdentity().pidNamespace === INITIAL_PID_NAMESPACE) return fine('CONTAINER', `${seen} that sees all processes`)
-  const breaks = 'To processes outside it is another node: a dead holder is taken over after a timeout-interval, not at once.'
+  const breaks = 'To processes outside it is another node: a dead holder is taken over after a timeout-interval.'
   return trouble('note', 'CONTAINER', seen, breaks)
 }
 

@@ -19,9 +19,8 @@ export const DOCTOR_COMMAND: CommandSpec = {
 
 Usage: locktester doctor [DIR] [options]
 
-Looks at the mount and its options, tries every primitive and every kind of lock in a temporary subdirectory of DIR, measures, and
-recommends a lock-type. Each finding says what was seen, what it breaks and what to do. Whether locks exclude between nodes no node
-can tell alone: locktester nodes.`,
+Looks at the mount, tries every primitive and every kind of lock in a temporary subdirectory of DIR, and recommends a lock-type.
+Whether locks exclude between nodes no node can tell alone: locktester nodes.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
   (${EXIT.cannotLock} no lock works, or not the configured one; ${EXIT.notSafe} that one would not exclude other nodes; warnings do not count)

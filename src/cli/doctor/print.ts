@@ -31,7 +31,7 @@ export function writeSection(section: Section, findings: readonly Finding[]): vo
 export function writeRecommendation(recommendation: Recommendation | null): void {
   writeOut(paint('bold', 'Recommendation', process.stdout))
   if (recommendation === null) {
-    writeOut('# No kind of lock can be recommended here: see the errors above.')
+    writeOut('# No kind of lock can be recommended here.')
     return
   }
   for (const line of settingLines(recommendation)) writeOut(line)

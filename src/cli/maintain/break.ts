@@ -66,7 +66,7 @@ async function lookAt(path: string): Promise<LockStatus> {
   if (found === undefined && finder.unread.length > 0) throw unreadable(path, finder.unread)
   if (found === undefined) throw new UsageError(`There is no lock at ${path}: name the lock itself`)
   if (found.lockType === 'advisory') {
-    throw new UsageError(`${path} is the file of an advisory lock, which the kernel keeps: end the process that holds it instead`)
+    throw new UsageError(`${path} is the file of an advisory lock: end the process that holds it instead`)
   }
   const looker = new Looker({ paths: [path], depthMax: NOT_BELOW })
   try {

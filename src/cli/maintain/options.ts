@@ -37,7 +37,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.busy])}
 --json: docs/schema/break.json`,
   positionals: { path: { type: 'string', describe: 'The path of the lock' } },
   options: {
-    token: { type: 'string', requiresArg: true, demandOption: true, describe: 'The fencing token of the holder that is meant' },
+    token: { type: 'string', requiresArg: true, demandOption: true, describe: 'The fencing token of the holder' },
     json: JSON_OPTION,
   },
   read({ path, token, json }) {
@@ -59,8 +59,8 @@ export const PRUNE_COMMAND: CommandSpec = {
 
 Usage: locktester prune DIR… [options]
 
-Removes directories of link-based and rename-based locks. Each is first closed to whoever would acquire it, so that a lock in use stays,
-and a new one's tokens go on increasing. Files of advisory locks stay: they cannot be told from other files.`,
+Removes directories of link-based and rename-based locks. A lock in use stays, and the tokens of a new one
+go on increasing. Files of advisory locks stay: they cannot be told from other files.`,
   tail: `Each removed lock is a line on standard output.
 
 Exit codes:

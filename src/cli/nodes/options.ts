@@ -58,7 +58,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
     kinds: valued(`Only these kinds of lock [default: ${KIND_WORDS.join(',')}]`),
     config: {
       ...CONFIG_OPTION,
-      describe: 'Take refresh-rate and timeout-interval from this file-locks file [default: 1 and 3 seconds]',
+      describe: 'Take the intervals from this file-locks file [default: 1 and 3 seconds]',
     },
     ...REACH_OPTIONS,
     html: HTML_OPTION,

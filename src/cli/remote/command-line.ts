@@ -25,11 +25,9 @@ export function explainFailure(host: string, exitCode: number | null, stderr: st
   const said = stderr.trim() === '' ? '' : `\n  it said: ${stderr.trim().split('\n').map(printable).join('\n           ')}`
   const how = 'Or say where it is: --remote-command "/opt/node/bin/node /opt/mountlock/bin/locktester".'
   if (host === 'local') return `local: the agent did not start (${printable(error.message)})${said}`
-  if (stderr.includes(NO_NODE))
-    return `${host}: there is no Node in the PATH of a command that ssh runs there. Install Node 20.19 or newer. ${how}`
+  if (stderr.includes(NO_NODE)) return `${host}: there is no Node in the PATH there. Install Node 20.19 or newer. ${how}`
   if (stderr.includes(NO_PROGRAM)) return `${host}: the package is not there: npm install --global mountlock. ${how}`
-  if (exitCode === 255)
-    return `${host}: ssh could not connect. It must get there without asking for a password: ssh ${host} true${said}`
+  if (exitCode === 255) return `${host}: ssh could not connect. It must not ask for a password: ssh ${host} true${said}`
   if (exitCode === 127) return `${host}: the command of --remote-command is not there.${said}`
   if (exitCode === 64) return `${host}: the locktester there knows no agent: install the same version on all nodes.${said}`
   return `${host}: the agent did not start (${exitCode === null ? printable(error.message) : `exit code ${exitCode}`}). ${how}${said}`

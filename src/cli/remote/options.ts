@@ -25,7 +25,7 @@ const SSH_COMMAND = 'ssh -o BatchMode=yes -o ConnectTimeout=15'
 
 export const REACH_OPTIONS = {
   'ssh-command': valued(`How to reach a host [default: ${SSH_COMMAND}]`),
-  'remote-command': valued('How locktester is started there [default: from the PATH, or the same file as here]'),
+  'remote-command': valued('How locktester is started there [default: by the PATH, or as here]'),
 } as const satisfies Record<string, Options>
 
 /** @throws UsageError */

@@ -44,9 +44,9 @@ export const RUN_COMMAND: CommandSpec = {
 
 Usage: ${USAGE}
 
-Acquires the lock at PATH, in a directory that exists, runs COMMAND, and releases. The exit status of COMMAND is ours, the signals
-that we get are its own. $MOUNTLOCK_TOKEN is the fencing token, for what the lock protects (none of advisory locks). When the lock
-is lost, COMMAND and all that it started are terminated.`,
+Acquires the lock at PATH, runs COMMAND, and releases. Its exit status is ours, and our signals are its own. $MOUNTLOCK_TOKEN is
+the fencing token, for what the lock protects (none of advisory locks). When the lock is lost, COMMAND and all that it started are
+terminated.`,
   tail: `Exit codes: those of COMMAND, and
 ${exitCodeLines([EXIT.usage, EXIT.cannotLock, EXIT.lost, EXIT.busy, EXIT.configuration, EXIT.notExecutable, EXIT.notFound])}
 When a signal ended COMMAND, it ends by that signal.`,

@@ -26,10 +26,9 @@ export const STATUS_COMMAND: CommandSpec = {
 
 Usage: locktester status PATH… [options]    (or: locktester ls)
 
-Link-based and rename-based locks are found by the marker inside them. Advisory locks leave none: those that processes of this node
-hold are found by /proc/locks, of all others name the file. A holder on another node that died is "stale" only once its heartbeat
-was seen to stand still for its whole timeout-interval, by --watch. Who waits is known of this node's processes (by the file watch
-that they keep), and of other nodes' as far as their last heartbeat told.`,
+Advisory locks leave no mark: those that processes of this node hold are found by /proc/locks, of all others name the file. A holder
+on another node that died is "stale" only once --watch saw its heartbeat stand still for its whole timeout-interval. Who waits on
+other nodes is known as far as the last heartbeat told.`,
   tail: `States: free; held; stale (the holder is dead, the next one takes over); unknown (the reason is shown).
 
 Exit codes:

@@ -51,8 +51,8 @@ Usage: locktester stress DIR [--nodes HOST…] [options]
 
 Each process acquires the lock, increments a counter that is kept here, and releases it, again and again. With --chaos some of them are killed
 (SIGKILL) and stalled (SIGSTOP), so that others must take over. A checker that shares no code with the locks then judges the log: were two sure
-to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Moments of different nodes are compared only as
-far as messages prove which came first. Everything happens in a subdirectory of DIR that is removed.`,
+to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Everything happens in a subdirectory of DIR that
+is removed.`,
   tail: `Exit codes:
 ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
   (${EXIT.cannotLock} also when a node cannot be reached, or nobody got the lock)
@@ -73,7 +73,7 @@ Ctrl+C ends it early: what was seen is judged.
     kind: valued(`The kind of lock: ${KIND_WORDS.join(', ')} [default: as configured]`),
     config: {
       ...CONFIG_OPTION,
-      describe: 'Take the kind and the intervals from this file-locks file [default: 1 and 3 seconds]',
+      describe: 'Take kind and intervals from this file-locks file [default: 1 and 3 seconds]',
     },
     ...REACH_OPTIONS,
     html: HTML_OPTION,

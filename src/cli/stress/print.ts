@@ -44,7 +44,7 @@ export function page(outcome: Outcome): string {
     { heading: violations.length > 0 ? 'NOT SAFE' : 'What happened', text: said.join('\n') },
     {
       heading: 'Who held the lock',
-      text: 'The first row is the lock: two bars over each other there would be two holders at once. Then a row for each process.',
+      text: 'The first row is the lock: two bars over each other would be two holders at once. Then a row for each process.',
       body: drawCourse(courseOf(outcome), `${facts.kind} lock, ${seconds(facts.toMs - facts.fromMs)}`).join('\n'),
     },
   ])

@@ -117,7 +117,7 @@ function stress(options: StressOptions, settings: ConfigSettings, interrupt: Int
       await start(node, place)
     } catch (error) {
       if (!(error instanceof RemoteError)) throw error
-      crashes.push(`No other process could be started in the place of ${place}: ${messageOf(error)}`)
+      crashes.push(`No other ${place} could be started: ${messageOf(error)}`)
     }
   }
 
