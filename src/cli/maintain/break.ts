@@ -91,7 +91,7 @@ function say({ result, holder, token, reason }: Result, { path, json }: BreakOpt
     return writeJson({ ...report, exitCode: EXIT_CODES[result] })
   }
   if (result === 'broken')
-    writeOut(`Broken: ${who} had ${path} with the token ${token}. It learns of it with its next heartbeat.`)
+    writeOut(`Broken: ${who} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`)
   else if (result === 'already-free') writeError(`Nobody holds ${path}: nothing was broken.`)
   else if (result === 'other-holder') writeError(`Nothing was broken: ${who} holds ${path} with the token ${token}.`)
   else writeError(`${paint('red', 'error:')} Nothing was broken: ${reason}`)

@@ -27,7 +27,7 @@ export const BREAK_COMMAND: CommandSpec = {
 
 Usage: locktester break PATH --token TOKEN
 
-Takes a link-based or rename-based lock from a living holder, who learns of it with its next heartbeat (refresh-rate): until then
+Takes a link-based or rename-based lock from a living holder, who learns of it with one of its next heartbeats: until then
 only what refuses old fencing tokens is safe. If anybody else holds it by now, nothing happens. Dead holders need no breaking: the
 next one who waits takes over.`,
   tail: `Exit codes:
