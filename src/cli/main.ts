@@ -1,4 +1,4 @@
-/** The program: which command, with which options. Each command is a file or folder of its own, loaded when it is chosen. */
+/** The program: which command, with which options. Each command is a file or folder of its own. */
 
 import { MountlockError } from '../errors.js'
 import { UsageError } from './command.js'

@@ -1,6 +1,6 @@
 /**
- * What the commands do, in one place: a command imports it when it is chosen. One file is loaded faster than the twenty small ones
- * that a bundler would cut out of a graph with a dozen entries, and it is packed smaller; smallest in this order.
+ * What the commands do, in one place, apart from their options: `--help` needs those only. The order is the one in which they
+ * are packed smallest.
  */
 
 export { holder } from './nodes/holder.js'
