@@ -28,8 +28,14 @@ const { output } = await build({
     minify: true,
     comments: false,
     entryFileNames: '[name].js',
-    // What three entry points need is one chunk: names need not cross from one to another, and constants are put in their place.
-    codeSplitting: { groups: [{ name: 'shared', minShareCount: 3 }] },
+    // The library and the commands are a chunk each: names need not cross from one to another, and constants are put in their
+    // place. What three entry points need is the library.
+    codeSplitting: {
+      groups: [
+        { name: 'library', minShareCount: 3 },
+        { name: 'cli', test: /src.cli/ },
+      ],
+    },
     chunkFileNames: `${CHUNKS}/[name]-[hash].js`,
   },
 })

@@ -219,7 +219,7 @@ const MEANINGS: Record<string, Meaning> = {
   ENOENT: {
     code: 'PARENT_MISSING',
     what: 'The directory of the lock does not exist',
-    advice: 'Create it, or mount the share: mountlock never creates it, lest a lock lie on the wrong disk.',
+    advice: 'Create it first, or mount the share: mountlock never creates it, lest a lock lie on the wrong disk.',
   },
   ENOTDIR: {
     code: 'PARENT_NOT_DIRECTORY',
