@@ -82,7 +82,10 @@ function agent(): Answering {
     /** Goes to the trial directory, which the first node creates, with these directories in it. */
     async enter({ directory: named, name, create }: { directory: string; name: string; create: readonly string[] | null }) {
       if (!/^\.locktester-(nodes|stress)-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
-      const directory = await openNamedDirectory(named, 'Create it first, or mount the share there; HOST:DIR names another place.')
+      const directory = await openNamedDirectory(
+        named,
+        'Create it first, or mount the share there; HOST:DIR names another place.',
+      )
       const path = join(directory, name)
       if (create !== null) {
         await guarded(path, mkdir)
