@@ -176,7 +176,7 @@ export function holdingTalk(holdMs: number | undefined): string {
 export const HOLD_HINT =
   'Released at once, for not every lock was acquired. To try those that were from the next node: --hold 600.'
 
-export const RELEASING = 'Releasing. The directory answers slowly; Ctrl+C once more ends this at once.'
+export const RELEASING = 'Releasing. The directory answers slowly or not at all; Ctrl+C once more ends this at once.'
 
 export const NOT_RELEASED = 'The directory does not answer. What could not be released ends with this process.'
 
