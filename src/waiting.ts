@@ -14,7 +14,7 @@ interface Pace {
 /** Woken by the watch; polling only finds holders that died. */
 const WATCHED: Pace = { firstMs: 250, lastMs: 250, growth: 1 }
 /** Without a server asking is cheap; who has waited longer can wait a little longer: about a tenth of it. */
-const LOCAL: Pace = { firstMs: 1, lastMs: 60, growth: 1.1 }
+const LOCAL: Pace = { firstMs: 1, lastMs: 40, growth: 1.1 }
 /** Each try is several round trips. It does not get much slower: who has waited longer must not ask more rarely than a newcomer. */
 export const NETWORK_POLL_MS_MAX = 300
 const NETWORK: Pace = { firstMs: 100, lastMs: NETWORK_POLL_MS_MAX, growth: 1.5 }

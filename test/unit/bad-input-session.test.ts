@@ -88,7 +88,8 @@ function mayBeDead(text: string): boolean {
     return false
   }
   if (value === null || typeof value !== 'object' || value.mountlock !== 1) return false
-  if (typeof value.beat !== 'number' || value.check !== `${value.beat} ${value.state}`) return false
+  if (typeof value.beat !== 'number' || typeof value.state !== 'string' || value.check !== `${value.beat} ${value.state}`)
+    return false
   if (value.state === 'ended') return true
   return value.state === 'alive' && value.bootId === 'boot' && value.pidNamespace === 'pids' && value.pid === GONE_PID
 }
