@@ -1,18 +1,23 @@
 /** Writes what a run has shown as tables in Markdown, configurations by promises, for the README's section "Proven on". */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
 
-interface Result {
+export interface Result {
   configuration: string
   promise: string
   /** Lock type, version …, where a promise is shown for several. */
   variant: string
   figures: string
   passed: boolean
+  extent: 'short' | 'full'
+  /** YYYY-MM-DD */
+  day: string
 }
 
 const FILE = '.vitest/nfs-results.md'
+/** The same for programs, and for the next part of a run that is done in parts. */
+const STORE = '.vitest/nfs-results.json'
 
 export default class ResultsReporter implements Reporter {
   #vitest: Vitest | null = null
@@ -22,21 +27,33 @@ export default class ResultsReporter implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
+    const extent = process.env.MOUNTLOCK_SOAK === undefined ? 'short' : 'full'
+    const day = new Date().toISOString().slice(0, 10)
     const results: Result[] = []
     for (const module of modules) {
       for (const test of module.children.allTests()) {
-        const { proven = [] } = test.meta() as { proven?: Omit<Result, 'passed'>[] }
+        const { proven = [] } = test.meta() as { proven?: Omit<Result, 'passed' | 'extent' | 'day'>[] }
         const { state } = test.result()
         if (state === 'passed' || state === 'failed')
-          results.push(...proven.map((result) => ({ ...result, passed: state === 'passed' })))
+          results.push(...proven.map((result) => ({ ...result, passed: state === 'passed', extent, day }) as const))
       }
     }
     if (results.length === 0) return
     const lab = this.#vitest?.projects.find(({ name }) => name.startsWith('nfs'))?.getProvidedContext().labVersions
+    const isPart = process.env.MOUNTLOCK_LAB_PART !== undefined
+    const all = isPart && existsSync(STORE) ? merged(JSON.parse(readFileSync(STORE, 'utf8')), results) : results
     mkdirSync('.vitest', { recursive: true })
-    writeFileSync(FILE, render(results, lab ?? 'unknown versions'))
+    writeFileSync(STORE, JSON.stringify(all, null, 2))
+    writeFileSync(FILE, render(all, lab ?? 'unknown versions'))
     console.log(`The table of results: ${FILE}`)
   }
+}
+
+/** What was shown again replaces what was known of it. */
+export function merged(earlier: readonly Result[], later: readonly Result[]): Result[] {
+  const subject = ({ configuration, promise, variant }: Result) => JSON.stringify([configuration, promise, variant])
+  const again = new Set(later.map(subject))
+  return [...earlier.filter((result) => !again.has(subject(result))), ...later]
 }
 
 const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
@@ -75,9 +92,8 @@ export function render(results: readonly Result[], lab: string): string {
     const inWords = ({ configuration, variant, figures }: Result) => `${configuration}${variant && `, ${variant}`}: ${figures}`
     return told.length === 0 ? [] : [`- ${promise}: ${told.map(inWords).join('; ')}`]
   })
-  const extent = process.env.MOUNTLOCK_SOAK === undefined ? 'the short run' : 'the full run'
   return [
-    `${new Date().toISOString().slice(0, 10)}, ${extent}, Node ${process.version}. ${lab}.`,
+    `${extentOf(results)}, Node ${process.version}. ${lab}.`,
     '',
     row(['', ...COLUMNS, ELSEWHERE]),
     row(['-', ...COLUMNS.map(() => '-'), '-']),
@@ -86,6 +102,16 @@ export function render(results: readonly Result[], lab: string): string {
     ...figures,
     '',
   ].join('\n')
+}
+
+/** When, and with which figures. Of results of both kinds it says which ones are of the short run. */
+function extentOf(results: readonly Result[]): string {
+  const days = [...new Set(results.map(({ day }) => day))].sort()
+  const when = days.length > 1 ? `${days[0]} to ${days.at(-1)}` : days[0]
+  const short = results.filter(({ extent }) => extent === 'short')
+  if (short.length === results.length) return `${when}, the short run`
+  const promises = [...new Set(short.map(({ promise }) => promise))]
+  return `${when}, the full run${promises.length > 0 ? ` (of the short run: ${promises.join('; ')})` : ''}`
 }
 
 /** What acquiring, waiting and handing over between nodes costs, out of the figures; which calls they are, only the figures say. */

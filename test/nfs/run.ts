@@ -1,6 +1,7 @@
 /**
  * `npm run test:nfs -- [--soak] [--publish] [--accel uml|tcg] [what vitest takes]`: the suite on real NFS, alone. `--soak`: with
- * the full figures, and everything that takes too long for the short run; hours. `--publish`: what was shown, and what it
+ * the full figures, and everything that takes too long for the short run; hours. Of some files only, it is a part of such a run:
+ * what it shows is added to what the parts before have shown. `--publish`: what was shown, and what it
  * costs, goes into the README, and all figures into docs/lab.md. `--accel`: the kind of the lab's machines.
  */
 
@@ -19,6 +20,7 @@ const environment = {
   ...process.env,
   MOUNTLOCK_LAB: '1',
   ...(isSoak && { MOUNTLOCK_SOAK: '1' }),
+  ...(isSoak && rest.length > 0 && { MOUNTLOCK_LAB_PART: '1' }),
   ...(accelerator !== undefined && { MOUNTLOCK_LAB_ACCEL: accelerator }),
 }
 const vitest = ['vitest', 'run', '--project', 'nfs*', ...rest]

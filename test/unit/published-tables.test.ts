@@ -1,7 +1,7 @@
 /** The tables that runs write into the README: nothing is said of what was not shown, and nothing that was shown is left out. */
 
 import { expect, it } from 'vitest'
-import { costsOf, render } from '../nfs/results-reporter.js'
+import { costsOf, merged, render } from '../nfs/results-reporter.js'
 import type { Results } from '../sim/table.js'
 import { fullTable, shortTable } from '../sim/table-text.js'
 
@@ -17,6 +17,8 @@ it('the lab: promises that are shown in the same places share a row; figures of 
     variant,
     figures,
     passed,
+    extent: 'short' as const,
+    day: '2026-01-02',
   })
   const page = render(
     [
@@ -38,6 +40,18 @@ it('the lab: promises that are shown in the same places share a row; figures of 
   const figures = page.trim().split('\n\n').at(-1) as string
   expect(figures).toBe('- excludes: NFSv3, noac, flock: 8\n- calls per cycle: NFSv3, flock: 3 (OPEN 1, LOCK 2)')
   expect(costsOf(figures)).toBe('- calls per cycle: NFSv3, flock: 3')
+})
+
+it('the lab: the parts of a full run are one page, which says what is still of the short run', () => {
+  const shown = (promise: string, extent: 'short' | 'full', day: string) =>
+    ({ promise, configuration: 'NFSv3', variant: '', figures: `${extent} ${promise}`, passed: true, extent, day }) as const
+  const short = [shown('excludes', 'short', '2026-01-01'), shown('tells', 'short', '2026-01-01')]
+  const once = merged(short, [shown('tells', 'full', '2026-01-02')])
+  expect(render(short, 'versions')).toMatch(/^2026-01-01, the short run, /)
+  expect(render(once, 'versions')).toMatch(/^2026-01-01 to 2026-01-02, the full run \(of the short run: excludes\), /)
+  expect(render(once, 'versions')).toContain('- excludes: NFSv3: short excludes\n- tells: NFSv3: full tells\n')
+  const all = merged(once, [shown('excludes', 'full', '2026-01-02')])
+  expect(render(all, 'versions')).toMatch(/^2026-01-02, the full run, /)
 })
 
 const results: Results = {

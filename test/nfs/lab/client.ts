@@ -90,6 +90,11 @@ export class LabClient {
     await this.#ask({ op: 'own' })
   }
 
+  /** Resolves when no other client claims the lab, which is then this one's until its connection ends. @throws LabError if that takes too long */
+  async claim(): Promise<void> {
+    await this.#ask({ op: 'claim' })
+  }
+
   /** @throws LabError, for example when a node is started that is up */
   async machine(op: MachineOperation, node: NodeName, { recover = false } = {}): Promise<void> {
     await this.#ask({ op, node, recover })

@@ -12,6 +12,8 @@ import { LabError } from './tools.js'
 const [run = '', lease = '15', accelerator = 'uml'] = process.argv.slice(2)
 
 const lab = makeLab()
+/** Fulfilled when all clients that have claimed the lab so far are gone. */
+let unclaimed: Promise<unknown> = Promise.resolve()
 let server: Server | null = null
 let ending: Promise<void> | null = null
 
@@ -39,6 +41,7 @@ function end(): Promise<void> {
 class Connection {
   readonly #socket: Socket
   readonly #programs = new Map<number, (input: ProgramInput) => void>()
+  readonly #closed: Promise<void>
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -47,8 +50,11 @@ class Connection {
       messageReader((message) => void this.#handle(message as Request)),
     )
     socket.on('error', () => {}) // followed by `close`
-    socket.on('close', () => {
-      for (const send of this.#programs.values()) send({ op: 'signal', signal: 'SIGKILL' })
+    this.#closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        for (const send of this.#programs.values()) send({ op: 'signal', signal: 'SIGKILL' })
+        resolve()
+      })
     })
   }
 
@@ -68,6 +74,8 @@ class Connection {
       case 'own':
         this.#socket.once('close', () => void end().then(() => process.exit()))
         return this.#reply({ id, done: null })
+      case 'claim':
+        return await this.#claim(id)
       case 'down':
         await end()
         this.#reply({ id, done: null })
@@ -83,6 +91,13 @@ class Connection {
         await this.#operate(request)
         this.#reply({ id, done: null })
     }
+  }
+
+  async #claim(id: number): Promise<void> {
+    const before = unclaimed
+    unclaimed = Promise.all([before, this.#closed])
+    await before
+    this.#reply({ id, done: null })
   }
 
   #spawn({ id, node, ...program }: Request & { op: 'spawn' }): void {

@@ -25,6 +25,8 @@ export type Request = { id: number } & (
   | { op: 'status' }
   /** The lab goes down when this client's connection ends, however it ends. */
   | { op: 'own' }
+  /** Answered when every client that asked before has ended its connection. */
+  | { op: 'claim' }
   | { op: 'down' }
 )
 
