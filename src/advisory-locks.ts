@@ -137,7 +137,7 @@ class AdvisoryTarget implements Target {
 
   /** Nothing shows in a directory when an advisory lock is released. */
   get waitStyle(): WaitStyle {
-    return { watchPath: null, isRelease: () => false, isLocal: this.#isLocal }
+    return { watchPath: null, isLocal: this.#isLocal }
   }
 
   attempt(options: AttemptOptions): Either<Attempt> {

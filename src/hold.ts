@@ -45,10 +45,8 @@ export interface Target {
 }
 
 export interface WaitStyle {
-  /** A directory in which a release can be seen by a file watch on the same host, or `null`. */
+  /** The lock's directory, in which a release can be seen by a file watch on the same host, or `null`. */
   watchPath: string | null
-  /** The names whose appearance means a release. */
-  isRelease: (name: string) => boolean
   /** Asking again costs next to nothing: no server is involved. */
   isLocal: boolean
 }

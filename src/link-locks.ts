@@ -425,7 +425,7 @@ class KnownLock implements Target, LinkSite {
   }
 
   get waitStyle(): WaitStyle {
-    return { watchPath: this.path, isRelease, isLocal: this.facts.coherent }
+    return { watchPath: this.path, isLocal: this.facts.coherent }
   }
 
   attempt(options: AttemptOptions): Either<Attempt> {
@@ -443,8 +443,6 @@ class KnownLock implements Target, LinkSite {
     return this.#locks.release(this, session, generation, entry)
   }
 }
-
-const isRelease = (name: string) => name.endsWith('.free')
 
 /** Who tries to acquire with a session may lose interest in it. */
 class Attempting implements Asker {

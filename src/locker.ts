@@ -6,6 +6,7 @@
 
 import { dirname, resolve } from 'node:path'
 import { AdvisoryLocks } from './advisory-locks.js'
+import { Announcement } from './announcement.js'
 import { Changeover } from './changeover.js'
 import { Directories } from './directory.js'
 import type { Lane } from './drivers/lane.js'
@@ -63,9 +64,6 @@ interface Keeping {
 
 /** However short the wait, a first try is made, and has this long. */
 const FIRST_TRY_MS_MAX = 5000
-
-/** Who has waited for so long tells other nodes. */
-const ANNOUNCE_WAITING_MS = 1000
 
 /** On top of what settles a lock in the worst case, so that a waiter sees a takeover through. */
 const DEFAULT_WAIT_EXTRA_MS = 10_000
@@ -148,13 +146,19 @@ class LockerOnMounts implements Locker, LockKeeper {
     let waiter: Waiter | undefined
     let announcement: Announcement | undefined
     let inFlight: Promise<unknown> = Promise.resolve()
+    const waitFor = (attempting: Promise<Attempt>) => {
+      inFlight = attempting
+      return patience.race(attempting, (late) => {
+        inFlight = undo(late)
+      })
+    }
     let lock: LockHandle | null = null
     try {
       if (place !== null) await this.#inOrder(place, patience)
       const standBackMs = turn?.standBackMs(performance.now()) ?? 0
       if (turn !== undefined && standBackMs > 0) {
         waiter = new Waiter(target.waitStyle, turn)
-        if ((await patience.race(waiter.again(standBackMs))) === 'released') turn.sawOther()
+        if ((await patience.race(waiter.again(standBackMs))) === 'released') turn.saw(performance.now(), false)
       }
       let hadToWait = false
       for (;;) {
@@ -162,15 +166,7 @@ class LockerOnMounts implements Locker, LockKeeper {
         const fresh = waiter !== undefined
         const work = target.attempt({ shared, fresh, wanted: () => !patience.isOver })
         const first = work.next()
-        let attempt: Attempt
-        if (first.done) attempt = first.value
-        else {
-          const attempting = runAsynchronously(work, first)
-          inFlight = attempting
-          attempt = await patience.race(attempting, (late) => {
-            inFlight = undo(late)
-          })
-        }
+        const attempt = first.done ? first.value : await waitFor(runAsynchronously(work, first))
         if (this.#closing !== undefined) {
           inFlight = undo(attempt)
           throw closedError()
@@ -374,27 +370,6 @@ class LockerOnMounts implements Locker, LockKeeper {
         'Correct the option.',
       )
     }
-  }
-}
-
-/** Other nodes are told of a wait that lasts, and of its end. */
-class Announcement {
-  readonly #target: Target
-  readonly #timer: NodeJS.Timeout
-  #isMade = false
-
-  constructor(target: Target) {
-    this.#target = target
-    this.#timer = setTimeout(() => {
-      this.#isMade = true
-      target.announceWaiting(true)
-    }, ANNOUNCE_WAITING_MS)
-    this.#timer.unref()
-  }
-
-  end(): void {
-    clearTimeout(this.#timer)
-    if (this.#isMade) this.#target.announceWaiting(false)
   }
 }
 

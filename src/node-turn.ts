@@ -9,7 +9,8 @@
  * generations, only those count who were seen to hold it.
  */
 
-import { KeptWatch, type NameWatch } from './name-watch.js'
+import { KeptWatch, type NameWatch } from './drivers/name-watch.js'
+import { parseEntry } from './protocol/names.js'
 import type { Acquired, Turn } from './turns.js'
 import { NETWORK_POLL_MS_MAX } from './waiting.js'
 
@@ -23,8 +24,6 @@ const STAND_BACK_MS = 1.5 * NETWORK_POLL_MS_MAX
 const CHANCES = 1
 /** Who holds a lock without generations for so long without us has a turn, and did not just slip in. */
 const SLIP_MS = TURN_MS_MIN / 2
-
-const NAME = /^(\d{1,20})(\.free)?/
 
 /** What one process knows of its node's turn at one lock. */
 export class NodeTurn implements Turn {
@@ -57,9 +56,6 @@ export class NodeTurn implements Turn {
       this.#isNear(nowMs)
     }
   }
-
-  /** While we stood back: if it was one of this node, the generations say so. */
-  sawOther(): void {}
 
   acquired(nowMs: number, { token, hadToWait }: Pick<Acquired, 'token' | 'hadToWait'>): void {
     if (hadToWait && this.#last === null) this.#others()
@@ -149,10 +145,11 @@ export class NodeTurn implements Turn {
   }
 
   #changed(name: string | null): void {
-    const [, digits, isFree] = NAME.exec(name ?? '') ?? []
-    if (digits === undefined) return name === null ? this.#onName?.(null) : undefined
-    const generation = BigInt(digits)
-    if (isFree === undefined) return this.#had(generation, performance.now())
+    if (name === null) return this.#onName?.(null)
+    const entry = parseEntry(name)
+    if (entry === null) return
+    const { generation, isFree } = entry
+    if (!isFree) return this.#had(generation, performance.now())
     // The release of another node shows when one of ours takes that name away, and ours once more.
     if (generation !== this.#last || generation === this.#freed) return
     this.released(performance.now())

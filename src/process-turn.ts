@@ -5,7 +5,7 @@
  * now and then to find out.
  */
 
-import { type NameWatch, watchNames } from './name-watch.js'
+import { type NameWatch, watchNames } from './drivers/name-watch.js'
 import type { Acquired, Turn } from './turns.js'
 import { SPREAD_MS_MAX } from './waiting.js'
 
@@ -34,9 +34,7 @@ export class ProcessTurn implements Turn {
     this.#chancesMax = isWatched ? CHANCES : CHANCES_BLIND
   }
 
-  saw(): void {}
-
-  sawOther(): void {
+  saw(): void {
     this.#chances = this.#chancesMax
     this.#loneTurnMs = LONE_TURN_MS_MIN
     this.#sinceMs = null
@@ -44,7 +42,7 @@ export class ProcessTurn implements Turn {
   }
 
   acquired(nowMs: number, { isWaitedFor, hadToWait }: Acquired): void {
-    if (isWaitedFor || hadToWait) this.sawOther()
+    if (isWaitedFor || hadToWait) this.saw()
     else if (this.#stoodBack) this.#nobodyCame()
     if (nowMs - this.#endMs > PAUSE_MS) this.#sinceMs = null
     this.#sinceMs ??= nowMs

@@ -1,7 +1,7 @@
 /** Who has had a lock for a while stands back for those who wait for it: whose turn it is, lock by lock. */
 
 import type { Target } from './hold.js'
-import type { NameWatch } from './name-watch.js'
+import type { NameWatch } from './drivers/name-watch.js'
 import { NodeTurn } from './node-turn.js'
 import { ProcessTurn } from './process-turn.js'
 
@@ -16,10 +16,8 @@ export interface Acquired {
 
 /** What one process knows of the turn at one lock. */
 export interface Turn {
-  /** Somebody else holds it: on another node, or a process of this one. */
+  /** Somebody else was seen to hold it: on another node, or a process of this one. */
   saw(nowMs: number, isFar: boolean): void
-  /** While we stood back somebody else had it. */
-  sawOther(): void
   acquired(nowMs: number, how: Acquired): void
   released(nowMs: number, token: bigint | null): void
   /** How long to leave the lock to others, in milliseconds, 0 most of the time: for a process that comes back to it. */

@@ -1,7 +1,8 @@
 /** How a waiter learns that it is worth trying again: woken by a file watch on the same host, by polling elsewhere. */
 
 import type { WaitStyle } from './hold.js'
-import type { NameWatch } from './name-watch.js'
+import type { NameWatch } from './drivers/name-watch.js'
+import { parseEntry } from './protocol/names.js'
 import type { Turn } from './turns.js'
 
 /** First and last interval between two tries, in milliseconds, and by how much it grows. */
@@ -60,7 +61,8 @@ export class Waiter {
   readonly #isLocal: boolean
   readonly #spread = new Spread()
   readonly #turn: Turn
-  #lastRelease = ''
+  /** The generation that was released last, `null` where that is not known. */
+  #released: bigint | null = null
   /** It was released, and nobody was seen to take it. */
   #isFree = false
   #timer: NodeJS.Timeout | undefined
@@ -69,19 +71,22 @@ export class Waiter {
   constructor(style: WaitStyle, turn: Turn) {
     this.#isLocal = style.isLocal
     this.#turn = turn
-    this.#watch = style.watchPath === null ? null : turn.listen(style.watchPath, (name) => this.#onName(name, style.isRelease))
+    this.#watch = style.watchPath === null ? null : turn.listen(style.watchPath, (name) => this.#onName(name))
     this.#backoff = new Backoff(style, this.#watch !== null)
   }
 
-  #onName(name: string | null, isRelease: (name: string) => boolean): void {
-    if (name === null || isRelease(name)) this.#onRelease(name ?? '')
-    else if (this.#isLocal && isLater(name, this.#lastRelease)) this.#onTaken()
+  #onName(name: string | null): void {
+    if (name === null) return this.#onRelease(null) // it may have been one
+    const entry = parseEntry(name)
+    if (entry === null) return
+    if (entry.isFree) this.#onRelease(entry.generation)
+    else if (this.#isLocal && this.#released !== null && entry.generation > this.#released) this.#onTaken()
   }
 
-  #onRelease(name: string): void {
+  #onRelease(generation: bigint | null): void {
     // A name is told when it appears, and again when the next holder removes it.
-    if (name !== '' && name === this.#lastRelease) return
-    this.#lastRelease = name
+    if (generation !== null && generation === this.#released) return
+    this.#released = generation
     // A watch sees the releases of this node alone. Other nodes' waiters get their chance only if we do not jump in.
     if (!this.#isLocal && this.#leaveMs() > 0) return
     this.#isFree = true
@@ -127,9 +132,6 @@ export class Waiter {
     this.#try()
   }
 }
-
-/** Is an entry's generation above that of a release? Both names begin with it. */
-const isLater = (name: string, release: string) => Number.parseInt(name, 10) > Number.parseInt(release, 10)
 
 const never = new Int32Array(new SharedArrayBuffer(4))
 

@@ -105,6 +105,12 @@ export interface LockListing {
   unknown: string[]
 }
 
+/** What the name of an entry in a lock directory says by itself; `null`: it is none. */
+export function parseEntry(name: string): { generation: bigint; isFree: boolean } | null {
+  const [, generation, owner] = ENTRY.exec(name) ?? []
+  return generation === undefined ? null : { generation: BigInt(generation), isFree: owner === 'free' }
+}
+
 interface Entry {
   generation: bigint
   owner: string | undefined

@@ -1,4 +1,4 @@
-/** The manual's dialogue of two locktesters on a mount where every kind of lock excludes, to the letter. */
+/** What locktester says on each of two nodes, to the letter, on a mount where every kind of lock excludes: the manual's dialogue. */
 
 import { expect } from 'vitest'
 import type { GuestProgram } from './lab/guest-program.js'
@@ -14,17 +14,10 @@ export interface Testers {
   second(): GuestProgram
 }
 
-export async function expectDialogue({ first, second }: Testers): Promise<void> {
+/** Returns the one that was refused. */
+export async function expectDialogue({ first, second }: Testers): Promise<GuestProgram> {
   const holder = first()
-  try {
-    await holds(holder)
-    expect(holder.stdout).toBe(ACQUIRED_BOTH)
-    const refused = second()
-    expect(await refused.end, refused.stderr).toMatchObject({ code: 0 })
-    expect(refused.stdout).toBe(REFUSED_BOTH)
-  } finally {
-    holder.kill('SIGINT')
-  }
+  const refused = await expectRefused(holder, second)
   expect(await holder.end, holder.stderr).toMatchObject({ code: 0 })
 
   const next = second()
@@ -35,6 +28,22 @@ export async function expectDialogue({ first, second }: Testers): Promise<void> 
     next.kill('SIGINT')
     await next.end
   }
+  return refused
 }
 
-const holds = (tester: GuestProgram) => tester.sees(({ stderr }) => stderr.includes('Holding.') || undefined, { what: 'hold' })
+/** The first one acquires both locks, and the second one neither. In the end the first one is told to release them. */
+export async function expectRefused(holder: GuestProgram, second: () => GuestProgram): Promise<GuestProgram> {
+  try {
+    await holds(holder)
+    expect(holder.stdout).toBe(ACQUIRED_BOTH)
+    const refused = second()
+    expect(await refused.end, refused.stderr).toMatchObject({ code: 0 })
+    expect(refused.stdout).toBe(REFUSED_BOTH)
+    return refused
+  } finally {
+    holder.kill('SIGINT')
+  }
+}
+
+export const holds = (tester: GuestProgram) =>
+  tester.sees(({ stderr }) => stderr.includes('Holding.') || undefined, { what: 'hold' })

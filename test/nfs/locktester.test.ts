@@ -7,17 +7,13 @@
  */
 
 import { afterEach, describe, expect, test } from 'vitest'
+import { expectDialogue, expectRefused, holds } from './dialogue.js'
 import type { GuestProgram } from './lab/guest-program.js'
 import type { NodeName } from './lab/messages.js'
 import { GUEST_REPOSITORY } from './lab/paths.js'
 import { ALL_KINDS, connectLab, Driver, isSoak, newDirectory, proves, V3, V3_NOLOCK, V42 } from './support.js'
 
 const lab = await connectLab()
-
-const ACQUIRED_BOTH = '* Acquired advisory lock\n* Acquired link-based lock\n'
-const REFUSED_BOTH =
-  '* Unable to acquire advisory lock\n* Unable to acquire link-based lock\n\n' +
-  'Your filesystem appears to support advisory and link-based locks.\n'
 
 /** `when`: which calls of a thread fail, as strace has it. */
 const refuseLinks = (error: string, when: string) => [
@@ -43,28 +39,14 @@ function locktester(node: NodeName, directory: string, { args = [], under = [] }
   return program
 }
 
-const holds = (program: GuestProgram) => program.sees(({ stderr }) => stderr.includes('Holding.') || undefined, { what: 'hold' })
-
 // What needs the tracer is slow: the short run does each once.
 for (const place of [V3, V42]) {
   describe(`on ${place.name}`, () => {
     test('the first node acquires both locks, the second one is refused both and says that they can be trusted', async (context) => {
       proves(context, place, 'locktester: the two-node dialogue, to the letter')
       const directory = await newDirectory(lab, place)
-      const first = locktester('A', directory)
-      await holds(first)
-      expect(first.stdout).toBe(ACQUIRED_BOTH)
-
-      const second = locktester('B', directory)
-      expect(await second.end, second.stderr).toMatchObject({ code: 0 })
-      expect(second.stdout).toBe(REFUSED_BOTH)
-      expect(second.stderr).toContain('held by locktester on nodeA')
-
-      first.kill('SIGINT')
-      expect(await first.end).toMatchObject({ code: 0 })
-      const next = locktester('B', directory)
-      await holds(next)
-      expect(next.stdout).toBe(ACQUIRED_BOTH)
+      const refused = await expectDialogue({ first: () => locktester('A', directory), second: () => locktester('B', directory) })
+      expect(refused.stderr).toContain('held by locktester on nodeA')
     })
 
     if (isSoak || place === V3) {
@@ -83,12 +65,7 @@ for (const place of [V3, V42]) {
 
         for (const node of ['A', 'B'] as const) await lab.exec(node, 'echo use-symlinks=1 > /tmp/file-locks')
         const args = ['--config', '/tmp/file-locks']
-        const first = locktester('A', directory, { under, args })
-        await holds(first)
-        expect(first.stdout).toBe(ACQUIRED_BOTH)
-        const second = locktester('B', directory, { under, args })
-        expect(await second.end, second.stderr).toMatchObject({ code: 0 })
-        expect(second.stdout).toBe(REFUSED_BOTH)
+        await expectRefused(locktester('A', directory, { under, args }), () => locktester('B', directory, { under, args }))
       })
     }
 

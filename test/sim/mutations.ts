@@ -4,10 +4,10 @@
  */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { transformSync } from 'rolldown/utils'
 import { BUNDLE_FILES, type ProtocolBundle } from './protocol.js'
 
 export interface Edit {
@@ -40,17 +40,13 @@ export function mutatedSources({ name, edits }: Mutation): Map<string, string> {
   return sources
 }
 
-type Transform = (code: string, options: { loader: 'ts'; format: 'esm'; target: string }) => { code: string }
-
 export async function loadMutation(mutation: Mutation): Promise<ProtocolBundle> {
-  const require = createRequire(import.meta.url)
-  // The transpiler that tsx brings: TypeScript 7 has no interface for programs yet.
-  const { transformSync } = createRequire(require.resolve('tsx'))('esbuild') as { transformSync: Transform }
   const directory = mkdtempSync(join(tmpdir(), 'mountlock-mutation-'))
   try {
     writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
     for (const [file, text] of mutatedSources(mutation)) {
-      const { code } = transformSync(text, { loader: 'ts', format: 'esm', target: 'es2022' })
+      // The bundler's: TypeScript 7 has no interface for programs yet.
+      const { code } = transformSync(`${file}.ts`, text)
       writeFileSync(join(directory, `${file}.js`), code)
     }
     const modules = BUNDLE_FILES.map((file) => import(/* @vite-ignore */ pathToFileURL(join(directory, `${file}.js`)).href))

@@ -115,7 +115,7 @@ export class Looker {
           (watched === null ? record.waitingFor?.includes(basename(path)) : watched.has(key ?? ''))
         const awaited = inside.filter((lock) => isAwaited(lock, keys.get(lock)))
         for (const lock of awaited) lock.waiters.push({ host, pid, user, label })
-        const isWaiting = awaited.length > 0 ? true : watched === null ? null : false
+        const isWaiting = awaited.length > 0 || (watched === null ? null : false)
         if (!holders.includes(nameOf(record))) found.push({ directory, host, pid, user, label, isWaiting })
       }
     }

@@ -30,6 +30,8 @@ const COMMAND_MS_MAX = 60_000
 const MACHINE_MS_MAX = 150_000
 
 export class LabClient {
+  /** The lab's run directory. */
+  readonly runDirectory: string
   readonly #socket: Socket
   readonly #listeners = new Map<number, (reply: Reply) => void>()
   #requestCount = 0
@@ -41,10 +43,11 @@ export class LabClient {
     } catch (error) {
       throw new LabError('No lab is running: start one with `up`', { cause: error })
     }
-    return new LabClient(socket)
+    return new LabClient(run, socket)
   }
 
-  private constructor(socket: Socket) {
+  private constructor(runDirectory: string, socket: Socket) {
+    this.runDirectory = runDirectory
     this.#socket = socket
     socket.on(
       'data',

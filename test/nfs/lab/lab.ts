@@ -18,7 +18,7 @@ export class Lab {
     const machine = (node: NodeName) =>
       new Machine(node, hypervisor, runFiles(run).console(node), {
         onMessage: (message) => this.#hear(message),
-        onEnd: () => this.#forget(node),
+        onEnd: (why) => this.#forget(node, why),
       })
     this.#machines = { server: machine('server'), A: machine('A'), B: machine('B') }
   }
@@ -41,7 +41,7 @@ export class Lab {
   run(node: NodeName, program: ProgramInput & { op: 'spawn' }, listener: Listener): (input: ProgramInput) => void {
     const machine = this.#machines[node]
     if (machine.state === 'down' || machine.state === 'booting') {
-      listener({ error: `Node ${node} is ${machine.state}` })
+      listener({ error: `Node ${node} is ${machine.state}${machine.whyDown && `: ${machine.whyDown}`}` })
       return () => {}
     }
     const id = ++this.#programCount
@@ -58,11 +58,11 @@ export class Lab {
     program?.listener(output as unknown as ProgramOutput)
   }
 
-  #forget(ended: NodeName): void {
+  #forget(ended: NodeName, why: string): void {
     for (const [id, { node, listener }] of this.#programs) {
       if (node !== ended) continue
       this.#programs.delete(id)
-      listener({ error: `Node ${node} went away` })
+      listener({ error: `Node ${node} went away: ${why}` })
     }
   }
 

@@ -37,15 +37,15 @@ export interface Launched {
 
 export interface MachineEvents {
   onMessage(message: GuestMessage): void
-  /** It has ended, or was killed: whatever ran in it is gone. */
-  onEnd(): void
+  /** Whatever ran in it is gone. `why`: it was killed, or ended by itself. */
+  onEnd(why: string): void
 }
 
 export type GuestMessage = { hello: string } | ({ id: number } & Record<string, unknown>)
 
 /** Far more than a boot takes; after that it hangs. */
 const BOOT_MS_MAX = 120_000
-/** Of a guest that did not boot: what went wrong is at the end. */
+/** Of a guest that did not boot, or is gone: what went wrong is at the end. */
 const CONSOLE_LINES = 20
 
 export class Machine {
@@ -55,6 +55,9 @@ export class Machine {
   readonly #events: MachineEvents
   #launched: Launched | null = null
   #ended: Promise<void> = Promise.resolve()
+  #isKilled = false
+  /** Why it is down, in words; empty before its first boot. */
+  whyDown = ''
   state: MachineState = 'down'
   bootMs: number | null = null
 
@@ -75,6 +78,7 @@ export class Machine {
     await this.#ended // its disk must be closed first
     const startedMs = performance.now()
     this.state = 'booting'
+    this.#isKilled = false
     const launched = this.#hypervisor.launch(this.node, options)
     this.#launched = launched
     const hello = new Promise<void>((resolve, reject) => {
@@ -111,12 +115,13 @@ export class Machine {
     input.on('error', () => {})
     output.on('error', () => {})
     for (const stream of [process.stdout, process.stderr]) stream?.on('data', (data) => appendFileSync(this.#console, data))
-    return new Promise((resolve) => {
-      process.once('close', resolve)
-    }).then(() => {
+    return new Promise<string>((resolve) => {
+      process.once('close', (code, signal) => resolve(String(code ?? signal)))
+    }).then((how) => {
       this.#launched = null
       this.state = 'down'
-      this.#events.onEnd()
+      this.whyDown = this.#isKilled ? 'it was killed' : `it ended by itself (${how}), its console with\n${this.#consoleEnd()}`
+      this.#events.onEnd(this.whyDown)
     })
   }
 
@@ -126,6 +131,7 @@ export class Machine {
 
   /** As if its power had failed. Resolves when it is gone. */
   async kill(): Promise<void> {
+    this.#isKilled = true
     if (this.pid !== null) killGroup(this.pid, 'SIGKILL')
     await this.#ended
   }

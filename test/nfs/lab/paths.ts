@@ -17,10 +17,14 @@ export function cacheDirectory(): string {
 
 export const packageDirectory = (): string => join(cacheDirectory(), 'packages')
 
-/** `MOUNTLOCK_LAB_RUN`, or a directory in memory: the disks of the guests are there, and they sync a lot. One lab for each. */
-export function runDirectory(purpose = 'lab'): string {
+/**
+ * Where the one lab of the command line runs, or one of the suite's: `MOUNTLOCK_LAB_RUN`, or a directory in memory, because the
+ * disks of the guests are there, and they sync a lot.
+ */
+export function runDirectory(suite = ''): string {
   const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
-  return process.env.MOUNTLOCK_LAB_RUN || join(memory, `mountlock-${purpose}-${process.getuid?.() ?? 0}`)
+  const run = process.env.MOUNTLOCK_LAB_RUN || join(memory, `mountlock-lab-${process.getuid?.() ?? 0}`)
+  return suite === '' ? run : `${run}-${suite}`
 }
 
 export const runFiles = (directory: string) => ({

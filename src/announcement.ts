@@ -1,0 +1,26 @@
+/** Other nodes are told of a wait that lasts, and of its end. */
+
+import type { Target } from './hold.js'
+
+/** A shorter wait is nobody's business. */
+const LASTING_MS = 1000
+
+export class Announcement {
+  readonly #target: Target
+  readonly #timer: NodeJS.Timeout
+  #isMade = false
+
+  constructor(target: Target) {
+    this.#target = target
+    this.#timer = setTimeout(() => {
+      this.#isMade = true
+      target.announceWaiting(true)
+    }, LASTING_MS)
+    this.#timer.unref()
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    if (this.#isMade) this.#target.announceWaiting(false)
+  }
+}
