@@ -62,8 +62,8 @@ interface Keeping {
   turn: Turn | undefined
 }
 
-/** However short the wait, a first try is made, and has this long. */
-const FIRST_TRY_MS_MAX = 5000
+/** However short the wait, a first try is made, and has this long: far more than a mount needs that does not hang. */
+const FIRST_TRY_MS_MAX = 1000
 
 /** On top of what settles a lock in the worst case, so that a waiter sees a takeover through. */
 const DEFAULT_WAIT_EXTRA_MS = 10_000

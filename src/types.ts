@@ -36,7 +36,7 @@ export interface TryAcquireOptions {
 }
 
 export interface AcquireOptions extends TryAcquireOptions {
-  /** How long to wait for a holder at the most, in milliseconds; the first try has up to 5 seconds in any case. @default timeoutIntervalMs + refreshRateMs + 10000 */
+  /** How long to wait for a holder at the most, in milliseconds; the first try has up to a second in any case. @default timeoutIntervalMs + refreshRateMs + 10000 */
   waitMs?: number
   /** Ends the wait with an {@link AbortError}. */
   signal?: AbortSignal
