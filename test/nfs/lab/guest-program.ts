@@ -11,6 +11,7 @@ export class GuestProgram {
   readonly #name: string
   readonly #send: (input: ProgramInput) => void
   readonly #waiting = new Set<() => void>()
+  #passesOn: { stdout: NodeJS.WritableStream; stderr: NodeJS.WritableStream } | null = null
   #isOver = false
   #onEnd: (end: { code: number | null; signal: NodeJS.Signals | null }) => void = () => {}
   #onError: (error: Error) => void = () => {}
@@ -30,14 +31,27 @@ export class GuestProgram {
   }
 
   hear(output: ProgramOutput): void {
-    if ('stdout' in output) this.stdout += Buffer.from(output.stdout, 'base64')
-    else if ('stderr' in output) this.stderr += Buffer.from(output.stderr, 'base64')
+    if ('stdout' in output) this.stdout += this.#heard('stdout', output.stdout)
+    else if ('stderr' in output) this.stderr += this.#heard('stderr', output.stderr)
     else {
       this.#isOver = true
       if ('exit' in output) this.#onEnd(output.exit)
       else this.#onError(new LabError(`${this.#name}: ${output.error}`))
     }
     for (const wake of [...this.#waiting]) wake()
+  }
+
+  #heard(stream: 'stdout' | 'stderr', data: string): Buffer {
+    const bytes = Buffer.from(data, 'base64')
+    this.#passesOn?.[stream].write(bytes)
+    return bytes
+  }
+
+  /** What it writes from now on goes on at once, and what comes in goes to it. */
+  connect(streams: { stdin: NodeJS.ReadableStream; stdout: NodeJS.WritableStream; stderr: NodeJS.WritableStream }): void {
+    this.#passesOn = streams
+    streams.stdin.on('data', (data) => this.write(data))
+    streams.stdin.on('end', () => this.endInput())
   }
 
   /** Resolves when `seen` finds something in what the program has written. @throws LabError if it ends without, or takes too long */
@@ -69,7 +83,7 @@ export class GuestProgram {
     })
   }
 
-  write(text: string): void {
+  write(text: string | Buffer): void {
     this.#send({ op: 'stdin', data: Buffer.from(text).toString('base64') })
   }
 

@@ -4,6 +4,7 @@
  *   up [--lease SECONDS] [--accel uml|tcg]   boots them; /mnt/v3 and /mnt/v4 are mounted on the nodes; tcg: stock kernels in QEMU
  *   exec NODE CMD                            runs a shell command on server, A or B
  *   both CMD CMD                             runs one on A and one on B at the same time
+ *   ssh NODE CMD                             the same as exec, with standard input, and output as it comes: for programs that use ssh
  *   mount NODE DIR VERSION [OPTIONS [EXPORT]] another mount: VERSION 3, 4.1 or 4.2; EXPORT share, small, quota, readonly, squashed, coarse
  *   kill NODE | start NODE                   as if its power had failed | boots it again
  *   pause NODE | resume NODE                 freezes the whole machine
@@ -36,6 +37,7 @@ const VERBS: Record<string, () => Promise<void>> = {
   status: () => withLab(async (lab) => console.log(JSON.stringify(await lab.status(), null, 2))),
   exec: () => withLab(async (lab) => show(await lab.run(node(), rest.slice(1).join(' '), { msMax: COMMAND_MS_MAX }))),
   both: () => withLab(both),
+  ssh: () => withLab(standInForSsh),
   mount: () =>
     withLab(async (lab) => {
       const [, at = '', version = '', options = '', from = 'share'] = rest
@@ -101,6 +103,14 @@ async function both(lab: LabClient): Promise<void> {
     console.log(`--- ${name}`)
     show(result)
   }
+}
+
+async function standInForSsh(lab: LabClient): Promise<void> {
+  const program = lab.start(node(), { argv: ['sh', '-c', rest.slice(1).join(' ')] })
+  program.connect(process)
+  const { code } = await program.end
+  process.stdin.destroy()
+  process.exitCode = code ?? 1
 }
 
 function show({ code, stdout, stderr }: CommandResult): void {
