@@ -42,8 +42,11 @@ export class Ground {
     const path = join(folder, 'volume')
     mkdirSync(path)
     if (process.getuid?.() !== 0) return new Ground(folder, path, null)
-    const mount = `mount -t tmpfs -o size=${VOLUME_BYTES},nr_inodes=${VOLUME_INODES} storm "$1" && echo ready && exec cat`
-    const keeper = spawn('unshare', ['--mount', 'sh', '-c', mount, 'sh', path], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const mount = `mount -t tmpfs -o size=${VOLUME_BYTES},nr_inodes=${VOLUME_INODES} storm "$1"`
+    // libfaketime leaves its shared memory behind when a process is killed.
+    const mountShared = '{ ! [ -d /dev/shm ] || mount -t tmpfs storm /dev/shm; }'
+    const keep = `${mount} && ${mountShared} && echo ready && exec cat`
+    const keeper = spawn('unshare', ['--mount', 'sh', '-c', keep, 'sh', path], { stdio: ['pipe', 'pipe', 'inherit'] })
     await Promise.race([once(keeper.stdout, 'data'), failed(keeper)])
     return new Ground(folder, path, keeper)
   }
