@@ -32,7 +32,7 @@ import {
 } from './support.js'
 
 const lab = await connectLab()
-const DURATION_MS = figure(8000, 60_000)
+const DURATION_MS = figure(10_000, 60_000)
 const PROCESSES_PER_NODE = 2
 const TEST_MS_MAX = DURATION_MS + 120_000
 
