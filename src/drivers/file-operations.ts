@@ -3,8 +3,9 @@
 import { constants, type Stats } from 'node:fs'
 import type { Contents, FileOperation, FileStatus, Stamp } from '../protocol/operations.js'
 import type { Call, CallName, Calls } from './calls.js'
+import { systemErrorCode } from './error-code.js'
 
-const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
+const { O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
 
 /** Records are shorter; whoever writes more is not one of us. */
 const READ_BYTES_MAX = 4096
@@ -40,7 +41,7 @@ export function* severalCalls(operation: FileOperation): Calls<unknown> {
     case 'create':
       return yield* create(operation.path, operation.text, operation.mode)
     case 'read':
-      return yield* read(operation.path)
+      return yield* operation.pastCache ? readPastCache(operation.path) : read(operation.path)
     case 'rewrite':
       return yield* rewrite(operation.path, operation.expect, operation.text)
     case 'stat':
@@ -66,11 +67,22 @@ function* create(path: string, text: string, mode: number): Calls<Stamp> {
   })
 }
 
-function* read(path: string): Calls<Contents> {
-  return yield* withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, function* (fd) {
+function* read(path: string, extraFlags = 0): Calls<Contents> {
+  return yield* withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | extraFlags, 0, function* (fd) {
     const stats = (yield ['fstat', fd]) as Stats
     return { text: yield* readText(fd, stats), modifiedMs: stats.mtimeMs }
   })
+}
+
+/** `O_DIRECT`: Linux's NFS client asks for no delegation then (`nfs4_map_atomic_open_share`). */
+function* readPastCache(path: string): Calls<Contents> {
+  try {
+    return yield* read(path, O_DIRECT)
+  } catch (error) {
+    // The file system cannot, or it is no regular file: it is asked once more in the usual way, which tells.
+    if (systemErrorCode(error) !== 'EINVAL') throw error
+    return yield* read(path)
+  }
 }
 
 function* rewrite(path: string, expect: string, text: string): Calls<Stamp> {

@@ -79,7 +79,7 @@ type Found = Reply<Contents> | 'missing' | 'dangling'
 /** Reads the record of a holder: a hard link is read itself, a symlink is followed by hand, to a session file beside the lock only. */
 export function* readRecord({ directory, path, sessionFile }: Holder, surroundings: Surroundings): Protocol<Found> {
   if (sessionFile !== null) return yield* readSession(directory, sessionFile, surroundings)
-  const direct = yield* ask.read(path)
+  const direct = yield* ask.read(path, !surroundings.coherent)
   if (direct.ok) return direct
   if (direct.code === 'ENOENT') return 'missing'
   if (direct.code !== 'ELOOP') return direct
@@ -91,13 +91,13 @@ export function* readRecord({ directory, path, sessionFile }: Holder, surroundin
 }
 
 function* readSession(directory: string, name: string, { coherent }: Surroundings): Protocol<Found> {
-  const found = yield* ask.read(`${directory}/${name}`)
+  const found = yield* ask.read(`${directory}/${name}`, !coherent)
   if (found.ok || found.code !== 'ENOENT') return found
   if (coherent) return 'dangling'
   // A missing name may be a cached one that hides a live session. After a change of our own the directory is fresh. (Names that
   // this client has seen missing *before* they were made can stay missing for good; nobody looks for a random name before it is there.)
   if (!(yield* ownChange(directory))) return { ok: false, code: 'ENOENT' }
-  const again = yield* ask.read(`${directory}/${name}`)
+  const again = yield* ask.read(`${directory}/${name}`, true)
   return !again.ok && again.code === 'ENOENT' ? 'dangling' : again
 }
 

@@ -17,8 +17,12 @@ export type FileOperation =
   | { readonly op: 'rmdir'; readonly path: string }
   /** Create exclusively (never through a symlink), write, set the mode against the umask, sync. */
   | { readonly op: 'create'; readonly path: string; readonly text: string; readonly mode: number }
-  /** The first 4 KiB of a regular file. `ELOOP`: it is a symlink; `EINVAL`: it is not a regular file. Never blocks on a FIFO. */
-  | { readonly op: 'read'; readonly path: string }
+  /**
+   * The first 4 KiB of a regular file. `ELOOP`: it is a symlink; `EINVAL`: it is not a regular file. Never blocks on a FIFO.
+   * `pastCache`: the server is asked, and does not delegate the file to this node. Whoever changes a delegated file, be it
+   * with a heartbeat, waits for the delegation's return: where this node has died, for as long as the server's lease.
+   */
+  | { readonly op: 'read'; readonly path: string; readonly pastCache: boolean }
   | { readonly op: 'readlink'; readonly path: string }
   /** Overwrite a file in place with a synchronous data write, if its contents include `expect` (`EINVAL` otherwise). */
   | { readonly op: 'rewrite'; readonly path: string; readonly expect: string; readonly text: string }
@@ -91,7 +95,7 @@ export const ask = {
   mkdir: (path: string, mode: number) => step<Reply<void>>({ op: 'mkdir', path, mode }),
   rmdir: (path: string) => step<Reply<void>>({ op: 'rmdir', path }),
   create: (path: string, text: string, mode: number) => step<Reply<Stamp>>({ op: 'create', path, text, mode }),
-  read: (path: string) => step<Reply<Contents>>({ op: 'read', path }),
+  read: (path: string, pastCache: boolean) => step<Reply<Contents>>({ op: 'read', path, pastCache }),
   readlink: (path: string) => step<Reply<string>>({ op: 'readlink', path }),
   rewrite: (path: string, expect: string, text: string) => step<Reply<Stamp>>({ op: 'rewrite', path, expect, text }),
   stat: (path: string) => step<Reply<FileStatus>>({ op: 'stat', path }),

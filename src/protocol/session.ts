@@ -83,7 +83,7 @@ function* isBuried(session: Session, code: string): Protocol<boolean> {
   const here = yield* ask.create(path, '', 0o600)
   yield* ask.unlink(path)
   if (!here.ok || here.value.dev !== session.dev) return false
-  const found = yield* ask.read(session.path)
+  const found = yield* ask.read(session.path, true)
   return found.ok ? decodeRecord(found.value.text)?.id !== session.record.id : found.code === 'ENOENT'
 }
 

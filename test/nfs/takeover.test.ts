@@ -25,11 +25,16 @@ interface Scene {
   token: bigint
 }
 
+async function startBoth(options: object): Promise<[Driver, Driver]> {
+  const both = await Promise.all([Driver.start(lab, 'A', options), Driver.start(lab, 'B', options)])
+  drivers.push(...both)
+  return both
+}
+
 /** A holds the lock, and B stands ready. */
 async function holderAndWaiter(place: typeof V3, options: object): Promise<Scene> {
   const path = `${await newDirectory(lab, place)}/lock`
-  const [holder, waiter] = await Promise.all([Driver.start(lab, 'A', options), Driver.start(lab, 'B', options)])
-  drivers.push(holder, waiter)
+  const [holder, waiter] = await startBoth(options)
   const { token } = await holder.ask('acquire', { path, name: 'lock' })
   return { holder, waiter, path, token: BigInt(token) }
 }
@@ -101,6 +106,28 @@ for (const [index, place] of [V3, V42, V3_STALE].entries()) {
         expect(await holder.ask('tryAcquire', { path, name: 'again' })).toMatchObject({ held: false })
         await waiter.ask('release', { name: 'lock' })
         expect(await holder.ask('acquire', { path, name: 'again', waitMs: 20_000 })).toMatchObject({ held: true })
+      },
+    )
+
+    // A server of version 4 delegates a file to a node that reads it, and waits for a dead one's answer before it lets others write.
+    test.for(kinds)(
+      'a node that dies right after it looked at a %s lock does not take its holder along',
+      async (kind, context) => {
+        proves(context, place, 'holds a lock although a node dies that has looked at it', kind)
+        const directory = await newDirectory(lab, place)
+        const path = `${directory}/lock`
+        const [onlooker, holder] = await startBoth(LOCK_KINDS[kind])
+        await onlooker.ask('tryAcquire', { path: `${directory}/other` }) // so that the next one is quick
+        await holder.ask('acquire', { path, name: 'lock' })
+        expect(await onlooker.ask('tryAcquire', { path })).toMatchObject({ held: false })
+        await lab.machine('kill', 'A')
+        try {
+          await holder.ask('latency', { forMs: PACE.timeoutIntervalMs + 2000 })
+          expect(await holder.ask('state', { name: 'lock' })).toMatchObject({ held: true, aborted: false })
+          expect(await holder.ask('release', { name: 'lock' })).toMatchObject({ lost: false })
+        } finally {
+          await lab.machine('start', 'A')
+        }
       },
     )
   })
