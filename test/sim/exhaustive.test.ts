@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { exploreSet, SETS } from './exhaustive-sets.js'
+import { SEARCH_MS_MAX } from './search-limit.js'
 
 /**
  * Goal: no schedule of a few processes breaks a property. Method: all of them are run, on the shipping protocol, with every
@@ -7,7 +8,7 @@ import { exploreSet, SETS } from './exhaustive-sets.js'
  */
 describe('every schedule keeps the properties', () => {
   for (const set of SETS) {
-    it(set.name, { timeout: 400_000 }, async () => {
+    it(set.name, { timeout: SEARCH_MS_MAX }, async () => {
       const { states, transitions, isComplete, violation, trace } = await exploreSet(set)
       console.log(`${set.name}: ${states} states, ${transitions} transitions`)
       expect(violation?.message ?? null, trace.join('\n')).toBeNull()

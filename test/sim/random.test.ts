@@ -2,10 +2,11 @@ import { expect, it } from 'vitest'
 import { exploreRandomly } from './explorer-random.js'
 import { planLife, runLife } from './life.js'
 import { shippingProtocol } from './protocol.js'
+import { SEARCH_MS_MAX } from './search-limit.js'
 
 const SCHEDULES = 3000
 
-it('lives of 3 nodes with all faults keep the properties, and converge when everything heals', { timeout: 120_000 }, () => {
+it('lives of 3 nodes with all faults keep the properties, and converge when everything heals', { timeout: SEARCH_MS_MAX }, () => {
   const { failure, schedules, acquired, operations } = exploreRandomly(
     { seed: 1, schedules: SCHEDULES, nodes: 3, acquisitions: 20 },
     shippingProtocol,
@@ -14,7 +15,7 @@ it('lives of 3 nodes with all faults keep the properties, and converge when ever
   expect(failure === null ? null : `seed ${failure.plan.seed}: ${failure.report.violation?.message}`).toBeNull()
 })
 
-it('so do lives of 8 nodes', { timeout: 120_000 }, () => {
+it('so do lives of 8 nodes', { timeout: SEARCH_MS_MAX }, () => {
   const { failure } = exploreRandomly({ seed: 1, schedules: 100, nodes: 8, acquisitions: 40 }, shippingProtocol)
   expect(failure === null ? null : `seed ${failure.plan.seed}: ${failure.report.violation?.message}`).toBeNull()
 })
