@@ -110,8 +110,12 @@ function extentOf(results: readonly Result[]): string {
   const when = days.length > 1 ? `${days[0]} to ${days.at(-1)}` : days[0]
   const short = results.filter(({ extent }) => extent === 'short')
   if (short.length === results.length) return `${when}, the short run`
-  const promises = [...new Set(short.map(({ promise }) => promise))]
-  return `${when}, the full run${promises.length > 0 ? ` (of the short run: ${promises.join('; ')})` : ''}`
+  if (short.length === 0) return `${when}, the full run`
+  const places = [...new Set(short.map(({ configuration }) => configuration))].map((place) => {
+    const promises = short.filter(({ configuration }) => configuration === place).map(({ promise }) => promise)
+    return `${place}: ${[...new Set(promises)].join(', ')}`
+  })
+  return `${when}, the full run (of the short run: ${places.join('; ')})`
 }
 
 /** What acquiring, waiting and handing over between nodes costs, out of the figures; which calls they are, only the figures say. */

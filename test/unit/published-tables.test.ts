@@ -48,7 +48,7 @@ it('the lab: the parts of a full run are one page, which says what is still of t
   const short = [shown('excludes', 'short', '2026-01-01'), shown('tells', 'short', '2026-01-01')]
   const once = merged(short, [shown('tells', 'full', '2026-01-02')])
   expect(render(short, 'versions')).toMatch(/^2026-01-01, the short run, /)
-  expect(render(once, 'versions')).toMatch(/^2026-01-01 to 2026-01-02, the full run \(of the short run: excludes\), /)
+  expect(render(once, 'versions')).toMatch(/^2026-01-01 to 2026-01-02, the full run \(of the short run: NFSv3: excludes\), /)
   expect(render(once, 'versions')).toContain('- excludes: NFSv3: short excludes\n- tells: NFSv3: full tells\n')
   const all = merged(once, [shown('excludes', 'full', '2026-01-02')])
   expect(render(all, 'versions')).toMatch(/^2026-01-02, the full run, /)
