@@ -39,7 +39,8 @@ export default class ResultsReporter implements Reporter {
       }
     }
     if (results.length === 0) return
-    const lab = this.#vitest?.projects.find(({ name }) => name.startsWith('nfs'))?.getProvidedContext().labVersions
+    // Of the project that had tests to run.
+    const lab = this.#vitest?.projects.map((project) => project.getProvidedContext().labVersions).find(Boolean)
     const isPart = process.env.MOUNTLOCK_LAB_PART !== undefined
     const all = isPart && existsSync(STORE) ? merged(JSON.parse(readFileSync(STORE, 'utf8')), results) : results
     mkdirSync('.vitest', { recursive: true })
