@@ -15,7 +15,7 @@ const { output } = await build({
     index: './src/index.ts',
     'compat/proper-lockfile': './src/compat/proper-lockfile.ts',
     'cli/main': './src/cli/main.ts',
-    'drivers/heartbeat-thread': './src/drivers/heartbeat-thread.ts',
+    'drivers/heartbeat-thread': './src/mounts/heartbeat-thread.ts',
   },
   platform: 'node',
   // Dependencies are installed beside us.

@@ -16,7 +16,7 @@ export {
   MountlockError,
   UnsupportedPlatformError,
 } from './errors.js'
-export { createLocker } from './locker.js'
+export { createLocker } from './locker/locker.js'
 export type { LockEvent, LockEventName } from './log/events.js'
 export type {
   AcquireOptions,

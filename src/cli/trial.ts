@@ -6,7 +6,7 @@
 
 import { join } from 'node:path'
 import { LockTimeoutError } from '../errors.js'
-import { createLocker } from '../locker.js'
+import { createLocker } from '../locker/locker.js'
 import type { Lock, Locker } from '../types.js'
 import { endsWithin } from './bounded.js'
 import type { TestedLock } from './locks.js'

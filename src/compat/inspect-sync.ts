@@ -1,11 +1,11 @@
 /** Is a link-based lock held? With blocking calls, which only `checkSync` needs. */
 
-import { Directories } from '../directory.js'
+import { Directories } from '../mounts/directories.js'
 import { sessionOwner } from '../drivers/identity.js'
 import { runBlocking } from '../drivers/run.js'
-import * as either from '../either.js'
+import * as either from '../drivers/work.js'
 import { fileSystemError } from '../errors.js'
-import { lockPath } from '../paths.js'
+import { lockPath } from '../lock-type/lock-path.js'
 import { hardLinkClaim } from '../protocol/claim-hard-link.js'
 import { inspect } from '../protocol/inspect.js'
 import { newMemory, type Observations } from '../protocol/site.js'

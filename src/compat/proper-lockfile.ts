@@ -13,7 +13,7 @@
 import fs from 'node:fs'
 import { resolve } from 'node:path'
 import { ForeignLockError, InvalidArgumentError, LockFileSystemError } from '../errors.js'
-import { createLocker } from '../locker.js'
+import { createLocker } from '../locker/locker.js'
 import type { Lock, Locker, ReleaseResult } from '../types.js'
 import { isHeldSync } from './inspect-sync.js'
 import { isProperLockfile, isProperLockfileSync } from './neighbour.js'

@@ -39,7 +39,7 @@ test('the example for people who come from proper-lockfile runs', async () => {
 })
 
 test('troubleshooting has a section for every error code, and none for others', async () => {
-  const files = ['errors.ts', 'link-locks.ts', 'drivers/mount.ts', 'advisory/fs-ext.ts']
+  const files = ['errors.ts', 'link/link-locks.ts', 'mounts/mount.ts', 'advisory/fs-ext.ts']
   const sources = await Promise.all(files.map((file) => readFile(join(ROOT, 'src', file), 'utf8')))
   const named = [...sources.join('\n').matchAll(/code: '([A-Z_]+)'|'(FS_EXT_[A-Z_]+)'/g)].map(([, code, fsExt]) => code ?? fsExt)
   const config = await readFile(join(ROOT, 'src/config/load.ts'), 'utf8')

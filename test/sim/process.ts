@@ -1,7 +1,7 @@
 /**
  * A process that uses link-based locks the way the library does: the protocol's own code, run by two threads. The main
- * thread acquires, holds, works and releases, patrols the directory beside that and looks at its locks (as src/link-locks.ts
- * does), the heartbeat thread keeps its sessions alive and settles what is unknown (as src/drivers/heartbeat-thread.ts does).
+ * thread acquires, holds, works and releases, patrols the directory beside that and looks at its locks (as src/link/link-locks.ts
+ * does), the heartbeat thread keeps its sessions alive and settles what is unknown (as src/mounts/heartbeat-thread.ts does).
  */
 
 import type { AttemptOutcome } from '../../src/protocol/acquire.js'

@@ -13,7 +13,7 @@ import { formatDiagnostic } from '../../src/config/diagnostics.js'
 import { loadConfig } from '../../src/config/load.js'
 import { parseConfig } from '../../src/config/parse.js'
 import { defaultSettings } from '../../src/config/settings.js'
-import { lockerSettings } from '../../src/settings.js'
+import { lockerSettings } from '../../src/locker/settings.js'
 
 const RUNS = 100_000
 const FILE = '/etc/rstudio/file-locks'

@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from 'vitest'
-import { NodeTurn } from '../../build/node-turn.js'
+import { NodeTurn } from '../../build/waiting/node-turn.js'
 
 const TURN_MS = 250
 const STAND_BACK_MS = 450

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import type { LoadedConfig } from '../../config/load.js'
-import { createLocker } from '../../locker.js'
+import { createLocker } from '../../locker/locker.js'
 import { bounded, codeOf } from '../bounded.js'
 import { type Kind, LOCK_TYPES, optionsOf } from '../kinds.js'
 import { errorReport } from '../print.js'

@@ -1,7 +1,7 @@
 /** A process that holds one lock and can be killed while it does. */
 
 import { LockTimeoutError } from '../../errors.js'
-import { createLocker } from '../../locker.js'
+import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
 import type { Answering } from '../remote/agent.js'
 

@@ -2,7 +2,7 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { createLocker } from '../../locker.js'
+import { createLocker } from '../../locker/locker.js'
 import { decodeRecord, type SessionRecord } from '../../protocol/record.js'
 import type { Holder, Inspection, Locker, LockerOptions, LockType } from '../../types.js'
 import { bounded } from '../bounded.js'

@@ -5,7 +5,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createLocker } from '../../locker.js'
+import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
 import type { StormEvent } from '../evidence/records.js'
 import { type Answer, monotonicMs, type Question } from '../evidence/resource.js'

@@ -1,6 +1,6 @@
 /** A session's lease, in memory that the heartbeat thread writes and the caller's thread reads: no message is under way when somebody asks. */
 
-import { readClock } from './clock.js'
+import { readClock } from '../drivers/clock.js'
 
 const BYTES = 24
 const ALIVE = 0

@@ -1,8 +1,8 @@
 /** What is known about the holder of a link-based lock, for people. */
 
-import type { LinkInspection } from './protocol/inspect.js'
-import type { SessionRecord } from './protocol/record.js'
-import type { Holder, Inspection, LockType } from './types.js'
+import type { LinkInspection } from '../protocol/inspect.js'
+import type { SessionRecord } from '../protocol/record.js'
+import type { Holder, Inspection, LockType } from '../types.js'
 
 export function describeHolder({ host, pid, user, label }: SessionRecord): string {
   return `process ${pid} on ${host}${user === null ? '' : ` of ${user}`}${label === '' ? '' : ` (${label})`}`

@@ -5,7 +5,7 @@
 
 import { isMainThread } from 'node:worker_threads'
 import { onExit } from 'signal-exit'
-import { endAllSessions } from './drivers/mount.js'
+import { endAllSessions } from '../mounts/mount.js'
 
 /** A mount that does not answer within this time is taken to hang. */
 const END_MS_MAX = 2000

@@ -1,8 +1,8 @@
 /** What a lock type must provide to the locker: attempts, and holds. The waiting, the handle and the log are the locker's. */
 
-import type { Either } from './either.js'
-import type { LostReason } from './errors.js'
-import type { Inspection } from './types.js'
+import type { Either } from '../drivers/work.js'
+import type { LostReason } from '../errors.js'
+import type { Inspection } from '../types.js'
 
 /** A lock that was acquired, whatever its type. */
 export interface Hold {

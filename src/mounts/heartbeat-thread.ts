@@ -10,10 +10,10 @@ import { leaseMs } from '../protocol/lease.js'
 import { beat, endSession, type Session } from '../protocol/session.js'
 import { settle } from '../protocol/settle.js'
 import type { Unsettled } from '../protocol/site.js'
-import type { Asker } from './answer.js'
-import { readClock } from './clock.js'
+import type { Asker } from '../drivers/answer.js'
+import { readClock } from '../drivers/clock.js'
 import type { DirectorySeed, FromThread, ToThread } from './heartbeat-messages.js'
-import { runBlocking } from './run.js'
+import { runBlocking } from '../drivers/run.js'
 import { SharedFlag, SharedLease } from './shared-lease.js'
 
 /** A failed heartbeat is tried again this many times per refresh-rate. */

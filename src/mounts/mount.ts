@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { MountlockError } from '../errors.js'
 import type { Session } from '../protocol/session.js'
 import type { DirectorySeed, FromThread, ToThread } from './heartbeat-messages.js'
-import { Lane } from './lane.js'
+import { Lane } from '../drivers/lane.js'
 import { SharedFlag, type SharedLease } from './shared-lease.js'
 
 export interface SessionListener {

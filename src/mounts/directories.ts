@@ -1,11 +1,11 @@
 /** The directories that a locker works in: which device each is on, and that it stays there. */
 
-import { systemErrorCode } from './drivers/error-code.js'
-import { type DirectoryFacts, directoryFacts, directoryFactsSync } from './drivers/file-system.js'
-import { Lane } from './drivers/lane.js'
-import { mountAt } from './drivers/mount-info.js'
-import { type Either, either } from './either.js'
-import { fileSystemError, MountChangedError } from './errors.js'
+import { systemErrorCode } from '../drivers/error-code.js'
+import { type DirectoryFacts, directoryFacts, directoryFactsSync } from '../drivers/file-system.js'
+import { Lane } from '../drivers/lane.js'
+import { mountAt } from '../drivers/mount-info.js'
+import { type Either, either } from '../drivers/work.js'
+import { fileSystemError, MountChangedError } from '../errors.js'
 
 /** Until the device of a directory is known, calls go through a lane of the mount that its name suggests. */
 const lanes = new Map<string, Lane>()

@@ -1,18 +1,18 @@
 /** The advisory lock type: the kernel's own whole-file locks, as far as the file system honours them. */
 
-import { type AdvisoryHold, attempt, attemptSync } from './advisory/advisory.js'
-import { LossWatch, type Watched } from './advisory/loss-watch.js'
-import { isHeldHere } from './advisory/near.js'
-import { probe } from './advisory/probe.js'
-import { Directories } from './directory.js'
-import type { DirectoryFacts } from './drivers/file-system.js'
-import { sessionOwner } from './drivers/identity.js'
-import { mountOfDevice } from './drivers/mount.js'
-import { already, type Either, either, runAsynchronously } from './either.js'
-import { fileSystemError, type LostReason } from './errors.js'
-import type { Attempt, AttemptOptions, Backend, Hold, Target, WaitStyle } from './hold.js'
-import { type LockPath, lockPath } from './paths.js'
-import type { AdvisoryKind, Holder, Inspection } from './types.js'
+import { type AdvisoryHold, attempt, attemptSync } from './advisory.js'
+import { LossWatch, type Watched } from './loss-watch.js'
+import { isHeldHere } from './near.js'
+import { probe } from './probe.js'
+import { Directories } from '../mounts/directories.js'
+import type { DirectoryFacts } from '../drivers/file-system.js'
+import { sessionOwner } from '../drivers/identity.js'
+import { mountOfDevice } from '../mounts/mount.js'
+import { already, type Either, either, runAsynchronously } from '../drivers/work.js'
+import { fileSystemError, type LostReason } from '../errors.js'
+import type { Attempt, AttemptOptions, Backend, Hold, Target, WaitStyle } from '../lock-type/lock-type.js'
+import { type LockPath, lockPath } from '../lock-type/lock-path.js'
+import type { AdvisoryKind, Holder, Inspection } from '../types.js'
 
 export class AdvisoryLocks implements Backend {
   readonly #kind: AdvisoryKind

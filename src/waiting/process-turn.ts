@@ -5,9 +5,9 @@
  * now and then to find out.
  */
 
-import { type NameWatch, watchNames } from './drivers/name-watch.js'
+import { type NameWatch, watchNames } from '../drivers/name-watch.js'
 import type { Acquired, Turn } from './turns.js'
-import { SPREAD_MS_MAX } from './waiting.js'
+import { SPREAD_MS_MAX } from './waiter.js'
 
 /** How long a process goes on taking a lock for which nobody is known to wait: longer each time that nobody came. */
 const LONE_TURN_MS_MIN = 100

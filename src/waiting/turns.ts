@@ -1,7 +1,7 @@
 /** Who has had a lock for a while stands back for those who wait for it: whose turn it is, lock by lock. */
 
-import type { Target } from './hold.js'
-import type { NameWatch } from './drivers/name-watch.js'
+import type { Target } from '../lock-type/lock-type.js'
+import type { NameWatch } from '../drivers/name-watch.js'
 import { NodeTurn } from './node-turn.js'
 import { ProcessTurn } from './process-turn.js'
 

@@ -1,10 +1,10 @@
 /** A held link-based lock. */
 
-import type { Either } from './either.js'
-import { fileSystemError, type LostReason } from './errors.js'
-import type { Hold } from './hold.js'
+import type { Either } from '../drivers/work.js'
+import { fileSystemError, type LostReason } from '../errors.js'
+import type { Hold } from '../lock-type/lock-type.js'
 import type { LeaseHolder, LinkSession } from './link-session.js'
-import type { ReleaseOutcome } from './protocol/settle.js'
+import type { ReleaseOutcome } from '../protocol/settle.js'
 
 /** What a hold needs of the lock directory that it is in. */
 export interface LinkSite {

@@ -1,8 +1,8 @@
 /** How a waiter learns that it is worth trying again: woken by a file watch on the same host, by polling elsewhere. */
 
-import type { WaitStyle } from './hold.js'
-import type { NameWatch } from './drivers/name-watch.js'
-import { parseEntry } from './protocol/names.js'
+import type { WaitStyle } from '../lock-type/lock-type.js'
+import type { NameWatch } from '../drivers/name-watch.js'
+import { parseEntry } from '../protocol/names.js'
 import type { Turn } from './turns.js'
 
 /** First and last interval between two tries, in milliseconds, and by how much it grows. */

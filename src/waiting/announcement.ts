@@ -1,6 +1,6 @@
 /** Other nodes are told of a wait that lasts, and of its end. */
 
-import type { Target } from './hold.js'
+import type { Target } from '../lock-type/lock-type.js'
 
 /** A shorter wait is nobody's business. */
 const LASTING_MS = 1000

@@ -1,13 +1,13 @@
 /** From options and configuration file to the settings in force. */
 
 import { resolve } from 'node:path'
-import { formatDiagnostic } from './config/diagnostics.js'
-import { loadConfig } from './config/load.js'
-import { defaultSettings } from './config/settings.js'
-import { LOCK_TYPES } from './config/values.js'
-import { InvalidArgumentError } from './errors.js'
-import { LABEL_LENGTH_MAX, plainText, TIMEOUT_INTERVAL_MS_MAX } from './protocol/record.js'
-import type { LockerOptions, LockerSettings } from './types.js'
+import { formatDiagnostic } from '../config/diagnostics.js'
+import { loadConfig } from '../config/load.js'
+import { defaultSettings } from '../config/settings.js'
+import { LOCK_TYPES } from '../config/values.js'
+import { InvalidArgumentError } from '../errors.js'
+import { LABEL_LENGTH_MAX, plainText, TIMEOUT_INTERVAL_MS_MAX } from '../protocol/record.js'
+import type { LockerOptions, LockerSettings } from '../types.js'
 
 const REFRESH_RATE_MS_MIN = 100
 const OPTIONS: readonly (keyof LockerOptions)[] = [

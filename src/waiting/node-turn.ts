@@ -9,10 +9,10 @@
  * generations, only those count who were seen to hold it.
  */
 
-import { KeptWatch, type NameWatch } from './drivers/name-watch.js'
-import { parseEntry } from './protocol/names.js'
+import { KeptWatch, type NameWatch } from '../drivers/name-watch.js'
+import { parseEntry } from '../protocol/names.js'
 import type { Acquired, Turn } from './turns.js'
-import { NETWORK_POLL_MS_MAX } from './waiting.js'
+import { NETWORK_POLL_MS_MAX } from './waiter.js'
 
 /** How long the processes of a node may go on taking a lock: with others about, before anybody was seen, and when nobody was for long. */
 const TURN_MS_MIN = 250

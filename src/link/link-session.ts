@@ -1,14 +1,14 @@
 /** A session in this thread: its lease, the locks that hang on it, and the watch that tells them when it is over. */
 
-import type { Asker } from './drivers/answer.js'
-import { readClock } from './drivers/clock.js'
-import type { Mount, SessionListener } from './drivers/mount.js'
-import { SharedLease } from './drivers/shared-lease.js'
-import type { LostReason } from './errors.js'
-import { leaseMs } from './protocol/lease.js'
-import { waitingNames } from './protocol/record.js'
-import type { Session } from './protocol/session.js'
-import type { Surroundings } from './protocol/site.js'
+import type { Asker } from '../drivers/answer.js'
+import { readClock } from '../drivers/clock.js'
+import type { Mount, SessionListener } from '../mounts/mount.js'
+import { SharedLease } from '../mounts/shared-lease.js'
+import type { LostReason } from '../errors.js'
+import { leaseMs } from '../protocol/lease.js'
+import { waitingNames } from '../protocol/record.js'
+import type { Session } from '../protocol/session.js'
+import type { Surroundings } from '../protocol/site.js'
 
 /** At the latest so long after a deadline that a suspended machine slept through, the signals fire. */
 const WATCH_MS_MAX = 1000

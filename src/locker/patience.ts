@@ -1,7 +1,7 @@
 /** How long somebody is ready to wait: a deadline and an `AbortSignal` in one. */
 
-import { type Either, runAsynchronously } from './either.js'
-import { AbortError, LockTimeoutError } from './errors.js'
+import { type Either, runAsynchronously } from '../drivers/work.js'
+import { AbortError, LockTimeoutError } from '../errors.js'
 
 const NO_ANSWER = 'the file system has not answered: does the mount hang?'
 

@@ -1,14 +1,14 @@
 /** The handle of a held lock. */
 
-import { readFresh, replaceFile } from './drivers/coherent-files.js'
-import { randomName } from './drivers/identity.js'
-import type { Lane } from './drivers/lane.js'
-import { runCalls } from './drivers/run.js'
-import { type Either, runAsynchronously, runBlocking } from './either.js'
-import { fileSystemError, LockLostError, type LostReason } from './errors.js'
-import type { Hold } from './hold.js'
+import { readFresh, replaceFile } from '../drivers/coherent-files.js'
+import { randomName } from '../drivers/identity.js'
+import type { Lane } from '../drivers/lane.js'
+import { runCalls } from '../drivers/run.js'
+import { type Either, runAsynchronously, runBlocking } from '../drivers/work.js'
+import { fileSystemError, LockLostError, type LostReason } from '../errors.js'
+import type { Hold } from '../lock-type/lock-type.js'
 import { Patience } from './patience.js'
-import type { Lock, LockType, ReleaseResult } from './types.js'
+import type { Lock, LockType, ReleaseResult } from '../types.js'
 
 /** What the locker does around a lock: log, queue, books. */
 export interface LockKeeper {

@@ -5,13 +5,13 @@
  */
 
 import { dirname, resolve } from 'node:path'
-import { AdvisoryLocks } from './advisory-locks.js'
-import { Announcement } from './announcement.js'
-import { Changeover } from './changeover.js'
-import { Directories } from './directory.js'
-import type { Lane } from './drivers/lane.js'
-import { mountOfDevice } from './drivers/mount.js'
-import { runAsynchronously, runBlocking } from './either.js'
+import { AdvisoryLocks } from '../advisory/advisory-locks.js'
+import { Announcement } from '../waiting/announcement.js'
+import { Changeover } from '../changeover/changeover.js'
+import { Directories } from '../mounts/directories.js'
+import type { Lane } from '../drivers/lane.js'
+import { mountOfDevice } from '../mounts/mount.js'
+import { runAsynchronously, runBlocking } from '../drivers/work.js'
 import {
   AbortError,
   closedError,
@@ -20,21 +20,21 @@ import {
   LockTimeoutError,
   type LostReason,
   UnsupportedPlatformError,
-} from './errors.js'
+} from '../errors.js'
 import { atExit } from './exit.js'
-import type { Attempt, Backend, Target } from './hold.js'
-import { LinkLocks } from './link-locks.js'
-import { LockHandle, type LockKeeper } from './lock.js'
-import { hasSubscribers, publish } from './log/channels.js'
-import type { LockEvent } from './log/events.js'
-import { createLogger, type Logger } from './log/logger.js'
+import type { Attempt, Backend, Target } from '../lock-type/lock-type.js'
+import { LinkLocks } from '../link/link-locks.js'
+import { LockHandle, type LockKeeper } from './handle.js'
+import { hasSubscribers, publish } from '../log/channels.js'
+import type { LockEvent } from '../log/events.js'
+import { createLogger, type Logger } from '../log/logger.js'
 import { Patience } from './patience.js'
-import { hardLinkClaim } from './protocol/claim-hard-link.js'
-import { renameClaim } from './protocol/claim-rename.js'
-import { symlinkClaim } from './protocol/claim-symlink.js'
+import { hardLinkClaim } from '../protocol/claim-hard-link.js'
+import { renameClaim } from '../protocol/claim-rename.js'
+import { symlinkClaim } from '../protocol/claim-symlink.js'
 import { Place } from './queue.js'
 import { lockerSettings } from './settings.js'
-import { type Turn, Turns } from './turns.js'
+import { type Turn, Turns } from '../waiting/turns.js'
 import type {
   AcquireOptions,
   AcquireSyncOptions,
@@ -45,8 +45,8 @@ import type {
   LockerSettings,
   ReleaseResult,
   TryAcquireOptions,
-} from './types.js'
-import { Backoff, sleepBlocking, Waiter } from './waiting.js'
+} from '../types.js'
+import { Backoff, sleepBlocking, Waiter } from '../waiting/waiter.js'
 
 /** Creates a locker. @throws InvalidArgumentError, ConfigError (`strict`), UnsupportedPlatformError */
 export function createLocker(options: LockerOptions = {}): Locker {

@@ -1,12 +1,12 @@
 /** The link-based lock type: runs the protocol on real directories, with sessions that the heartbeat threads keep alive. */
 
-import { Directories } from './directory.js'
-import type { Asker } from './drivers/answer.js'
-import type { DirectoryFacts } from './drivers/file-system.js'
-import { sessionOwner } from './drivers/identity.js'
-import { mountOfDevice } from './drivers/mount.js'
-import * as run from './drivers/run.js'
-import { already, type Either, either, runAsynchronously, runBlocking } from './either.js'
+import { Directories } from '../mounts/directories.js'
+import type { Asker } from '../drivers/answer.js'
+import type { DirectoryFacts } from '../drivers/file-system.js'
+import { sessionOwner } from '../drivers/identity.js'
+import { mountOfDevice } from '../mounts/mount.js'
+import * as run from '../drivers/run.js'
+import { already, type Either, either, runAsynchronously, runBlocking } from '../drivers/work.js'
 import {
   closedError,
   ForeignLockError,
@@ -14,21 +14,21 @@ import {
   LockFileSystemError,
   type LostReason,
   type MountlockError,
-} from './errors.js'
-import type { Attempt, AttemptOptions, Backend, Target, WaitStyle } from './hold.js'
+} from '../errors.js'
+import type { Attempt, AttemptOptions, Backend, Target, WaitStyle } from '../lock-type/lock-type.js'
 import { LinkHold, type LinkSite } from './link-hold.js'
-import { describeHolder, toInspection } from './link-inspection.js'
+import { describeHolder, toInspection } from './inspection.js'
 import { type LeaseHolder, LinkSession, type LinkSessionEvents } from './link-session.js'
-import { type LockPath, lockPath } from './paths.js'
-import { type AttemptOutcome, attempt } from './protocol/acquire.js'
-import { inspect } from './protocol/inspect.js'
-import { type BreakOutcome, breakHolder, type PruneOutcome, prune } from './protocol/maintain.js'
-import { ask, type Protocol } from './protocol/operations.js'
-import { patrol } from './protocol/patrol.js'
-import { createSession, isSessionFileInPlace, type Session, type SessionTerms } from './protocol/session.js'
-import { cleanUp, freshListing, isAbsent, type ReleaseOutcome, release } from './protocol/settle.js'
-import { type Claim, newMemory, type Observations, type Site, type Surroundings } from './protocol/site.js'
-import type { Inspection, LockType } from './types.js'
+import { type LockPath, lockPath } from '../lock-type/lock-path.js'
+import { type AttemptOutcome, attempt } from '../protocol/acquire.js'
+import { inspect } from '../protocol/inspect.js'
+import { type BreakOutcome, breakHolder, type PruneOutcome, prune } from '../protocol/maintain.js'
+import { ask, type Protocol } from '../protocol/operations.js'
+import { patrol } from '../protocol/patrol.js'
+import { createSession, isSessionFileInPlace, type Session, type SessionTerms } from '../protocol/session.js'
+import { cleanUp, freshListing, isAbsent, type ReleaseOutcome, release } from '../protocol/settle.js'
+import { type Claim, newMemory, type Observations, type Site, type Surroundings } from '../protocol/site.js'
+import type { Inspection, LockType } from '../types.js'
 
 export interface LinkLocksOptions extends SessionTerms {
   lockType: LockType

@@ -1,7 +1,7 @@
 /** Lock paths: what is accepted, and their parts. */
 
 import { basename, dirname, resolve } from 'node:path'
-import { fileSystemError, InvalidArgumentError } from './errors.js'
+import { fileSystemError, InvalidArgumentError } from '../errors.js'
 
 export interface LockPath {
   path: string
