@@ -8,7 +8,7 @@ import { Directories } from '../mounts/directories.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import { sessionOwner } from '../drivers/identity.js'
 import { mountOfDevice } from '../mounts/mount.js'
-import { already, type Either, either, runAsynchronously } from '../drivers/work.js'
+import { already, type Work, eitherWay, runAsynchronously } from '../drivers/work.js'
 import { fileSystemError, type LostReason } from '../errors.js'
 import type { Attempt, AttemptOptions, Backend, Hold, Target, WaitStyle } from '../lock-type/lock-type.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
@@ -26,30 +26,30 @@ export class AdvisoryLocks implements Backend {
     this.#lossWatch = new LossWatch(refreshRateMs)
   }
 
-  target(path: string): Either<Target> {
+  target(path: string): Work<Target> {
     const parts = lockPath(path)
     const facts = this.#known.get(parts.directory)
     return facts === undefined ? this.#firstTarget(parts) : already(new AdvisoryTarget(this, parts, facts))
   }
 
-  *#firstTarget(parts: LockPath): Either<Target> {
+  *#firstTarget(parts: LockPath): Work<Target> {
     return new AdvisoryTarget(this, parts, yield* this.#look(parts.directory))
   }
 
-  *#look(directory: string): Either<DirectoryFacts> {
+  *#look(directory: string): Work<DirectoryFacts> {
     const facts = yield* this.#directories.look(directory)
     this.#known.set(directory, facts)
     return facts
   }
 
   /** @internal for {@link AdvisoryTarget} */
-  *attempt(parts: LockPath, { shared, wanted }: AttemptOptions): Either<Attempt> {
+  *attempt(parts: LockPath, { shared, wanted }: AttemptOptions): Work<Attempt> {
     const facts = this.#known.get(parts.directory) ?? (yield* this.#look(parts.directory))
     if (!wanted()) return { kind: 'cancelled' }
     const { dev, leasesLocks, plainLocal } = facts
     const { lane } = mountOfDevice(dev)
     const options = { kind: this.#kind, shared, pastCache: leasesLocks, lane, localDevice: plainLocal ? dev : null }
-    const hold = yield* either(
+    const hold = yield* eitherWay(
       () => attemptSync(parts.path, options),
       () => attempt(parts.path, options),
     )
@@ -66,17 +66,17 @@ export class AdvisoryLocks implements Backend {
   }
 
   /** On a network mount it matters for fairness between nodes. */
-  *#isFar({ path }: LockPath, { coherent, dev }: DirectoryFacts): Either<boolean> {
+  *#isFar({ path }: LockPath, { coherent, dev }: DirectoryFacts): Work<boolean> {
     if (coherent) return false
     const { lane } = mountOfDevice(dev)
-    return yield* either(
+    return yield* eitherWay(
       () => true,
       async () => !(await isHeldHere(path, this.#kind, lane)),
     )
   }
 
   /** The lock file is not on the device where the directory was: a lock there is good only if it is the same share. */
-  *#moved({ directory }: LockPath, held: HeldAdvisory): Either<void> {
+  *#moved({ directory }: LockPath, held: HeldAdvisory): Work<void> {
     try {
       const { dev } = yield* this.#look(directory)
       if (dev !== held.dev) throw fileSystemError('advisory-lock', directory, 'ESTALE')
@@ -140,7 +140,7 @@ class AdvisoryTarget implements Target {
     return { watchPath: null, isLocal: this.#isLocal }
   }
 
-  attempt(options: AttemptOptions): Either<Attempt> {
+  attempt(options: AttemptOptions): Work<Attempt> {
     return this.#locks.attempt(this.#parts, options)
   }
 
@@ -173,11 +173,11 @@ class HeldAdvisory implements Hold, Watched {
     return this.#lost
   }
 
-  *release(): Either<LostReason | null> {
+  *release(): Work<LostReason | null> {
     if (this.#isOver) return this.#lost
     this.#isOver = true
     this.#locks.forget(this)
-    yield* either(
+    yield* eitherWay(
       () => this.#hold.releaseSync(),
       () => this.#hold.release(),
     )

@@ -3,6 +3,7 @@
  * either with blocking calls or with asynchronous ones. So no sequence of system calls is written twice.
  */
 
+import { driveAsynchronously, driveBlocking } from '../drivers/drive.js'
 import type { Lane } from '../drivers/lane.js'
 
 type Done<T> = (error: Error | null, value?: T) => void
@@ -19,33 +20,7 @@ export function* make<T>(call: Call<T>): Program<T> {
   return (yield call) as T
 }
 
-export function runNow<Result>(program: Program<Result>): Result {
-  let step = program.next()
-  while (!step.done) {
-    let value: unknown
-    try {
-      value = step.value.now()
-    } catch (error) {
-      step = program.throw(error)
-      continue
-    }
-    step = program.next(value)
-  }
-  return step.value
-}
+export const runNow = <Result>(program: Program<Result>): Result => driveBlocking(program, (call) => call.now())
 
-export async function runInLane<Result>(program: Program<Result>, lane: Lane): Promise<Result> {
-  let step = program.next()
-  while (!step.done) {
-    const call = step.value
-    let value: unknown
-    try {
-      value = await lane.run<unknown>((done) => call.start(done))
-    } catch (error) {
-      step = program.throw(error)
-      continue
-    }
-    step = program.next(value)
-  }
-  return step.value
-}
+export const runInLane = <Result>(program: Program<Result>, lane: Lane): Promise<Result> =>
+  driveAsynchronously(program, (call) => lane.run<unknown>((done) => call.start(done)))

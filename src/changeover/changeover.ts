@@ -30,7 +30,7 @@ import { sessionOwner } from '../drivers/identity.js'
 import type { Lane } from '../drivers/lane.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import * as run from '../drivers/run.js'
-import { type Either, either } from '../drivers/work.js'
+import { type Work, eitherWay } from '../drivers/work.js'
 import { AdvisoryUnavailableError, ForeignLockError, fileSystemError, UnsupportedPlatformError } from '../errors.js'
 import type { Attempt, AttemptOptions, Backend, Target, WaitStyle } from '../lock-type/lock-type.js'
 import { describeHolder } from '../link/inspection.js'
@@ -70,12 +70,12 @@ export class Changeover implements Backend {
     return this.#backend.close()
   }
 
-  *target(path: string): Either<Target> {
+  *target(path: string): Work<Target> {
     return new ChangingTarget(this, yield* this.#backend.target(path))
   }
 
   /** @internal for {@link ChangingTarget} */
-  *attempt(target: Target, options: AttemptOptions): Either<Attempt> {
+  *attempt(target: Target, options: AttemptOptions): Work<Attempt> {
     for (let changes = 0; ; changes++) {
       try {
         return yield* target.attempt(options)
@@ -89,7 +89,7 @@ export class Changeover implements Backend {
   }
 
   /** @throws ForeignLockError: `refusal` itself if it is about something that is no lock of ours */
-  *#makeWay(parts: LockPath, refusal: ForeignLockError): Either<'done' | 'busy'> {
+  *#makeWay(parts: LockPath, refusal: ForeignLockError): Work<'done' | 'busy'> {
     const { dev, coherent, renamesNames, staleOpenMs } = yield* this.#directories.look(parts.directory)
     const { lane } = mountOfDevice(dev)
     const type = yield* this.#run(() => fileType(parts.path), lane)
@@ -102,8 +102,8 @@ export class Changeover implements Backend {
     return verdict(parts.path, yield* this.#run(() => dissolve({ ...parts, surroundings }, wanted), lane), refusal)
   }
 
-  #run<Result>(protocol: () => Protocol<Result>, lane: Lane): Either<Result> {
-    return either(
+  #run<Result>(protocol: () => Protocol<Result>, lane: Lane): Work<Result> {
+    return eitherWay(
       () => run.runBlocking(protocol()),
       () => run.runAsynchronously(protocol(), lane),
     )
@@ -131,7 +131,7 @@ class ChangingTarget implements Target {
     return this.#target.waitStyle
   }
 
-  attempt(options: AttemptOptions): Either<Attempt> {
+  attempt(options: AttemptOptions): Work<Attempt> {
     return this.#changeover.attempt(this.#target, options)
   }
 
@@ -178,7 +178,7 @@ function heldError(path: string, lockType: LockType, holder: string | null): For
 const article = (lockType: LockType) => (lockType === 'advisory' ? 'an' : 'a')
 
 /** The path becomes a lock directory: not with blocking calls, since `fs-ext` has none for fcntl locks. */
-function* giveUpFile(path: string, lane: Lane): Either<'done' | 'busy'> {
+function* giveUpFile(path: string, lane: Lane): Work<'done' | 'busy'> {
   const refuse = (): never => {
     throw new ForeignLockError(
       path,
@@ -186,7 +186,7 @@ function* giveUpFile(path: string, lane: Lane): Either<'done' | 'busy'> {
       'Acquire it once with acquire() or tryAcquire(), or remove the file when nobody holds the lock.',
     )
   }
-  return yield* either(refuse, () => giveUpFileAsynchronously(path, lane))
+  return yield* eitherWay(refuse, () => giveUpFileAsynchronously(path, lane))
 }
 
 async function giveUpFileAsynchronously(path: string, lane: Lane): Promise<'done' | 'busy'> {

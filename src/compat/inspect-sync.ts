@@ -3,7 +3,7 @@
 import { Directories } from '../mounts/directories.js'
 import { sessionOwner } from '../drivers/identity.js'
 import { runBlocking } from '../drivers/run.js'
-import * as either from '../drivers/work.js'
+import * as work from '../drivers/work.js'
 import { fileSystemError } from '../errors.js'
 import { lockPath } from '../lock-type/lock-path.js'
 import { hardLinkClaim } from '../protocol/claim-hard-link.js'
@@ -16,7 +16,7 @@ const observations: Observations = new Map()
 
 export function isHeldSync(path: string): boolean {
   const { directory, path: absolute } = lockPath(path)
-  const { dev, mode, coherent, staleOpenMs } = either.runBlocking(directories.look(directory))
+  const { dev, mode, coherent, staleOpenMs } = work.runBlocking(directories.look(directory))
   const surroundings = { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations }
   const site = { path: absolute, directory, dev, mode, claim: hardLinkClaim, memory: newMemory(), surroundings }
   const outcome = runBlocking(inspect(site))

@@ -3,23 +3,23 @@
 import type { FileOperation, Operation, Protocol, Reply } from '../protocol/operations.js'
 import { type Asker, answer, anybody } from './answer.js'
 import { asynchronousCalls, blockingCalls, type Call, type Calls } from './calls.js'
+import { driveAsynchronously, driveBlocking } from './drive.js'
 import { systemErrorCode } from './error-code.js'
 import { severalCalls, singleCall } from './file-operations.js'
 import type { Lane } from './lane.js'
 
 /** Runs a piece of protocol to its end, blocking the thread. */
 export function runBlocking<Result>(protocol: Protocol<Result>, asker: Asker = anybody): Result {
-  let step = protocol.next()
-  while (!step.done) step = protocol.next(isFileOperation(step.value) ? performBlocking(step.value) : answer(step.value, asker))
-  return step.value
+  return driveBlocking(protocol, (operation) =>
+    isFileOperation(operation) ? performBlocking(operation) : answer(operation, asker),
+  )
 }
 
-/** Runs a piece of protocol to its end. It is never abandoned half-way: who gives up says so through the question `wanted`. */
-export async function runAsynchronously<Result>(protocol: Protocol<Result>, lane: Lane, asker: Asker = anybody): Promise<Result> {
-  let step = protocol.next()
-  while (!step.done)
-    step = protocol.next(isFileOperation(step.value) ? await performAsynchronously(step.value, lane) : answer(step.value, asker))
-  return step.value
+/** Runs a piece of protocol to its end. It is never abandoned half-way: a caller that gives up says so through the question `wanted`. */
+export function runAsynchronously<Result>(protocol: Protocol<Result>, lane: Lane, asker: Asker = anybody): Promise<Result> {
+  return driveAsynchronously(protocol, (operation) =>
+    isFileOperation(operation) ? performAsynchronously(operation, lane) : answer(operation, asker),
+  )
 }
 
 function isFileOperation(operation: Operation): operation is FileOperation {
@@ -38,20 +38,7 @@ function isFileOperation(operation: Operation): operation is FileOperation {
 function performBlocking(operation: FileOperation): Reply<unknown> {
   try {
     const single = singleCall(operation)
-    if (single !== null) return { ok: true, value: callBlocking(single) }
-    const calls = severalCalls(operation)
-    let step = calls.next()
-    while (!step.done) {
-      let value: unknown
-      try {
-        value = callBlocking(step.value)
-      } catch (error) {
-        step = calls.throw(error)
-        continue
-      }
-      step = calls.next(value)
-    }
-    return { ok: true, value: step.value }
+    return { ok: true, value: single === null ? driveBlocking(severalCalls(operation), callBlocking) : callBlocking(single) }
   } catch (error) {
     return failure(error)
   }
@@ -68,19 +55,8 @@ async function performAsynchronously(operation: FileOperation, lane: Lane): Prom
 }
 
 /** Performs a sequence of calls, asynchronously. @throws what the sequence throws */
-export async function runCalls<Result>(calls: Calls<Result>, lane: Lane): Promise<Result> {
-  let step = calls.next()
-  while (!step.done) {
-    let value: unknown
-    try {
-      value = await callAsynchronously(step.value, lane)
-    } catch (error) {
-      step = calls.throw(error)
-      continue
-    }
-    step = calls.next(value)
-  }
-  return step.value
+export function runCalls<Result>(calls: Calls<Result>, lane: Lane): Promise<Result> {
+  return driveAsynchronously(calls, (call) => callAsynchronously(call, lane))
 }
 
 function callBlocking(call: Call): unknown {

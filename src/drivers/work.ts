@@ -1,28 +1,27 @@
 /**
- * Work that can be done in either of two ways: blocking, or asynchronously. It is written once, as a generator that
+ * A piece of work that can be done in two ways: blocking, or asynchronously. It is written once, as a generator that
  * yields steps which know both ways, so that `acquire` and `acquireSync` cannot disagree.
  */
+
+import { driveAsynchronously, driveBlocking, type Machine } from './drive.js'
 
 export interface Step {
   blocking(): unknown
   asynchronous(): Promise<unknown>
 }
 
-/** As much of a generator as running one takes. */
-export interface Either<Result> {
-  next(answer?: unknown): IteratorResult<Step, Result>
-  throw(error: unknown): IteratorResult<Step, Result>
-  [Symbol.iterator](): Either<Result>
+export interface Work<Result> extends Machine<Step, Result> {
+  [Symbol.iterator](): Work<Result>
 }
 
 /** One step, typed. */
-export const either = <T>(blocking: () => T, asynchronous: () => Promise<T>): Either<T> => new OneStep(blocking, asynchronous)
+export const eitherWay = <T>(blocking: () => T, asynchronous: () => Promise<T>): Work<T> => new OneStep(blocking, asynchronous)
 
 /** No step at all: the result is there. */
-export const already = <T>(result: T): Either<T> => new NoStep(result)
+export const already = <T>(result: T): Work<T> => new NoStep(result)
 
 /** Written out, because a cycle of a lock makes several of these, and a generator takes ten times the memory. */
-class OneStep<T> implements Step, Either<T> {
+class OneStep<T> implements Step, Work<T> {
   readonly blocking: () => T
   readonly asynchronous: () => Promise<T>
   #isYielded = false
@@ -42,12 +41,12 @@ class OneStep<T> implements Step, Either<T> {
     throw error
   }
 
-  [Symbol.iterator](): Either<T> {
+  [Symbol.iterator](): Work<T> {
     return this
   }
 }
 
-class NoStep<T> implements Either<T> {
+class NoStep<T> implements Work<T> {
   readonly #result: T
 
   constructor(result: T) {
@@ -62,38 +61,13 @@ class NoStep<T> implements Either<T> {
     throw error
   }
 
-  [Symbol.iterator](): Either<T> {
+  [Symbol.iterator](): Work<T> {
     return this
   }
 }
 
-export function runBlocking<Result>(work: Either<Result>): Result {
-  let step = work.next()
-  while (!step.done) {
-    let value: unknown
-    try {
-      value = step.value.blocking()
-    } catch (error) {
-      step = work.throw(error)
-      continue
-    }
-    step = work.next(value)
-  }
-  return step.value
-}
+export const runBlocking = <Result>(work: Work<Result>): Result => driveBlocking(work, (step) => step.blocking())
 
 /** `first`: where work that was begun already stands. */
-export async function runAsynchronously<Result>(work: Either<Result>, first = work.next()): Promise<Result> {
-  let step = first
-  while (!step.done) {
-    let value: unknown
-    try {
-      value = await step.value.asynchronous()
-    } catch (error) {
-      step = work.throw(error)
-      continue
-    }
-    step = work.next(value)
-  }
-  return step.value
-}
+export const runAsynchronously = <Result>(work: Work<Result>, first = work.next()): Promise<Result> =>
+  driveAsynchronously(work, (step) => step.asynchronous(), first)

@@ -1,6 +1,6 @@
 /** A held link-based lock. */
 
-import type { Either } from '../drivers/work.js'
+import type { Work } from '../drivers/work.js'
 import { fileSystemError, type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
 import type { LeaseHolder, LinkSession } from './link-session.js'
@@ -9,7 +9,7 @@ import type { ReleaseOutcome } from '../protocol/settle.js'
 /** What a hold needs of the lock directory that it is in. */
 export interface LinkSite {
   readonly path: string
-  release(session: LinkSession, generation: bigint, entry: string): Either<ReleaseOutcome>
+  release(session: LinkSession, generation: bigint, entry: string): Work<ReleaseOutcome>
 }
 
 export class LinkHold implements Hold, LeaseHolder {
@@ -49,7 +49,7 @@ export class LinkHold implements Hold, LeaseHolder {
     this.onLost?.(reason)
   }
 
-  *release(): Either<LostReason | null> {
+  *release(): Work<LostReason | null> {
     const lost = this.lostReason()
     if (lost !== null || this.#released) return lost
     this.#released = true

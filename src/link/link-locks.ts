@@ -6,7 +6,7 @@ import type { DirectoryFacts } from '../drivers/file-system.js'
 import { sessionOwner } from '../drivers/identity.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import * as run from '../drivers/run.js'
-import { already, type Either, either, runAsynchronously, runBlocking } from '../drivers/work.js'
+import { already, type Work, eitherWay, runAsynchronously, runBlocking } from '../drivers/work.js'
 import {
   closedError,
   ForeignLockError,
@@ -72,13 +72,13 @@ export class LinkLocks implements Backend {
     this.#claim = options.claim
   }
 
-  target(path: string): Either<Target> {
+  target(path: string): Work<Target> {
     const parts = lockPath(path)
     const directory = this.#known.get(parts.directory)
     return directory === undefined ? this.#firstTarget(parts) : already(this.#target(directory, parts))
   }
 
-  *#firstTarget(parts: LockPath): Either<Target> {
+  *#firstTarget(parts: LockPath): Work<Target> {
     return this.#target(yield* this.#directory(parts.directory), parts)
   }
 
@@ -125,7 +125,7 @@ export class LinkLocks implements Backend {
     await Promise.all(sessions.map((session) => session.mount.ended(session.id)))
   }
 
-  *#directory(path: string): Either<LockDirectory> {
+  *#directory(path: string): Work<LockDirectory> {
     const known = this.#known.get(path)
     if (known !== undefined) return known
     const facts = yield* this.#directories.look(path)
@@ -148,7 +148,7 @@ export class LinkLocks implements Backend {
   }
 
   /** @internal for {@link KnownLock} */
-  *attempt({ directory, parts }: KnownLock, { fresh, wanted }: AttemptOptions): Either<Attempt> {
+  *attempt({ directory, parts }: KnownLock, { fresh, wanted }: AttemptOptions): Work<Attempt> {
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
       // Whether it may still be used is asked in any case, as the last thing before the claim.
       const session = directory.session ?? (yield* this.#session(directory))
@@ -215,12 +215,12 @@ export class LinkLocks implements Backend {
   }
 
   /** Removes what lies below. On a server an unlink may have to wait for a dead client: then nobody waits for it, except with our own files. */
-  #cleanUp(directory: LockDirectory, site: Site, { below, ownBelow }: AttemptOutcome & { kind: 'acquired' }): Either<void> {
+  #cleanUp(directory: LockDirectory, site: Site, { below, ownBelow }: AttemptOutcome & { kind: 'acquired' }): Work<void> {
     const { coherent, inMemory } = directory.facts
     const now = () => run.runBlocking(cleanUp(site, below))
     if (inMemory) return already(now())
     const later = async () => this.#cleanUpLater(directory, site, below)
-    return either(() => (ownBelow || coherent ? now() : void later()), later)
+    return eitherWay(() => (ownBelow || coherent ? now() : void later()), later)
   }
 
   #cleanUpLater({ cleaning }: LockDirectory, site: Site, below: string[]): void {
@@ -236,16 +236,16 @@ export class LinkLocks implements Backend {
   }
 
   /** @internal for {@link KnownLock} */
-  release({ directory, parts }: KnownLock, session: LinkSession, generation: bigint, entry: string): Either<ReleaseOutcome> {
+  release({ directory, parts }: KnownLock, session: LinkSession, generation: bigint, entry: string): Work<ReleaseOutcome> {
     const { site } = this.#lock(directory, parts)
     return this.#run(directory, site, release(site, generation, session.id, entry), session)
   }
 
   /** The usable session of a directory, made when there is none. */
-  #session(directory: LockDirectory): Either<LinkSession> {
+  #session(directory: LockDirectory): Work<LinkSession> {
     if (directory.session?.isUsable) return already(directory.session)
     directory.session = null
-    return either(
+    return eitherWay(
       () => runBlocking(this.#makeSession(directory)),
       () => {
         directory.making ??= runAsynchronously(this.#makeSession(directory)).finally(() => {
@@ -256,18 +256,18 @@ export class LinkLocks implements Backend {
     )
   }
 
-  *#makeSession(directory: LockDirectory): Either<LinkSession> {
+  *#makeSession(directory: LockDirectory): Work<LinkSession> {
     if (this.#isClosed) throw closedError()
     directory.facts = yield* this.#directories.look(directory.path)
     const { dev } = directory.facts
     const mount = mountOfDevice(dev)
-    yield* either(
+    yield* eitherWay(
       () => mount.startBlocking(),
       () => mount.start(),
     )
     const { label, refreshRateMs, timeoutIntervalMs } = this.#options
     const creating = () => createSession(directory.path, sessionOwner(), { label, refreshRateMs, timeoutIntervalMs })
-    const created = yield* either(
+    const created = yield* eitherWay(
       () => run.runBlocking(creating()),
       () => run.runAsynchronously(creating(), mount.lane),
     )
@@ -275,7 +275,7 @@ export class LinkLocks implements Backend {
     if (created.value.dev !== dev || this.#isClosed) {
       // The share was unmounted, or the locker closed, a moment ago: nothing stays behind.
       const remove = () => ask.unlink(created.value.path)
-      yield* either(
+      yield* eitherWay(
         () => run.runBlocking(remove()),
         () => run.runAsynchronously(remove(), mount.lane),
       )
@@ -379,10 +379,10 @@ export class LinkLocks implements Backend {
     return lock
   }
 
-  #run<Result>({ facts }: LockDirectory, site: Site, protocol: Protocol<Result>, asker: Asker): Either<Result> {
+  #run<Result>({ facts }: LockDirectory, site: Site, protocol: Protocol<Result>, asker: Asker): Work<Result> {
     // A call that waits for nothing is over sooner than a thread of the pool would have begun it.
     if (facts.inMemory) return already(run.runBlocking(protocol, asker))
-    return either(
+    return eitherWay(
       () => run.runBlocking(protocol, asker),
       () => run.runAsynchronously(protocol, mountOfDevice(site.dev).lane, asker),
     )
@@ -428,7 +428,7 @@ class KnownLock implements Target, LinkSite {
     return { watchPath: this.path, isLocal: this.facts.coherent }
   }
 
-  attempt(options: AttemptOptions): Either<Attempt> {
+  attempt(options: AttemptOptions): Work<Attempt> {
     return this.#locks.attempt(this, options)
   }
 
@@ -439,7 +439,7 @@ class KnownLock implements Target, LinkSite {
     session?.announceWaiting(waiting)
   }
 
-  release(session: LinkSession, generation: bigint, entry: string): Either<ReleaseOutcome> {
+  release(session: LinkSession, generation: bigint, entry: string): Work<ReleaseOutcome> {
     return this.#locks.release(this, session, generation, entry)
   }
 }

@@ -1,6 +1,6 @@
 /** What a lock type must provide to the locker: attempts, and holds. The waiting, the handle and the log are the locker's. */
 
-import type { Either } from '../drivers/work.js'
+import type { Work } from '../drivers/work.js'
 import type { LostReason } from '../errors.js'
 import type { Inspection } from '../types.js'
 
@@ -14,7 +14,7 @@ export interface Hold {
   /** Called once, when the loss is noticed without anybody asking. */
   onLost: ((reason: LostReason) => void) | null
   /** `null`: released; otherwise it had been lost. @throws if it cannot be told whether it was released */
-  release(): Either<LostReason | null>
+  release(): Work<LostReason | null>
 }
 
 export type Attempt =
@@ -39,7 +39,7 @@ export interface Target {
   readonly key: string
   /** How those who wait learn that it may be free: see {@link WaitStyle}. */
   readonly waitStyle: WaitStyle
-  attempt(options: AttemptOptions): Either<Attempt>
+  attempt(options: AttemptOptions): Work<Attempt>
   /** Tells other nodes that this process waits for it, or does no longer, where there is a way to. */
   announceWaiting(isWaiting: boolean): void
 }
@@ -53,7 +53,7 @@ export interface WaitStyle {
 
 /** A lock type. */
 export interface Backend {
-  target(path: string): Either<Target>
+  target(path: string): Work<Target>
   inspect(path: string): Promise<Inspection>
   /** Releases everything. */
   close(): Promise<void>

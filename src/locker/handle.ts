@@ -4,7 +4,7 @@ import { readFresh, replaceFile } from '../drivers/coherent-files.js'
 import { randomName } from '../drivers/identity.js'
 import type { Lane } from '../drivers/lane.js'
 import { runCalls } from '../drivers/run.js'
-import { type Either, runAsynchronously, runBlocking } from '../drivers/work.js'
+import { type Work, runAsynchronously, runBlocking } from '../drivers/work.js'
 import { fileSystemError, LockLostError, type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
 import { Patience } from './patience.js'
@@ -95,7 +95,7 @@ export class LockHandle implements Lock {
     return this.#result
   }
 
-  *#release(): Either<ReleaseResult> {
+  *#release(): Work<ReleaseResult> {
     this.#released = true
     try {
       const result = { lost: (yield* this.#hold.release()) !== null }
@@ -107,7 +107,7 @@ export class LockHandle implements Lock {
     }
   }
 
-  async #bounded(releasing: Either<ReleaseResult>): Promise<ReleaseResult> {
+  async #bounded(releasing: Work<ReleaseResult>): Promise<ReleaseResult> {
     const first = releasing.next()
     if (first.done) return first.value
     const patience = new Patience(this.path, this.#keeper.releaseMsMax)

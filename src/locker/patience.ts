@@ -1,6 +1,6 @@
 /** How long somebody is ready to wait: a deadline and an `AbortSignal` in one. */
 
-import { type Either, runAsynchronously } from '../drivers/work.js'
+import { type Work, runAsynchronously } from '../drivers/work.js'
 import { AbortError, LockTimeoutError } from '../errors.js'
 
 const NO_ANSWER = 'the file system has not answered: does the mount hang?'
@@ -61,7 +61,7 @@ export class Patience {
   }
 
   /** Does something as long as there is patience; what is done at once is not waited for. @throws LockTimeoutError, AbortError */
-  async run<T>(work: Either<T>, late?: (value: T) => void): Promise<T> {
+  async run<T>(work: Work<T>, late?: (value: T) => void): Promise<T> {
     this.check()
     const first = work.next()
     return first.done ? first.value : await this.race(runAsynchronously(work, first), late)

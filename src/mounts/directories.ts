@@ -4,7 +4,7 @@ import { systemErrorCode } from '../drivers/error-code.js'
 import { type DirectoryFacts, directoryFacts, directoryFactsSync } from '../drivers/file-system.js'
 import { Lane } from '../drivers/lane.js'
 import { mountAt } from '../drivers/mount-info.js'
-import { type Either, either } from '../drivers/work.js'
+import { type Work, eitherWay } from '../drivers/work.js'
 import { fileSystemError, MountChangedError } from '../errors.js'
 
 /** Until the device of a directory is known, calls go through a lane of the mount that its name suggests. */
@@ -24,10 +24,10 @@ export class Directories {
   readonly #seen = new Map<string, DirectoryFacts>();
 
   /** Looks at a directory. @throws MountChangedError if it is on another file system than before */
-  *look(path: string): Either<DirectoryFacts> {
+  *look(path: string): Work<DirectoryFacts> {
     let facts: DirectoryFacts
     try {
-      facts = yield* either(
+      facts = yield* eitherWay(
         () => directoryFactsSync(path),
         () => directoryFacts(path, discoveryLane(path)),
       )

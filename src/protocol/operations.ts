@@ -82,6 +82,8 @@ export type ProcessState = 'alive' | 'gone' | 'unknown'
 /** A piece of the protocol: yields operations, receives what they answered, returns its result. */
 export interface Protocol<Result> {
   next(answer?: unknown): IteratorResult<Operation, Result>
+  /** For defects of a driver alone: what the file system refuses is a reply. */
+  throw(error: unknown): IteratorResult<Operation, Result>
   [Symbol.iterator](): Protocol<Result>
 }
 
@@ -122,6 +124,10 @@ class Asking<Answer> {
     if (this.#isAsked) return { done: true, value: answer as Answer }
     this.#isAsked = true
     return this
+  }
+
+  throw(error: unknown): never {
+    throw error
   }
 
   [Symbol.iterator](): Protocol<Answer> {
