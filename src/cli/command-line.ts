@@ -5,9 +5,9 @@
 
 import { parseArgs } from 'node:util'
 import type { Options } from 'yargs'
-import { type CommandSpec, UsageError } from './command.js'
+import { type CommandSpec, UsageError } from './shared/command.js'
 import { COMMANDS, commandMeant, wordMeant } from './commands.js'
-import { TEST_COMMAND } from './options.js'
+import { TEST_COMMAND } from './test/command.js'
 
 export type Choice =
   | { kind: 'version' }

@@ -1,16 +1,16 @@
 /** The table of commands. The first is the one without a name, which people know. */
 
 import { mostSimilar } from '../config/similar.js'
-import type { CommandSpec } from './command.js'
-import { CONFIG_COMMANDS } from './config/options.js'
-import { DOCTOR_COMMAND } from './doctor/options.js'
-import { BREAK_COMMAND, PRUNE_COMMAND } from './maintain/options.js'
-import { NODES_COMMAND } from './nodes/options.js'
-import { DEMO_COMMAND, TEST_COMMAND } from './options.js'
+import type { CommandSpec } from './shared/command.js'
+import { CONFIG_COMMANDS } from './config/command.js'
+import { DOCTOR_COMMAND } from './doctor/command.js'
+import { BREAK_COMMAND, PRUNE_COMMAND } from './break/command.js'
+import { NODES_COMMAND } from './nodes/command.js'
+import { DEMO_COMMAND, TEST_COMMAND } from './test/command.js'
 import { AGENT_COMMAND } from './remote/options.js'
-import { RUN_COMMAND } from './run/options.js'
-import { STATUS_COMMAND } from './status/options.js'
-import { STRESS_COMMAND } from './stress/options.js'
+import { RUN_COMMAND } from './run/command.js'
+import { STATUS_COMMAND } from './status/command.js'
+import { STRESS_COMMAND } from './stress/command.js'
 
 export const COMMANDS: readonly CommandSpec[] = [
   TEST_COMMAND,

@@ -1,9 +1,9 @@
 /** What --help prints. Laid out here: to load yargs for it would take longer than everything else. */
 
 import type { Options } from 'yargs'
-import type { CommandSpec } from './command.js'
+import type { CommandSpec } from './shared/command.js'
 import { COMMANDS, COMPLETION } from './commands.js'
-import { TEST_COMMAND } from './options.js'
+import { TEST_COMMAND } from './test/command.js'
 
 type Row = readonly [what: string, meaning: string]
 

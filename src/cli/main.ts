@@ -1,13 +1,13 @@
 /** The program: which command, with which options. Each command is a file or folder of its own. */
 
 import { MountlockError } from '../errors.js'
-import { UsageError } from './command.js'
+import { UsageError } from './shared/command.js'
 import { helpFor, readCommandLine } from './command-line.js'
-import { EXIT } from './exit-codes.js'
+import { EXIT } from './shared/exit-codes.js'
 import { answerShell } from './completion.js'
 import { helpText } from './help.js'
-import { messageOf, writeError, writeOut } from './print.js'
-import { version } from './program.js'
+import { messageOf, writeError, writeOut } from './test/print.js'
+import { version } from './shared/program.js'
 
 /** What the shell asks, in words that are no command's. */
 const SHELL_TALK = ['completion', '--get-yargs-completions']

@@ -8,7 +8,7 @@ import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'nod
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { EXIT_TABLE } from '../../src/cli/exit-codes.js'
+import { EXIT_TABLE } from '../../src/cli/shared/exit-codes.js'
 import { Bench, PACKAGE, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
 
 const run = promisify(execFile)

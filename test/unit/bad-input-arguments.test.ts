@@ -7,7 +7,7 @@
 
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type CommandSpec, UsageError } from '../../src/cli/command.js'
+import { type CommandSpec, UsageError } from '../../src/cli/shared/command.js'
 import { readCommandLine } from '../../src/cli/command-line.js'
 import { COMMANDS } from '../../src/cli/commands.js'
 import { main } from '../../src/cli/main.js'

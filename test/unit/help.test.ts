@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/commands.js'
 import { helpText } from '../../src/cli/help.js'
-import { TEST_COMMAND } from '../../src/cli/options.js'
+import { TEST_COMMAND } from '../../src/cli/test/command.js'
 
 const visible = COMMANDS.filter(({ summary }) => summary !== false)
 

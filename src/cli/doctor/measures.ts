@@ -2,8 +2,8 @@
 
 import { link, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { bounded, codeOf } from '../bounded.js'
-import { duration } from '../table.js'
+import { bounded, codeOf } from '../shared/bounded.js'
+import { duration } from '../shared/table.js'
 import { type Finding, fine, trouble } from './finding.js'
 import { milliseconds } from './primitives.js'
 

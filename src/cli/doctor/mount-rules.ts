@@ -4,7 +4,7 @@
  */
 
 import { printable } from '../../log/printable.js'
-import { FUSE_WITH_LOCKS, fileSystemText, type Mount, OBJECT_STORES } from '../mounts.js'
+import { FUSE_WITH_LOCKS, fileSystemText, type Mount, OBJECT_STORES } from '../shared/mounts.js'
 import { type Finding, fine, trouble } from './finding.js'
 
 /** Which advisory locks other nodes do not see, by the options alone. */

@@ -1,8 +1,8 @@
 /** What `locktester doctor` prints: the findings by section, and the recommendation, which is a file-locks file. */
 
 import { printable } from '../../log/printable.js'
-import { type Recommendation, settingLines } from '../kinds.js'
-import { paint, writeOut } from '../print.js'
+import { type Recommendation, settingLines } from '../shared/kinds.js'
+import { paint, writeOut } from '../test/print.js'
 import type { Finding, Section } from './finding.js'
 
 const TITLES: Record<Section, string> = {

@@ -1,7 +1,7 @@
 /** From what works to what to configure: pure. */
 
-import { EXIT } from '../exit-codes.js'
-import { KINDS, type Kind, type Recommendation, settingsFor } from '../kinds.js'
+import { EXIT } from '../shared/exit-codes.js'
+import { KINDS, type Kind, type Recommendation, settingsFor } from '../shared/kinds.js'
 import type { Finding, PlacedFinding } from './finding.js'
 import type { LockTrial } from './lock-trials.js'
 

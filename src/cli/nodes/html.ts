@@ -1,9 +1,9 @@
 /** The report as one page that needs nothing from elsewhere: to be attached to a ticket. */
 
 import { escapeText as text, htmlPage } from '../evidence/page.js'
-import { mountText } from '../mounts.js'
-import { spellIntervals } from '../spelling.js'
-import { duration } from '../table.js'
+import { mountText } from '../shared/mounts.js'
+import { spellIntervals } from '../shared/spelling.js'
+import { duration } from '../shared/table.js'
 import type { NodesReport } from './report.js'
 
 export function page(report: NodesReport): string {

@@ -1,7 +1,7 @@
 /** What the studies amount to: pure, so that the text, the JSON, the page and the exit code cannot contradict each other. */
 
-import { EXIT } from '../exit-codes.js'
-import { KINDS, type Kind, type Recommendation, settingsFor } from '../kinds.js'
+import { EXIT } from '../shared/exit-codes.js'
+import { KINDS, type Kind, type Recommendation, settingsFor } from '../shared/kinds.js'
 import type { Round } from './study.js'
 
 export type Mark =

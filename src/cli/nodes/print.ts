@@ -1,8 +1,8 @@
 /** What `locktester nodes` prints: the matrix, the evidence where something is wrong, the verdict, and the file to install. */
 
-import { settingLines } from '../kinds.js'
-import { paint } from '../print.js'
-import { duration, type Cell as TableCell, tableLines } from '../table.js'
+import { settingLines } from '../shared/kinds.js'
+import { paint } from '../test/print.js'
+import { duration, type Cell as TableCell, tableLines } from '../shared/table.js'
 import { type Cell, cellOf, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
 
 const COLOURS = { pass: 'green', unsafe: 'red', failed: 'yellow' } as const satisfies Record<Mark, string>

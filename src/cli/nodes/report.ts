@@ -1,7 +1,7 @@
 /** What `locktester nodes --json` prints, and the page shows: see docs/schema/nodes.json. */
 
 import type { ConfigSettings } from '../../config/settings.js'
-import { type Kind, type Recommendation, settingLines } from '../kinds.js'
+import { type Kind, type Recommendation, settingLines } from '../shared/kinds.js'
 import { type Cell, cellOf, exitCodeOf, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
 import type { Facts, Node } from '../remote/node.js'
 import type { Sight } from '../remote/cluster.js'

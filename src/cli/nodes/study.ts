@@ -5,8 +5,8 @@
  */
 
 import type { LockerOptions } from '../../types.js'
-import type { Kind } from '../kinds.js'
-import { errorReport } from '../print.js'
+import type { Kind } from '../shared/kinds.js'
+import { errorReport } from '../test/print.js'
 import type { Node } from '../remote/node.js'
 import { RemoteHolder } from './remote-holder.js'
 

@@ -5,8 +5,8 @@
 
 import { join } from 'node:path'
 import { randomName } from '../../drivers/identity.js'
-import { mountText } from '../mounts.js'
-import type { Printer } from '../print.js'
+import { mountText } from '../shared/mounts.js'
+import type { Printer } from '../test/print.js'
 import { Node, UnreachableError } from './node.js'
 import type { NodeAddress, ReachOptions } from './options.js'
 

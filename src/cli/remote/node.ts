@@ -3,14 +3,14 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
-import { endsWithin } from '../bounded.js'
-import type { NodeFacts } from '../doctor/node.js'
-import type { Mount } from '../mounts.js'
-import { PROGRAM } from '../program.js'
-import { hasEnded, type Role, type WorkerWord } from './agent.js'
+import { endsWithin } from '../shared/bounded.js'
+import type { NodeFacts } from '../shared/node-facts.js'
+import type { Mount } from '../shared/mounts.js'
+import { PROGRAM } from '../shared/program.js'
+import { hasEnded, type Role, type WorkerWord } from '../agent/run.js'
 import { Line, RemoteError } from './lines.js'
 import type { NodeAddress, ReachOptions } from './options.js'
-import { explainFailure, remoteScript } from './command-line.js'
+import { explainFailure, remoteScript } from './launch.js'
 
 const HELLO_LIMIT_MS = 30_000
 const END_LIMIT_MS = 6000

@@ -2,8 +2,8 @@
 
 import { resolve } from 'node:path'
 import type { Options } from 'yargs'
-import { type CommandSpec, readText, UsageError, valued } from '../command.js'
-import type { Role } from './agent.js'
+import { type CommandSpec, readText, UsageError, valued } from '../shared/command.js'
+import type { Role } from '../agent/run.js'
 
 /** One node, and where the directory is there: nodes may have mounted a share at different places. */
 export interface NodeAddress {

@@ -2,10 +2,10 @@
 
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { MountlockError } from '../../errors.js'
-import { EXIT } from '../exit-codes.js'
-import { endProcess, Interrupt, Interrupted } from '../interrupt.js'
-import { messageOf, Printer } from '../print.js'
-import { refuseErrors } from '../settings.js'
+import { EXIT } from '../shared/exit-codes.js'
+import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
+import { messageOf, Printer } from '../test/print.js'
+import { refuseErrors } from '../shared/settings.js'
 import { RemoteError } from './lines.js'
 
 /** Brisk, so that a takeover does not take long; not so brisk that a busy node looks dead. */

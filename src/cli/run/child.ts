@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { codeOf } from '../bounded.js'
+import { codeOf } from '../shared/bounded.js'
 import { Family } from './family.js'
 
 /** How we end: by `signal` if it is there, or else with `code`. */

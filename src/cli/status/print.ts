@@ -1,9 +1,9 @@
 /** What `locktester status` prints: the table, or the report of docs/schema/status.json. */
 
 import { printable } from '../../log/printable.js'
-import { paint, writeError } from '../print.js'
-import { type Cell, duration, tableLines } from '../table.js'
-import type { Bystander, LockStatus, Look, Person } from './look.js'
+import { paint, writeError } from '../test/print.js'
+import { type Cell, duration, tableLines } from '../shared/table.js'
+import type { Bystander, LockStatus, Look, Person } from '../locks/look.js'
 
 const COLOURS = { free: 'gray', held: 'green', stale: 'yellow', unknown: 'red' } as const
 const HEADS = ['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'WAITING', 'PATH']

@@ -1,14 +1,14 @@
 /** What came of it: pure, so that the table, the JSON, the page and the exit code cannot contradict each other. */
 
-import { EXIT } from '../exit-codes.js'
+import { EXIT } from '../shared/exit-codes.js'
 import type { Fault } from '../evidence/chaos.js'
 import { check, type Section, sectionsOf, type Violation } from '../evidence/checker.js'
 import type { Course, Life } from '../evidence/picture.js'
 import type { Evidence, StormEvent } from '../evidence/records.js'
 import { type Takeover, takeoversOf } from '../evidence/takeover.js'
-import type { Kind } from '../kinds.js'
+import type { Kind } from '../shared/kinds.js'
 import type { Facts } from '../remote/node.js'
-import type { Mount } from '../mounts.js'
+import type { Mount } from '../shared/mounts.js'
 
 export interface NodeEvidence {
   name: string

@@ -1,7 +1,7 @@
 /** A hammer on a node, as the one who asks sees it: what it has said, what befell it, how it ended. */
 
 import type { LockerOptions } from '../../types.js'
-import { endsWithin } from '../bounded.js'
+import { endsWithin } from '../shared/bounded.js'
 import type { Victim } from '../evidence/chaos.js'
 import type { StormEvent } from '../evidence/records.js'
 import type { Resource } from '../evidence/resource.js'

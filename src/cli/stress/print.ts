@@ -3,10 +3,10 @@
 import { printable } from '../../log/printable.js'
 import { drawCourse } from '../evidence/picture.js'
 import { timelinePage } from '../evidence/timeline.js'
-import { mountText } from '../mounts.js'
-import { paint } from '../print.js'
-import { spellIntervals } from '../spelling.js'
-import { duration, tableLines } from '../table.js'
+import { mountText } from '../shared/mounts.js'
+import { paint } from '../test/print.js'
+import { spellIntervals } from '../shared/spelling.js'
+import { duration, tableLines } from '../shared/table.js'
 import { courseOf, type Outcome } from './outcome.js'
 
 const LISTED_MAX = 10

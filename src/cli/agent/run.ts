@@ -1,0 +1,189 @@
+/**
+ * `locktester agent`: what `locktester nodes` and `stress` start on each node. It answers on standard output what is asked on standard
+ * input, and starts the workers that take locks. When its input ends, for whatever reason, it ends: the workers release,
+ * and the trial directory is removed. So a connection that breaks leaves nothing behind.
+ */
+
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asLockError, bounded, endsWithin } from '../shared/bounded.js'
+import { nodeFacts } from '../shared/node-facts.js'
+import { monotonicMs } from '../evidence/resource.js'
+import { endProcess } from '../shared/interrupt.js'
+import { mountOf } from '../shared/mounts.js'
+import { PROGRAM } from '../shared/program.js'
+import { openNamedDirectory } from '../shared/state-directory.js'
+import { type Answers, Line, serve, tell } from '../remote/lines.js'
+
+const CLEAN_UP_LIMIT_MS = 4000
+/** A file of another node that is not seen after this time is not there: its name is new, so no cache can say that it is missing for long. */
+const SIGHT_LIMIT_MS = 20_000
+const SIGHT_POLL_MS = 100
+
+interface Child {
+  process: ChildProcessByStdio<Writable, Readable, null>
+  line: Line
+  /** While it is stopped: continues it when we end, however. */
+  reviver: ChildProcessByStdio<Writable, null, null> | null
+}
+
+interface Job {
+  worker: number
+}
+
+/** What a worker does. */
+export type Role = 'holder' | 'hammer'
+
+/** Something that a worker has said of its own accord, or that it has ended. */
+export interface WorkerWord {
+  worker: number
+  said?: unknown
+  ended?: { code: number | null; signal: NodeJS.Signals | null; wasKilled: boolean }
+}
+
+/** What answers questions until nobody asks any more. */
+export interface Answering {
+  answers: Answers
+  close(): Promise<void>
+}
+
+/** Runs the command and ends the process. */
+export function runAgent(): Promise<void> {
+  return runWorker(agent())
+}
+
+/** Serves, and ends the process. */
+export async function runWorker({ answers, close }: Answering): Promise<void> {
+  const asked = serve(answers, process.stdin, process.stdout)
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(signal, () => resolve())
+  })
+  await Promise.race([asked, ended])
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, close())
+  await endProcess(0, !isClean)
+}
+
+function agent(): Answering {
+  const children = new Map<number, Child>()
+  let lastChild = 0
+  /** The trial directory, once it is known. */
+  let trial: string | null = null
+
+  const answers = {
+    hello: () => ({ ...nodeFacts(), pid: process.pid, nodeVersion: process.versions.node }),
+    clock: monotonicMs,
+    start,
+    ask: ({ worker, op, args }: Job & { op: string; args: Record<string, unknown> }) => childOf(worker).line.ask(op, args),
+
+    /** Goes to the trial directory, which the first node creates, with these directories in it. */
+    async enter({ directory: named, name, create }: { directory: string; name: string; create: readonly string[] | null }) {
+      if (!/^\.locktester-(nodes|stress)-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
+      const directory = await openNamedDirectory(
+        named,
+        'Create it first, or mount the share there; HOST:DIR names another place.',
+      )
+      const path = join(directory, name)
+      if (create !== null) {
+        await guarded(path, mkdir)
+        trial = path
+        for (const inside of create) await guarded(join(path, inside), mkdir)
+      } else if (await becomesTrue(() => bounded(path, stat(path)))) trial = path
+      return { directory, mount: mountOf(directory), isThere: trial !== null }
+    },
+
+    mark: ({ mark }: { mark: string }) => guarded(trialPath(mark), (path) => writeFile(path, mark)),
+
+    /** How long it takes until a file of another node is seen here, or `null` for never. */
+    async sees({ mark }: { mark: string }) {
+      const path = trialPath(mark)
+      const startMs = performance.now()
+      const isSeen = await becomesTrue(async () => (await bounded(path, readFile(path, 'utf8'))) === mark)
+      return isSeen ? performance.now() - startMs : null
+    },
+
+    /** A stopped process does not see that nobody is left who would continue it, so somebody has to watch for that. */
+    stop({ worker }: Job) {
+      const child = childOf(worker)
+      const { pid } = child.process
+      child.reviver ??= spawn('/bin/sh', ['-c', 'read _; kill -CONT "$0"', String(pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
+      child.process.kill('SIGSTOP')
+    },
+
+    async continue({ worker }: Job) {
+      const child = childOf(worker)
+      const { reviver } = child
+      child.reviver = null
+      if (reviver === null) return
+      const revived = once(reviver, 'exit')
+      reviver.stdin.end()
+      await revived
+    },
+
+    async kill({ worker }: Job) {
+      const { process } = childOf(worker)
+      children.delete(worker)
+      if (hasEnded(process)) return
+      process.kill('SIGKILL')
+      await once(process, 'exit')
+    },
+  }
+
+  function start({ role }: { role: Role }): { worker: number; pid: number | undefined } {
+    const worker = ++lastChild
+    const child = spawn(process.execPath, [PROGRAM, 'agent', '--worker', role], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const say = (word: Omit<WorkerWord, 'worker'>) => tell(process.stdout, { worker, ...word })
+    const line = new Line(child.stdout, child.stdin, (said: unknown) => say({ said }))
+    children.set(worker, { process: child, line, reviver: null })
+    // `close` comes after the last of its words.
+    child.on('close', (code, signal) => say({ ended: { code, signal, wasKilled: !children.has(worker) } }))
+    return { worker, pid: child.pid }
+  }
+
+  function childOf(worker: number): Child {
+    const child = children.get(worker)
+    if (child === undefined) throw new Error(`no such worker: ${worker}`)
+    return child
+  }
+
+  function trialPath(name: string): string {
+    if (trial === null) throw new Error('there is no trial directory yet')
+    return resolve(trial, name)
+  }
+
+  async function close(): Promise<void> {
+    const all = [...children.values()]
+    for (const { process } of all) process.stdin.end()
+    const gone = Promise.all(all.map(({ process }) => (hasEnded(process) ? null : once(process, 'exit'))))
+    if (!(await endsWithin(CLEAN_UP_LIMIT_MS / 2, gone))) for (const { process } of all) process.kill('SIGKILL')
+    // Other agents may be doing the same.
+    if (trial !== null) await rm(trial, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+  }
+
+  return { answers, close }
+}
+
+async function guarded(path: string, act: (path: string) => Promise<unknown>): Promise<void> {
+  try {
+    await bounded(path, act(path))
+  } catch (error) {
+    throw asLockError(error, path)
+  }
+}
+
+/** An error means that it is not so yet. */
+async function becomesTrue(look: () => Promise<unknown>): Promise<boolean> {
+  const deadlineMs = performance.now() + SIGHT_LIMIT_MS
+  while (!(await look().catch(() => false))) {
+    if (performance.now() > deadlineMs) return false
+    await sleep(SIGHT_POLL_MS)
+  }
+  return true
+}
+
+export function hasEnded({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid === undefined || exitCode !== null || signalCode !== null
+}

@@ -1,0 +1,103 @@
+/**
+ * `locktester demo`: two terminals, played by real processes of this very program in a temporary directory. It shows the
+ * dialogue as an administrator would see it on two nodes, then what happens when a holder crashes, and fails unless every
+ * line came out as it must.
+ */
+
+import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AdvisoryUnavailableError } from '../../errors.js'
+import { createLocker } from '../../locker/locker.js'
+import { endsWithin } from '../shared/bounded.js'
+import { EXIT } from '../shared/exit-codes.js'
+import { Interrupt, Interrupted } from '../shared/interrupt.js'
+import { messageOf, writeError, writeOut } from '../test/print.js'
+import { SurpriseError, Terminal } from './terminal.js'
+
+/** For everything: a few starts of Node, with much to spare. */
+const LIMIT_MS = 60_000
+const CLEAN_UP_LIMIT_MS = 3000
+
+/** Runs the command and ends the process. */
+export async function runDemo(): Promise<void> {
+  const interrupt = new Interrupt()
+  const demo = new Demo()
+  let code: number = EXIT.ok
+  try {
+    const played = demo.play()
+    if (!(await interrupt.race(endsWithin(LIMIT_MS, played)))) throw new SurpriseError(`It took longer than ${LIMIT_MS} ms`)
+    await played
+  } catch (error) {
+    if (!(error instanceof Interrupted)) {
+      writeError(`locktester demo: ${(error as Error).message}`)
+      code = EXIT.cannotLock
+    }
+  }
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, demo.cleanUp())
+  await interrupt.end(code, !isClean)
+}
+
+class Demo {
+  #directory = ''
+  readonly #terminals: Terminal[] = []
+
+  async play(): Promise<void> {
+    this.#directory = await realpath(await mkdtemp(join(tmpdir(), 'locktester-demo-')))
+    const missing = await whyNoAdvisoryLocks(join(this.#directory, 'probe'))
+    writeOut('Two terminals stand for two nodes here: real processes, real locks, one directory.')
+    if (missing !== null) writeOut(`\n${missing}\nUntil then, the demo shows link-based locks only.`)
+    // Without advisory locks the test would not hold on by itself.
+    const args = missing === null ? [] : ['--hold', String(LIMIT_MS / 1000)]
+    const holderLines = [`* ${missing === null ? 'Acquired' : 'Unable to acquire'} advisory lock`, '* Acquired link-based lock']
+    const holderCode = missing === null ? EXIT.ok : EXIT.cannotLock
+
+    const first = this.#open('terminal 1', args)
+    await first.expectLines(holderLines)
+    writeOut('  (it waits, holding them)')
+
+    const second = this.#open('terminal 2', [])
+    const families = missing === null ? 'advisory and link-based' : 'link-based'
+    await second.expectLines([
+      '* Unable to acquire advisory lock',
+      '* Unable to acquire link-based lock',
+      '',
+      `Your filesystem appears to support ${families} locks.`,
+    ])
+    await second.expectEnd(holderCode)
+
+    writeOut('\nNow terminal 1 crashes (kill -9) while it holds its locks. They are free at once:')
+    await first.kill('SIGKILL')
+    const third = this.#open('terminal 2', args)
+    await third.expectLines(holderLines)
+    writeOut('  ^C')
+    await third.kill('SIGINT')
+    await third.expectEnd(holderCode)
+    writeOut('\nAs it should be. Now run `locktester DIR` on two nodes, with a directory on your shared mount.')
+  }
+
+  async cleanUp(): Promise<void> {
+    await Promise.all(this.#terminals.map((terminal) => terminal.kill('SIGKILL')))
+    if (this.#directory !== '') await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  #open(title: string, args: readonly string[]): Terminal {
+    const terminal = new Terminal(title, [this.#directory, ...args, '--quiet'])
+    this.#terminals.push(terminal)
+    return terminal
+  }
+}
+
+/** The reason and the remedy, or `null` where advisory locks can be tried. */
+async function whyNoAdvisoryLocks(path: string): Promise<string | null> {
+  const locker = createLocker({ lockType: 'advisory' })
+  try {
+    await locker.tryAcquire(path)
+    return null
+  } catch (error) {
+    if (error instanceof AdvisoryUnavailableError) return messageOf(error)
+    throw error
+  } finally {
+    await locker.close()
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * `locktester doctor`: everything that one node can tell. All trials are made in a temporary subdirectory, which is removed
+ * however it ends. A mount that does not answer ends the examination, not the program.
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type LoadedConfig, loadConfig } from '../../config/load.js'
+import { MountlockError } from '../../errors.js'
+import { asLockError, bounded, endsWithin } from '../shared/bounded.js'
+import { UsageError } from '../shared/command.js'
+import { EXIT } from '../shared/exit-codes.js'
+import { Interrupt, Interrupted } from '../shared/interrupt.js'
+import { KINDS, kindOf, type Recommendation } from '../shared/kinds.js'
+import { type Mount, mountOf } from '../shared/mounts.js'
+import { messageOf, writeError, writeJson } from '../test/print.js'
+import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
+import { type Finding, type PlacedFinding, type Section, trouble } from './finding.js'
+import { type LockTrial, lockFindings, tryLock } from './lock-trials.js'
+import * as measures from './measures.js'
+import { localLocks, mountFindings } from './mount-rules.js'
+import { configurationFindings, nodeFacts, nodeFindings } from '../shared/node-facts.js'
+import type { DoctorOptions } from './command.js'
+import { type Primitive, primitiveFindings, tryPrimitives } from './primitives.js'
+import { writeRecommendation, writeSection } from './print.js'
+import { exitCodeOf, recommend } from './recommendation.js'
+
+const CLEAN_UP_LIMIT_MS = 5000
+
+/** Runs the command and ends the process. */
+export async function runDoctor(options: DoctorOptions): Promise<void> {
+  const config = loadConfig({ file: options.config })
+  const interrupt = new Interrupt()
+  const { run, cleanUp } = examination(options, config, interrupt)
+  let code: number = EXIT.internal
+  try {
+    code = await run()
+  } catch (error) {
+    if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
+    if (!(error instanceof Interrupted)) writeError(String((error as Error).stack))
+  }
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, cleanUp())
+  await interrupt.end(code, !isClean)
+}
+
+function examination(options: DoctorOptions, config: LoadedConfig, interrupt: Interrupt) {
+  let directory = resolve(options.directory ?? '.')
+  const findings: PlacedFinding[] = []
+  let scratch: string | null = null
+  let mount: Mount | null = null
+  let clock: measures.Clock | null = null
+  let links: measures.Links | null = null
+  let space: measures.Space | null = null
+  let primitives: Primitive[] = []
+  let trials: LockTrial[] = []
+  let underWay: Promise<unknown> = Promise.resolve()
+
+  /** @returns the exit code */
+  async function run(): Promise<number> {
+    tell('node', nodeFindings(nodeFacts()))
+    tell('configuration', configurationFindings(config))
+    try {
+      await examine()
+    } catch (error) {
+      const failure = asLockError(error, directory)
+      if (!(failure instanceof MountlockError) || failure instanceof NoSuchDirectoryError) throw error
+      if (mount === null) lookAtMount() // by its name alone: what does not answer has options, too
+      tell('directory', [unusable(failure)])
+    }
+    const configured = trials.find(({ kind }) => kind === kindOf(config.settings))
+    const recommendation = recommend(trials, findings)
+    const code = exitCodeOf(findings, configured, recommendation)
+    if (options.json) writeJson(report(recommendation, code))
+    else writeRecommendation(recommendation)
+    return code
+  }
+
+  /** What is under way ends first, or it would go on filling what is being removed. */
+  async function cleanUp(): Promise<void> {
+    await underWay.catch(() => {})
+    if (scratch !== null) await rm(scratch, { recursive: true, force: true })
+  }
+
+  async function examine(): Promise<void> {
+    const { directory: named } = options
+    const { signal } = interrupt
+    const wait = <T>(promise: Promise<T>) => {
+      underWay = promise
+      return interrupt.race(promise)
+    }
+    directory = await wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
+    lookAtMount()
+    space = await wait(measures.measureSpace(directory))
+    const scratch = await wait(makeScratch())
+    clock = await wait(measures.measureClock(scratch))
+    links = await wait(measures.countLinks(scratch, signal))
+    const owner = await wait(measures.ownerFindings(scratch))
+    primitives = await wait(tryPrimitives(scratch, signal))
+    const create = primitives.find(({ name }) => name === 'exclusive create')?.medianMs ?? null
+    tell('directory', [
+      ...owner,
+      ...measures.spaceFindings(space),
+      ...measures.clockFindings(clock),
+      ...measures.linkFindings(links),
+      ...measures.latencyFindings(create, config.settings.refreshRateMs),
+    ])
+    tell('primitives', primitiveFindings(primitives))
+    const local = localLocks(mount)
+    for (const kind of KINDS) trials.push(await wait(tryLock(kind, scratch, config, local)))
+    tell('locks', [...lockFindings(trials), ...configuredFindings()])
+  }
+
+  function lookAtMount(): void {
+    mount = mountOf(directory)
+    tell('mount', mountFindings(mount))
+  }
+
+  async function makeScratch(): Promise<string> {
+    const made = mkdtemp(join(directory, '.locktester-doctor-'))
+    // Remembered also when it is made after somebody pressed Ctrl+C.
+    void made.then(
+      (path) => {
+        scratch = path
+      },
+      () => {},
+    )
+    return await bounded(directory, made)
+  }
+
+  /** The lock type in force is the one that matters. */
+  function configuredFindings(): Finding[] {
+    const kind = kindOf(config.settings)
+    const trial = trials.find((each) => each.kind === kind)
+    if (trial === undefined || (trial.failure === null && !trial.isLocal)) return []
+    const seen = `The configuration chooses lock-type=${config.settings.lockType} (${kind})`
+    const breaks = trial.failure === null ? 'It does not exclude other nodes here.' : 'It does not work here.'
+    return [trouble('error', 'CONFIGURED_LOCK_TYPE', seen, breaks, 'Configure what is recommended below, on every node.')]
+  }
+
+  function tell(section: Section, told: readonly Finding[]): void {
+    findings.push(...told.map((finding) => ({ ...finding, section })))
+    if (!options.json) writeSection(section, told)
+  }
+
+  /** See docs/schema/doctor.json. */
+  function report(recommendation: Recommendation | null, exitCode: number): object {
+    const { file, found, settings, diagnostics } = config
+    return {
+      version: 1,
+      directory,
+      node: nodeFacts(),
+      configuration: { file, found, settings, diagnostics },
+      fileSystem: mount === null ? null : { ...mount },
+      clock,
+      links,
+      space,
+      primitives,
+      locks: trials.map((trial) => ({ ...trial })),
+      findings,
+      recommendation,
+      exitCode,
+    }
+  }
+
+  return { run, cleanUp }
+}
+
+function unusable(error: MountlockError): Finding {
+  const seen = messageOf(error)
+  return trouble('error', error.code, seen, 'Nothing can be locked in this directory.')
+}

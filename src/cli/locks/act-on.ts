@@ -1,0 +1,67 @@
+/** What the administrator's commands have in common: where locks are found, and what works on them. */
+
+import { defaultSettings } from '../../config/settings.js'
+import { describeHolder } from '../../link/inspection.js'
+import { LinkLocks } from '../../link/link-locks.js'
+import type { AttemptOutcome } from '../../protocol/acquire.js'
+import { hardLinkClaim } from '../../protocol/claim-hard-link.js'
+import { renameClaim } from '../../protocol/claim-rename.js'
+import { symlinkClaim } from '../../protocol/claim-symlink.js'
+import type { Claim } from '../../protocol/site.js'
+import { endsWithin } from '../shared/bounded.js'
+import type { FoundLock } from './find-locks.js'
+
+const CLEAN_UP_LIMIT_MS = 5000
+
+/** What did not come to pass, and why: of an acquisition that is the first step of everything here. */
+interface Failed {
+  kind: 'failed'
+  outcome: AttemptOutcome | 'beaten'
+}
+
+/** Acts on a lock; where hard links are refused, by symbolic link: the two are one kind, and exclude each other. */
+export async function actOn<Outcome extends { kind: string }>(
+  { path, lockType }: FoundLock,
+  act: (locks: LinkLocks, path: string) => Promise<Outcome | Failed>,
+): Promise<Outcome | Failed> {
+  if (lockType === 'renamebased') return await withLocks(lockType, renameClaim, (locks) => act(locks, path))
+  const outcome = await withLocks('linkbased', hardLinkClaim, (locks) => act(locks, path))
+  if (!isLinkRefused(outcome)) return outcome
+  return await withLocks('linkbased', symlinkClaim, (locks) => act(locks, path))
+}
+
+async function withLocks<T>(
+  lockType: 'linkbased' | 'renamebased',
+  claim: Claim,
+  act: (locks: LinkLocks) => Promise<T>,
+): Promise<T> {
+  const { refreshRateMs, timeoutIntervalMs } = defaultSettings()
+  const nothing = () => {}
+  const options = { lockType, claim, label: 'locktester', refreshRateMs, timeoutIntervalMs }
+  const locks = new LinkLocks({ ...options, onRefreshFailed: nothing, onReaped: nothing })
+  try {
+    return await act(locks)
+  } finally {
+    await endsWithin(CLEAN_UP_LIMIT_MS, locks.close())
+  }
+}
+
+function isLinkRefused(result: { kind: string; outcome?: unknown }): boolean {
+  const { outcome } = result as Failed
+  return result.kind === 'failed' && outcome !== 'beaten' && outcome.kind === 'failed' && outcome.action === 'claim'
+}
+
+/** Why an acquisition was in vain. */
+export function whyNot(outcome: AttemptOutcome | 'beaten'): string {
+  if (outcome === 'beaten') return 'another process was faster'
+  switch (outcome.kind) {
+    case 'busy':
+      return outcome.holder === null ? outcome.why : `held by ${describeHolder(outcome.holder)}`
+    case 'failed':
+      return `the file system answered ${outcome.code}`
+    case 'foreign':
+      return `it is not a lock of this kind any more (${outcome.what})`
+    default:
+      return outcome.kind
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Finds locks: those that are directories by the marker inside, those that are files by being named, or by the kernel's table when a
+ * process of this node holds them. Symbolic links below
+ * a named directory are not followed, so that no loop and no other mount is entered through one. Everything is bounded: a
+ * dead mount costs a limit, not for ever.
+ */
+
+import type { Dirent, Stats } from 'node:fs'
+import { lstat, readdir, realpath, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { printable } from '../../log/printable.js'
+import { parseListing, parseSessionName } from '../../protocol/names.js'
+import type { LockType } from '../../types.js'
+import { bounded, codeOf } from '../shared/bounded.js'
+import { UsageError } from '../shared/command.js'
+import { messageOf } from '../test/print.js'
+import type { LockedFiles } from './kernel-tables.js'
+
+export interface FoundLock {
+  path: string
+  lockType: LockType
+}
+
+/** What is there but could not be looked at. */
+export interface Unread {
+  path: string
+  message: string
+}
+
+/** Snapshots show locks as they were once. */
+const PASSED_OVER = new Set(['.snapshot', '.snapshots', '.zfs'])
+const DIRECTORIES_MAX = 20_000
+/** Of a directory with more files, the rest is not compared with the kernel's table. */
+const FILES_MAX = 2000
+
+export class LockFinder {
+  readonly locks = new Map<string, FoundLock>()
+  readonly unread: Unread[] = []
+  /** Session files, by the directory that they keep locks alive in. */
+  readonly sessions = new Map<string, string[]>()
+  readonly #depthMax: number
+  readonly #locked: LockedFiles | null
+  #directories = 0
+
+  /** @param locked of advisory locks; without them only those that are named are found */
+  constructor(depthMax: number, locked: LockedFiles | null = null) {
+    this.#depthMax = depthMax
+    this.#locked = locked
+  }
+
+  /** @throws UsageError if there is no such path */
+  async find(named: string): Promise<void> {
+    const path = resolve(named)
+    let there: Stats
+    let real: string
+    try {
+      there = await bounded(path, stat(path))
+      real = await bounded(path, realpath(path))
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') throw new UsageError(`There is no such file or directory: ${printable(named)}`)
+      this.unread.push({ path, message: messageOf(error) })
+      return
+    }
+    if (!there.isDirectory()) {
+      this.locks.set(real, { path: real, lockType: 'advisory' })
+      return
+    }
+    await this.#look(real, 0)
+    // The lock itself was named: who uses it has a session beside it.
+    if (this.locks.has(real)) this.sessions.set(dirname(real), sessionsAmong(await this.#list(dirname(real))))
+  }
+
+  async #look(directory: string, depth: number): Promise<void> {
+    if (this.#directories++ === DIRECTORIES_MAX) {
+      this.unread.push({ path: directory, message: `More than ${DIRECTORIES_MAX} directories: the rest was not looked into` })
+    }
+    if (this.#directories > DIRECTORIES_MAX) return
+    const entries = await this.#list(directory)
+    const { kind } = parseListing(entries.map(({ name }) => name))
+    if (kind !== null) {
+      this.locks.set(directory, { path: directory, lockType: kind === 'links' ? 'linkbased' : 'renamebased' })
+      return
+    }
+    const sessions = sessionsAmong(entries)
+    if (sessions.length > 0) this.sessions.set(directory, sessions)
+    await this.#findLockedFiles(directory, entries)
+    // A lock is a directory too, so one more level than what may contain locks.
+    if (depth > this.#depthMax) return
+    const inside = entries.filter((entry) => entry.isDirectory() && !PASSED_OVER.has(entry.name))
+    for (const { name } of inside) await this.#look(join(directory, name), depth + 1)
+  }
+
+  /** Free ones cannot be told from other files. */
+  async #findLockedFiles(directory: string, entries: readonly Dirent[]): Promise<void> {
+    const files = entries.filter((entry) => entry.isFile())
+    if (this.#locked === null || files.length === 0) return
+    const { dev } = await bounded(directory, lstat(directory, { bigint: true })).catch(() => ({ dev: -1n }))
+    if (!this.#locked.hasSomeOn(dev)) return
+    for (const { name } of files.slice(0, FILES_MAX)) {
+      const path = join(directory, name)
+      const file = await bounded(path, lstat(path, { bigint: true })).catch(() => null)
+      if (file !== null && this.#locked.has(file)) this.locks.set(path, { path, lockType: 'advisory' })
+    }
+  }
+
+  async #list(directory: string) {
+    try {
+      return await bounded(directory, readdir(directory, { withFileTypes: true }))
+    } catch (error) {
+      // Gone meanwhile is nothing to complain of.
+      if (codeOf(error) !== 'ENOENT') this.unread.push({ path: directory, message: messageOf(error) })
+      return []
+    }
+  }
+}
+
+function sessionsAmong(entries: readonly Dirent[]): string[] {
+  return entries.map(({ name }) => name).filter((name) => parseSessionName(name) !== null)
+}

@@ -1,0 +1,149 @@
+/** One look: every lock that is found, with who holds it, and every other process that has a session there. */
+
+import { readFile, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { createLocker } from '../../locker/locker.js'
+import { decodeRecord, type SessionRecord } from '../../protocol/record.js'
+import type { Holder, Inspection, Locker, LockerOptions, LockType } from '../../types.js'
+import { bounded } from '../shared/bounded.js'
+import { lifeOf } from '../shared/identity.js'
+import { messageOf } from '../test/print.js'
+import { type FoundLock, LockFinder, type Unread } from './find-locks.js'
+import { LockedFiles, watchedBy, watchKeyOf } from './kernel-tables.js'
+
+/** A lock as it is shown. */
+export interface LockStatus {
+  path: string
+  lockType: LockType
+  state: Inspection['state']
+  /** Why the state is unknown. */
+  reason: string | null
+  token: bigint | null
+  holder: Holder | null
+  /** Processes that wait for it: of this node, and of others as far as their last heartbeat told. */
+  waiters: Person[]
+}
+
+export interface Person {
+  host: string
+  pid: number
+  user: string | null
+  label: string
+}
+
+/** A living process that uses locks of a directory and holds none of those found there. */
+export interface Bystander extends Person {
+  directory: string
+  /** `null`: it cannot be known, because its last heartbeat did not tell, and it is on another node or not ours to look at. */
+  isWaiting: boolean | null
+}
+
+export interface Look {
+  locks: LockStatus[]
+  bystanders: Bystander[]
+  unread: Unread[]
+}
+
+/** Of a directory with more, the rest is left out: reading them takes a round trip each. */
+const SESSIONS_MAX = 200
+
+export class Looker {
+  readonly #paths: readonly string[]
+  readonly #depthMax: number
+  /** Kept from look to look: they remember whose heartbeat stands still. */
+  readonly #lockers = new Map<string, Locker>()
+
+  constructor({ paths, depthMax }: { paths: readonly string[]; depthMax: number }) {
+    this.#paths = paths
+    this.#depthMax = depthMax
+  }
+
+  /** @throws UsageError */
+  async look(): Promise<Look> {
+    const finder = new LockFinder(this.#depthMax, await LockedFiles.read())
+    for (const path of this.#paths) await finder.find(path)
+    const { unread } = finder
+    const locks: LockStatus[] = []
+    for (const found of finder.locks.values()) {
+      try {
+        locks.push(await this.#inspect(found))
+      } catch (error) {
+        unread.push({ path: found.path, message: messageOf(error) })
+      }
+    }
+    locks.sort((a, b) => (a.path < b.path ? -1 : 1))
+    return { locks, bystanders: await this.#bystanders(finder.sessions, locks), unread }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#lockers.values()].map((locker) => locker.close()))
+  }
+
+  async #inspect({ path, lockType }: FoundLock): Promise<LockStatus> {
+    if (lockType !== 'advisory') return toStatus(await this.#ask(path, { lockType }))
+    const flock = toStatus(await this.#ask(path, { lockType, advisoryKind: 'flock' }))
+    if (flock.state === 'held') return flock
+    const fcntl = toStatus(await this.#ask(path, { lockType, advisoryKind: 'fcntl' }))
+    return fcntl.state === 'held' ? fcntl : flock
+  }
+
+  #ask(path: string, options: LockerOptions): Promise<Inspection> {
+    const key = JSON.stringify(options)
+    let locker = this.#lockers.get(key)
+    if (locker === undefined) {
+      locker = createLocker(options)
+      this.#lockers.set(key, locker)
+    }
+    return bounded(path, locker.inspect(path))
+  }
+
+  /** Finds those who wait on the way. */
+  async #bystanders(sessions: ReadonlyMap<string, string[]>, locks: readonly LockStatus[]): Promise<Bystander[]> {
+    const found: Bystander[] = []
+    for (const [directory, names] of sessions) {
+      const inside = locks.filter(({ path }) => dirname(path) === directory)
+      const holders = inside.map(({ holder }) => nameOf(holder))
+      const keys = new Map(await Promise.all(inside.map(async (lock) => [lock, await keyOf(lock.path)] as const)))
+      for (const name of names.slice(0, SESSIONS_MAX)) {
+        const record = await readSession(join(directory, name))
+        const life = record === null ? 'gone' : lifeOf(record)
+        if (record === null || record.state === 'ended' || life === 'gone') continue
+        const { host, pid, user, label } = record
+        const watched = life === 'alive' ? await watchedBy(pid) : null
+        const isAwaited = ({ path, holder }: LockStatus, key: string | null | undefined) =>
+          nameOf(holder) !== nameOf(record) &&
+          (watched === null ? record.waitingFor?.includes(basename(path)) : watched.has(key ?? ''))
+        const awaited = inside.filter((lock) => isAwaited(lock, keys.get(lock)))
+        for (const lock of awaited) lock.waiters.push({ host, pid, user, label })
+        const isWaiting = awaited.length > 0 || (watched === null ? null : false)
+        if (!holders.includes(nameOf(record))) found.push({ directory, host, pid, user, label, isWaiting })
+      }
+    }
+    return found
+  }
+}
+
+async function keyOf(path: string): Promise<string | null> {
+  const file = await bounded(path, stat(path, { bigint: true })).catch(() => null)
+  return file === null ? null : watchKeyOf(file)
+}
+
+function toStatus(inspection: Inspection): LockStatus {
+  const { path, lockType, state, token } = inspection
+  const holder = inspection.state === 'free' ? null : inspection.holder
+  const reason = inspection.state === 'unknown' ? inspection.reason : null
+  return { path, lockType, state, token, holder, reason, waiters: [] }
+}
+
+function nameOf(process: { host: string | null; pid: number | null } | null): string {
+  return `${process?.host} ${process?.pid}`
+}
+
+/** `null` for what is gone or unreadable: it is for people only. */
+async function readSession(path: string): Promise<SessionRecord | null> {
+  try {
+    return decodeRecord(await bounded(basename(path), readFile(path, 'utf8')))
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,74 @@
+/** `locktester prune`: removes locks that nobody holds and nobody has used for long. Each is closed to acquirers first, and so is safe. */
+
+import { stat } from 'node:fs/promises'
+import { printable } from '../../log/printable.js'
+import { bounded } from '../shared/bounded.js'
+import { EXIT } from '../shared/exit-codes.js'
+import { runInterruptibly } from '../shared/interrupt.js'
+import { messageOf, paint, writeError, writeOut } from '../test/print.js'
+import { type FoundLock, LockFinder } from '../locks/find-locks.js'
+import { Looker } from '../locks/look.js'
+import { actOn, whyNot } from '../locks/act-on.js'
+import type { PruneOptions } from '../break/command.js'
+
+/** As deep as anybody puts locks. */
+const DEPTH_MAX = 16
+
+type Fate = 'pruned' | 'kept' | { failed: string }
+
+/** Runs the command and ends the process. */
+export function runPrune(options: PruneOptions): Promise<void> {
+  return runInterruptibly((signal) => pruneAll(options, signal))
+}
+
+/** @returns the exit code */
+async function pruneAll({ directories, olderThanMs, dryRun }: PruneOptions, signal: AbortSignal): Promise<number> {
+  const finder = new LockFinder(DEPTH_MAX)
+  for (const directory of directories) await finder.find(directory)
+  const counts = { pruned: 0, kept: 0, failed: finder.unread.length }
+  for (const { path, message } of finder.unread) complain(path, message)
+  for (const found of finder.locks.values()) {
+    if (signal.aborted) break
+    const fate = await pruneOne(found, olderThanMs, dryRun)
+    if (fate === 'pruned') writeOut(printable(found.path))
+    if (typeof fate === 'object') complain(found.path, fate.failed)
+    counts[typeof fate === 'object' ? 'failed' : fate]++
+  }
+  const verb = dryRun ? 'would be removed' : 'removed'
+  writeError(`${counts.pruned} ${verb}, ${counts.kept} kept, ${counts.failed} failed`)
+  return counts.failed === 0 ? EXIT.ok : EXIT.cannotLock
+}
+
+async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean): Promise<Fate> {
+  const { path, lockType } = found
+  if (lockType === 'advisory') return 'kept'
+  try {
+    // Its directory changes with each acquisition and release. Before the look, which may change it as well.
+    const { mtimeMs } = await bounded(path, stat(path))
+    if (Date.now() - mtimeMs < olderThanMs) return 'kept'
+    if (!(await isUnheld(path))) return 'kept'
+    if (dryRun) return 'pruned'
+    const outcome = await actOn(found, (locks, lock) => locks.prune(lock))
+    if (outcome.kind === 'pruned') return 'pruned'
+    const { outcome: attempt } = outcome
+    const isInUse = attempt === 'beaten' || attempt.kind === 'busy'
+    return isInUse ? 'kept' : { failed: whyNot(attempt) }
+  } catch (error) {
+    return { failed: messageOf(error) }
+  }
+}
+
+async function isUnheld(path: string): Promise<boolean> {
+  const looker = new Looker({ paths: [path], depthMax: 0 })
+  try {
+    const { locks } = await looker.look()
+    const state = locks[0]?.state
+    return state === 'free' || state === 'stale'
+  } finally {
+    await looker.close()
+  }
+}
+
+function complain(path: string, message: string): void {
+  writeError(`${paint('red', 'error:')} ${printable(path)}: ${message}`)
+}

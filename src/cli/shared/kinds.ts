@@ -1,0 +1,64 @@
+/** The kinds of lock that can be tried one by one, each with what makes a locker take that kind. */
+
+import type { ConfigSettings } from '../../config/settings.js'
+import type { LockerOptions, LockType } from '../../types.js'
+import { UsageError } from './command.js'
+import { commonOptions } from './settings.js'
+
+/** In the order in which they are recommended. */
+export const KINDS = ['hard link', 'symlink', 'rename', 'flock', 'fcntl'] as const
+export type Kind = (typeof KINDS)[number]
+
+/** On a command line without blanks. */
+export const KIND_WORDS = KINDS.map((kind) => kind.replace(' ', '-'))
+
+/** @throws UsageError */
+export function readKind(option: string, word: string): Kind {
+  const kind = KINDS[KIND_WORDS.indexOf(word)]
+  if (kind === undefined) throw new UsageError(`Expected ${KIND_WORDS.join(', ')} after ${option}, got "${word}"`)
+  return kind
+}
+
+/** The kind that settings choose. */
+export function kindOf({ lockType, useSymlinks }: Pick<ConfigSettings, 'lockType' | 'useSymlinks'>): Kind {
+  if (lockType === 'advisory') return 'flock'
+  if (lockType === 'renamebased') return 'rename'
+  return useSymlinks ? 'symlink' : 'hard link'
+}
+
+export const LOCK_TYPES: Record<Kind, LockType> = {
+  'hard link': 'linkbased',
+  symlink: 'linkbased',
+  rename: 'renamebased',
+  flock: 'advisory',
+  fcntl: 'advisory',
+}
+
+const OPTIONS: Record<Kind, LockerOptions> = {
+  'hard link': { lockType: 'linkbased', useSymlinks: false },
+  symlink: { lockType: 'linkbased', useSymlinks: true },
+  rename: { lockType: 'renamebased' },
+  flock: { lockType: 'advisory', advisoryKind: 'flock' },
+  fcntl: { lockType: 'advisory', advisoryKind: 'fcntl' },
+}
+
+/** The options of a locker for a kind of lock; a trial is nothing for the log. */
+export function optionsOf(kind: Kind, settings: ConfigSettings): LockerOptions {
+  return { ...commonOptions(settings), enableLogging: false, label: 'locktester', ...OPTIONS[kind] }
+}
+
+/** What to configure. */
+export interface Recommendation {
+  lockType: LockType
+  useSymlinks: boolean
+}
+
+/** The settings that choose a kind; `null` for one that no settings choose. */
+export function settingsFor(kind: Kind): Recommendation | null {
+  return kind === 'fcntl' ? null : { lockType: LOCK_TYPES[kind], useSymlinks: kind === 'symlink' }
+}
+
+/** The lines of a file-locks file. */
+export function settingLines({ lockType, useSymlinks }: Recommendation): string[] {
+  return [`lock-type=${lockType}`, ...(lockType === 'linkbased' ? [`use-symlinks=${Number(useSymlinks)}`] : [])]
+}

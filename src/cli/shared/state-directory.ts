@@ -1,0 +1,102 @@
+/**
+ * The directory under test: the one that was named, which must exist, or else the user's client-state directory, which is
+ * created. Locks lie in a subdirectory of it, presence records in the directory itself: so the records are still seen by
+ * both sides where only the locks' directory is not what it seems.
+ */
+
+import { constants } from 'node:fs'
+import { chmod, lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import { fileSystemError, MountlockError } from '../../errors.js'
+import { asLockError, bounded, codeOf } from './bounded.js'
+
+/** Where the locks lie, inside the directory under test. */
+export const LOCK_DIRECTORY = '.locktester'
+
+/** The named directory is not there: the caller's mistake. */
+export class NoSuchDirectoryError extends MountlockError {}
+
+/** The user's client-state directory, as Workbench finds it. */
+function defaultStateDirectory(): string {
+  const { RSTUDIO_DATA_HOME: own, XDG_DATA_HOME: xdg, HOME: home } = process.env
+  if (own) return resolve(own)
+  if (xdg && isAbsolute(xdg)) return join(xdg, 'rstudio') // the XDG specification wants relative ones ignored
+  return join(home || homedir(), '.local/share/rstudio')
+}
+
+const OR_LEAVE_IT_OUT = 'Create it, mount the share, or leave it out for your client-state directory.'
+
+/** The named directory's real path. @throws NoSuchDirectoryError */
+export async function openNamedDirectory(directory: string, advice = OR_LEAVE_IT_OUT): Promise<string> {
+  const path = resolve(directory)
+  const status = await bounded(path, stat(path)).catch((error: unknown) => {
+    const errno = codeOf(error)
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw asLockError(error, path)
+    throw new NoSuchDirectoryError('There is no such directory', {
+      code: 'NO_DIRECTORY',
+      path: directory,
+      advice,
+    })
+  })
+  if (!status.isDirectory()) {
+    throw new NoSuchDirectoryError('It is not a directory', {
+      code: 'NOT_A_DIRECTORY',
+      path: directory,
+      advice: 'Name a directory on the shared mount.',
+    })
+  }
+  return bounded(path, realpath(path))
+}
+
+/** The default directory's real path, created (0700, like its parents) when it is missing. Must be the caller's own. */
+export async function openDefaultDirectory(): Promise<string> {
+  const path = defaultStateDirectory()
+  try {
+    const created = await bounded(path, mkdir(path, { recursive: true, mode: 0o700 }))
+    if (created !== undefined) await bounded(path, chmod(path, 0o700))
+    const { uid } = await bounded(path, stat(path))
+    const own = process.getuid?.()
+    if (own !== undefined && uid !== own) throw notOurs(path, uid, own)
+    return await bounded(path, realpath(path))
+  } catch (error) {
+    throw asLockError(error, path)
+  }
+}
+
+/** Creates the locks' directory with the mode of the one around it. @throws LockFileSystemError */
+export async function openLockDirectory(directory: string): Promise<string> {
+  const path = join(directory, LOCK_DIRECTORY)
+  try {
+    const { mode } = await bounded(directory, stat(directory))
+    await bounded(
+      path,
+      mkdir(path, { mode: 0o700 }).then(() => setMode(path, mode & 0o7777)),
+    ).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error
+    })
+    // In a directory that others may write to, the name may be somebody's symbolic link.
+    if (!(await bounded(path, lstat(path))).isDirectory()) throw fileSystemError('create', path, 'ENOTDIR')
+    return path
+  } catch (error) {
+    throw asLockError(error, path)
+  }
+}
+
+/** Against the umask, and never through a symbolic link that took the directory's place. */
+async function setMode(path: string, mode: number): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    await handle.chmod(mode)
+  } finally {
+    await handle.close()
+  }
+}
+
+function notOurs(path: string, uid: number, own: number): MountlockError {
+  return new MountlockError(`The client-state directory belongs to uid ${uid}, and this is uid ${own}`, {
+    code: 'NOT_OURS',
+    path,
+    advice: 'Run locktester as its owner (sudo -H -u USER locktester).',
+  })
+}

@@ -1,0 +1,46 @@
+/** `locktester status`: looks once, or again and again. Takes no lock and changes none. */
+
+import { endsWithin } from '../shared/bounded.js'
+import { EXIT } from '../shared/exit-codes.js'
+import { dieBySignal, endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
+import { writeOut } from '../test/print.js'
+import { type Look, Looker } from '../locks/look.js'
+import type { StatusOptions } from './command.js'
+import { lookLines, reportOf, talk } from './print.js'
+
+const CLEAN_UP_LIMIT_MS = 2000
+/** To the upper left corner, and what is there is wiped out. */
+const CLEAR = '\x1b[H\x1b[2J'
+
+/** Runs the command and ends the process. */
+export async function runStatus(options: StatusOptions): Promise<void> {
+  const interrupt = new Interrupt()
+  const looker = new Looker(options)
+  let code: number = EXIT.ok
+  let isWatching = false
+  try {
+    do {
+      const look = await interrupt.race(looker.look())
+      code = look.unread.length === 0 ? EXIT.ok : EXIT.cannotLock
+      show(look, options, code)
+      isWatching = options.watchMs !== null
+      if (isWatching) await interrupt.wait(options.watchMs)
+    } while (isWatching && !interrupt.signal.aborted)
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error
+  }
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, looker.close())
+  // Ctrl+C is how watching ends.
+  if (interrupt.received !== null && !isWatching) dieBySignal(interrupt.received)
+  else await endProcess(code, !isClean)
+}
+
+function show(look: Look, { json, watchMs }: StatusOptions, code: number): void {
+  if (json) return writeOut(JSON.stringify(reportOf(look, code), null, watchMs === null ? 2 : 0))
+  const isInPlace = watchMs !== null && process.stdout.isTTY
+  if (isInPlace) process.stdout.write(CLEAR)
+  const lines = lookLines(look)
+  if (watchMs !== null && !isInPlace) lines.push('') // one look ends, the next begins
+  if (lines.length > 0) writeOut(lines.join('\n'))
+  talk(look)
+}

@@ -1,0 +1,45 @@
+/** What the attempts amount to: pure, so that the lines, the JSON report and the exit code cannot contradict each other. */
+
+import { EXIT } from '../shared/exit-codes.js'
+import type { TestedLock } from './tested-locks.js'
+import type { Neighbour } from './neighbours.js'
+
+/** What became of one lock. */
+export type Finding = { tested: TestedLock } /** `alsoHeldBy`: others who hold it too, provably at the same time. */ & (
+  | { result: 'acquired'; alsoHeldBy: Neighbour[] }
+  /** Another process holds it: `heldBy` if it is a running locktester. */
+  | { result: 'excluded'; heldBy: Neighbour | null }
+  | { result: 'failed'; error: unknown }
+)
+
+export type Verdict =
+  | 'acquired' // all of them
+  | 'excluded' // at least one is held by another process, and none failed
+  | 'failed' // at least one failed with an error
+  | 'unsafe' // at least one is held twice
+
+export function verdictOf(findings: readonly Finding[]): Verdict {
+  if (findings.some((finding) => finding.result === 'acquired' && finding.alsoHeldBy.length > 0)) return 'unsafe'
+  if (findings.some(({ result }) => result === 'failed')) return 'failed'
+  return findings.some(({ result }) => result === 'excluded') ? 'excluded' : 'acquired'
+}
+
+export function exitCodeOf(verdict: Verdict): number {
+  if (verdict === 'unsafe') return EXIT.notSafe
+  return verdict === 'failed' ? EXIT.cannotLock : EXIT.ok
+}
+
+/** The locks that the file system appears to support: those that another process keeps from us, and no others. */
+export function supported(findings: readonly Finding[]): TestedLock[] {
+  return findings.filter(({ result }) => result === 'excluded').map(({ tested }) => tested)
+}
+
+/**
+ * Who acquired everything waits and holds. Where a lock failed with an error, the others are still held if the user asked
+ * for a time: that is the only way to try them from another node.
+ */
+export function holdsOn(findings: readonly Finding[], holdAsked: boolean): boolean {
+  const results = new Set(findings.map(({ result }) => result))
+  if (results.has('excluded') || !results.has('acquired')) return false
+  return holdAsked || !results.has('failed')
+}
