@@ -10,11 +10,11 @@ import { sessionOwner } from '../drivers/identity.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import { already, type Work, eitherWay, runAsynchronously } from '../drivers/work.js'
 import { fileSystemError, type LostReason } from '../errors.js'
-import type { Attempt, AttemptOptions, Backend, Hold, Target, WaitStyle } from '../lock-type/lock-type.js'
+import type { Hold, Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
 import type { AdvisoryKind, Holder, Inspection } from '../types.js'
 
-export class AdvisoryLocks implements Backend {
+export class AdvisoryLocks implements Locks {
   readonly #kind: AdvisoryKind
   readonly #directories = new Directories()
   readonly #known = new Map<string, DirectoryFacts>()
@@ -26,14 +26,14 @@ export class AdvisoryLocks implements Backend {
     this.#lossWatch = new LossWatch(refreshRateMs)
   }
 
-  target(path: string): Work<Target> {
+  at(path: string): Work<Lockable> {
     const parts = lockPath(path)
     const facts = this.#known.get(parts.directory)
-    return facts === undefined ? this.#firstTarget(parts) : already(new AdvisoryTarget(this, parts, facts))
+    return facts === undefined ? this.#firstAt(parts) : already(new AdvisoryLockable(this, parts, facts))
   }
 
-  *#firstTarget(parts: LockPath): Work<Target> {
-    return new AdvisoryTarget(this, parts, yield* this.#look(parts.directory))
+  *#firstAt(parts: LockPath): Work<Lockable> {
+    return new AdvisoryLockable(this, parts, yield* this.#look(parts.directory))
   }
 
   *#look(directory: string): Work<DirectoryFacts> {
@@ -42,8 +42,8 @@ export class AdvisoryLocks implements Backend {
     return facts
   }
 
-  /** @internal for {@link AdvisoryTarget} */
-  *attempt(parts: LockPath, { shared, wanted }: AttemptOptions): Work<Attempt> {
+  /** @internal for {@link AdvisoryLockable} */
+  *tryFile(parts: LockPath, { shared, wanted }: TryOptions): Work<TryOutcome> {
     const facts = this.#known.get(parts.directory) ?? (yield* this.#look(parts.directory))
     if (!wanted()) return { kind: 'cancelled' }
     const { dev, leasesLocks, plainLocal } = facts
@@ -118,7 +118,7 @@ function toHolder(pid: number | null): Holder {
     : { ...nothing, host: sessionOwner().host, pid, sameHost: true }
 }
 
-class AdvisoryTarget implements Target {
+class AdvisoryLockable implements Lockable {
   readonly key: string
   readonly #locks: AdvisoryLocks
   readonly #parts: LockPath
@@ -140,8 +140,8 @@ class AdvisoryTarget implements Target {
     return { watchPath: null, isLocal: this.#isLocal }
   }
 
-  attempt(options: AttemptOptions): Work<Attempt> {
-    return this.#locks.attempt(this.#parts, options)
+  tryTake(options: TryOptions): Work<TryOutcome> {
+    return this.#locks.tryFile(this.#parts, options)
   }
 
   announceWaiting(): void {}

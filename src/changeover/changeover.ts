@@ -32,8 +32,8 @@ import { mountOfDevice } from '../mounts/mount.js'
 import * as run from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { AdvisoryUnavailableError, ForeignLockError, fileSystemError, UnsupportedPlatformError } from '../errors.js'
-import type { Attempt, AttemptOptions, Backend, Target, WaitStyle } from '../lock-type/lock-type.js'
-import { describeHolder } from '../link/inspection.js'
+import type { Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
+import { describeHolder } from '../lock-type/describe-holder.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
 import { type Dissolution, dissolve } from '../protocol/dissolve.js'
 import type { LockKind } from '../protocol/names.js'
@@ -50,39 +50,39 @@ const TYPE_OF_KIND: Record<LockKind, LockType> = { links: 'linkbased', renames: 
 const TYPE_IN_WORDS: Record<LockType, string> = { linkbased: 'link-based', renamebased: 'rename-based', advisory: 'advisory' }
 
 /** A lock type that makes way for itself where a lock of another type was left. */
-export class Changeover implements Backend {
-  readonly #backend: Backend
+export class Changeover implements Locks {
+  readonly #locks: Locks
   readonly #wanted: LockType
   readonly #directories = new Directories()
   /** Of holders of the other type, so that one who died on another node is known to be dead the next time. */
   readonly #observations: Observations = new Map()
 
-  constructor(backend: Backend, wanted: LockType) {
-    this.#backend = backend
+  constructor(locks: Locks, wanted: LockType) {
+    this.#locks = locks
     this.#wanted = wanted
   }
 
   inspect(path: string): Promise<Inspection> {
-    return this.#backend.inspect(path)
+    return this.#locks.inspect(path)
   }
 
   close(): Promise<void> {
-    return this.#backend.close()
+    return this.#locks.close()
   }
 
-  *target(path: string): Work<Target> {
-    return new ChangingTarget(this, yield* this.#backend.target(path))
+  *at(path: string): Work<Lockable> {
+    return new ChangingLockable(this, yield* this.#locks.at(path))
   }
 
-  /** @internal for {@link ChangingTarget} */
-  *attempt(target: Target, options: AttemptOptions): Work<Attempt> {
+  /** @internal for {@link ChangingLockable} */
+  *tryAndMakeWay(lockable: Lockable, options: TryOptions): Work<TryOutcome> {
     for (let changes = 0; ; changes++) {
       try {
-        return yield* target.attempt(options)
+        return yield* lockable.tryTake(options)
       } catch (error) {
         if (!(error instanceof ForeignLockError) || changes === CHANGES_MAX) throw error
         if (!options.wanted()) return { kind: 'cancelled' }
-        if ((yield* this.#makeWay(lockPath(target.path), error)) === 'busy')
+        if ((yield* this.#makeWay(lockPath(lockable.path), error)) === 'busy')
           return { kind: 'busy', holder: CHANGING, isFar: false }
       }
     }
@@ -110,33 +110,33 @@ export class Changeover implements Backend {
   }
 }
 
-class ChangingTarget implements Target {
+class ChangingLockable implements Lockable {
   readonly #changeover: Changeover
-  readonly #target: Target
+  readonly #lockable: Lockable
 
-  constructor(changeover: Changeover, target: Target) {
+  constructor(changeover: Changeover, lockable: Lockable) {
     this.#changeover = changeover
-    this.#target = target
+    this.#lockable = lockable
   }
 
   get path(): string {
-    return this.#target.path
+    return this.#lockable.path
   }
 
   get key(): string {
-    return this.#target.key
+    return this.#lockable.key
   }
 
   get waitStyle(): WaitStyle {
-    return this.#target.waitStyle
+    return this.#lockable.waitStyle
   }
 
-  attempt(options: AttemptOptions): Work<Attempt> {
-    return this.#changeover.attempt(this.#target, options)
+  tryTake(options: TryOptions): Work<TryOutcome> {
+    return this.#changeover.tryAndMakeWay(this.#lockable, options)
   }
 
   announceWaiting(isWaiting: boolean): void {
-    this.#target.announceWaiting(isWaiting)
+    this.#lockable.announceWaiting(isWaiting)
   }
 }
 

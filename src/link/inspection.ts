@@ -4,10 +4,6 @@ import type { LinkInspection } from '../protocol/inspect.js'
 import type { SessionRecord } from '../protocol/record.js'
 import type { Holder, Inspection, LockType } from '../types.js'
 
-export function describeHolder({ host, pid, user, label }: SessionRecord): string {
-  return `process ${pid} on ${host}${user === null ? '' : ` of ${user}`}${label === '' ? '' : ` (${label})`}`
-}
-
 export function toInspection(path: string, lockType: LockType, inspection: LinkInspection): Inspection {
   const { state, why, generation, record, unknownEntries } = inspection
   const base = { path, lockType, token: generation, unknownEntries }

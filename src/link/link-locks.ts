@@ -15,9 +15,10 @@ import {
   type LostReason,
   type MountlockError,
 } from '../errors.js'
-import type { Attempt, AttemptOptions, Backend, Target, WaitStyle } from '../lock-type/lock-type.js'
+import type { Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { LinkHold, type LinkSite } from './link-hold.js'
-import { describeHolder, toInspection } from './inspection.js'
+import { describeHolder } from '../lock-type/describe-holder.js'
+import { toInspection } from './inspection.js'
 import { type LeaseHolder, LinkSession, type LinkSessionEvents } from './link-session.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
 import { type AttemptOutcome, attempt } from '../protocol/acquire.js'
@@ -60,7 +61,7 @@ interface LockDirectory {
   waiting: Set<string>
 }
 
-export class LinkLocks implements Backend {
+export class LinkLocks implements Locks {
   readonly #claim: Claim
   readonly #options: LinkLocksOptions
   readonly #directories = new Directories()
@@ -72,17 +73,17 @@ export class LinkLocks implements Backend {
     this.#claim = options.claim
   }
 
-  target(path: string): Work<Target> {
+  at(path: string): Work<Lockable> {
     const parts = lockPath(path)
     const directory = this.#known.get(parts.directory)
-    return directory === undefined ? this.#firstTarget(parts) : already(this.#target(directory, parts))
+    return directory === undefined ? this.#firstAt(parts) : already(this.#lockable(directory, parts))
   }
 
-  *#firstTarget(parts: LockPath): Work<Target> {
-    return this.#target(yield* this.#directory(parts.directory), parts)
+  *#firstAt(parts: LockPath): Work<Lockable> {
+    return this.#lockable(yield* this.#directory(parts.directory), parts)
   }
 
-  #target(directory: LockDirectory, parts: LockPath): Target {
+  #lockable(directory: LockDirectory, parts: LockPath): Lockable {
     const { renamesNames, identity } = directory.facts
     if (this.#claim.kind === 'renames' && !renamesNames) throw renameRefused(parts.path, identity)
     return this.#lock(directory, parts)
@@ -148,7 +149,7 @@ export class LinkLocks implements Backend {
   }
 
   /** @internal for {@link KnownLock} */
-  *attempt({ directory, parts }: KnownLock, { fresh, wanted }: AttemptOptions): Work<Attempt> {
+  *tryInSession({ directory, parts }: KnownLock, { fresh, wanted }: TryOptions): Work<TryOutcome> {
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
       // Whether it may still be used is asked in any case, as the last thing before the claim.
       const session = directory.session ?? (yield* this.#session(directory))
@@ -172,7 +173,7 @@ export class LinkLocks implements Backend {
     )
   }
 
-  #result(lock: KnownLock, session: LinkSession, outcome: Exclude<AttemptOutcome, { kind: 'session-spent' }>): Attempt {
+  #result(lock: KnownLock, session: LinkSession, outcome: Exclude<AttemptOutcome, { kind: 'session-spent' }>): TryOutcome {
     switch (outcome.kind) {
       case 'acquired': {
         const takenFrom = outcome.takenFrom === null ? null : describeHolder(outcome.takenFrom)
@@ -194,7 +195,7 @@ export class LinkLocks implements Backend {
     }
   }
 
-  #busy({ holder, why }: AttemptOutcome & { kind: 'busy' }): Attempt {
+  #busy({ holder, why }: AttemptOutcome & { kind: 'busy' }): TryOutcome {
     if (holder === null) return { kind: 'busy', holder: `somebody (${why})`, isFar: false }
     return { kind: 'busy', holder: describeHolder(holder), isFar: holder.bootId !== sessionOwner().bootId }
   }
@@ -402,7 +403,7 @@ function forgetSome(locks: Map<string, KnownLock>): void {
 const LOCKS_MAX = 20_000
 
 /** A lock, with what its directory was when it was seen. Made once for each, and not for each of its cycles. */
-class KnownLock implements Target, LinkSite {
+class KnownLock implements Lockable, LinkSite {
   readonly key: string
   readonly directory: LockDirectory
   readonly facts: DirectoryFacts
@@ -428,8 +429,8 @@ class KnownLock implements Target, LinkSite {
     return { watchPath: this.path, isLocal: this.facts.coherent }
   }
 
-  attempt(options: AttemptOptions): Work<Attempt> {
-    return this.#locks.attempt(this, options)
+  tryTake(options: TryOptions): Work<TryOutcome> {
+    return this.#locks.tryInSession(this, options)
   }
 
   announceWaiting(isWaiting: boolean): void {

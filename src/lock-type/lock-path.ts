@@ -12,7 +12,7 @@ export interface LockPath {
 /** The longest name that file systems take, in bytes. */
 const NAME_BYTES_MAX = 255
 
-/** Whoever uses a lock again and again names it alike. Absolute paths only: where others lead may change. */
+/** A process names a lock that it uses often in the same way each time. Absolute paths only: where others lead may change. */
 const known = new Map<string, LockPath>()
 const KNOWN_MAX = 1000
 

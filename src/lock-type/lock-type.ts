@@ -1,30 +1,35 @@
-/** What a lock type must provide to the locker: attempts, and holds. The waiting, the handle and the log are the locker's. */
+/**
+ * What a lock type provides to the locker, and all that the locker knows of it. {@link Locks} are all locks of one type;
+ * {@link Lockable} is one path among them, at which a try to take the lock ends with a {@link TryOutcome}: a {@link Hold},
+ * or the news that the lock is busy. A lock type never waits for a holder: waiting, the handle and the log are the locker's.
+ */
 
 import type { Work } from '../drivers/work.js'
 import type { LostReason } from '../errors.js'
 import type { Inspection } from '../types.js'
 
-/** A lock that was acquired, whatever its type. */
-export interface Hold {
-  readonly token: bigint | null
-  /** How long it is certain to be ours; 0 once it is lost or released. */
-  remainingMs(): number
-  /** Why it may have been lost, or `null`. Decides from the clocks at the moment of the call. */
-  lostReason(): LostReason | null
-  /** Called once, when the loss is noticed without anybody asking. */
-  onLost: ((reason: LostReason) => void) | null
-  /** `null`: released; otherwise it had been lost. @throws if it cannot be told whether it was released */
-  release(): Work<LostReason | null>
+/** All locks of one type. */
+export interface Locks {
+  /** @throws InvalidArgumentError, LockFileSystemError, MountChangedError */
+  at(path: string): Work<Lockable>
+  inspect(path: string): Promise<Inspection>
+  /** Releases everything. */
+  close(): Promise<void>
 }
 
-export type Attempt =
-  /** `isWaitedFor`: somebody was seen to wait for it. */
-  | { kind: 'acquired'; hold: Hold; isWaitedFor: boolean; takenFrom: string | null }
-  /** `holder`: in words, `null` if not known. `isFar`: on another node, as far as can be told. */
-  | { kind: 'busy'; holder: string | null; isFar: boolean }
-  | { kind: 'cancelled' }
+/** The lock of one path, ready to be tried. */
+export interface Lockable {
+  readonly path: string
+  /** The same for all names of this lock in this process. */
+  readonly key: string
+  readonly waitStyle: WaitStyle
+  /** One try, which waits for no holder. @throws ForeignLockError, LockFileSystemError, … */
+  tryTake(options: TryOptions): Work<TryOutcome>
+  /** Tells other nodes that this process waits for it, or does no longer, where there is a way to. */
+  announceWaiting(isWaiting: boolean): void
+}
 
-export interface AttemptOptions {
+export interface TryOptions {
   shared: boolean
   /** Not the first look: what is seen must not come from a cache. */
   fresh: boolean
@@ -32,29 +37,32 @@ export interface AttemptOptions {
   wanted(): boolean
 }
 
-/** A lock path, resolved and ready for attempts. */
-export interface Target {
-  readonly path: string
-  /** The same for all names of this lock in this process. */
-  readonly key: string
-  /** How those who wait learn that it may be free: see {@link WaitStyle}. */
-  readonly waitStyle: WaitStyle
-  attempt(options: AttemptOptions): Work<Attempt>
-  /** Tells other nodes that this process waits for it, or does no longer, where there is a way to. */
-  announceWaiting(isWaiting: boolean): void
-}
+export type TryOutcome =
+  /** `isWaitedFor`: other processes were seen to wait for it. `takenFrom`: the dead holder before, in words, or `null`. */
+  | { kind: 'acquired'; hold: Hold; isWaitedFor: boolean; takenFrom: string | null }
+  /** `holder`: in words, `null` if not known. `isFar`: on another node, as far as can be told. */
+  | { kind: 'busy'; holder: string | null; isFar: boolean }
+  /** Only when it was not wanted any more. */
+  | { kind: 'cancelled' }
 
+/** How a waiter can notice that the lock may be free. */
 export interface WaitStyle {
   /** The lock's directory, in which a release can be seen by a file watch on the same host, or `null`. */
   watchPath: string | null
-  /** Asking again costs next to nothing: no server is involved. */
+  /** Trying again costs next to nothing: no server is involved. */
   isLocal: boolean
 }
 
-/** A lock type. */
-export interface Backend {
-  target(path: string): Work<Target>
-  inspect(path: string): Promise<Inspection>
-  /** Releases everything. */
-  close(): Promise<void>
+/** A lock that was acquired, whatever its type. */
+export interface Hold {
+  /** The fencing token; `null` where the lock type has none. */
+  readonly token: bigint | null
+  /** How long it is certain to be ours, in milliseconds; 0 once it is lost or released. */
+  remainingMs(): number
+  /** Why it may have been lost, or `null`. Decides from the clocks at the moment of the call. */
+  lostReason(): LostReason | null
+  /** Called once, when the lock type notices the loss by itself. */
+  onLost: ((reason: LostReason) => void) | null
+  /** `null`: released; otherwise it had been lost. @throws if it cannot be told whether it was released */
+  release(): Work<LostReason | null>
 }

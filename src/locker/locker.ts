@@ -22,7 +22,7 @@ import {
   UnsupportedPlatformError,
 } from '../errors.js'
 import { atExit } from './exit.js'
-import type { Attempt, Backend, Target } from '../lock-type/lock-type.js'
+import type { Lockable, Locks, TryOutcome } from '../lock-type/lock-type.js'
 import { LinkLocks } from '../link/link-locks.js'
 import { LockHandle, type LockKeeper } from './handle.js'
 import { hasSubscribers, publish } from '../log/channels.js'
@@ -70,7 +70,7 @@ const DEFAULT_WAIT_EXTRA_MS = 10_000
 
 class LockerOnMounts implements Locker, LockKeeper {
   readonly settings: Readonly<LockerSettings>
-  readonly #backend: Backend
+  readonly #locks: Locks
   readonly #logger: Logger
   readonly #held = new Map<LockHandle, Keeping>()
   readonly #forgetExit: () => void
@@ -82,7 +82,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     this.settings = Object.freeze(settings)
     const backend =
       settings.lockType === 'advisory' ? new AdvisoryLocks(settings.advisoryKind, settings.refreshRateMs) : this.#linkLocks()
-    this.#backend = new Changeover(backend, settings.lockType)
+    this.#locks = new Changeover(backend, settings.lockType)
     this.#logger = createLogger(settings)
     this.#forgetExit = atExit(() => this.#endWithProcess())
   }
@@ -122,7 +122,7 @@ class LockerOnMounts implements Locker, LockKeeper {
 
   async #acquire(path: string, shared: boolean, patience: Patience, waits: boolean): Promise<Lock | null> {
     try {
-      const target = await patience.run(this.#backend.target(path))
+      const target = await patience.run(this.#locks.at(path))
       if (shared) return await this.#attempts(target, shared, patience, waits, null)
       const place = waits ? Place.take(target.key) : Place.tryTake(target.key)
       if (place === null) return this.#busy(target.path, 'this process')
@@ -136,7 +136,7 @@ class LockerOnMounts implements Locker, LockKeeper {
   }
 
   async #attempts(
-    target: Target,
+    target: Lockable,
     shared: boolean,
     patience: Patience,
     waits: boolean,
@@ -146,7 +146,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     let waiter: Waiter | undefined
     let announcement: Announcement | undefined
     let inFlight: Promise<unknown> = Promise.resolve()
-    const waitFor = (attempting: Promise<Attempt>) => {
+    const waitFor = (attempting: Promise<TryOutcome>) => {
       inFlight = attempting
       return patience.race(attempting, (late) => {
         inFlight = undo(late)
@@ -164,7 +164,7 @@ class LockerOnMounts implements Locker, LockKeeper {
       for (;;) {
         patience.check()
         const fresh = waiter !== undefined
-        const work = target.attempt({ shared, fresh, wanted: () => !patience.isOver })
+        const work = target.tryTake({ shared, fresh, wanted: () => !patience.isOver })
         const first = work.next()
         const attempt = first.done ? first.value : await waitFor(runAsynchronously(work, first))
         if (this.#closing !== undefined) {
@@ -240,13 +240,13 @@ class LockerOnMounts implements Locker, LockKeeper {
     path: string,
     shared: boolean,
     fresh: boolean,
-  ): { lock: LockHandle | null; holder: string | null; target: Target } {
-    const target = runBlocking(this.#backend.target(path))
+  ): { lock: LockHandle | null; holder: string | null; target: Lockable } {
+    const target = runBlocking(this.#locks.at(path))
     const place = shared ? null : Place.tryTake(target.key)
     if (!shared && place === null) return { lock: null, holder: OWN, target }
     let lock: LockHandle | null = null
     try {
-      const attempt = runBlocking(target.attempt({ shared, fresh, wanted: () => true }))
+      const attempt = runBlocking(target.tryTake({ shared, fresh, wanted: () => true }))
       if (attempt.kind === 'acquired') lock = this.#hold(target, attempt, { place, turn: undefined })
       return { lock, holder: attempt.kind === 'busy' ? attempt.holder : null, target }
     } catch (error) {
@@ -258,7 +258,7 @@ class LockerOnMounts implements Locker, LockKeeper {
   }
 
   /** The last question before a lock is handed out: is it certain to be ours? */
-  #hold(target: Target, { hold, takenFrom }: Attempt & { kind: 'acquired' }, keeping: Keeping): LockHandle | null {
+  #hold(target: Lockable, { hold, takenFrom }: TryOutcome & { kind: 'acquired' }, keeping: Keeping): LockHandle | null {
     if (hold.remainingMs() <= 0) return null // its session is over, and with it everything that it held
     const lock = new LockHandle(target.path, hold, this)
     this.#held.set(lock, keeping)
@@ -268,7 +268,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     return lock
   }
 
-  #reportWait(path: string, attempt: Attempt): void {
+  #reportWait(path: string, attempt: TryOutcome): void {
     const holder = attempt.kind === 'busy' ? attempt.holder : null
     this.#report({ event: 'wait', path, outcome: 'busy', ...(holder !== null && { detail: holder }) })
   }
@@ -296,7 +296,7 @@ class LockerOnMounts implements Locker, LockKeeper {
     this.#check(false)
     const patience = new Patience(path, this.#defaultWaitMs)
     try {
-      return await patience.race(this.#backend.inspect(path))
+      return await patience.race(this.#locks.inspect(path))
     } finally {
       patience.done()
     }
@@ -310,7 +310,7 @@ class LockerOnMounts implements Locker, LockKeeper {
   async #close(): Promise<void> {
     this.#forgetExit()
     this.#turns.close()
-    await this.#backend.close()
+    await this.#locks.close()
     await this.#logger.close()
   }
 
@@ -387,7 +387,7 @@ const HELD = 'it is held'
 const heldBy = (holder: string | null) => (holder === null ? HELD : `held by ${holder}`)
 
 /** An attempt that succeeded after its caller had given up. */
-async function undo(late: Attempt): Promise<void> {
+async function undo(late: TryOutcome): Promise<void> {
   if (late.kind === 'acquired') await runAsynchronously(late.hold.release()).catch(() => {}) // what is in doubt is being settled
 }
 

@@ -1,16 +1,16 @@
 /** Other nodes are told of a wait that lasts, and of its end. */
 
-import type { Target } from '../lock-type/lock-type.js'
+import type { Lockable } from '../lock-type/lock-type.js'
 
 /** A shorter wait is nobody's business. */
 const LASTING_MS = 1000
 
 export class Announcement {
-  readonly #target: Target
+  readonly #target: Lockable
   readonly #timer: NodeJS.Timeout
   #isMade = false
 
-  constructor(target: Target) {
+  constructor(target: Lockable) {
     this.#target = target
     this.#timer = setTimeout(() => {
       this.#isMade = true

@@ -1,6 +1,6 @@
 /** Who has had a lock for a while stands back for those who wait for it: whose turn it is, lock by lock. */
 
-import type { Target } from '../lock-type/lock-type.js'
+import type { Lockable } from '../lock-type/lock-type.js'
 import type { NameWatch } from '../drivers/name-watch.js'
 import { NodeTurn } from './node-turn.js'
 import { ProcessTurn } from './process-turn.js'
@@ -35,7 +35,7 @@ const TURNS_MAX = 1000
 export class Turns {
   readonly #turns = new Map<string, Turn>()
 
-  of({ key, waitStyle }: Pick<Target, 'key' | 'waitStyle'>): Turn {
+  of({ key, waitStyle }: Pick<Lockable, 'key' | 'waitStyle'>): Turn {
     const turn = this.#turns.get(key) ?? (waitStyle.isLocal ? new ProcessTurn(waitStyle.watchPath !== null) : new NodeTurn())
     this.#turns.delete(key)
     this.#turns.set(key, turn)

@@ -1,7 +1,7 @@
 /** What the administrator's commands have in common: where locks are found, and what works on them. */
 
 import { defaultSettings } from '../../config/settings.js'
-import { describeHolder } from '../../link/inspection.js'
+import { describeHolder } from '../../lock-type/describe-holder.js'
 import { LinkLocks } from '../../link/link-locks.js'
 import type { AttemptOutcome } from '../../protocol/acquire.js'
 import { hardLinkClaim } from '../../protocol/claim-hard-link.js'
