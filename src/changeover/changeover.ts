@@ -6,26 +6,11 @@
  * What is promised: at no moment two processes hold the lock of one path, whatever their types; whoever is slow or dies at
  * any step breaks nobody's lock; a file that is not empty, and a directory that is not ours, are never touched.
  *
- * A lock directory goes the way that `protocol/dissolve.ts` describes. A lock file goes like this:
- *
- * 1. Both advisory locks of the file are taken, flock and fcntl, without waiting. (On NFS one: there each excludes the other.)
- *    From now on nobody holds it. A crash here leaves what was there: the kernel drops the locks.
- * 2. A sentence is written into it: {@link GIVEN_UP}. Who had opened the file before, and locks it after us, finds the
- *    sentence behind its own lock, and looks the path up again. A crash here leaves a file with that sentence, which the
- *    next one who can lock it empties (`isInPlace`), or the next one who comes this way removes.
- * 3. It is removed with `unlink`, which never hits a directory, and its locks are dropped with it.
- *
- * As long as the locks of step 1 last, nobody else may change the path, so nobody is hit by a slow step 3. A server that
- * drops the locks of a machine that was paused (NFSv4) takes that protection away, as it does from every advisory lock.
+ * A lock directory goes the way that `protocol/dissolve.ts` describes, a lock file the way of `advisory/give-up.ts`.
  */
 
-import { type BigIntStats, fstat, open, statfs, unlink, write } from 'node:fs'
-import { type AdvisoryHold, attempt } from '../advisory/advisory.js'
-import { GIVEN_UP, identityOf, READ_WRITE } from '../advisory/lock-file.js'
-import { probe } from '../advisory/probe.js'
-import { closeOrPark } from '../advisory/process-registry.js'
+import { giveUp, type GiveUpOutcome } from '../advisory/give-up.js'
 import { Directories } from '../mounts/directories.js'
-import { systemErrorCode } from '../drivers/error-code.js'
 import { sessionOwner } from '../drivers/identity.js'
 import type { Lane } from '../drivers/lane.js'
 import { mountOfDevice } from '../mounts/mount.js'
@@ -40,7 +25,7 @@ import type { LockKind } from '../protocol/names.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 import { isAbsent } from '../protocol/settle.js'
 import type { Observations } from '../protocol/site.js'
-import type { AdvisoryKind, Inspection, LockType } from '../types.js'
+import type { Inspection, LockType } from '../types.js'
 
 /** Another type may come back as often as somebody uses it: then this is the answer after so many times. */
 const CHANGES_MAX = 4
@@ -190,62 +175,25 @@ function* giveUpFile(path: string, lane: Lane): Work<'done' | 'busy'> {
 }
 
 async function giveUpFileAsynchronously(path: string, lane: Lane): Promise<'done' | 'busy'> {
-  const holds: AdvisoryHold[] = []
+  let outcome: GiveUpOutcome
   try {
-    const held = await takeAll(path, holds, lane)
-    if (held !== null) throw heldError(path, 'advisory', await holderInWords(path, held, lane))
-    return await removeLocked(path, holds, lane)
+    outcome = await giveUp(path, lane)
   } catch (error) {
-    if (isAbsent(systemErrorCode(error) ?? '') || error instanceof NoFile) return 'done' // somebody was faster
     throw explain(path, error)
-  } finally {
-    for (const hold of holds) await hold.release().catch(() => {}) // the file is gone, or the first error is the one to tell
   }
-}
-
-/** Takes the locks of the file. @returns which of them somebody else holds */
-async function takeAll(path: string, holds: AdvisoryHold[], lane: Lane): Promise<AdvisoryKind | null> {
-  for (const kind of await kindsToTake(path, lane)) {
-    const hold = await attempt(path, { kind, shared: false, lane }).catch((error) => {
-      throw error instanceof ForeignLockError ? new NoFile() : error
-    })
-    if (hold === 'busy') return kind
-    holds.push(hold)
-  }
-  return null
-}
-
-class NoFile extends Error {}
-
-async function holderInWords(path: string, kind: AdvisoryKind, lane: Lane): Promise<string | null> {
-  const { pid } = await probe(path, { kind, lane }).catch(() => ({ pid: null }))
-  return pid === null ? null : `process ${pid} on this host`
-}
-
-const NFS = 0x6969
-
-/** On NFS a second lock would be refused because of our own first: there both kinds are one. */
-async function kindsToTake(path: string, lane: Lane): Promise<AdvisoryKind[]> {
-  const { type } = await lane.run<{ type: number }>((done) => statfs(path, done))
-  return type === NFS ? ['flock'] : ['flock', 'fcntl']
-}
-
-/** Everything that could hold the file is ours now. */
-async function removeLocked(path: string, holds: AdvisoryHold[], lane: Lane): Promise<'done' | 'busy'> {
-  const fd = await lane.run<number>((done) => open(path, READ_WRITE, done))
-  const there = await lane.run<BigIntStats>((done) => fstat(fd, { bigint: true }, done))
-  try {
-    if (holds.some(({ dev, ino }) => dev !== Number(there.dev) || ino !== Number(there.ino))) return 'busy'
-    if (there.size !== 0n) {
-      const advice = 'Only an empty file makes way: use lock-type=advisory here, or another path.'
-      throw new ForeignLockError(path, 'it is a file with something in it', advice)
-    }
-    await lane.run((done) => write(fd, GIVEN_UP, 0, 'latin1', done))
-    await lane.run<void>((done) => unlink(path, done))
-    return 'done'
-  } finally {
-    // Closing it now would drop our own fcntl lock.
-    await lane.run<void>((done) => closeOrPark(identityOf(there), fd, lane, done))
+  switch (outcome.kind) {
+    case 'gone':
+      return 'done'
+    case 'replaced':
+      return 'busy'
+    case 'held':
+      throw heldError(path, 'advisory', outcome.pid === null ? null : `process ${outcome.pid} on this host`)
+    case 'not-empty':
+      throw new ForeignLockError(
+        path,
+        'it is a file with something in it',
+        'Only an empty file makes way: use lock-type=advisory here, or another path.',
+      )
   }
 }
 

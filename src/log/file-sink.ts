@@ -116,7 +116,7 @@ export class FileSink implements Sink {
     const done = whenStuck(() => {
       append.stuck = true
     })
-    this.#append(append)
+    void this.#append(append)
       .catch((error: unknown) => this.#failed(append, error))
       .then(() => {
         done()

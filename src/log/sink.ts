@@ -38,7 +38,7 @@ const CLOSE_MS_MAX = 2000
 export function withinCloseTime(work: Promise<void>): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, CLOSE_MS_MAX)
-    work.then(() => {
+    void work.then(() => {
       clearTimeout(timer)
       resolve()
     })

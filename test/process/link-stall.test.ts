@@ -90,7 +90,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
       const winner = await Promise.any(open.map(async (promise) => ({ promise, lock: await promise })))
       for (const taker of takers)
         expect(await taker.inspect(path)).toMatchObject({ state: 'held', token: String(winner.lock.token) })
-      waiting.splice(waiting.indexOf(winner.promise), 1)
+      void waiting.splice(waiting.indexOf(winner.promise), 1)
       expect(await Promise.race([...waiting, 'still waiting'])).toBe('still waiting')
       await winner.lock.release()
     }

@@ -1,0 +1,92 @@
+/**
+ * Gives the file of a free advisory lock up, so that its path can become a lock of another type:
+ *
+ * 1. Both advisory locks of the file are taken, flock and fcntl, without waiting. (On NFS one: there each excludes the other.)
+ *    From now on no process holds it. A crash here leaves what was there: the kernel drops the locks.
+ * 2. A sentence is written into it: {@link GIVEN_UP}. A process that had opened the file before, and locks it after us, finds
+ *    the sentence behind its own lock, and looks the path up again. A crash here leaves a file with that sentence, which the
+ *    next process that can lock it empties (`isInPlace`), or the next one that gives it up removes.
+ * 3. It is removed with `unlink`, which never hits a directory, and its locks are dropped with it.
+ *
+ * As long as the locks of step 1 last, no other process may change the path, so nothing is hit by a slow step 3. A server that
+ * drops the locks of a machine that was paused (NFSv4) takes that protection away, as it does from every advisory lock.
+ */
+
+import { type BigIntStats, fstat, open, statfs, unlink, write } from 'node:fs'
+import { systemErrorCode } from '../drivers/error-code.js'
+import type { Lane } from '../drivers/lane.js'
+import { ForeignLockError } from '../errors.js'
+import { isAbsent } from '../protocol/settle.js'
+import type { AdvisoryKind } from '../types.js'
+import { type AdvisoryHold, attempt } from './advisory.js'
+import { GIVEN_UP, identityOf, READ_WRITE } from './lock-file.js'
+import { probe } from './probe.js'
+import { closeOrPark } from './process-registry.js'
+
+export type GiveUpOutcome =
+  /** There is no file any more. */
+  | { kind: 'gone' }
+  /** Another file has taken its place: look again. */
+  | { kind: 'replaced' }
+  /** `pid`: of the holder, `null` where the kernel does not tell. */
+  | { kind: 'held'; pid: number | null }
+  /** Only an empty file is a lock and nothing else. */
+  | { kind: 'not-empty' }
+
+/** @throws what the file system refuses, AdvisoryUnavailableError, UnsupportedPlatformError */
+export async function giveUp(path: string, lane: Lane): Promise<GiveUpOutcome> {
+  const holds: AdvisoryHold[] = []
+  try {
+    const held = await takeAll(path, holds, lane)
+    if (held !== null) return { kind: 'held', pid: await holderOf(path, held, lane) }
+    return await removeLocked(path, holds, lane)
+  } catch (error) {
+    if (isAbsent(systemErrorCode(error) ?? '') || error instanceof NoFile) return { kind: 'gone' } // another process was faster
+    throw error
+  } finally {
+    for (const hold of holds) await hold.release().catch(() => {}) // the file is gone, or the first error is the one to tell
+  }
+}
+
+/** Takes the locks of the file. @returns which of them another process holds */
+async function takeAll(path: string, holds: AdvisoryHold[], lane: Lane): Promise<AdvisoryKind | null> {
+  for (const kind of await kindsToTake(path, lane)) {
+    const hold = await attempt(path, { kind, shared: false, lane }).catch((error) => {
+      throw error instanceof ForeignLockError ? new NoFile() : error
+    })
+    if (hold === 'busy') return kind
+    holds.push(hold)
+  }
+  return null
+}
+
+class NoFile extends Error {}
+
+async function holderOf(path: string, kind: AdvisoryKind, lane: Lane): Promise<number | null> {
+  const { pid } = await probe(path, { kind, lane }).catch(() => ({ pid: null }))
+  return pid
+}
+
+const NFS = 0x6969
+
+/** On NFS a second lock would be refused because of our own first: there both kinds are one. */
+async function kindsToTake(path: string, lane: Lane): Promise<AdvisoryKind[]> {
+  const { type } = await lane.run<{ type: number }>((done) => statfs(path, done))
+  return type === NFS ? ['flock'] : ['flock', 'fcntl']
+}
+
+/** Everything that could hold the file is ours now. */
+async function removeLocked(path: string, holds: AdvisoryHold[], lane: Lane): Promise<GiveUpOutcome> {
+  const fd = await lane.run<number>((done) => open(path, READ_WRITE, done))
+  const there = await lane.run<BigIntStats>((done) => fstat(fd, { bigint: true }, done))
+  try {
+    if (holds.some(({ dev, ino }) => dev !== Number(there.dev) || ino !== Number(there.ino))) return { kind: 'replaced' }
+    if (there.size !== 0n) return { kind: 'not-empty' }
+    await lane.run((done) => write(fd, GIVEN_UP, 0, 'latin1', done))
+    await lane.run<void>((done) => unlink(path, done))
+    return { kind: 'gone' }
+  } finally {
+    // Closing it now would drop our own fcntl lock.
+    await lane.run<void>((done) => closeOrPark(identityOf(there), fd, lane, done))
+  }
+}

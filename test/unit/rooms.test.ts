@@ -1,0 +1,152 @@
+/**
+ * Keeps the shape of the code, so that nobody has to remember it: which room may import which, that no files import each
+ * other in a circle, which rooms touch the file system, how long a file and a line may be. ARCHITECTURE.md says why.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseSync } from 'rolldown/utils'
+import { expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** From the ground up. A room imports its own files, and rooms of the floors below. */
+const FLOORS = [
+  ['assert', 'types', 'errors'],
+  ['protocol'],
+  ['drivers', 'log'],
+  ['lock-type', 'mounts'],
+  ['waiting'],
+  ['link', 'advisory'],
+  ['changeover', 'workbench', 'config'],
+  ['locker'],
+  ['index'],
+  ['cli', 'compat'],
+]
+/** Beside each other on one floor, and yet one stands on the other. */
+const STANDS_ON: Record<string, string[]> = {
+  types: ['errors'],
+  errors: ['types'],
+  drivers: ['log'],
+  mounts: ['lock-type'],
+  advisory: ['link'],
+}
+
+/** What happens in these rooms happens through operations of the protocol, and drivers perform those. */
+const WITHOUT_FILE_SYSTEM = ['protocol', 'lock-type', 'mounts', 'waiting', 'link', 'changeover', 'workbench', 'locker']
+const FILE_SYSTEM = /^(node:)?(fs|fs\/promises|child_process)$/
+/** The one way from an operation of the protocol to system calls. */
+const PERFORMS = /^src\/drivers\/(calls|file-operations)\.ts$/
+
+const LINES_MAX = 350
+
+interface SourceFile {
+  path: string
+  text: string
+  imports: string[]
+}
+
+function sourceFile(path: string, text: string): SourceFile {
+  const { module } = parseSync(path, text)
+  const dynamic = module.dynamicImports.map(({ moduleRequest: { start, end } }) => text.slice(start + 1, end - 1))
+  const reexported = module.staticExports.flatMap(({ entries }) => entries.map(({ moduleRequest }) => moduleRequest?.value ?? ''))
+  const named = [...module.staticImports.map(({ moduleRequest }) => moduleRequest.value), ...dynamic, ...reexported]
+  return { path, text, imports: [...new Set(named)].filter((name) => name !== '').map((name) => resolveImport(path, name)) }
+}
+
+const resolveImport = (from: string, name: string) =>
+  name.startsWith('.') ? join(from, '..', name).replace(/\.js$/, '.ts') : name
+
+function sourceFiles(): SourceFile[] {
+  return readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => sourceFile(`src/${name}`, readFileSync(join(ROOT, 'src', name), 'utf8')))
+}
+
+const roomOf = (path: string) => path.split('/')[1]?.replace(/\.ts$/, '') ?? ''
+const floorOf = (room: string) => FLOORS.findIndex((rooms) => rooms.includes(room))
+
+function wrongDirections(files: SourceFile[]): string[] {
+  const isAllowed = (from: string, to: string) =>
+    from === to || floorOf(to) < floorOf(from) || (STANDS_ON[from]?.includes(to) ?? false)
+  return files.flatMap(({ path, imports }) =>
+    imports
+      .filter((to) => to.startsWith('src/') && !isAllowed(roomOf(path), roomOf(to)))
+      .map((to) => `${path} imports ${to}: ${roomOf(path)} does not stand on ${roomOf(to)}`),
+  )
+}
+
+function strayCalls(files: SourceFile[]): string[] {
+  return files.flatMap(({ path, imports }) =>
+    imports
+      .filter((name) => WITHOUT_FILE_SYSTEM.includes(roomOf(path)) && FILE_SYSTEM.test(name))
+      .map((name) => `${path} imports ${name}: drivers touch the file system for it`),
+  )
+}
+
+function strayPerformers(files: SourceFile[]): string[] {
+  return files.flatMap(({ path, imports }) =>
+    roomOf(path) === 'drivers' ? [] : imports.filter((to) => PERFORMS.test(to)).map((to) => `${path} imports ${to}`),
+  )
+}
+
+/** Each circle by its first file found; imports of types count, since a reader follows them too. */
+function circles(files: SourceFile[]): string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const finished = new Set<string>()
+  const found: string[] = []
+  const visit = (path: string, way: string[]): void => {
+    if (way.includes(path)) {
+      found.push([...way.slice(way.indexOf(path)), path].join(' -> '))
+      return
+    }
+    if (finished.has(path)) return
+    for (const to of byPath.get(path)?.imports ?? []) visit(to, [...way, path])
+    finished.add(path)
+  }
+  for (const { path } of files) visit(path, [])
+  return found
+}
+
+const files = sourceFiles()
+
+test('every file of src is in a room that has a place in the order', () => {
+  expect(files.length).toBeGreaterThan(100)
+  expect(files.filter(({ path }) => floorOf(roomOf(path)) === -1).map(({ path }) => path)).toEqual([])
+})
+
+test('a room imports only rooms that stand below it', () => {
+  expect(wrongDirections(files)).toEqual([])
+  const planted = sourceFile('src/waiting/planted.ts', "import type { Held } from '../locker/held.js'")
+  expect(wrongDirections([...files, planted])).toEqual([
+    'src/waiting/planted.ts imports src/locker/held.ts: waiting does not stand on locker',
+  ])
+})
+
+test('no files import each other in a circle', () => {
+  expect(circles(files)).toEqual([])
+  const planted = [
+    sourceFile('src/log/one.ts', "export { two } from './two.js'"),
+    sourceFile('src/log/two.ts', "await import('./one.js')"),
+  ]
+  expect(circles([...files, ...planted])).toEqual(['src/log/one.ts -> src/log/two.ts -> src/log/one.ts'])
+})
+
+test('the rooms of the protocol and of the locks leave the file system to the drivers', () => {
+  expect(strayCalls(files)).toEqual([])
+  const planted = sourceFile('src/link/planted.ts', "import { rm } from 'node:fs/promises'")
+  expect(strayCalls([...files, planted])).toEqual([
+    'src/link/planted.ts imports node:fs/promises: drivers touch the file system for it',
+  ])
+})
+
+test('nothing but drivers performs an operation of the protocol', () => {
+  expect(strayPerformers(files)).toEqual([])
+  const planted = sourceFile('src/cli/planted.ts', "import { blockingCalls } from '../drivers/calls.js'")
+  expect(strayPerformers([...files, planted])).toEqual(['src/cli/planted.ts imports src/drivers/calls.ts'])
+})
+
+test(`no file of src is longer than ${LINES_MAX} lines`, () => {
+  const tooLong = files.filter(({ text }) => text.split('\n').length - 1 > LINES_MAX)
+  expect(tooLong.map(({ path }) => path)).toEqual([])
+})
