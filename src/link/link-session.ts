@@ -13,16 +13,11 @@ import type { Surroundings } from '../protocol/site.js'
 /** At the latest so long after a deadline that a suspended machine slept through, the signals fire. */
 const WATCH_MS_MAX = 1000
 
+/** A lock that hangs on the lease of a session. */
 export interface LeaseHolder {
   lose(reason: LostReason): void
-}
-
-export interface LinkSessionEvents {
-  onRefreshFailed(code: string): void
-  /** Some of the held locks may be gone: look at each. */
-  onNamesMissing(session: LinkSession): void
-  /** Once for each refresh-rate: where link counts do not tell, look at one of them. */
-  onTimeToLook(session: LinkSession): void
+  /** Looks whether its entry is still there. Why it is lost, or `null` where it is not or cannot be told. */
+  look(): Promise<LostReason | null>
 }
 
 export class LinkSession implements SessionListener, Asker {
@@ -30,15 +25,21 @@ export class LinkSession implements SessionListener, Asker {
   readonly mount: Mount
   readonly #lease = new SharedLease()
   readonly #holders = new Set<LeaseHolder>()
-  readonly #events: LinkSessionEvents
+  readonly #onRefreshFailed: (code: string) => void
   #timer: NodeJS.Timeout | undefined
   #takesNoMore = false
+  #isLooking = false
   #nextLookMs: number
 
-  constructor(session: Session, mount: Mount, { coherent, extraSilenceMs, me }: Surroundings, events: LinkSessionEvents) {
+  constructor(
+    session: Session,
+    mount: Mount,
+    { coherent, extraSilenceMs, me }: Surroundings,
+    onRefreshFailed: (code: string) => void,
+  ) {
     this.session = session
     this.mount = mount
-    this.#events = events
+    this.#onRefreshFailed = onRefreshFailed
     this.#nextLookMs = session.lastBeat.ownMs + session.record.refreshRateMs
     this.#lease.extendTo(session.lastBeat.ownMs + leaseMs(session.record.timeoutIntervalMs))
     mount.watch(session, this.#lease, { coherent, extraSilenceMs, me }, this)
@@ -46,10 +47,6 @@ export class LinkSession implements SessionListener, Asker {
 
   get id(): string {
     return this.session.record.id
-  }
-
-  get holders(): ReadonlySet<LeaseHolder> {
-    return this.#holders
   }
 
   /** May new locks be taken with it? */
@@ -80,17 +77,8 @@ export class LinkSession implements SessionListener, Asker {
     if (this.isUsable) this.mount.announceWaiting(this.id, waitingNames(names))
   }
 
-  /** Another one each time, until all have been named. */
-  nextInTurn(): LeaseHolder | undefined {
-    const [next] = this.#holders
-    if (next === undefined) return undefined
-    this.#holders.delete(next)
-    this.#holders.add(next)
-    return next
-  }
-
-  /** A look at each lock found nothing missing. */
-  nothingWasMissing(): void {
+  /** The number of names of the session file says nothing about the locks: they are looked at in turn. */
+  doNotCountLinks(): void {
     this.#lease.doNotCountLinks()
   }
 
@@ -128,11 +116,41 @@ export class LinkSession implements SessionListener, Asker {
   }
 
   onRefreshFailed(code: string): void {
-    this.#events.onRefreshFailed(code)
+    this.#onRefreshFailed(code)
   }
 
   onNamesMissing(): void {
-    this.#events.onNamesMissing(this)
+    void this.#lookAtAll()
+  }
+
+  /** Where nothing is missing after all, this file system does not count links. */
+  async #lookAtAll(): Promise<void> {
+    if (this.#isLooking) return // a look at thousands of locks may take longer than the next heartbeat
+    this.#isLooking = true
+    let isComplete = true
+    for (const holder of [...this.#holders]) if (await this.#isGone(holder)) isComplete = false
+    this.#isLooking = false
+    if (isComplete) this.doNotCountLinks()
+  }
+
+  /**
+   * A heartbeat costs the same for thousands of locks as for one. The price: an administrator who takes one of n is noticed
+   * after up to n heartbeats. (The takeover of a dead holder's lock need not be noticed: the lease tells.)
+   */
+  #lookAtNext(): void {
+    const [next] = this.#holders
+    if (next === undefined) return
+    this.#holders.delete(next)
+    this.#holders.add(next)
+    void this.#isGone(next)
+  }
+
+  /** Looks at one lock, and tells its holder if it is gone. */
+  async #isGone(holder: LeaseHolder): Promise<boolean> {
+    if (!this.#holders.has(holder)) return false
+    const reason = await holder.look()
+    if (reason !== null) holder.lose(reason)
+    return reason !== null
   }
 
   #endIfSpent(): void {
@@ -153,6 +171,6 @@ export class LinkSession implements SessionListener, Asker {
     const { ownMs } = readClock()
     if (ownMs < this.#nextLookMs) return
     this.#nextLookMs = ownMs + this.session.record.refreshRateMs
-    if (this.#lease.linksAreNotCounted) this.#events.onTimeToLook(this)
+    if (this.#lease.linksAreNotCounted) this.#lookAtNext()
   }
 }

@@ -1,5 +1,6 @@
 /** A session's lease, in memory that the heartbeat thread writes and the caller's thread reads: no message is under way when somebody asks. */
 
+import { assert } from '../assert.js'
 import { readClock } from '../drivers/clock.js'
 
 const BYTES = 24
@@ -53,7 +54,8 @@ export class SharedLease {
   }
 
   addHeld(count: number): void {
-    Atomics.add(this.#words, 1, count)
+    const held = Atomics.add(this.#words, 1, count) + count
+    assert(held >= 0, 'a session that holds no fewer than no locks', held)
   }
 }
 

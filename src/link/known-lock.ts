@@ -1,0 +1,157 @@
+/** A lock as this process knows it: what is remembered of it, attempts to acquire it, and what its holds ask of it. */
+
+import { assert } from '../assert.js'
+import type { Asker } from '../drivers/answer.js'
+import type { DirectoryFacts } from '../drivers/file-system.js'
+import { sessionOwner } from '../drivers/identity.js'
+import type { Work } from '../drivers/work.js'
+import type { LostReason } from '../errors.js'
+import { describeHolder } from '../lock-type/describe-holder.js'
+import type { LockPath } from '../lock-type/lock-path.js'
+import type { Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
+import { type AttemptOutcome, attempt } from '../protocol/acquire.js'
+import { freshListing, isAbsent, type ReleaseOutcome, release } from '../protocol/settle.js'
+import { type Claim, newMemory, type Site } from '../protocol/site.js'
+import { LinkHold, type LinkSite } from './link-hold.js'
+import type { LinkSession } from './link-session.js'
+import type { LockDirectory } from './lock-directory.js'
+import { attemptFailed, foreignError, sessionsVanish } from './refusals.js'
+
+/** Sessions can be found spent in a row: by age, by links, by a remount. More often than this is a defect of the file system. */
+const SESSIONS_TRIED_MAX = 4
+
+type Outcome<Kind extends AttemptOutcome['kind']> = AttemptOutcome & { kind: Kind }
+
+/** What follows from the directory as it was last seen: made once for each look at it, and not for each cycle of the lock. */
+interface Seen {
+  facts: DirectoryFacts
+  key: string
+  site: Site
+}
+
+export class KnownLock implements Lockable, LinkSite {
+  readonly directory: LockDirectory
+  readonly #parts: LockPath
+  readonly #claim: Claim
+  readonly #memory = newMemory()
+  #seen: Seen
+
+  constructor(directory: LockDirectory, parts: LockPath, claim: Claim) {
+    this.directory = directory
+    this.#parts = parts
+    this.#claim = claim
+    this.#seen = this.#see()
+  }
+
+  get path(): string {
+    return this.#parts.path
+  }
+
+  get key(): string {
+    return this.#now().key
+  }
+
+  get site(): Site {
+    return this.#now().site
+  }
+
+  get waitStyle(): WaitStyle {
+    return { watchPath: this.path, isLocal: this.directory.facts.coherent }
+  }
+
+  /** What is remembered saves a listing, and nothing depends on it but what is not settled. */
+  get mayBeForgotten(): boolean {
+    return this.#memory.unsettled === null
+  }
+
+  #now(): Seen {
+    if (this.#seen.facts !== this.directory.facts) this.#seen = this.#see()
+    return this.#seen
+  }
+
+  #see(): Seen {
+    const { facts, surroundings } = this.directory
+    const { path, directory, name } = this.#parts
+    const { dev, ino, mode } = facts
+    const site = { path, directory, dev, mode, claim: this.#claim, memory: this.#memory, surroundings }
+    return { facts, key: `link:${dev}:${ino}:${name}`, site }
+  }
+
+  *tryTake({ fresh, wanted }: TryOptions): Work<TryOutcome> {
+    for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
+      const session = this.directory.lastSession ?? (yield* this.directory.session())
+      const { site } = this
+      const outcome = yield* this.directory.run(attempt(site, session.session, fresh), new Attempting(session, wanted))
+      this.#settleLater(session)
+      if (outcome.kind === 'acquired' && outcome.below.length > 0)
+        yield* this.directory.cleanUp(site, outcome.below, outcome.ownBelow)
+      if (outcome.kind !== 'session-spent') return this.#result(session, outcome)
+      this.directory.spend(session)
+    }
+    throw sessionsVanish(this.path)
+  }
+
+  /** What an attempt left in doubt is settled with the heartbeats of the session. */
+  #settleLater({ mount }: LinkSession): void {
+    const { unsettled } = this.#memory
+    if (unsettled !== null) mount.settle(unsettled.session, this.path, unsettled.generation)
+  }
+
+  #result(session: LinkSession, outcome: Exclude<AttemptOutcome, Outcome<'session-spent'>>): TryOutcome {
+    switch (outcome.kind) {
+      case 'acquired':
+        return this.#acquired(session, outcome)
+      case 'busy':
+        return busy(outcome)
+      case 'cancelled':
+        return { kind: 'cancelled' }
+      case 'foreign':
+        throw foreignError(this.path, outcome.what)
+      case 'failed':
+        throw attemptFailed(this.path, this.#claim, outcome)
+    }
+  }
+
+  #acquired(session: LinkSession, { generation, entry, isWaitedFor, takenFrom }: Outcome<'acquired'>): TryOutcome {
+    const { floor } = this.#memory
+    assert(generation === floor, `the generation that was tried last, ${floor}`, generation)
+    const hold = new LinkHold(this, session, generation, entry)
+    return { kind: 'acquired', hold, isWaitedFor, takenFrom: takenFrom === null ? null : describeHolder(takenFrom) }
+  }
+
+  announceWaiting(isWaiting: boolean): void {
+    this.directory.announceWaiting(this.#parts.name, isWaiting)
+  }
+
+  release(session: LinkSession, generation: bigint, entry: string): Work<ReleaseOutcome> {
+    return this.directory.run(release(this.site, generation, session.id, entry), session)
+  }
+
+  async missing(session: LinkSession, generation: bigint): Promise<LostReason | null> {
+    const listed = await this.directory.runAsynchronously(freshListing(this.site))
+    if (!listed.ok) return isAbsent(listed.code) && (await this.directory.isMounted(session)) ? 'removed' : null
+    const { highest, free } = listed.value
+    if (highest !== null && highest > generation) return 'taken-over'
+    return highest !== generation || free ? 'removed' : null
+  }
+}
+
+function busy({ holder, why }: Outcome<'busy'>): TryOutcome {
+  if (holder === null) return { kind: 'busy', holder: `somebody (${why})`, isFar: false }
+  return { kind: 'busy', holder: describeHolder(holder), isFar: holder.bootId !== sessionOwner().bootId }
+}
+
+/** The caller of an attempt may lose interest in it; what is done for a session that holds something is seen through. */
+class Attempting implements Asker {
+  readonly #session: LinkSession
+  readonly wanted: () => boolean
+
+  constructor(session: LinkSession, wanted: () => boolean) {
+    this.#session = session
+    this.wanted = wanted
+  }
+
+  leaseRemainingMs(id: string): number {
+    return this.#session.leaseRemainingMs(id)
+  }
+}

@@ -1,0 +1,209 @@
+/** One directory in which locks lie: what it is, the sessions of this process in it, and how the protocol runs there. */
+
+import { assert } from '../assert.js'
+import type { Asker } from '../drivers/answer.js'
+import type { DirectoryFacts } from '../drivers/file-system.js'
+import { sessionOwner } from '../drivers/identity.js'
+import * as run from '../drivers/run.js'
+import { already, eitherWay, runAsynchronously, runBlocking, type Work } from '../drivers/work.js'
+import { closedError, fileSystemError } from '../errors.js'
+import type { Directories } from '../mounts/directories.js'
+import { type Mount, mountOfDevice } from '../mounts/mount.js'
+import { ask, type Protocol } from '../protocol/operations.js'
+import { createSession, isSessionFileInPlace, type Session, type SessionTerms } from '../protocol/session.js'
+import { cleanUp } from '../protocol/settle.js'
+import type { Observations, Site, Surroundings } from '../protocol/site.js'
+import { LinkSession } from './link-session.js'
+import { Patrol, type Patrolled } from './patrol.js'
+
+export interface LockDirectoryOptions extends SessionTerms {
+  /** Each lock is a hard link to the session file, so that the file's link count tells how many there are. */
+  countsLinks: boolean
+  onRefreshFailed(directory: string, code: string): void
+  onReaped(directory: string, names: string[]): void
+}
+
+export class LockDirectory implements Patrolled {
+  readonly path: string
+  readonly #directories: Directories
+  readonly #options: LockDirectoryOptions
+  readonly #observations: Observations = new Map()
+  readonly #patrol: Patrol
+  #facts: DirectoryFacts
+  /** The session that takes new locks. */
+  #session: LinkSession | null = null
+  /** All that may still have locks or unsettled entries. */
+  readonly #sessions = new Set<LinkSession>()
+  /** A session that is being made: all callers wait for the same one. */
+  #making: Promise<LinkSession> | null = null
+  /** What is to be removed from lock directories, in the background. */
+  readonly #cleaning = new Map<string, string[]>()
+  /** For which locks in it this process has been waiting for a while. */
+  readonly #waiting = new Set<string>()
+  #isClosed = false
+
+  constructor(path: string, facts: DirectoryFacts, directories: Directories, options: LockDirectoryOptions) {
+    this.path = path
+    this.#facts = facts
+    this.#directories = directories
+    this.#options = options
+    this.#patrol = new Patrol(this, options.timeoutIntervalMs, (names) => options.onReaped(path, names))
+  }
+
+  /** Another object after each look at the directory. */
+  get facts(): DirectoryFacts {
+    return this.#facts
+  }
+
+  get mount(): Mount {
+    return mountOfDevice(this.#facts.dev)
+  }
+
+  get surroundings(): Surroundings {
+    const { coherent, staleOpenMs } = this.#facts
+    return { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations: this.#observations }
+  }
+
+  get patrolledBy(): Mount | null {
+    return this.#session?.mount ?? null
+  }
+
+  ownSessionFiles(): string[] {
+    return [...this.#sessions].map(({ session }) => session.name)
+  }
+
+  /** Runs a piece of protocol in the caller's way. */
+  run<Result>(protocol: Protocol<Result>, asker?: Asker): Work<Result> {
+    // A call that waits for nothing is over sooner than a thread of the pool would have begun it.
+    if (this.#facts.inMemory) return already(run.runBlocking(protocol, asker))
+    return eitherWay(
+      () => run.runBlocking(protocol, asker),
+      () => this.runAsynchronously(protocol, asker),
+    )
+  }
+
+  runAsynchronously<Result>(protocol: Protocol<Result>, asker?: Asker): Promise<Result> {
+    return run.runAsynchronously(protocol, this.mount.lane, asker)
+  }
+
+  /** The session as it stands, for an attempt that asks whether it may still be used as the last thing before its claim. */
+  get lastSession(): LinkSession | null {
+    return this.#session
+  }
+
+  /** The usable session, made when there is none. */
+  session(): Work<LinkSession> {
+    if (this.#session?.isUsable) return already(this.#session)
+    this.#retireLast()
+    return eitherWay(
+      () => runBlocking(this.#makeSession()),
+      () => {
+        this.#making ??= runAsynchronously(this.#makeSession()).finally(() => {
+          this.#making = null
+        })
+        return this.#making
+      },
+    )
+  }
+
+  /** A session that an attempt found spent takes no more locks. */
+  spend(session: LinkSession): void {
+    session.spend()
+    if (this.#session === session) this.#session = null
+  }
+
+  #retireLast(): void {
+    if (this.#session !== null) this.spend(this.#session)
+  }
+
+  *#makeSession(): Work<LinkSession> {
+    if (this.#isClosed) throw closedError()
+    this.#facts = yield* this.#directories.look(this.path)
+    const { mount } = this
+    yield* eitherWay(
+      () => mount.startBlocking(),
+      () => mount.start(),
+    )
+    const created = yield* this.#createFile(mount)
+    const session = new LinkSession(created, mount, this.surroundings, (code) => this.#options.onRefreshFailed(this.path, code))
+    this.#adopt(session)
+    return session
+  }
+
+  /** Creates the session file on the device that the directory was seen on. */
+  *#createFile(mount: Mount): Work<Session> {
+    const { label, refreshRateMs, timeoutIntervalMs } = this.#options
+    const onMount = <Result>(protocol: () => Protocol<Result>): Work<Result> =>
+      eitherWay(
+        () => run.runBlocking(protocol()),
+        () => run.runAsynchronously(protocol(), mount.lane),
+      )
+    const { dev } = this.#facts
+    const terms = { label, refreshRateMs, timeoutIntervalMs }
+    const created = yield* onMount(() => createSession(this.path, sessionOwner(), terms))
+    if (!created.ok) throw fileSystemError('create', this.path, created.code, created.error)
+    if (created.value.dev === dev && !this.#isClosed) return created.value
+    // The share was unmounted, or the locker closed, a moment ago: nothing stays behind.
+    yield* onMount(() => ask.unlink(created.value.path))
+    if (this.#isClosed) throw closedError()
+    yield* this.#directories.look(this.path)
+    throw fileSystemError('create', this.path, 'ESTALE')
+  }
+
+  #adopt(session: LinkSession): void {
+    const { dev } = session.session
+    assert(dev === this.#facts.dev, `a session on device ${this.#facts.dev}, where its directory is`, dev)
+    if (!this.#options.countsLinks) session.doNotCountLinks()
+    // A blocking call may have made another one while an asynchronous call was making this.
+    this.#retireLast()
+    for (const old of this.#sessions) if (old.isOver) this.#sessions.delete(old)
+    this.#session = session
+    this.#sessions.add(session)
+    if (this.#waiting.size > 0) session.announceWaiting(this.#waiting)
+    this.#patrol.start()
+  }
+
+  /** Tells other nodes, with the heartbeats, whether this process waits for the lock of that name. */
+  announceWaiting(name: string, isWaiting: boolean): void {
+    if (isWaiting) this.#waiting.add(name)
+    else this.#waiting.delete(name)
+    this.#session?.announceWaiting(this.#waiting)
+  }
+
+  /** Below an unmounted share everything is missing, and may come back in time. */
+  isMounted({ session }: LinkSession): Promise<boolean> {
+    return this.runAsynchronously(isSessionFileInPlace(session))
+  }
+
+  /**
+   * Removes what lies below a lock that was acquired. On a server an unlink may have to wait for a dead client: then no caller
+   * waits for it, except with its own files.
+   */
+  cleanUp(site: Site, below: string[], ownBelow: boolean): Work<void> {
+    const { coherent, inMemory } = this.#facts
+    const now = () => run.runBlocking(cleanUp(site, below))
+    if (inMemory) return already(now())
+    const later = async () => this.#cleanUpLater(site, below)
+    return eitherWay(() => (ownBelow || coherent ? now() : void later()), later)
+  }
+
+  #cleanUpLater(site: Site, below: string[]): void {
+    const isPending = this.#cleaning.has(site.path)
+    this.#cleaning.set(site.path, below) // the latest listing says all
+    if (isPending) return
+    const { mount } = this
+    mount.inBackground(() => {
+      const names = this.#cleaning.get(site.path) ?? []
+      this.#cleaning.delete(site.path)
+      return run.runAsynchronously(cleanUp(site, names), mount.lane)
+    })
+  }
+
+  /** Releases everything. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#patrol.close()
+    for (const session of this.#sessions) session.expire('closed')
+    await Promise.all([...this.#sessions].map((session) => session.mount.ended(session.id)))
+  }
+}

@@ -1,0 +1,78 @@
+/** What a link-based lock refuses or fails with, in words. */
+
+import { ForeignLockError, fileSystemError, LockFileSystemError, type MountlockError } from '../errors.js'
+import type { AttemptOutcome } from '../protocol/acquire.js'
+import type { Claim } from '../protocol/site.js'
+
+type ForeignThing = (AttemptOutcome & { kind: 'foreign' })['what']
+
+const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
+  file: {
+    what: 'it is a regular file, perhaps the file of an advisory lock',
+    advice: 'Use lock-type=advisory for it, choose another path, or remove the file if nobody locks it.',
+  },
+  unmarked: {
+    what: 'it is a directory without our marker, perhaps the lock of another program',
+    advice: 'Choose another path, or remove the directory if nobody uses it.',
+  },
+  'other-kind': {
+    what: 'it is a lock of another lock-type: linkbased and renamebased must not be mixed on one path',
+    advice: 'Use the lock-type that it was made with, or remove the directory when no process holds the lock.',
+  },
+  empty: {
+    what: 'its generations have been deleted',
+    advice: 'Remove the whole directory when no process holds the lock or waits for it.',
+  },
+  symlink: {
+    what: 'it is a symbolic link',
+    advice: 'Name the lock directory itself, or remove the link if nobody needs it.',
+  },
+  exhausted: {
+    what: 'its generations have no next one: they are not ours',
+    advice: 'Remove the whole directory when no process holds the lock or waits for it.',
+  },
+  backwards: {
+    what: 'its generations went backwards: it was replaced or restored from a backup',
+    advice: 'Restart the processes that use it, when none of them holds it.',
+  },
+}
+
+/** The path is something that is not a lock of this kind. */
+export function foreignError(path: string, thing: ForeignThing): ForeignLockError {
+  const { what, advice } = FOREIGN[thing]
+  return new ForeignLockError(path, what, advice)
+}
+
+export function renameRefused(path: string, fileSystem: string): LockFileSystemError {
+  return new LockFileSystemError('EOPNOTSUPP', `On this file system (${fileSystem}) two renames of one file may both succeed`, {
+    code: 'RENAME_NOT_EXCLUSIVE',
+    path,
+    advice: 'lock-type=renamebased needs NFS, ext4, xfs, btrfs or tmpfs: use lock-type=linkbased here.',
+  })
+}
+
+const CLAIMING = { 'hard link': 'hard-link', symlink: 'symlink', rename: 'rename' } as const
+
+/** An attempt that the file system refused. */
+export function attemptFailed(
+  path: string,
+  claim: Claim,
+  { action, code, error }: Pick<AttemptOutcome & { kind: 'failed' }, 'action' | 'code' | 'error'>,
+): MountlockError {
+  if (code === 'ECROWDED') return crowdedError(path)
+  return fileSystemError(action === 'claim' ? CLAIMING[claim.name] : action, path, code, error)
+}
+
+function crowdedError(path: string): LockFileSystemError {
+  return new LockFileSystemError('ENOSPC', 'The lock directory has too many entries that this user may not remove', {
+    code: 'LOCK_DIRECTORY_CROWDED',
+    path,
+    advice: 'Let their owner remove them, or give each user a lock of its own.',
+  })
+}
+
+/** One session file after the other was found spent, each as soon as it was made. */
+export function sessionsVanish(path: string): LockFileSystemError {
+  const cause = new Error('the session files of this process vanish as soon as they are made')
+  return fileSystemError('hard-link', path, 'EIO', cause)
+}
