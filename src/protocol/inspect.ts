@@ -1,9 +1,9 @@
 /** Looks at a lock without touching it: who holds it, and is the holder alive? */
 
-import { isSameHost, judge, ownChange } from './judge.js'
+import { judge, ownChange } from './judge.js'
 import { type LockListing, lookName } from './names.js'
 import { ask, type Protocol, type Reply } from './operations.js'
-import type { SessionRecord } from './record.js'
+import { isSameHost, type SessionRecord } from './record.js'
 import { listing } from './settle.js'
 import type { Site } from './site.js'
 
@@ -70,7 +70,7 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
     state: verdict.state === 'dead' ? 'stale' : record === null ? 'unknown' : 'held',
     why: verdict.why,
     record,
-    sameHost: record !== null && isSameHost(record, site.surroundings),
+    sameHost: record !== null && isSameHost(record, site.surroundings.me),
     sinceMs: changed?.ok ? changed.value.modifiedMs : null,
     heartbeatAgeMs: verdict.modifiedMs === null ? null : yield* heartbeatAge(site, verdict.modifiedMs),
   }

@@ -7,7 +7,7 @@
 import { coarsenessMs, silenceMs } from './lease.js'
 import { lookName, sessionOfTarget } from './names.js'
 import { ask, type Contents, type Protocol, type Reply } from './operations.js'
-import { decodeRecord, isUnfinished, type SessionRecord } from './record.js'
+import { decodeRecord, isSameHost, isUnfinished, provingStartTime, type SessionRecord } from './record.js'
 import type { Surroundings } from './site.js'
 
 export type Verdict =
@@ -37,7 +37,8 @@ export function* judge(holder: Holder, surroundings: Surroundings): Protocol<Ver
     return alive(null, modifiedMs, 'its record is not readable: torn, or of another version', isUnfinished(text))
   if (record.state === 'ended') return { state: 'dead', record, modifiedMs, why: 'ended' }
 
-  if (isSameHost(record, surroundings) && (yield* ask.process(record.pid, record.startTime)) === 'gone') {
+  const { me } = surroundings
+  if (isSameHost(record, me) && (yield* ask.process(record.pid, provingStartTime(record, me))) === 'gone') {
     return { state: 'dead', record, modifiedMs, why: 'process-gone' }
   }
   const silent = yield* observe(record, modifiedMs, before.ownMs, surroundings)
@@ -46,15 +47,6 @@ export function* judge(holder: Holder, surroundings: Surroundings): Protocol<Ver
 
 function alive(record: SessionRecord | null, modifiedMs: number | null, why: string, isUnfinished = false): Verdict {
   return { state: 'alive', record, modifiedMs, isUnfinished, why }
-}
-
-export function isSameHost(record: SessionRecord, { me }: Surroundings): boolean {
-  return (
-    record.bootId !== null &&
-    record.bootId === me.bootId &&
-    record.pidNamespace !== null &&
-    record.pidNamespace === me.pidNamespace
-  )
 }
 
 /** Forgetting one only delays its conviction. */

@@ -294,7 +294,8 @@ class Universe {
 
   *#session(actor: Actor): Generator<Operation | Act, Session, unknown> {
     const startTime = this.random.name()
-    const owner = { host: 'h', bootId: 'b', pidNamespace: 'n', pid: 1, startTime, uid: 0, user: null }
+    const view = { bootId: 'b', pidNamespace: 'n', timeNamespace: 't', userNamespace: 'u' }
+    const owner = { host: 'h', ...view, pid: 1, startTime, uid: 0, user: null }
     const made = yield* createSession('/d', owner, { label: '', refreshRateMs: 1e6, timeoutIntervalMs: 8e7 })
     if (!made.ok) throw new Error(made.code)
     actor.session = made.value
@@ -371,7 +372,8 @@ const unlock = (file: Inode, actor: Actor) => {
 }
 
 function siteOf(claim: Claim): Site {
-  const me = { host: 'h', bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '', uid: 0, user: null }
+  const view = { bootId: 'b', pidNamespace: 'n', timeNamespace: 't', userNamespace: 'u' }
+  const me = { host: 'h', ...view, pid: 1, startTime: '', uid: 0, user: null }
   const surroundings = { coherent: true, extraSilenceMs: 0, me, observations: new Map() }
   return { path: LOCK, directory: '/d', dev: 1, mode: 0o755, claim, memory: newMemory(), surroundings }
 }

@@ -79,6 +79,8 @@ const ownerOf = (index: number, isOneHost: boolean): SessionOwner => ({
   pidNamespace: 'p',
   pid: index + 1,
   startTime: '1',
+  timeNamespace: 't',
+  userNamespace: 'u',
   uid: 1000,
   user: null,
 })

@@ -124,7 +124,8 @@ export class SimProcess implements Actor {
     this.memory = protocol.newMemory()
     this.#dev = node.client.dev
     const host = node.name
-    this.#owner = { host, bootId: node.bootId, pidNamespace: 'pid:1', pid, startTime, uid: 1000, user: 'user' }
+    const view = { bootId: node.bootId, pidNamespace: 'pid:1', timeNamespace: 'time:1', userNamespace: 'user:1' }
+    this.#owner = { host, ...view, pid, startTime, uid: 1000, user: 'user' }
   }
 
   get startTime(): string | null {

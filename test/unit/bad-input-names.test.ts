@@ -27,6 +27,8 @@ const ME: SessionOwner = {
   pidNamespace: 'pids',
   pid: 77,
   startTime: '5',
+  timeNamespace: 'time',
+  userNamespace: 'users',
   uid: OWN_UID,
   user: 'ann',
 }

@@ -5,6 +5,9 @@ import { describe, expect, test } from 'vitest'
 import {
   decodeRecord,
   encodeRecord,
+  isSameHost,
+  NO_NAMESPACE,
+  provingStartTime,
   RECORD_BYTES,
   recordMark,
   type SessionRecord,
@@ -20,6 +23,8 @@ const records: fc.Arbitrary<SessionRecord> = fc.record({
   pidNamespace: fc.option(fc.constant('pid:[4026531836]')),
   pid: fc.integer({ min: 1, max: 2 ** 31 }),
   startTime: fc.option(fc.nat().map(String)),
+  timeNamespace: fc.option(fc.constantFrom('time:[4026531834]', NO_NAMESPACE)),
+  userNamespace: fc.option(fc.constantFrom('user:[4026531837]', NO_NAMESPACE)),
   uid: fc.integer({ min: -1, max: 2 ** 32 }),
   user: fc.option(text(32)),
   label: text(60),
@@ -71,6 +76,77 @@ test('a record that does not fit is refused instead of cut', () => {
   )
 })
 
+describe('a record of the first version, which says nothing of namespaces,', () => {
+  /** As programs before this one wrote it. */
+  const oldRecord = (record: SessionRecord) => {
+    const { timeNamespace, userNamespace, ...old } = record
+    return JSON.stringify({ mountlock: 1, ...old, check: `${old.beat} ${old.state}` }).padEnd(RECORD_BYTES)
+  }
+
+  test('is read, but for its start time: nobody knows by whose clock that was', () => {
+    fc.assert(
+      fc.property(records, (record) => {
+        const read = decodeRecord(oldRecord(record))
+        const { timeNamespace, userNamespace, ...old } = JSON.parse(JSON.stringify(record))
+        expect(read).toMatchObject({ ...old, startTime: null, timeNamespace: null, userNamespace: null })
+      }),
+    )
+  })
+
+  test('is what programs that know no other read in ours, without a start time by which they could convict', () => {
+    fc.assert(
+      fc.property(records, (record) => {
+        const written = JSON.parse(encodeRecord(record))
+        expect(written).toMatchObject({
+          mountlock: 1,
+          pid: record.pid,
+          beat: record.beat,
+          check: `${record.beat} ${record.state}`,
+        })
+        expect(written.startTime).toBeNull()
+      }),
+    )
+  })
+})
+
+describe('a start time proves something', () => {
+  const me = { bootId: 'b', pidNamespace: 'p', startTime: '7', timeNamespace: 't', userNamespace: 'u' }
+  const without = { ...me, timeNamespace: NO_NAMESPACE, userNamespace: NO_NAMESPACE }
+
+  test('within one boot, and one namespace of each kind that /proc shows it by', () => {
+    expect(provingStartTime({ ...me, startTime: '5' }, me)).toBe('5')
+    expect(isSameHost({ ...me, startTime: '5' }, me)).toBe(true)
+  })
+
+  test('on a kernel without time and user namespaces, where all see the same', () => {
+    expect(provingStartTime({ ...without, startTime: '5' }, without)).toBe('5')
+  })
+
+  test.each([
+    { bootId: 'another' },
+    { bootId: null },
+    { pidNamespace: 'another' },
+    { pidNamespace: null },
+    { timeNamespace: 'another' },
+    { timeNamespace: null },
+    { timeNamespace: NO_NAMESPACE },
+    { userNamespace: 'another' },
+    { userNamespace: null },
+    { startTime: null },
+  ])('never in a record with %j, nor for a judge', (change) => {
+    expect(provingStartTime({ ...me, ...change }, me)).toBeNull()
+    if (!('startTime' in change)) expect(provingStartTime(me, { ...me, ...change })).toBeNull()
+    const isPidKnown = !('bootId' in change || 'pidNamespace' in change)
+    expect(isSameHost({ ...me, ...change }, me)).toBe(isPidKnown)
+  })
+
+  test('never where neither of two knows its namespaces: unknown is not the same', () => {
+    const unknown = { bootId: null, pidNamespace: null, startTime: '5', timeNamespace: null, userNamespace: null }
+    expect(isSameHost(unknown, unknown)).toBe(false)
+    expect(provingStartTime({ ...me, timeNamespace: null }, { ...me, timeNamespace: null })).toBeNull()
+  })
+})
+
 describe('not believed is', () => {
   test('a record that is cut anywhere but in its padding', () => {
     fc.assert(
@@ -110,6 +186,9 @@ describe('not believed is', () => {
     { pid: 1.5 },
     { pid: '1' },
     { bootId: 7 },
+    { started: 7 },
+    { timeNamespace: 7 },
+    { userNamespace: {} },
     { refreshRateMs: 0 },
     { timeoutIntervalMs: TIMEOUT_INTERVAL_MS_MAX + 1 },
     { timeoutIntervalMs: null },

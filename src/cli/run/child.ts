@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { procIsOurs } from '../../drivers/identity.js'
 import { codeOf } from '../shared/bounded.js'
 import { Family } from './family.js'
 
@@ -69,10 +70,16 @@ export class Child {
     this.#terminating = this.#terminate(killAfterMs)
   }
 
+  /** Without a /proc, or with that of another pid namespace, whose numbers mean other processes here: the command, and nothing that it started. */
+  get #alone(): Pick<Family, 'signal' | 'lives'> {
+    const lives = () => this.#process.exitCode === null && this.#process.signalCode === null
+    return { signal: (signal) => this.signal(signal), lives }
+  }
+
   async #terminate(killAfterMs: number): Promise<void> {
     const { pid } = this.#process
     if (pid === undefined) return
-    const family = new Family(pid)
+    const family = procIsOurs() ? new Family(pid) : this.#alone
     family.signal('SIGTERM')
     family.signal('SIGCONT') // who is stopped would never notice
     const deadlineMs = performance.now() + killAfterMs

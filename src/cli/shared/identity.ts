@@ -1,17 +1,21 @@
 /** Is a process that described itself still alive? */
 
 import { processState, sessionOwner } from '../../drivers/identity.js'
-import type { SessionOwner } from '../../protocol/record.js'
+import { isSameHost, provingStartTime, type SessionOwner } from '../../protocol/record.js'
 
-/** How a process describes itself to others; pids mean something within one boot and one process namespace only. */
+/** How a process describes itself to others, and from where it looks at them. */
 export type Identity = SessionOwner
 
 export const ownIdentity = sessionOwner
 
-/** `gone` only on proof; `unknown` for a process of another node, and where this platform cannot tell nodes apart. */
+/**
+ * `gone` only on the proofs that a lock's judge accepts. `alive` only where it is known to be the same process, and not a later
+ * one with its number; `unknown` otherwise, for a process of another node as well.
+ */
 export function lifeOf(other: Identity): 'alive' | 'gone' | 'unknown' {
   const own = ownIdentity()
-  const isHere = own.bootId !== null && own.pidNamespace !== null
-  if (!isHere || other.bootId !== own.bootId || other.pidNamespace !== own.pidNamespace) return 'unknown'
-  return processState(other.pid, other.startTime)
+  if (!isSameHost(other, own)) return 'unknown'
+  const startTime = provingStartTime(other, own)
+  const state = processState(other.pid, startTime)
+  return state === 'alive' && startTime === null ? 'unknown' : state
 }

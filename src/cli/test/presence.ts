@@ -241,6 +241,8 @@ function parseRecord(text: string): PresenceRecord | null {
     bootId: word(raw.bootId),
     pidNamespace: word(raw.pidNamespace),
     startTime: word(raw.startTime),
+    timeNamespace: word(raw.timeNamespace),
+    userNamespace: word(raw.userNamespace),
     uid: isCount(uid) ? uid : -1,
     user: word(raw.user),
     claims: claimsOf(raw.claims),
