@@ -37,13 +37,25 @@ export interface TryOptions {
   wanted(): boolean
 }
 
-export type TryOutcome =
-  /** `isWaitedFor`: other processes were seen to wait for it. `takenFrom`: the dead holder before, in words, or `null`. */
-  | { kind: 'acquired'; hold: Hold; isWaitedFor: boolean; takenFrom: string | null }
-  /** `holder`: in words, `null` if not known. `isFar`: on another node, as far as can be told. */
-  | { kind: 'busy'; holder: string | null; isFar: boolean }
-  /** Only when it was not wanted any more. */
-  | { kind: 'cancelled' }
+/** `cancelled`: only when it was not wanted any more. */
+export type TryOutcome = Taken | Busy | { kind: 'cancelled' }
+
+export interface Taken {
+  kind: 'acquired'
+  hold: Hold
+  /** Other processes were seen to wait for it. */
+  isWaitedFor: boolean
+  /** The dead holder before, in words, or `null`. */
+  takenFrom: string | null
+}
+
+export interface Busy {
+  kind: 'busy'
+  /** In words; `null` if not known. */
+  holder: string | null
+  /** On another node, as far as can be told. */
+  isFar: boolean
+}
 
 /** How a waiter can notice that the lock may be free. */
 export interface WaitStyle {

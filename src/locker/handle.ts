@@ -10,11 +10,12 @@ import type { Hold } from '../lock-type/lock-type.js'
 import { Patience } from './patience.js'
 import type { Lock, LockType, ReleaseResult } from '../types.js'
 
-/** What the locker does around a lock: log, queue, books. */
+/** What the locker does around a lock: see `held-locks.ts`. */
 export interface LockKeeper {
   readonly lockType: LockType
-  /** `result` is `null` when it cannot be told; `error` says why. */
-  onReleased(lock: LockHandle, result: ReleaseResult | null, error?: unknown): void
+  onReleased(lock: LockHandle, result: ReleaseResult): void
+  /** It cannot be told whether it was released. */
+  onReleaseFailed(lock: LockHandle, error: unknown): void
   onLost(lock: LockHandle, reason: LostReason): void
   /** How far the file system that a file is on can be believed, and the way to it. */
   fileSystemOf(path: string): Promise<{ coherent: boolean; lane: Lane }>
@@ -26,7 +27,7 @@ export class LockHandle implements Lock {
   readonly path: string
   readonly #hold: Hold
   readonly #keeper: LockKeeper
-  // Made when somebody asks: thousands of locks may be held.
+  // Made when it is asked for: thousands of locks may be held.
   #controller: AbortController | undefined
   #pending: Promise<ReleaseResult> | undefined
   #result: ReleaseResult | undefined
@@ -102,7 +103,7 @@ export class LockHandle implements Lock {
       this.#keeper.onReleased(this, result)
       return result
     } catch (error) {
-      this.#keeper.onReleased(this, null, error)
+      this.#keeper.onReleaseFailed(this, error)
       throw error
     }
   }

@@ -1,37 +1,43 @@
-/** How long somebody is ready to wait: a deadline and an `AbortSignal` in one. */
+/** How long a caller is ready to wait: a deadline and an `AbortSignal` in one. */
 
 import { type Work, runAsynchronously } from '../drivers/work.js'
 import { AbortError, LockTimeoutError } from '../errors.js'
+import { onAbort } from './abort-listeners.js'
 
 const NO_ANSWER = 'the file system has not answered: does the mount hang?'
+/** How a holder is called that is another call of this very process. */
+export const THIS_PROCESS = 'this process'
+/** What is waited for where a lock has a holder; `null`: it is not known which. */
+export const heldBy = (holder: string | null): string => (holder === null ? 'it is held' : `held by ${holder}`)
 
 export class Patience {
   readonly #path: string
   readonly #waitMs: number
   readonly #startMs: number
-  readonly #signal: AbortSignal | undefined
+  readonly #ignoreSignal: (() => void) | undefined
   readonly #firstTryMs: number
   #timer: NodeJS.Timeout | undefined
   #error: Error | undefined
-  readonly #waiting = new Set<(error: Error) => void>()
+  readonly #racing = new Set<(error: Error) => void>()
   #timerIsForAll = false
-  /** What we wait for, in words: for the message when it was in vain. */
+  /** What is waited for, in words: for the message when it was in vain. */
   waitingFor = NO_ANSWER
 
   /** `firstTryMs`: how long it lasts at the least, until {@link firstTryIsOver}. */
   constructor(path: string, waitMs: number, signal?: AbortSignal, firstTryMs = 0) {
     this.#path = path
     this.#waitMs = waitMs
-    this.#signal = signal
     this.#startMs = performance.now()
     this.#firstTryMs = firstTryMs
-    if (signal?.aborted) this.#onAbort()
-    else signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (signal === undefined) return
+    const abort = () => this.end(new AbortError(path, signal.reason))
+    if (signal.aborted) abort()
+    else this.#ignoreSignal = onAbort(signal, abort)
   }
 
   #startTimer(forMs: number): NodeJS.Timeout {
     const restMs = Math.max(0, this.#startMs + forMs - performance.now())
-    return setTimeout(() => this.#end(new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor)), restMs)
+    return setTimeout(() => this.end(new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor)), restMs)
   }
 
   /** From now on only the wait that the caller asked for counts. */
@@ -42,12 +48,12 @@ export class Patience {
     this.#timer = this.#startTimer(this.#waitMs)
   }
 
-  readonly #onAbort = () => this.#end(new AbortError(this.#path, this.#signal?.reason))
-
-  #end(error: Error): void {
+  /** It is over before its time: every race ends with this error. The first error counts. */
+  end(error: Error): void {
+    if (this.isOver) return
     this.#error = error
-    for (const giveUp of this.#waiting) giveUp(error)
-    this.#waiting.clear()
+    for (const giveUp of this.#racing) giveUp(error)
+    this.#racing.clear()
     this.done()
   }
 
@@ -55,19 +61,19 @@ export class Patience {
     return this.#error !== undefined
   }
 
-  /** @throws LockTimeoutError, AbortError */
+  /** @throws LockTimeoutError, AbortError, or what it was ended with */
   check(): void {
     if (this.#error !== undefined) throw this.#error
   }
 
-  /** Does something as long as there is patience; what is done at once is not waited for. @throws LockTimeoutError, AbortError */
+  /** Does something as long as there is patience; what is done at once is not waited for. @throws as {@link check} */
   async run<T>(work: Work<T>, late?: (value: T) => void): Promise<T> {
     this.check()
     const first = work.next()
     return first.done ? first.value : await this.race(runAsynchronously(work, first), late)
   }
 
-  /** Waits for something as long as there is patience. What comes too late is given to `late`, always. @throws LockTimeoutError, AbortError */
+  /** Waits for something as long as there is patience. What comes too late is given to `late`, always. @throws as {@link check} */
   race<T>(promise: Promise<T>, late: (value: T) => void = () => {}): Promise<T> {
     return new Promise((resolve, reject) => {
       let isGivenUp = this.isOver
@@ -79,13 +85,13 @@ export class Patience {
       else this.#wait(giveUp)
       promise.then(
         (value) => {
-          this.#waiting.delete(giveUp)
+          this.#racing.delete(giveUp)
           if (isGivenUp) late(value)
           else resolve(value)
         },
         (error) => {
-          this.#waiting.delete(giveUp)
-          reject(error) // who gave up does not get to know it
+          this.#racing.delete(giveUp)
+          reject(error) // without effect if the caller was told something else before
         },
       )
     })
@@ -93,13 +99,13 @@ export class Patience {
 
   /** There is no timer before something is waited for: many locks are got at once. */
   #wait(giveUp: (error: Error) => void): void {
-    this.#waiting.add(giveUp)
+    this.#racing.add(giveUp)
     this.#timer ??= this.#startTimer(Math.max(this.#waitMs, this.#firstTryMs))
   }
 
   /** Ends the timer and the listener. */
   done(): void {
     clearTimeout(this.#timer)
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#ignoreSignal?.()
   }
 }

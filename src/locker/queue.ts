@@ -1,15 +1,20 @@
 /**
- * Keeps the acquirers of one process apart, in the order in which they came: one at a time asks the file system, the
+ * Keeps the acquisitions of one process apart, in the order in which they came: one at a time asks the file system, the
  * others wait for nothing but it. Shared by all copies of this package in the thread, through the global registry of symbols.
  */
 
+import { assert } from '../assert.js'
+
 const KEY = Symbol.for('mountlock.queue.v1')
 
-/** A linked list and not an array: thousands of locks may be held, and hardly any of them is queued for. */
+/**
+ * A linked list and not an array: thousands of locks may be held, and hardly any of them is queued for. Other copies of this
+ * package, perhaps of another version, see these very fields.
+ */
 interface Link {
   previous: Link | null
   next: Link | null
-  /** Called when it is this one's turn. */
+  /** Called when it has become the first. */
   start: (() => void) | null
 }
 
@@ -21,7 +26,7 @@ function queues(): Map<string, Link> {
 }
 
 /** A place in the queue of one lock. Leaving it, in whatever state, lets the next one on. */
-export class Place implements Link {
+export class QueuePlace implements Link {
   previous: Link | null
   next: Link | null = null
   start: (() => void) | null = null
@@ -35,22 +40,24 @@ export class Place implements Link {
     queues().set(key, this)
   }
 
-  /** The place if nobody else of this process is there, otherwise `null`. */
-  static tryTake(key: string): Place | null {
-    return queues().has(key) ? null : new Place(key)
+  /** The place if no other call of this process is there, otherwise `null`. */
+  static tryTake(key: string): QueuePlace | null {
+    return queues().has(key) ? null : new QueuePlace(key)
   }
 
-  static take(key: string): Place {
-    return new Place(key)
+  static take(key: string): QueuePlace {
+    return new QueuePlace(key)
   }
 
-  get hasTurn(): boolean {
+  /** Only the first may ask the file system. */
+  get isFirst(): boolean {
     return this.previous === null && !this.#left
   }
 
-  /** Resolves when it is our turn. */
-  turn(): Promise<void> {
-    if (this.hasTurn) return Promise.resolve()
+  /** Resolves when it is the first. */
+  untilFirst(): Promise<void> {
+    assert(!this.#left, 'a place that was not left', this.#key)
+    if (this.isFirst) return Promise.resolve()
     return new Promise((resolve) => {
       this.start = resolve
     })

@@ -2,25 +2,25 @@
 
 import type { Lockable } from '../lock-type/lock-type.js'
 
-/** A shorter wait is nobody's business. */
+/** A shorter wait is not told: a heartbeat carries the news, and most waits are over before one. Chosen, not measured. */
 const LASTING_MS = 1000
 
 export class Announcement {
-  readonly #target: Lockable
+  readonly #lockable: Lockable
   readonly #timer: NodeJS.Timeout
   #isMade = false
 
-  constructor(target: Lockable) {
-    this.#target = target
+  constructor(lockable: Lockable) {
+    this.#lockable = lockable
     this.#timer = setTimeout(() => {
       this.#isMade = true
-      target.announceWaiting(true)
+      lockable.announceWaiting(true)
     }, LASTING_MS)
     this.#timer.unref()
   }
 
   end(): void {
     clearTimeout(this.#timer)
-    if (this.#isMade) this.#target.announceWaiting(false)
+    if (this.#isMade) this.#lockable.announceWaiting(false)
   }
 }

@@ -1,78 +1,79 @@
-/** How a waiter learns that it is worth trying again: woken by a file watch on the same host, by polling elsewhere. */
+/**
+ * The mechanics of waiting: the watch, the timer, and what they tell. A file watch wakes waiters on the host of the release;
+ * elsewhere they try again and again. What to do is decided in `decision.ts`.
+ */
 
-import type { WaitStyle } from '../lock-type/lock-type.js'
+import { assert } from '../assert.js'
 import type { NameWatch } from '../drivers/name-watch.js'
+import type { WaitStyle } from '../lock-type/lock-type.js'
 import { parseEntry } from '../protocol/names.js'
-import type { Turn } from './turns.js'
-
-/** First and last interval between two tries, in milliseconds, and by how much it grows. */
-interface Pace {
-  firstMs: number
-  lastMs: number
-  growth: number
-}
-
-/** Woken by the watch; polling only finds holders that died. */
-const WATCHED: Pace = { firstMs: 250, lastMs: 250, growth: 1 }
-/** Without a server asking is cheap; who has waited longer can wait a little longer: about a tenth of it. */
-const LOCAL: Pace = { firstMs: 1, lastMs: 40, growth: 1.1 }
-/** Each try is several round trips. It does not get much slower: who has waited longer must not ask more rarely than a newcomer. */
-export const NETWORK_POLL_MS_MAX = 300
-const NETWORK: Pace = { firstMs: 100, lastMs: NETWORK_POLL_MS_MAX, growth: 1.5 }
-/** So that waiters do not march in step. */
-const JITTER = 0.2
-
-/** The intervals at which to try again. */
-export class Backoff {
-  readonly #pace: Pace
-  #nextMs: number
-
-  constructor({ isLocal }: Pick<WaitStyle, 'isLocal'>, isWatched: boolean) {
-    this.#pace = isLocal ? (isWatched ? WATCHED : LOCAL) : NETWORK
-    this.#nextMs = this.#pace.firstMs
-  }
-
-  nextMs(): number {
-    const delayMs = this.#nextMs * (1 - JITTER + 2 * JITTER * Math.random())
-    this.#nextMs = Math.min(this.#pace.lastMs, this.#nextMs * this.#pace.growth)
-    return delayMs
-  }
-}
-
-/** How far apart the waiters of one host try, at the most. */
-export const SPREAD_MS_MAX = 8
-const SPREAD_MS_MIN = 2
-
-/** A release wakes all waiters of the host at once. Who has tried in vain leaves the next ones some time, so that they do not all try together. */
-class Spread {
-  #spreadMs = 0
-
-  nextMs(): number {
-    const delayMs = Math.floor(Math.random() * this.#spreadMs)
-    this.#spreadMs = Math.min(SPREAD_MS_MAX, Math.max(SPREAD_MS_MIN, 2 * this.#spreadMs))
-    return delayMs
-  }
-}
+import { decide, type Known, type Occasion } from './decision.js'
+import { Backoff, Spread } from './pace.js'
+import type { Turn } from './turn.js'
 
 /** Waits between the tries of one acquisition. Listens from the moment it is made, so that no release is missed. */
 export class Waiter {
   readonly #watch: NameWatch | null
   readonly #backoff: Backoff
-  readonly #isLocal: boolean
   readonly #spread = new Spread()
+  readonly #isLocal: boolean
   readonly #turn: Turn
+  readonly #known: Known = { sinceMs: 0, intervalMs: 0, release: null, leaveMs: 0 }
   /** The generation that was released last, `null` where that is not known. */
   #released: bigint | null = null
-  /** It was released, and nobody was seen to take it. */
-  #isFree = false
   #timer: NodeJS.Timeout | undefined
-  #tryNow: ((why: 'released' | 'late') => void) | null = null
+  /** Ends the wait that is under way; `null` while its acquisition tries. */
+  #resume: ((occasion: Occasion) => void) | null = null
 
   constructor(style: WaitStyle, turn: Turn) {
     this.#isLocal = style.isLocal
     this.#turn = turn
     this.#watch = style.watchPath === null ? null : turn.listen(style.watchPath, (name) => this.#onName(name))
     this.#backoff = new Backoff(style, this.#watch !== null)
+  }
+
+  /** Resolves when it is worth trying again. */
+  again(): Promise<Occasion> {
+    return this.#wait(this.#backoff.nextMs())
+  }
+
+  /** Leaves the lock to others for so long, or until one of them releases it. */
+  standBack(forMs: number): Promise<Occasion> {
+    this.#turn.standsBack(performance.now())
+    return this.#wait(forMs)
+  }
+
+  #wait(intervalMs: number): Promise<Occasion> {
+    assert(this.#resume === null, 'one wait at a time', 'a second one')
+    this.#waitAnew(intervalMs)
+    return new Promise((resolve) => {
+      this.#resume = resolve
+      this.#act(performance.now())
+    })
+  }
+
+  #waitAnew(intervalMs: number): void {
+    this.#known.sinceMs = performance.now()
+    this.#known.intervalMs = intervalMs
+  }
+
+  /** Does what is to be done by what is known now. */
+  #act(nowMs: number): void {
+    clearTimeout(this.#timer)
+    this.#known.leaveMs = this.#turn.leaveMs(nowMs)
+    const decision = decide(this.#known, nowMs)
+    if (decision.kind === 'try') return this.#end(decision.occasion)
+    const { untilMs, standsBack } = decision
+    if (standsBack) this.#turn.standsBack(nowMs)
+    // A timer may fire a fraction of a millisecond early: then it is time all the same.
+    this.#timer = setTimeout(() => this.#act(Math.max(untilMs, performance.now())), untilMs - nowMs)
+  }
+
+  #end(occasion: Occasion): void {
+    const resume = this.#resume
+    this.#resume = null
+    this.#known.release = null
+    resume?.(occasion)
   }
 
   #onName(name: string | null): void {
@@ -87,55 +88,28 @@ export class Waiter {
     // A name is told when it appears, and again when the next holder removes it.
     if (generation !== null && generation === this.#released) return
     this.#released = generation
-    // A watch sees the releases of this node alone. Other nodes' waiters get their chance only if we do not jump in.
-    if (!this.#isLocal && this.#leaveMs() > 0) return
-    this.#isFree = true
-    if (this.#tryNow !== null) this.#tryIn(this.#isLocal ? this.#spread.nextMs() : 0)
+    const nowMs = performance.now()
+    // A watch sees the releases of this node alone. Waiters of other nodes get their chance only if ours do not jump in.
+    if (this.#turn.leaveMs(nowMs) > 0) return this.#turn.standsBack(nowMs)
+    const isAsleep = this.#resume !== null
+    // After a try that was under way at the release there is nothing to spread: only those that slept are woken together.
+    this.#known.release = { seenMs: nowMs, spreadMs: isAsleep && this.#isLocal ? this.#spread.nextMs() : 0 }
+    if (isAsleep) this.#act(nowMs)
   }
 
-  /** Somebody was faster: trying now would be in vain. */
+  /** Another process was faster: trying now would be in vain. */
   #onTaken(): void {
-    if (!this.#isFree) return
-    this.#isFree = false
-    if (this.#tryNow !== null) this.#tryIn(this.#backoff.nextMs())
-  }
-
-  #leaveMs(): number {
-    return this.#turn.leaveMs(performance.now())
-  }
-
-  /** Resolves when it is worth trying again: it was released, or it is late. */
-  again(lateMs = this.#backoff.nextMs()): Promise<'released' | 'late'> {
-    return new Promise((resolve) => {
-      this.#tryNow = resolve
-      this.#tryIn(this.#isFree ? 0 : lateMs)
-    })
-  }
-
-  #tryIn(delayMs: number): void {
-    clearTimeout(this.#timer)
-    if (delayMs === 0) return this.#try()
-    this.#timer = setTimeout(() => this.#tryIn(this.#leaveMs()), delayMs)
-  }
-
-  #try(): void {
-    const [tryNow, why] = [this.#tryNow, this.#isFree ? 'released' : 'late'] as const
-    this.#tryNow = null
-    this.#isFree = false
-    tryNow?.(why)
+    if (this.#known.release === null) return
+    this.#known.release = null
+    if (this.#resume === null) return
+    this.#waitAnew(this.#backoff.nextMs())
+    this.#act(performance.now())
   }
 
   /** Ends the wait at once, and the watch. */
   close(): void {
     this.#watch?.close()
     clearTimeout(this.#timer)
-    this.#try()
+    this.#end('late')
   }
-}
-
-const never = new Int32Array(new SharedArrayBuffer(4))
-
-/** Blocks the thread. */
-export function sleepBlocking(delayMs: number): void {
-  Atomics.wait(never, 0, 0, Math.max(0, delayMs))
 }

@@ -1,13 +1,16 @@
 /**
  * Waiting for a lock. Goal: a waiter is served in its turn, is woken by a release, and can always
- * give up, leaving nothing behind. Method: agents that wait; what they leave in the directory; and, within one process,
+ * give up, leaving nothing behind, also when its locker is closed. Method: agents that wait; what they leave in the directory; and, within one process,
  * several lockers and two loaded copies of the package.
  */
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { getEventListeners } from 'node:events'
 import { readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createLocker, type LockerOptions } from '../../dist/index.js'
 import { Agent, BRISK, refusalOf } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
@@ -20,6 +23,17 @@ function newLocker(options: LockerOptions = {}, create = createLocker) {
   const locker = create({ ...BRISK, ...options })
   onTestFinished(() => locker.close())
   return locker
+}
+
+/** The next event on a channel of this process. */
+function nextEvent(channel: string): Promise<void> {
+  return new Promise((resolve) => {
+    const heard = () => {
+      unsubscribe(channel, heard)
+      resolve()
+    }
+    subscribe(channel, heard)
+  })
 }
 
 describe.each(KINDS)('$kind', ({ locker }) => {
@@ -197,4 +211,84 @@ test('a waiter gets the lock when the holder’s locker closes', async () => {
   const waiting = await waiter.wait(path, 10_000)
   await holder.ask('close')
   expect((await waiting.lock).token).toBeGreaterThan(0n)
+})
+
+describe('a waiter whose locker is closed hears at once that it is, and stands in no other waiter’s way', () => {
+  test('while another process holds the lock', async () => {
+    const path = await lockPath()
+    const held = await (await Agent.start()).acquire(path)
+    const closing = createLocker(BRISK)
+    const waits = nextEvent('mountlock:wait')
+    const refused = expect(closing.acquire(path)).rejects.toThrowError(/locker is closed/)
+    await waits
+    await closing.close()
+    await refused
+    const next = newLocker().acquire(path)
+    await held.release()
+    expect((await next).held).toBe(true)
+  })
+
+  test('while another locker of its process holds the lock', async () => {
+    const path = await lockPath()
+    const held = await newLocker().acquire(path)
+    const closing = createLocker(BRISK)
+    await closing.inspect(path) // it knows the directory, and goes at once for its place
+    const refused = expect(closing.acquire(path)).rejects.toThrowError(/locker is closed/)
+    await setImmediate()
+    await closing.close()
+    await refused
+    const next = newLocker().acquire(path)
+    await held.release()
+    expect((await next).held).toBe(true)
+  })
+})
+
+describe('an AbortSignal that many acquisitions share', () => {
+  const WAITERS = 12
+  const warnings: string[] = []
+  const remember = ({ name }: Error) => void warnings.push(name)
+  beforeEach(() => void process.on('warning', remember))
+  afterEach(() => void process.off('warning', remember))
+
+  test('is heard by all of them, without a warning, and nothing stays on it', async () => {
+    const path = await lockPath()
+    await newLocker().acquire(path)
+    const locker = newLocker()
+    const controller = new AbortController()
+    const { signal } = controller
+    const waiting = Array.from({ length: WAITERS }, () => refusalIn(locker.acquire(path, { signal })))
+    await setImmediate()
+    const reason = new Error('all of you')
+    controller.abort(reason)
+    for (const refusal of await Promise.all(waiting)) expect(refusal).toMatchObject({ code: 'ABORT_ERR', cause: reason })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    await setImmediate()
+    expect(warnings).toEqual([])
+  })
+
+  test('keeps nothing of those that got their lock or lost their patience, and still tells the others', async () => {
+    const path = await lockPath()
+    const held = await newLocker().acquire(path)
+    const locker = newLocker()
+    const controller = new AbortController()
+    const { signal } = controller
+    const hasty = Array.from({ length: WAITERS }, () => refusalIn(locker.acquire(path, { signal, waitMs: 0 })))
+    const served = locker.acquire(path, { signal })
+    for (const refusal of await Promise.all(hasty)) expect(refusal).toMatchObject({ code: 'LOCK_TIMEOUT' })
+    await held.release()
+    const lock = await served
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    const waiting = refusalIn(locker.acquire(path, { signal }))
+    await setImmediate()
+    controller.abort()
+    expect(await waiting).toMatchObject({ code: 'ABORT_ERR' })
+    expect(lock.held).toBe(true)
+    expect(warnings).toEqual([])
+  })
+
+  const refusalIn = (acquiring: Promise<unknown>) =>
+    acquiring.then(
+      () => 'it was acquired',
+      (error: unknown) => error,
+    )
 })

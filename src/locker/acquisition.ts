@@ -1,0 +1,207 @@
+/**
+ * One acquisition, with asynchronous calls. Its steps: take the place in the process, leave the lock to others if it is their
+ * turn, try; then hand the lock out, or wait and try again. What it began is undone when it ends without a lock.
+ */
+
+import { assert } from '../assert.js'
+import { runAsynchronously } from '../drivers/work.js'
+import type { Busy, Lockable, Taken, TryOutcome } from '../lock-type/lock-type.js'
+import { Announcement } from '../waiting/announcement.js'
+import type { Turn } from '../waiting/turn.js'
+import { Waiter } from '../waiting/waiter.js'
+import type { LockHandle } from './handle.js'
+import type { HeldLocks } from './held-locks.js'
+import { heldBy, type Patience, THIS_PROCESS } from './patience.js'
+import { QueuePlace } from './queue.js'
+import type { Report } from './report.js'
+
+/** What is acquired, and how. */
+export interface Request {
+  lockable: Lockable
+  shared: boolean
+  patience: Patience
+}
+
+export class Acquisition {
+  readonly #lockable: Lockable
+  readonly #shared: boolean
+  readonly #patience: Patience
+  readonly #held: HeldLocks
+  readonly #report: Report
+  readonly #begun: Begun
+  #hadToWait = false
+
+  constructor({ lockable, shared, patience }: Request, held: HeldLocks, report: Report) {
+    this.#lockable = lockable
+    this.#shared = shared
+    this.#patience = patience
+    this.#held = held
+    this.#report = report
+    this.#begun = new Begun(lockable)
+  }
+
+  /** One look: `null` when the lock is busy. @throws as {@link Patience.check}, and what a try throws */
+  async withoutWaiting(): Promise<LockHandle | null> {
+    try {
+      if (!this.#shared && !this.#begun.takePlaceIfFree()) return this.#busy(THIS_PROCESS)
+      for (;;) {
+        const outcome = await this.#try()
+        if (outcome.kind === 'busy') return this.#busy(outcome.holder)
+        const lock = this.#handOut(outcome, null)
+        if (lock !== null) return lock
+      }
+    } finally {
+      this.#begun.end()
+    }
+  }
+
+  /** Waits for the lock as long as there is patience. @throws as {@link Patience.check}, and what a try throws */
+  async waiting(turn: Turn): Promise<LockHandle> {
+    try {
+      if (!this.#shared) await this.#takePlace()
+      await this.#leaveToOthers(turn)
+      for (;;) {
+        const outcome = await this.#try()
+        const lock = outcome.kind === 'acquired' ? this.#handOut(outcome, turn) : null
+        if (lock !== null) return lock
+        if (outcome.kind === 'busy') await this.#wait(outcome, turn)
+      }
+    } finally {
+      this.#begun.end()
+    }
+  }
+
+  #busy(holder: string | null): null {
+    this.#report.busy(this.#lockable.path, holder)
+    return null
+  }
+
+  async #takePlace(): Promise<void> {
+    const place = this.#begun.takePlace()
+    if (place.isFirst) return
+    const patience = this.#patience
+    const { waitingFor } = patience
+    patience.waitingFor = heldBy(THIS_PROCESS)
+    patience.firstTryIsOver()
+    await patience.race(place.untilFirst())
+    patience.waitingFor = waitingFor
+  }
+
+  /** A process that has had the lock for a while gives waiters of other processes a chance. */
+  async #leaveToOthers(turn: Turn): Promise<void> {
+    const leaveMs = turn.leaveOnReturnMs(performance.now())
+    if (leaveMs === 0) return
+    const occasion = await this.#patience.race(this.#begun.listen(turn).standBack(leaveMs))
+    if (occasion === 'released') turn.saw(performance.now(), false)
+  }
+
+  /** One try. What it took is given back when patience is over. */
+  async #try(): Promise<Taken | Busy> {
+    const patience = this.#patience
+    patience.check()
+    const isFirstLook = !this.#begun.isListening
+    const work = this.#lockable.tryTake({ shared: this.#shared, fresh: !isFirstLook, wanted: () => !patience.isOver })
+    const first = work.next()
+    const outcome = first.done ? first.value : await this.#begun.follow(runAsynchronously(work, first), patience)
+    if (patience.isOver) this.#begun.giveBack(outcome)
+    patience.check()
+    assert(outcome.kind !== 'cancelled', 'a try that is wanted not to be cancelled', outcome)
+    return outcome
+  }
+
+  /** `null`: what was taken is over already. */
+  #handOut(taken: Taken, turn: Turn | null): LockHandle | null {
+    const lock = this.#held.handOut(this.#lockable.path, taken, { place: this.#begun.place, turn })
+    if (lock === null) return null
+    this.#begun.placeIsKeptByLock()
+    turn?.acquired(performance.now(), { token: lock.token, isWaitedFor: taken.isWaitedFor, hadToWait: this.#hadToWait })
+    return lock
+  }
+
+  /** Until it is worth trying again. */
+  async #wait({ holder, isFar }: Busy, turn: Turn): Promise<void> {
+    this.#patience.firstTryIsOver()
+    this.#patience.waitingFor = heldBy(holder)
+    turn.saw(performance.now(), isFar)
+    if (!this.#hadToWait) this.#report.waits(this.#lockable.path, holder)
+    this.#hadToWait = true
+    this.#begun.announce()
+    // Listen first, then look once more: a release in between is not missed.
+    if (!this.#begun.isListening) this.#begun.listen(turn)
+    else await this.#patience.race(this.#begun.listen(turn).again())
+  }
+}
+
+/** What an acquisition has begun, and what is undone when it ends. */
+class Begun {
+  readonly #lockable: Lockable
+  /** `null` also when it is kept by the lock. */
+  #place: QueuePlace | null = null
+  #waiter: Waiter | null = null
+  #announcement: Announcement | null = null
+  /** The try that is under way, or the release of what it took too late. */
+  #underWay: Promise<unknown> | null = null
+
+  constructor(lockable: Lockable) {
+    this.#lockable = lockable
+  }
+
+  get place(): QueuePlace | null {
+    return this.#place
+  }
+
+  takePlace(): QueuePlace {
+    assert(this.#place === null, 'one place for an acquisition', this.#lockable.key)
+    this.#place = QueuePlace.take(this.#lockable.key)
+    return this.#place
+  }
+
+  takePlaceIfFree(): boolean {
+    this.#place = QueuePlace.tryTake(this.#lockable.key)
+    return this.#place !== null
+  }
+
+  placeIsKeptByLock(): void {
+    this.#place = null
+  }
+
+  get isListening(): boolean {
+    return this.#waiter !== null
+  }
+
+  /** From now on no release is missed. */
+  listen(turn: Turn): Waiter {
+    this.#waiter ??= new Waiter(this.#lockable.waitStyle, turn)
+    return this.#waiter
+  }
+
+  announce(): void {
+    this.#announcement ??= new Announcement(this.#lockable)
+  }
+
+  /** Waits for a try as long as there is patience, and gives back what it takes too late. */
+  follow(trying: Promise<TryOutcome>, patience: Patience): Promise<TryOutcome> {
+    this.#underWay = trying
+    return patience.race(trying, (late) => this.giveBack(late))
+  }
+
+  giveBack(outcome: TryOutcome): void {
+    if (outcome.kind !== 'acquired') return
+    this.#underWay = runAsynchronously(outcome.hold.release()).catch(() => {}) // what is in doubt is being settled
+  }
+
+  end(): void {
+    this.#waiter?.close()
+    this.#announcement?.end()
+    if (this.#place !== null) void this.#leave(this.#place)
+  }
+
+  /** What is still under way keeps its place: it may yet have to be undone. */
+  async #leave(place: QueuePlace): Promise<void> {
+    for (let awaited: Promise<unknown> | null = null; awaited !== this.#underWay;) {
+      awaited = this.#underWay
+      await awaited?.catch(() => {}) // its acquisition has heard of it
+    }
+    place.leave()
+  }
+}
