@@ -197,8 +197,8 @@ const MEANINGS: Record<string, Meaning> = {
   },
   ESTALE: {
     code: 'STALE_HANDLE',
-    what: 'The server does not know this directory any more',
-    advice: 'It was deleted or exported anew on the server: mount the share again.',
+    what: 'The file system says that this handle is stale',
+    advice: 'Look on the file server whether the directory was removed or exported anew, then mount the share again.',
   },
   EIO: { code: 'IO_ERROR', what: 'The file system failed', advice: 'See the system log of this node and of the file server.' },
   ETIMEDOUT: {

@@ -4,12 +4,14 @@ import { type AdvisoryHold, attempt, attemptSync } from './advisory.js'
 import { LossWatch, type Watched } from './loss-watch.js'
 import { isHeldHere } from './near.js'
 import { probe } from './probe.js'
-import { Directories } from '../mounts/directories.js'
+import { leadsTo } from './lock-file.js'
+import { runInLane, runNow } from './calls.js'
+import { describe, Directories, fileOnDevice } from '../mounts/directories.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import { sessionOwner } from '../drivers/identity.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import { already, type Work, eitherWay, runAsynchronously } from '../drivers/work.js'
-import { fileSystemError, type LostReason } from '../errors.js'
+import { type LostReason, MountChangedError } from '../errors.js'
 import type { Hold, Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
 import type { AdvisoryKind, Holder, Inspection } from '../types.js'
@@ -55,7 +57,7 @@ export class AdvisoryLocks implements Locks {
     )
     if (hold === 'busy') return { kind: 'busy', holder: null, isFar: yield* this.#isFar(parts, facts) }
     const held = new HeldAdvisory(hold, this)
-    if (hold.dev !== dev) yield* this.#moved(parts, held)
+    if (hold.dev !== dev) yield* this.#moved(parts, facts, held)
     if (!wanted()) {
       yield* held.release()
       return { kind: 'cancelled' }
@@ -75,11 +77,20 @@ export class AdvisoryLocks implements Locks {
     )
   }
 
-  /** The lock file is not on the device where the directory was: a lock there is good only if it is the same share. */
-  *#moved({ directory }: LockPath, held: HeldAdvisory): Work<void> {
+  /**
+   * The lock file is not on the device where the directory was. On overlayfs that is usual; otherwise a lock there is good
+   * only if it is the same share: the directory is looked at anew, and after that the file must still be in it.
+   */
+  *#moved({ directory, path }: LockPath, before: DirectoryFacts, held: HeldAdvisory): Work<void> {
     try {
       const { dev } = yield* this.#look(directory)
-      if (dev !== held.dev) throw fileSystemError('advisory-lock', directory, 'ESTALE')
+      if (dev === held.dev) return
+      const { lane } = mountOfDevice(dev)
+      const isThere = yield* eitherWay(
+        () => runNow(leadsTo(path, held)),
+        () => runInLane(leadsTo(path, held), lane),
+      )
+      if (!isThere) throw new MountChangedError(directory, describe(before), fileOnDevice(held.dev))
     } catch (error) {
       yield* held.release()
       throw error
@@ -163,6 +174,10 @@ class HeldAdvisory implements Hold, Watched {
 
   get dev(): number {
     return this.#hold.dev
+  }
+
+  get ino(): number {
+    return this.#hold.ino
   }
 
   remainingMs(): number {

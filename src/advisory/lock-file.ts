@@ -102,6 +102,17 @@ export function* isInPlace(path: string, file: LockFile): Program<boolean> {
   }
 }
 
+/** Is that file at this path? */
+export function* leadsTo(path: string, { dev, ino }: { dev: number; ino: number }): Program<boolean> {
+  try {
+    const there = yield* make(lstatCall(path))
+    return Number(there.dev) === dev && Number(there.ino) === ino
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false
+    throw error
+  }
+}
+
 function* wasGivenUp({ fd }: LockFile): Program<boolean> {
   const bytes = Buffer.alloc(GIVEN_UP.length)
   yield* make({

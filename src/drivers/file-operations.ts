@@ -1,9 +1,11 @@
 /** Each file operation of the protocol as a sequence of system calls. */
 
 import { constants, type Stats } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Contents, FileOperation, FileStatus, Stamp } from '../protocol/operations.js'
 import type { Call, CallName, Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
+import { changeMode, checkMode, giveMode } from './permissions.js'
 
 const { O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
 
@@ -54,16 +56,19 @@ export function* severalCalls(operation: FileOperation): Calls<unknown> {
 /** Against the umask, which is for files whose maker did not think about it. Never through a symlink that took the directory's place. */
 function* setMode(path: string, mode: number): Calls<void> {
   yield* withFile(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, function* (fd) {
-    yield ['fchmod', fd, mode]
+    yield* giveMode(fd, mode, path)
   })
 }
 
 function* create(path: string, text: string, mode: number): Calls<Stamp> {
   return yield* withFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, function* (fd) {
     // A file for its owner alone needs no help against the umask, and on a server that is a request.
-    if ((mode & 0o077) !== 0) yield ['fchmod', fd, mode]
+    const isForOthers = (mode & 0o077) !== 0
+    const refusal = isForOthers ? yield* changeMode(fd, mode) : null
     if (text !== '') yield* writeAll(fd, text)
-    return stamp((yield ['fstat', fd]) as Stats)
+    const status = (yield ['fstat', fd]) as Stats
+    if (isForOthers) yield* checkMode(status, mode, dirname(path), refusal)
+    return stamp(status)
   })
 }
 

@@ -49,4 +49,7 @@ function isSame(before: DirectoryFacts, now: DirectoryFacts): boolean {
   return !before.coherent && !now.coherent && before.identity === now.identity
 }
 
-const describe = ({ identity, dev }: DirectoryFacts) => `${identity} (device ${dev})`
+export const describe = ({ identity, dev }: DirectoryFacts) => `${identity} (device ${dev})`
+/** What is known of a directory when a file that was just opened in it is somewhere else. */
+export const fileOnDevice = (dev: number) =>
+  `another one (a file that was just opened in it was on device ${dev}, and is not there any more)`

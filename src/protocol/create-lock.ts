@@ -22,7 +22,8 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   const marker = markerName(site.claim.kind)
   const marked = yield* ask.create(`${draft}/${marker}`, MARKER_TEXT, 0o644)
   if (!marked.ok) return yield* discard(draft, [], unlessTakenAway(marked))
-  if (marked.value.dev !== site.dev) return yield* discard(draft, [marker], 'moved' as const)
+  if (marked.value.dev !== site.dev && !(yield* isOnDevice(draft, site.dev)))
+    return yield* discard(draft, [marker], 'moved' as const)
   const first = freeName(firstNumber(marked.value.serverMs))
   const freed = yield* ask.create(`${draft}/${first}`, '', 0o644)
   if (!freed.ok) return yield* discard(draft, [marker], unlessTakenAway(freed))
@@ -38,6 +39,12 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   if (renamed.code === 'ENOENT' || LOST_RACE.has(renamed.code)) return null
   // SFTP has no word for "already exists".
   return (yield* ask.stat(site.path)).ok ? null : renamed
+}
+
+/** A file may show another device than its directory (overlayfs, with layers on two file systems): directories tell where one is. */
+function* isOnDevice(draft: string, dev: number): Protocol<boolean> {
+  const status = yield* ask.stat(draft)
+  return status.ok && status.value.dev === dev
 }
 
 /**

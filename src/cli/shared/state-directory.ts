@@ -4,11 +4,13 @@
  * both sides where only the locks' directory is not what it seems.
  */
 
-import { constants } from 'node:fs'
-import { chmod, lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
+import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
+import { Lane } from '../../drivers/lane.js'
+import { runAsynchronously } from '../../drivers/run.js'
 import { fileSystemError, MountlockError } from '../../errors.js'
+import { ask } from '../../protocol/operations.js'
 import { asLockError, bounded, codeOf } from './bounded.js'
 
 /** Where the locks lie, inside the directory under test. */
@@ -69,27 +71,13 @@ export async function openLockDirectory(directory: string): Promise<string> {
   const path = join(directory, LOCK_DIRECTORY)
   try {
     const { mode } = await bounded(directory, stat(directory))
-    await bounded(
-      path,
-      mkdir(path, { mode: 0o700 }).then(() => setMode(path, mode & 0o7777)),
-    ).catch((error: unknown) => {
-      if (codeOf(error) !== 'EEXIST') throw error
-    })
+    const made = await bounded(path, runAsynchronously(ask.mkdir(path, mode & 0o7777), new Lane()))
+    if (!made.ok && made.code !== 'EEXIST') throw fileSystemError('create', path, made.code, made.error)
     // In a directory that others may write to, the name may be somebody's symbolic link.
     if (!(await bounded(path, lstat(path))).isDirectory()) throw fileSystemError('create', path, 'ENOTDIR')
     return path
   } catch (error) {
     throw asLockError(error, path)
-  }
-}
-
-/** Against the umask, and never through a symbolic link that took the directory's place. */
-async function setMode(path: string, mode: number): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
-  try {
-    await handle.chmod(mode)
-  } finally {
-    await handle.close()
   }
 }
 

@@ -13,6 +13,9 @@ import { constants, type Dirent } from 'node:fs'
 import { open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomName } from '../../drivers/identity.js'
+import { Lane } from '../../drivers/lane.js'
+import { giveMode } from '../../drivers/permissions.js'
+import { runCalls } from '../../drivers/run.js'
 import { printable } from '../../log/printable.js'
 import { bounded, endsWithin, codeOf } from '../shared/bounded.js'
 import { type Identity, ownIdentity } from '../shared/identity.js'
@@ -171,7 +174,7 @@ export class Presence {
     const handle = await open(path, flags, 0o644)
     try {
       // Readable for all, against any umask: another user's tester must be able to say whose this one is.
-      if (flags & constants.O_CREAT) await handle.chmod(0o644)
+      if (flags & constants.O_CREAT) await runCalls(giveMode(handle.fd, 0o644, path), new Lane())
       await handle.write(Buffer.from(text.padEnd(RECORD_BYTES - 1).concat('\n')), 0, null, 0)
     } finally {
       await handle.close()

@@ -1,0 +1,85 @@
+/**
+ * Mounts that do things their own way: files on another device than their directory, owners and modes that nobody can
+ * change. Goal: what does not matter to a lock does not keep anybody from locking, and what does is refused, with what was
+ * seen. Method: real mounts of such kinds in private mount namespaces. Needs root.
+ */
+
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { Agent } from './support/agent.js'
+import { KINDS } from './support/folder.js'
+import { forcedShare } from './support/forced-share.js'
+import { mountPoint } from './support/image.js'
+import { installation } from './support/installation.js'
+import type { Space } from './support/space.js'
+
+const ANN = 61_001
+const BOB = 61_002
+
+/** An overlay whose upper layer is on another file system than the lower one, as Apptainer's `--writable-tmpfs` makes it. */
+async function layeredShare(): Promise<{ space: Space; path: string }> {
+  const { space, path } = await mountPoint()
+  await space.run(
+    `mkdir "$1.lower" "$1.layers"
+     mount -t tmpfs layers "$1.layers"
+     mkdir "$1.layers/upper" "$1.layers/work"
+     mount -t overlay -o "lowerdir=$1.lower,upperdir=$1.layers/upper,workdir=$1.layers/work" overlay "$1"`,
+    path,
+  )
+  return { space, path }
+}
+
+const deviceOf = async (space: Space, path: string) => (await space.run('stat -c %d "$1"', path)).trim()
+
+describe.each([...KINDS.slice(0, 2), { kind: 'flock', locker: { lockType: 'advisory' } } as const])(
+  'layers on two file systems, $kind',
+  ({ locker }) => {
+    test('a lock there is taken, excludes others, and is handed on', async () => {
+      const { space, path } = await layeredShare()
+      await space.run('touch "$1/any"', path)
+      expect(await deviceOf(space, join(path, 'any'))).not.toBe(await deviceOf(space, path))
+      const [first, second] = await Promise.all([Agent.start({ locker, on: space }), Agent.start({ locker, on: space })])
+      const lock = { path: join(path, 'lock') }
+      let holder = first
+      let held = await first.ask('acquire', lock)
+      for (const op of ['tryAcquire', 'tryAcquireSync'] as const) {
+        const other = holder === first ? second : first
+        expect(await other.ask(op, lock)).toBeNull()
+        expect(await holder.ask('release', held as object)).toEqual({ lost: false })
+        held = await other.ask(op, lock)
+        expect(held).not.toBeNull()
+        holder = other
+      }
+    })
+  },
+)
+
+describe('a mount that decides owners and modes by itself', () => {
+  const forced = ['--force-user=root', '--force-group=root', '--chown-ignore']
+
+  test.each(KINDS.slice(0, 2))(
+    'two users lock where everything is shown as 0777 and nobody may change that, $kind',
+    async ({ locker }) => {
+      const { space, path } = await forcedShare(...forced, '--perms=0777')
+      const { fixtures } = await installation()
+      const start = (uid: number) => Agent.start({ locker, on: space, uid, fixtures })
+      const [ann, bob] = await Promise.all([start(ANN), start(BOB)])
+      const held = await ann.acquire(join(path, 'lock'))
+      expect(await bob.tryAcquire(join(path, 'lock'))).toBeNull()
+      expect(await held.release()).toEqual({ lost: false })
+      expect((await bob.acquire(join(path, 'lock'))).token).toBeGreaterThan(held.token)
+    },
+  )
+
+  test('a lock is refused where a file can be written by more users than its directory, whatever chmod says', async () => {
+    // It takes the change of mode, and makes none.
+    const { space, path } = await forcedShare(`--force-user=${ANN}`, '--perms=0777:god-w', '--chmod-ignore')
+    const { fixtures } = await installation()
+    const ann = await Agent.start({ on: space, uid: ANN, fixtures })
+    expect(await ann.refusal(join(path, 'lock'))).toMatchObject({
+      code: 'NOT_PERMITTED',
+      message: expect.stringContaining('777'),
+    })
+    expect(await space.run('ls -A "$1"', path)).toBe('')
+  })
+})
