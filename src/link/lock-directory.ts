@@ -1,13 +1,12 @@
 /** One directory in which locks lie: what it is, the sessions of this process in it, and how the protocol runs there. */
 
-import { assert } from '../assert.js'
 import type { Asker } from '../drivers/answer.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import { sessionOwner } from '../drivers/identity.js'
 import * as run from '../drivers/run.js'
 import { already, eitherWay, runAsynchronously, runBlocking, type Work } from '../drivers/work.js'
-import { closedError, fileSystemError } from '../errors.js'
-import type { Directories } from '../mounts/directories.js'
+import { closedError, fileSystemError, MountChangedError } from '../errors.js'
+import { describe, type Directories, fileOnDevice } from '../mounts/directories.js'
 import { type Mount, mountOfDevice } from '../mounts/mount.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 import { createSession, isSessionFileInPlace, type Session, type SessionTerms } from '../protocol/session.js'
@@ -142,17 +141,28 @@ export class LockDirectory implements Patrolled {
     const terms = { label, refreshRateMs, timeoutIntervalMs }
     const created = yield* onMount(() => createSession(this.path, sessionOwner(), terms))
     if (!created.ok) throw fileSystemError('create', this.path, created.code, created.error)
-    if (created.value.dev === dev && !this.#isClosed) return created.value
-    // The share was unmounted, or the locker closed, a moment ago: nothing stays behind.
+    const misplaced = created.value.dev === dev ? null : yield* this.#misplaced(created.value)
+    if (misplaced === null && !this.#isClosed) return created.value
+    // The directory is another one now, or the locker closed, a moment ago: nothing stays behind.
     yield* onMount(() => ask.unlink(created.value.path))
-    if (this.#isClosed) throw closedError()
-    yield* this.#directories.look(this.path)
-    throw fileSystemError('create', this.path, 'ESTALE')
+    throw misplaced ?? closedError()
+  }
+
+  /**
+   * A file shows another device than its directory: on overlayfs that is usual. Otherwise the directory is another one now:
+   * it is looked at anew, and after that the file must still be in it. @returns what is wrong
+   */
+  *#misplaced(session: Session): Work<unknown> {
+    try {
+      yield* this.#directories.look(this.path)
+    } catch (error) {
+      return error
+    }
+    const isThere = yield* this.run(isSessionFileInPlace(session))
+    return isThere ? null : new MountChangedError(this.path, describe(this.#facts), fileOnDevice(session.dev))
   }
 
   #adopt(session: LinkSession): void {
-    const { dev } = session.session
-    assert(dev === this.#facts.dev, `a session on device ${this.#facts.dev}, where its directory is`, dev)
     if (!this.#options.countsLinks) session.doNotCountLinks()
     // A blocking call may have made another one while an asynchronous call was making this.
     this.#retireLast()
