@@ -241,11 +241,24 @@ const MEANINGS: Record<string, Meaning> = {
     what: 'This machine has too many open files',
     advice: 'Raise fs.file-max, or find out who leaks descriptors.',
   },
+  ETXTBSY: {
+    code: 'BEING_EXECUTED',
+    what: 'The file is a program that is being executed, so it cannot be opened for writing',
+    advice: 'Use flock, which only reads it where the file system lets it (fcntl and NFSv4 do not), or lock another file.',
+  },
   EXDEV: {
     code: 'CROSS_DEVICE',
     what: 'The file system refuses links between two directories',
     advice: 'Set use-symlinks=1.',
   },
+}
+
+/** What an advisory lock needs is less: flock reads, as flock(1) does. */
+const FILE_REFUSED: Meaning = {
+  code: 'ACCESS_DENIED',
+  what: 'Permission denied',
+  advice:
+    'The user needs permission to read the file (for fcntl, and for exclusive locks on NFSv4, to write it), or to create it in its directory.',
 }
 
 const LINK_REFUSED: Meaning = {
@@ -268,6 +281,7 @@ export function fileSystemError(action: FileSystemAction, path: string, errno: s
 
 function meaningOf(action: FileSystemAction, errno: string): Meaning {
   if (action === 'hard-link' && LINK_REFUSING.has(errno)) return LINK_REFUSED
+  if (action === 'advisory-lock' && errno === 'EACCES') return FILE_REFUSED
   if (errno === 'ENOTSUP') return MEANINGS.EOPNOTSUPP as Meaning
   return (
     MEANINGS[errno] ?? {

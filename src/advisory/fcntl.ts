@@ -52,7 +52,8 @@ export async function attemptFcntl(path: string, options: OpenOptions, lane: Lan
   // Before opening: whatever is opened must be closed, and closing drops the lock that this process may hold.
   const before = answerFromRegistry(path, await identityAt(path, lane), realPath, shared, lane)
   if (before) return before
-  const file = await runInLane(openLockFile(path, options), lane)
+  // The kernel grants a write lock to a descriptor that can write only, whatever the file system (flock is not so strict).
+  const file = await runInLane(openLockFile(path, shared ? 'reading' : 'writing', options), lane)
   const endTurn = await takeTurn(file.identity)
   try {
     const meanwhile = answerFromRegistry(path, file.identity, realPath, shared, lane)
@@ -64,14 +65,15 @@ export async function attemptFcntl(path: string, options: OpenOptions, lane: Lan
   }
 }
 
-/** Is the whole file free of fcntl locks, of this process too? Takes one for a moment. Closes the file. */
-export async function testFcntl(file: LockFile, lane: Lane): Promise<boolean> {
+/** Is the whole file free of fcntl locks, of this process too? Takes one for a moment. Closes the file. `unknown` as {@link testFlock}. */
+export async function testFcntl(file: LockFile, lane: Lane): Promise<'free' | 'held' | 'unknown'> {
   const endTurn = await takeTurn(file.identity)
   try {
     // Parked in any case: closed at the end of the turn, or with the entry that holds the inode.
     park(file.identity, file.fd, lane)
-    if (findEntry(file.identity, null)) return false
-    return await trySetLock(loadFsExt(), file.fd, !file.writable, lane)
+    if (findEntry(file.identity, null)) return 'held'
+    if (!(await trySetLock(loadFsExt(), file.fd, !file.writable, lane))) return 'held'
+    return file.writable ? 'free' : 'unknown'
   } finally {
     await endTurn()
   }
@@ -147,7 +149,7 @@ async function lockInTurn(fsExt: FsExt, attempt: Attempt): Promise<FcntlHold | '
   let outcome: 'busy' | 'replaced' = 'busy'
   try {
     if (await trySetLock(fsExt, file.fd, shared, lane)) {
-      if (await runInLane(isInPlace(path, file), lane)) {
+      if (await runInLane(isInPlace(path, file, lane), lane)) {
         const { fd, dev, ino, identity } = file
         const entry: Entry = { identity, realPath, dev, ino, shared, holders: 0, fd }
         addEntry(entry)

@@ -12,7 +12,7 @@ import { fstatSync, lstatSync, openSync, type Stats } from 'node:fs'
 import type { Lane } from '../drivers/lane.js'
 import { FlockHold, giveUpNow, tryFlockNow } from './flock.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
-import { identityOf, READ_WRITE } from './lock-file.js'
+import { identityOf, READ_ONLY } from './lock-file.js'
 
 interface Checked {
   readonly identity: string
@@ -33,7 +33,7 @@ export function attemptQuickly(path: string, shared: boolean, lane: Lane): Flock
   const fsExt = loadFsExt()
   let fd: number
   try {
-    fd = openSync(path, READ_WRITE)
+    fd = openSync(path, READ_ONLY)
   } catch {
     return undefined
   }
@@ -41,7 +41,8 @@ export function attemptQuickly(path: string, shared: boolean, lane: Lane): Flock
   const asChecked = isAsChecked(fstatSync(fd), checked)
   const { dev, ino } = checked
   const identity = asChecked ? checked.identity : identityOf(fstatSync(fd, { bigint: true }))
-  if (asChecked && outcome === 'locked') return new FlockHold(path, { fd, dev, ino, identity, writable: true }, fsExt, lane, true)
+  if (asChecked && outcome === 'locked')
+    return new FlockHold(path, { fd, dev, ino, identity, writable: false }, fsExt, lane, true)
   giveUpNow(fsExt, identity, fd, lane)
   if (asChecked && outcome === 'busy') return 'busy'
   checkedFiles.delete(path)

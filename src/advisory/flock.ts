@@ -4,17 +4,48 @@ import { isMainThread } from 'node:worker_threads'
 import type { Lane } from '../drivers/lane.js'
 import { type Call, make, type Program } from './calls.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
-import { codeOf, isInPlace, type LockFile, lockError, type OpenOptions, openLockFile, readPastCache } from './lock-file.js'
+import {
+  type Access,
+  codeOf,
+  isInPlace,
+  type LockFile,
+  lockError,
+  type OpenOptions,
+  openLockFile,
+  readPastCache,
+} from './lock-file.js'
 import { closeOrPark, closeOrParkSync } from './process-registry.js'
+
+/**
+ * Servers that make a byte-range lock of it (NFSv4, SMB) want an exclusive one through a descriptor that can write: errors
+ * that say so.
+ */
+const WANTS_WRITING = new Set(['EBADF', 'EIO'])
 
 /** One attempt; `replaced` if the path no longer led to the file that was locked. */
 export function* attemptFlock(path: string, options: OpenOptions, lane: Lane): Program<FlockHold | 'busy' | 'replaced'> {
+  // NFSv4, where locks are leased, is known for that.
+  if (options.pastCache === true && !options.shared) return yield* attemptThrough('writing', path, options, lane)
+  try {
+    return yield* attemptThrough('reading', path, options, lane)
+  } catch (error) {
+    if (options.shared || !WANTS_WRITING.has(codeOf(error))) throw error
+  }
+  return yield* attemptThrough('writing', path, options, lane)
+}
+
+function* attemptThrough(
+  access: Access,
+  path: string,
+  options: OpenOptions,
+  lane: Lane,
+): Program<FlockHold | 'busy' | 'replaced'> {
   const fsExt = loadFsExt()
-  const file = yield* openLockFile(path, options)
+  const file = yield* openLockFile(path, access, options)
   let locked = false
   try {
     locked = yield* tryFlock(fsExt, file.fd, options.shared)
-    if (locked && (yield* isInPlace(path, file))) return new FlockHold(path, file, fsExt, lane)
+    if (locked && (yield* isInPlace(path, file, lane))) return new FlockHold(path, file, fsExt, lane)
   } catch (error) {
     yield* discard(fsExt, file, lane)
     throw error
@@ -23,12 +54,17 @@ export function* attemptFlock(path: string, options: OpenOptions, lane: Lane): P
   return locked ? 'replaced' : 'busy'
 }
 
-/** Is a lock free for the taking? Takes it for a moment on a description of its own, which may cost somebody else an attempt. */
-export function* testFlock(file: LockFile, lane: Lane): Program<boolean> {
+/**
+ * Is a lock free for the taking? Takes it for a moment on a description of its own, which may cost another process an
+ * attempt. `unknown` where only a shared one can be tried, which does not notice shared holders.
+ */
+export function* testFlock(file: LockFile, lane: Lane): Program<'free' | 'held' | 'unknown'> {
   const fsExt = loadFsExt()
   try {
-    // Exclusive wherever possible, since a shared attempt does not notice shared holders.
-    return yield* tryFlock(fsExt, file.fd, !file.writable)
+    return (yield* tryFlock(fsExt, file.fd, false)) ? 'free' : 'held'
+  } catch (error) {
+    if (file.writable || !WANTS_WRITING.has(codeOf(error))) throw error
+    return (yield* tryFlock(fsExt, file.fd, true)) ? 'unknown' : 'held'
   } finally {
     yield* discard(fsExt, file, lane)
   }

@@ -25,10 +25,12 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { systemErrorCode } from '../drivers/error-code.js'
+import type { Lane } from '../drivers/lane.js'
 import { randomName } from '../drivers/identity.js'
 import { ForeignLockError, fileSystemError, MountlockError } from '../errors.js'
 import { lookName } from '../protocol/names.js'
 import { make, type Program } from './calls.js'
+import { closeOrPark, closeOrParkSync } from './process-registry.js'
 
 export interface LockFile {
   readonly fd: number
@@ -42,9 +44,9 @@ export interface LockFile {
 // O_NONBLOCK lets a FIFO be recognised instead of waited for; libuv adds O_CLOEXEC.
 const CAREFULLY = constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
 export const READ_WRITE: number = constants.O_RDWR | CAREFULLY
-const READ_ONLY = constants.O_RDONLY | CAREFULLY
-/** Errors after which a shared lock may still be taken through a descriptor that can only read. */
-const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS'])
+export const READ_ONLY: number = constants.O_RDONLY | CAREFULLY
+/** Errors that say that the file may not be written, or not now, because it is being executed. */
+const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ETXTBSY'])
 /** How often the path may turn out to be something else, and then not to be, before that is an error. */
 const ROUNDS_MAX = 10
 /** Errors of `open` that say that there is something else than a file. */
@@ -56,12 +58,19 @@ export interface OpenOptions {
   pastCache?: boolean
 }
 
+/**
+ * A descriptor that can only read locks a file that may not be written, and leaves one that is a program executable, which
+ * the kernel refuses (`ETXTBSY`) while any process has it open for writing.
+ */
+export type Access = 'reading' | 'writing'
+
 /** Opens the lock file, and creates it when it is missing; never its directory. */
-export function* openLockFile(path: string, options: OpenOptions): Program<LockFile> {
+export function* openLockFile(path: string, access: Access, { pastCache }: OpenOptions): Program<LockFile> {
+  const writable = access === 'writing'
+  const flags = (writable ? READ_WRITE : READ_ONLY) | (pastCache === true ? constants.O_DIRECT : 0)
   for (let round = 1; ; round++) {
     try {
-      const { fd, writable } = yield* openOrCreate(path, options)
-      return yield* examine(path, fd, writable)
+      return yield* examine(path, yield* openOrCreate(path, flags), writable)
     } catch (error) {
       if (!NOT_A_FILE.has(codeOf(error))) throw error
       yield* refuseForeign(path)
@@ -74,7 +83,7 @@ export function* openLockFile(path: string, options: OpenOptions): Program<LockF
 /** Opens the lock file if it exists: `null` when not. Needs no more than read permission. */
 export function* openExistingLockFile(path: string): Program<LockFile | null> {
   try {
-    const { fd, writable } = yield* openForSharing(path, 0)
+    const { fd, writable } = yield* openForWritingIfPossible(path)
     return yield* examine(path, fd, writable)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null
@@ -90,12 +99,12 @@ export function* openExistingLockFile(path: string): Program<LockFile | null> {
 export const GIVEN_UP = 'mountlock gives this lock file up: its path becomes a lock of another type.\n'
 
 /** Does the path still lead to the locked file? If not, it was removed or replaced, and others lock its successor. */
-export function* isInPlace(path: string, file: LockFile): Program<boolean> {
+export function* isInPlace(path: string, file: LockFile, lane: Lane): Program<boolean> {
   try {
     const there = yield* make(lstatCall(path))
     if (identityOf(there) !== file.identity) return false
     if (there.size !== BigInt(GIVEN_UP.length) || !(yield* wasGivenUp(file))) return true
-    return yield* takeBack(path, file)
+    return yield* takeBack(path, file, lane)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
     throw error
@@ -127,15 +136,25 @@ function* wasGivenUp({ fd }: LockFile): Program<boolean> {
  * then the sentence stays, for the next one who comes too late. Or that process has died before it removed the file: then
  * it is a lock file as before. After a change of our own in the directory the name tells the truth.
  */
-function* takeBack(path: string, { fd, writable, identity }: LockFile): Program<boolean> {
-  if (!writable) return false
+function* takeBack(path: string, { identity }: LockFile, lane: Lane): Program<boolean> {
   const look = join(dirname(path), lookName(randomName()))
-  const lookFd = yield* make(openCall(look, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL))
-  yield* make({ now: () => closeSync(lookFd), start: (done) => close(lookFd, done) })
-  yield* make({ now: () => unlinkSync(look), start: (done) => unlink(look, done) })
-  if (identityOf(yield* make(lstatCall(path))) !== identity) return false
-  yield* make({ now: () => ftruncateSync(fd), start: (done) => ftruncate(fd, done) })
-  return true
+  let file: LockFile
+  try {
+    const lookFd = yield* make(openCall(look, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL))
+    yield* make({ now: () => closeSync(lookFd), start: (done) => close(lookFd, done) })
+    yield* make({ now: () => unlinkSync(look), start: (done) => unlink(look, done) })
+    file = yield* examine(path, yield* make(openCall(path, READ_WRITE)), true)
+  } catch (error) {
+    if (NOT_WRITABLE.has(codeOf(error))) return false
+    throw error
+  }
+  const isSame = file.identity === identity
+  if (isSame) yield* make({ now: () => ftruncateSync(file.fd), start: (done) => ftruncate(file.fd, done) })
+  yield* make({
+    now: () => closeOrParkSync(file.identity, file.fd, lane),
+    start: (done) => closeOrPark(file.identity, file.fd, lane, done),
+  })
+  return isSame
 }
 
 /** Asks the server through a descriptor that was opened for that: an error says that its lock is lost, or in doubt. */
@@ -188,37 +207,33 @@ export function lstatCall(path: string) {
   }
 }
 
-type Opened = { fd: number; writable: boolean }
-
 /** Creates with O_EXCL only: whoever creates sets the mode, and `protected_regular` (sticky directories) is not in the way of the others. */
-function* openOrCreate(path: string, { shared, pastCache }: OpenOptions): Program<Opened> {
-  const extra = pastCache === true ? constants.O_DIRECT : 0
+function* openOrCreate(path: string, flags: number): Program<number> {
   try {
-    return shared ? yield* openForSharing(path, extra) : { fd: yield* make(openCall(path, READ_WRITE | extra)), writable: true }
+    return yield* make(openCall(path, flags))
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
   }
   const parent = yield* make(statCall(dirname(path)))
   const mode = lockFileMode(parent.mode)
   try {
-    const fd = yield* make(openCall(path, READ_WRITE | extra | constants.O_CREAT | constants.O_EXCL, mode))
+    const fd = yield* make(openCall(path, flags | constants.O_CREAT | constants.O_EXCL, mode))
     yield* setMode(fd, mode)
-    return { fd, writable: true }
+    return fd
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
   }
-  // Created by somebody else meanwhile. With O_CREAT, since an NFS client may go on believing that the name is missing.
-  if (shared) return yield* openForSharing(path, extra | constants.O_CREAT)
-  return { fd: yield* make(openCall(path, READ_WRITE | extra | constants.O_CREAT, mode)), writable: true }
+  // Created by another process meanwhile. With O_CREAT, since an NFS client may go on believing that the name is missing.
+  return yield* make(openCall(path, flags | constants.O_CREAT, mode))
 }
 
-function* openForSharing(path: string, extra: number): Program<Opened> {
+function* openForWritingIfPossible(path: string): Program<{ fd: number; writable: boolean }> {
   try {
-    return { fd: yield* make(openCall(path, READ_WRITE | extra)), writable: true }
+    return { fd: yield* make(openCall(path, READ_WRITE)), writable: true }
   } catch (error) {
     if (!NOT_WRITABLE.has(codeOf(error))) throw error
   }
-  return { fd: yield* make(openCall(path, READ_ONLY | (extra & constants.O_DIRECT))), writable: false }
+  return { fd: yield* make(openCall(path, READ_ONLY)), writable: false }
 }
 
 /** Whoever may change the directory may lock in it, so `w` becomes `rw`, and `r` stays: 0755 → 0644, 0770 → 0660, 01777 → 0666. */

@@ -69,9 +69,9 @@ async function tryForAMoment(path: string, kind: AdvisoryKind, lane: Lane): Prom
   try {
     const file = await runInLane(openExistingLockFile(path), lane)
     if (!file) return FREE
-    const free = kind === 'flock' ? await runInLane(testFlock(file, lane), lane) : await testFcntl(file, lane)
-    if (!free) return { state: 'held', pid: null }
-    return file.writable ? FREE : unknown('Without write permission a shared lock of somebody else cannot be noticed')
+    const state = kind === 'flock' ? await runInLane(testFlock(file, lane), lane) : await testFcntl(file, lane)
+    if (state === 'unknown') return unknown('Without write permission a shared lock of another process cannot be noticed')
+    return state === 'free' ? FREE : { state, pid: null }
   } catch (error) {
     return unknown(error instanceof Error ? error.message : String(error))
   }

@@ -2,8 +2,9 @@
  * Everything that keeps an advisory lock from being taken, provoked for real: each is an error that says what it is, and
  * none leaves anything behind.
  */
-import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { dir } from 'tmp-promise'
@@ -88,24 +89,66 @@ describe.each(WAYS)('$kind ($op)', ({ op, kind }) => {
     expect(answer).toMatchObject({ outcome: 'error', name: 'LockFileSystemError', code: 'NAME_TOO_LONG' })
   })
 
-  it('on a read-only mount, an exclusive lock is an error, and a shared one on an existing file is not', async () => {
+  it('on a read-only mount nothing is created, and a file that is there is locked as far as reading it is enough', async () => {
     const script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
     const agent = startAgent(['unshare', '--mount', 'sh', '-c', script, folder])
     expect(await agent.ask({ op, kind, path })).toMatchObject({ outcome: 'error', code: 'READ_ONLY' })
     writeFileSync(path, '')
-    expect(await agent.ask({ op, kind, path })).toMatchObject({ outcome: 'error', code: 'READ_ONLY' })
-    expect(await agent.ask({ op, kind, path, shared: true })).toMatchObject({ outcome: 'held' })
+    const exclusive = await agent.ask({ op, kind, path })
+    if (kind === 'fcntl') expect(exclusive).toMatchObject({ outcome: 'error', code: 'READ_ONLY' })
+    else expect(exclusive).toMatchObject({ outcome: 'held' })
+    if (kind === 'fcntl') expect(await agent.ask({ op, kind, path, shared: true })).toMatchObject({ outcome: 'held' })
     expect(witness(path, kind)).toBe('busy')
   })
 
-  it('a user who may only read gets a shared lock and no exclusive one', async () => {
+  it('a user who may only read creates nothing, and gets a shared lock on a file that is there; flock also an exclusive one', async () => {
     const agent = startAgent()
     await agent.ask({ op: 'becomeNobody' })
     expect(await agent.ask({ op, kind, path })).toMatchObject({ outcome: 'error', code: 'ACCESS_DENIED' })
     expect(existsSync(path)).toBe(false)
     writeFileSync(path, '')
-    expect(await agent.ask({ op, kind, path })).toMatchObject({ outcome: 'error', code: 'ACCESS_DENIED' })
+    if (kind === 'fcntl') {
+      const refused = await agent.ask({ op, kind, path })
+      expect(refused).toMatchObject({ outcome: 'error', code: 'ACCESS_DENIED' })
+      expect(refused.message).toContain('for fcntl, and for exclusive locks on NFSv4, to write it')
+    } else {
+      const held = await agent.ask({ op, kind, path })
+      expect(held).toMatchObject({ outcome: 'held' })
+      await agent.ask({ op: 'release', hold: held.hold as number })
+    }
     expect(await agent.ask({ op, kind, path, shared: true })).toMatchObject({ outcome: 'held' })
+    expect(witness(path, kind)).toBe('busy')
+  })
+
+  it('a program that is being executed is locked by flock, and can be executed meanwhile; fcntl says that it cannot', async () => {
+    copyFileSync('/bin/sleep', path)
+    chmodSync(path, 0o755)
+    const running = spawn(path, ['1000'])
+    try {
+      await once(running, 'spawn')
+      const agent = startAgent()
+      const answer = await agent.ask({ op, kind, path })
+      if (kind === 'fcntl') {
+        expect(answer).toMatchObject({ outcome: 'error', code: 'BEING_EXECUTED' })
+        expect(answer.message).toContain('Use flock')
+      } else {
+        expect(answer).toMatchObject({ outcome: 'held' })
+        expect(spawnSync('flock', ['--nonblock', path, 'true']).status).toBe(1)
+        execFileSync(path, ['0'])
+      }
+    } finally {
+      running.kill('SIGKILL')
+    }
+  })
+
+  it('a file whose process died while it gave it up is emptied by the next holder, who must be able to write it', async () => {
+    writeFileSync(path, 'mountlock gives this lock file up: its path becomes a lock of another type.\n')
+    const reader = startAgent()
+    await reader.ask({ op: 'becomeNobody' })
+    expect(await reader.ask({ op, kind, path })).toMatchObject({ outcome: 'error' })
+    expect(statSync(path).size).not.toBe(0)
+    expect(await startAgent().ask({ op, kind, path })).toMatchObject({ outcome: 'held' })
+    expect(statSync(path).size).toBe(0)
     expect(witness(path, kind)).toBe('busy')
   })
 
@@ -150,11 +193,12 @@ describe.each(['flock', 'fcntl'] as const)('a %s probe', (kind) => {
     expect(readdirSync(folder)).toEqual(['resource.lock'])
   })
 
-  it('says unknown where it can neither see all processes nor notice shared holders', async () => {
+  it('says unknown where it can neither see all processes nor notice shared holders, as fcntl of those who may only read', async () => {
     writeFileSync(path, '')
     const agent = startAgent(['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'])
     await agent.ask({ op: 'becomeNobody' })
     const answer = await agent.ask({ op: 'probe', kind, path })
+    if (kind === 'flock') return expect(answer).toMatchObject({ state: 'free', pid: null })
     expect(answer).toMatchObject({ state: 'unknown', pid: null })
     expect(answer.reason).toContain('Without write permission')
   })
