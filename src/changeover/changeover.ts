@@ -23,7 +23,7 @@ import { type LockPath, lockPath } from '../lock-type/lock-path.js'
 import { type Dissolution, dissolve } from '../protocol/dissolve.js'
 import type { LockKind } from '../protocol/names.js'
 import { ask, type Protocol } from '../protocol/operations.js'
-import { isAbsent } from '../protocol/settle.js'
+import { isAbsent } from '../protocol/doubt.js'
 import type { Observations } from '../protocol/site.js'
 import type { Inspection, LockType } from '../types.js'
 

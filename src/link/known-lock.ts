@@ -9,8 +9,9 @@ import type { LostReason } from '../errors.js'
 import { describeHolder } from '../lock-type/describe-holder.js'
 import type { LockPath } from '../lock-type/lock-path.js'
 import type { Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
-import { type AttemptOutcome, attempt } from '../protocol/acquire.js'
-import { freshListing, isAbsent, type ReleaseOutcome, release } from '../protocol/settle.js'
+import { type AttemptOutcome, attempt, type FailedAttempt } from '../protocol/acquire.js'
+import { isAbsent } from '../protocol/doubt.js'
+import { freshListing, type ReleaseOutcome, release } from '../protocol/settle.js'
 import { type Claim, newMemory, type Site } from '../protocol/site.js'
 import { LinkHold, type LinkSite } from './link-hold.js'
 import type { LinkSession } from './link-session.js'
@@ -78,21 +79,24 @@ export class KnownLock implements Lockable, LinkSite {
   }
 
   *tryTake({ fresh, wanted }: TryOptions): Work<TryOutcome> {
+    let failure: FailedAttempt | undefined
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
       const session = this.directory.lastSession ?? (yield* this.directory.session())
       const { site } = this
       const outcome = yield* this.directory.run(attempt(site, session.session, fresh), new Attempting(session, wanted))
-      this.#settleLater(session)
+      this.settleLater(session)
       if (outcome.kind === 'acquired' && outcome.below.length > 0)
         yield* this.directory.cleanUp(site, outcome.below, outcome.ownBelow)
       if (outcome.kind !== 'session-spent') return this.#result(session, outcome)
+      failure = outcome.failure
       this.directory.spend(session)
     }
-    throw sessionsVanish(this.path)
+    // An error that persists is reported as itself.
+    throw failure === undefined ? sessionsVanish(this.path) : attemptFailed(this.path, this.#claim, failure)
   }
 
-  /** What an attempt left in doubt is settled with the heartbeats of the session. */
-  #settleLater({ mount }: LinkSession): void {
+  /** What was left in doubt is settled with the heartbeats of the session, whether or not this process asks for the lock again. */
+  settleLater({ mount }: LinkSession): void {
     const { unsettled } = this.#memory
     if (unsettled !== null) mount.settle(unsettled.session, this.path, unsettled.generation)
   }

@@ -75,7 +75,9 @@ export class LinkLocks implements Locks {
   async #maintain<Outcome>(path: string, protocol: (site: Site, session: Session) => Protocol<Outcome>): Promise<Outcome> {
     const lock = await runAsynchronously(this.#lock(lockPath(path)))
     const session = await runAsynchronously(lock.directory.session())
-    return await lock.directory.runAsynchronously(protocol(lock.site, session.session), session)
+    const outcome = await lock.directory.runAsynchronously(protocol(lock.site, session.session), session)
+    lock.settleLater(session)
+    return outcome
   }
 
   *#lock(parts: LockPath): Work<KnownLock> {

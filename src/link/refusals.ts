@@ -1,7 +1,7 @@
 /** What a link-based lock refuses or fails with, in words. */
 
 import { ForeignLockError, fileSystemError, LockFileSystemError, type MountlockError } from '../errors.js'
-import type { AttemptOutcome } from '../protocol/acquire.js'
+import type { AttemptOutcome, FailedAttempt } from '../protocol/acquire.js'
 import type { Claim } from '../protocol/site.js'
 
 type ForeignThing = (AttemptOutcome & { kind: 'foreign' })['what']
@@ -54,13 +54,10 @@ export function renameRefused(path: string, fileSystem: string): LockFileSystemE
 const CLAIMING = { 'hard link': 'hard-link', symlink: 'symlink', rename: 'rename' } as const
 
 /** An attempt that the file system refused. */
-export function attemptFailed(
-  path: string,
-  claim: Claim,
-  { action, code, error }: Pick<AttemptOutcome & { kind: 'failed' }, 'action' | 'code' | 'error'>,
-): MountlockError {
+export function attemptFailed(path: string, claim: Claim, { action, code, error }: FailedAttempt): MountlockError {
   if (code === 'ECROWDED') return crowdedError(path)
-  return fileSystemError(action === 'claim' ? CLAIMING[claim.name] : action, path, code, error)
+  const doing = { claim: CLAIMING[claim.name], settle: 'rename', create: 'create', list: 'list' } as const
+  return fileSystemError(doing[action], path, code, error)
 }
 
 function crowdedError(path: string): LockFileSystemError {

@@ -8,8 +8,7 @@ import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { leaseMs } from '../protocol/lease.js'
 import { beat, endSession, type Session } from '../protocol/session.js'
-import { settle } from '../protocol/settle.js'
-import type { Unsettled } from '../protocol/site.js'
+import { settleAll, type UnsettledLock } from '../protocol/settle.js'
 import type { Asker } from '../drivers/answer.js'
 import { readClock } from '../drivers/clock.js'
 import type { DirectorySeed, FromThread, ToThread } from './heartbeat-messages.js'
@@ -24,7 +23,7 @@ interface Watched {
   lease: SharedLease
   directory: DirectorySeed
   timer: NodeJS.Timeout | undefined
-  unsettled: { lockPath: string; entry: Unsettled }[]
+  unsettled: UnsettledLock[]
   /** A link count above one was seen, so this file system counts them. */
   countsLinks: boolean
 }
@@ -65,16 +64,15 @@ function beatOnce(watched: Watched): void {
   if (outcome.links > 1) watched.countsLinks = true
   const isShort = lease.held === heldBefore && outcome.links < 1 + heldBefore
   if (isShort && (watched.countsLinks || !lease.linksAreNotCounted)) tell({ type: 'names-missing', sessionId: id })
-  settleAll(watched)
+  // What is in doubt may still happen.
+  if (watched.unsettled.length > 0) watched.unsettled = runBlocking(settleAll(watched.unsettled), asker)
   schedule(watched, refreshRateMs - (readClock().ownMs - session.lastBeat.ownMs))
 }
 
-/** What is not known to be settled is looked at with every heartbeat: it may still happen. */
-function settleAll(watched: Watched): void {
-  watched.unsettled = watched.unsettled.filter(({ lockPath, entry }) => {
-    const site = { path: lockPath, directory: dirname(lockPath), surroundings: { ...watched.directory, observations: new Map() } }
-    return runBlocking(settle(site, entry), asker) !== 'settled'
-  })
+function settleLater({ session, directory, unsettled }: Watched, path: string, generation: bigint): void {
+  if (unsettled.some((lock) => lock.view.path === path && lock.unsettled.generation === generation)) return
+  const view = { path, directory: dirname(path), surroundings: { ...directory, observations: new Map() } }
+  unsettled.push({ view, unsettled: { generation, session: session.record.id } })
 }
 
 function end(watched: Watched): void {
@@ -101,8 +99,8 @@ function receive(message: ToThread): void {
       return
     }
     case 'settle': {
-      const { lockPath, generation, sessionId } = message
-      sessions.get(sessionId)?.unsettled.push({ lockPath, entry: { generation, session: sessionId } })
+      const watched = sessions.get(message.sessionId)
+      if (watched !== undefined) settleLater(watched, message.lockPath, message.generation)
     }
   }
 }

@@ -9,12 +9,13 @@
  */
 
 import { createLockDirectory } from './create-lock.js'
+import { isAbsent, isInDoubt } from './doubt.js'
 import { judge, ownChange, type Verdict } from './judge.js'
 import { freeName, GENERATION_MAX, type LockListing, parseListing } from './names.js'
-import { ask, type Protocol } from './operations.js'
+import { ask, type Failure, type Protocol } from './operations.js'
 import type { SessionRecord } from './record.js'
 import type { Session } from './session.js'
-import { cleanUp, freshListing, giveBack, isAbsent, isDoubtful, listing, ownerOf, settle } from './settle.js'
+import { cleanUp, freshListing, giveBack, listing, ownerOf, settle, type Standing, standing } from './settle.js'
 import type { Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
@@ -29,27 +30,43 @@ export type AttemptOutcome =
       takenFrom: SessionRecord | null
     }
   | { kind: 'busy'; generation: bigint | null; holder: SessionRecord | null; why: string }
-  | { kind: 'failed'; action: 'claim' | 'create' | 'list'; code: string; error?: unknown }
+  | FailedAttempt
   /** The path is not a lock of this kind. */
   | { kind: 'foreign'; what: 'file' | 'symlink' | 'unmarked' | 'other-kind' | 'empty' | 'backwards' | 'exhausted' }
-  /** The session can take no more locks: its lease is in doubt, it has all the links it may have, or its file is gone. Try with another. */
-  | { kind: 'session-spent'; why: 'lease' | 'links' | 'missing' | 'doubtful' }
+  /**
+   * The session can take no more locks: its lease is over, it has all the links that it may have, its file is gone, or it is
+   * in doubt whether it has just taken one. Try with another. `failure`: to be reported where that changes nothing.
+   */
+  | { kind: 'session-spent'; why: 'lease' | 'links' | 'missing' | 'doubtful'; failure?: FailedAttempt }
   | { kind: 'cancelled' }
+
+/** An error of the file system. */
+export interface FailedAttempt {
+  kind: 'failed'
+  action: 'claim' | 'create' | 'list' | 'settle'
+  code: string
+  error?: unknown
+}
+
+const failed = (
+  action: FailedAttempt['action'],
+  { code, error }: Failure | { code: string; error?: unknown },
+): FailedAttempt => ({ kind: 'failed', action, code, error })
 
 /** How often an inconclusive look is taken again before it is an error. */
 const LOOKS_MAX = 8
+/** How often the creation of a lock directory is tried where its outcome was in doubt. */
+const CREATIONS_MAX = 2
 
 /** `fresh`: the listing must not come from a cache, whatever it costs (for those who wait). */
 export function* attempt(site: Site, session: Session, fresh: boolean): Protocol<AttemptOutcome> {
   const { memory } = site
   if (memory.unsettled !== null) {
-    if ((yield* settle(site, memory.unsettled)) === 'unknown') {
-      return {
-        kind: 'busy',
-        generation: memory.unsettled.generation,
-        holder: null,
-        why: 'an earlier operation of this process is not settled yet',
-      }
+    const settlement = yield* settle(site, memory.unsettled)
+    if (settlement.kind === 'unknown') {
+      if (settlement.failure !== null) return failed('settle', settlement.failure)
+      const { generation } = memory.unsettled
+      return { kind: 'busy', generation, holder: null, why: 'an earlier operation of this process is not settled yet' }
     }
     memory.unsettled = null
   }
@@ -60,10 +77,10 @@ export function* attempt(site: Site, session: Session, fresh: boolean): Protocol
     if (outcome !== 'beaten') return outcome
     if (memory.unsettled !== null) return busyBecauseBeaten(known + 1n)
   }
-  const free = yield* look(site, fresh)
-  if ('kind' in free) return free
-  const outcome = yield* claim(site, session, free)
-  return outcome === 'beaten' ? busyBecauseBeaten(free.generation + 1n) : outcome
+  const seen = yield* look(site, fresh)
+  if (seen.kind !== 'free') return seen
+  const outcome = yield* claim(site, session, seen.from)
+  return outcome === 'beaten' ? busyBecauseBeaten(seen.from.generation + 1n) : outcome
 }
 
 const busyBecauseBeaten = (generation: bigint): AttemptOutcome => ({
@@ -74,25 +91,27 @@ const busyBecauseBeaten = (generation: bigint): AttemptOutcome => ({
 })
 
 /** Finds the highest generation and whether it is free; every other answer ends the attempt. */
-function* look(site: Site, freshFromTheStart: boolean): Protocol<Free | AttemptOutcome> {
+function* look(site: Site, freshFromTheStart: boolean): Protocol<{ kind: 'free'; from: Free } | AttemptOutcome> {
   const { coherent } = site.surroundings
   let fresh = freshFromTheStart && !coherent
-  let last: AttemptOutcome = { kind: 'failed', action: 'list', code: 'EAGAIN' }
+  let last: AttemptOutcome = failed('list', { code: 'EAGAIN' })
+  let creationsFailed = 0
   for (let looks = 0; looks < LOOKS_MAX; looks++) {
     if (!(yield* ask.wanted())) return { kind: 'cancelled' }
-    // Where the lock directory is missing the change fails, and creating it is a change as well.
-    if (fresh && site.memory.isDirectory) yield* ownChange(site.path)
-    const sure = fresh || coherent
-    fresh = !coherent
     const planted = yield* notADirectory(site)
     if (planted !== null) return planted
+    // Where the lock directory is missing the change fails, and creating it is a change as well.
+    const sure = coherent || (fresh && site.memory.isDirectory && (yield* ownChange(site.path)))
+    fresh = !coherent
     const listed = yield* ask.list(site.path)
     if (!listed.ok) {
-      if (listed.code !== 'ENOENT')
-        return listed.code === 'ENOTDIR' ? { kind: 'foreign', what: 'file' } : { kind: 'failed', action: 'list', ...listed }
+      if (listed.code !== 'ENOENT') return listed.code === 'ENOTDIR' ? { kind: 'foreign', what: 'file' } : failed('list', listed)
       const failure = yield* createLockDirectory(site)
       if (failure === 'moved') return { kind: 'session-spent', why: 'missing' }
-      if (failure !== null) return { kind: 'failed', action: 'create', ...failure }
+      if (failure === null) continue
+      last = failed('create', failure)
+      // What is in doubt is tried once more: an error that persists is reported as itself.
+      if (++creationsFailed === CREATIONS_MAX || !isInDoubt(failure.code, site.surroundings)) return last
       continue
     }
     const listing = parseListing(listed.value)
@@ -105,10 +124,10 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<Free | AttemptO
     const generation = listing.highest as bigint
     site.memory.floor = generation
     const { entry, sessionFile } = listing
-    if (listing.free) return { generation, entry, own: false, takenFrom: null }
+    if (listing.free) return { kind: 'free', from: { generation, entry, own: false, takenFrom: null } }
     const holder = { directory: site.directory, path: `${site.path}/${entry}`, sessionFile }
     const verdict = yield* judge(holder, site.surroundings)
-    if (verdict.state === 'dead') return { generation, entry, own: false, takenFrom: verdict.record }
+    if (verdict.state === 'dead') return { kind: 'free', from: { generation, entry, own: false, takenFrom: verdict.record } }
     last = busy(generation, verdict)
     // A listing from a cache may show a holder that is long gone, and go on doing so for good.
     if (verdict.state === 'alive' && sure) return last
@@ -136,14 +155,14 @@ function* doubt(site: Site, listing: LockListing): Protocol<AttemptOutcome | nul
   if (listing.kind !== site.claim.kind) return { kind: 'foreign', what: listing.kind === null ? 'unmarked' : 'other-kind' }
   if (listing.crowded) {
     yield* cleanUp(site, [...listing.below, ...listing.looks])
-    return { kind: 'failed', action: 'list', code: 'ECROWDED' }
+    return failed('list', { code: 'ECROWDED' })
   }
   if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
   if (listing.highest > GENERATION_MAX) return { kind: 'foreign', what: 'exhausted' }
   return listing.highest < site.memory.floor ? { kind: 'foreign', what: 'backwards' } : null
 }
 
-/** Claims the generation after a free one, and makes sure that it counts. `beaten`: somebody else was there first, or something is in doubt: look again. */
+/** Claims the generation after a free one, and makes sure that it counts. `beaten`: another process was faster, or something is in doubt: look again. */
 export function* claim(site: Site, session: Session, from: Free): Protocol<AttemptOutcome | 'beaten'> {
   if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }
   if (!(yield* ask.wanted())) return { kind: 'cancelled' }
@@ -151,13 +170,10 @@ export function* claim(site: Site, session: Session, from: Free): Protocol<Attem
   const unsettled = { generation: mine, session: session.record.id }
   const placed = yield* site.claim.place(site, session, from)
   if (!placed.ok) {
-    if (placed.code !== site.claim.lostRace && !(yield* isTaken(site, mine, placed.code))) {
-      return yield* refused(site, session, unsettled, placed)
-    }
-    // Lost the race, or lost the reply? This generation was first tried just now, so if it is ours, it is from now.
-    const owner = yield* whose(site, mine, session)
-    if (owner === 'unknown') site.memory.unsettled = unsettled
-    if (owner !== 'ours') return 'beaten'
+    const refusal = isInDoubt(placed.code, site.surroundings)
+      ? yield* doubted(site, session, from, placed)
+      : yield* refused(site, session, placed)
+    if (refusal !== 'ours') return refusal
   }
   site.memory.floor = mine
   const counted = yield* confirm(site, session, from, placed.ok)
@@ -165,11 +181,44 @@ export function* claim(site: Site, session: Session, from: Free): Protocol<Attem
   return counted.kind === 'beaten' ? 'beaten' : counted
 }
 
-/** SFTP has no word for "already exists": what is refused may be there. */
-function* isTaken(site: Site, generation: bigint, code: string): Protocol<boolean> {
-  if (code !== 'EPERM' || site.surroundings.coherent) return false
-  const listed = yield* freshListing(site)
-  return listed.ok && listed.value.highest !== null && listed.value.highest >= generation
+/**
+ * The claim failed, and it is in doubt whether it was placed: lost the race, or lost the reply? This generation was first
+ * tried just now, so if it is ours, it is from now.
+ */
+function* doubted(site: Site, session: Session, from: Free, failure: Failure): Protocol<AttemptOutcome | 'beaten' | 'ours'> {
+  const unsettled = { generation: from.generation + 1n, session: session.record.id }
+  const isThere = failure.code === 'EEXIST' && site.claim.isConfirmedByListing
+  const found = isThere ? yield* standingOfPresent(site, session, unsettled) : yield* standing(site, unsettled)
+  if (found.kind === 'held') return 'ours'
+  if (found.kind !== 'absent' && found.kind !== 'unknown') return 'beaten'
+  // A rename whose source is gone has lost the race, and will not happen any more.
+  if (found.kind === 'absent' && site.claim.kind === 'renames' && found.highest !== from.entry) return 'beaten'
+  if (failure.code === 'ENOENT' && !(yield* ask.stat(session.path)).ok) return { kind: 'session-spent', why: 'missing' }
+  // It may still happen. A session of which that is true takes no new locks; the entry is settled for as long as it lives.
+  site.memory.unsettled = unsettled
+  return isThere ? 'beaten' : { kind: 'session-spent', why: 'doubtful', failure: failed('claim', failure) }
+}
+
+/** The server says that the entry is there: then whose it is stands in it, and no listing is needed. */
+function* standingOfPresent(site: Site, session: Session, { generation }: Unsettled): Protocol<Standing> {
+  site.memory.floor = generation
+  const entry = site.claim.entry(generation, session)
+  const owner = yield* ownerOf(site, { entry, sessionFile: null })
+  if (owner === 'unknown') return { kind: 'unknown', failure: null }
+  return owner === session.record.id ? { kind: 'held', entry } : { kind: 'of-another' }
+}
+
+/** The claim was refused: nothing was done. */
+function* refused(site: Site, session: Session, failure: Failure): Protocol<AttemptOutcome | 'beaten'> {
+  if (failure.code === 'EMLINK') return { kind: 'session-spent', why: 'links', failure: failed('claim', failure) }
+  if (isAbsent(failure.code)) {
+    const file = yield* ask.stat(session.path)
+    // With the session file in its place, it is the lock directory that has just become something else.
+    return file.ok ? 'beaten' : { kind: 'session-spent', why: 'missing' }
+  }
+  // A lock directory that is immutable refuses every name, not just links.
+  const refusesAll = failure.code === 'EPERM' && site.claim.kind === 'links' && !(yield* ownChange(site.path))
+  return failed(refusesAll ? 'create' : 'claim', failure)
 }
 
 /** The claim is placed. Does it count? If it does not, it has to be given back. `changedNow`: by a reply that says so, which makes this node's next listing fresh. */
@@ -180,7 +229,7 @@ function* confirm(site: Site, session: Session, from: Free, changedNow: boolean)
   if (site.claim.isConfirmedByListing) {
     const listed = changedNow ? yield* listing(site) : yield* freshListing(site)
     // Where the lock directory itself is gone, its type was changed, and nothing in it counts.
-    if (!listed.ok) return isAbsent(listed.code) ? { kind: 'beaten' } : { kind: 'failed', action: 'list', ...listed }
+    if (!listed.ok) return isAbsent(listed.code) ? { kind: 'beaten' } : failed('list', listed)
     const seen = listed.value
     const counts = seen.kind === site.claim.kind && !seen.crowded && seen.highest === generation && !seen.free
     if (!counts) return { kind: 'beaten' }
@@ -195,43 +244,4 @@ function* confirm(site: Site, session: Session, from: Free, changedNow: boolean)
   const { own, takenFrom } = from
   const entry = site.claim.entry(generation, session)
   return { kind: 'acquired', generation, entry, below, ownBelow: own && below.length === 1, isWaitedFor, takenFrom }
-}
-
-/** The claim failed for another reason than somebody else. */
-function* refused(
-  site: Site,
-  session: Session,
-  entry: Unsettled,
-  failure: { code: string; error?: unknown },
-): Protocol<AttemptOutcome | 'beaten'> {
-  if (failure.code === 'EMLINK') return { kind: 'session-spent', why: 'links' }
-  if (isDoubtful(failure.code)) {
-    // It may still happen. A session of which that is true takes no new locks; the entry is settled as long as it lives.
-    if ((yield* settle(site, entry)) !== 'settled') site.memory.unsettled = entry
-    return { kind: 'session-spent', why: 'doubtful' }
-  }
-  if (isAbsent(failure.code)) {
-    const file = yield* ask.stat(session.path)
-    // With the session file in its place, it is the lock directory that somebody has just removed.
-    return file.ok ? 'beaten' : { kind: 'session-spent', why: 'missing' }
-  }
-  // A lock directory that is immutable refuses every name, not just links.
-  const refusesAll = failure.code === 'EPERM' && site.claim.kind === 'links' && !(yield* ownChange(site.path))
-  return { kind: 'failed', action: refusesAll ? 'create' : 'claim', ...failure }
-}
-
-/** Whose is the generation that we tried to claim and failed? */
-function* whose(site: Site, generation: bigint, session: Session): Protocol<'ours' | 'theirs' | 'unknown'> {
-  if (!site.claim.isConfirmedByListing) return yield* whoseByListing(site, generation, session)
-  site.memory.floor = generation // the server says that it is there
-  const owner = yield* ownerOf(site, { entry: site.claim.entry(generation, session), sessionFile: null })
-  if (owner === 'unknown') return 'unknown'
-  return owner === session.record.id ? 'ours' : 'theirs'
-}
-
-function* whoseByListing(site: Site, generation: bigint, session: Session): Protocol<'ours' | 'theirs' | 'unknown'> {
-  const listed = yield* freshListing(site)
-  if (!listed.ok) return isAbsent(listed.code) ? 'theirs' : 'unknown'
-  const { highest, sessionFile } = listed.value
-  return highest === generation && sessionFile === session.name ? 'ours' : 'theirs'
 }

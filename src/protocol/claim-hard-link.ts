@@ -7,7 +7,6 @@ import type { Claim } from './site.js'
 export const hardLinkClaim: Claim = {
   name: 'hard link',
   kind: 'links',
-  lostRace: 'EEXIST',
   isConfirmedByListing: true,
   entry: heldName,
   place: (site, session, { generation }) => ask.link(session.path, `${site.path}/${heldName(generation + 1n)}`),

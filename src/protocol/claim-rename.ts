@@ -13,7 +13,6 @@ import type { Claim } from './site.js'
 export const renameClaim: Claim = {
   name: 'rename',
   kind: 'renames',
-  lostRace: 'ENOENT',
   isConfirmedByListing: false,
   entry: (generation, session) => ownedName(generation, session.name),
   place: (site, session, { generation, entry }) =>

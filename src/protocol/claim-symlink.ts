@@ -11,7 +11,6 @@ import type { Claim } from './site.js'
 export const symlinkClaim: Claim = {
   name: 'symlink',
   kind: 'links',
-  lostRace: 'EEXIST',
   isConfirmedByListing: true,
   entry: heldName,
   place: (site, session, { generation }) => ask.symlink(`../${session.name}`, `${site.path}/${heldName(generation + 1n)}`),

@@ -1,36 +1,38 @@
 /** Creates a lock directory in one step: prepared under a name of its own, then renamed into place, marker and first generation inside. */
 
+import { provesNothingDone } from './doubt.js'
 import { freeName, isNameInDraft, MARKER_TEXT, markerName, newLockName } from './names.js'
-import { ask, type Protocol } from './operations.js'
+import { ask, type Failure, type Protocol } from './operations.js'
 import type { Site } from './site.js'
 
-/** The failures that mean "somebody else has just created it". */
+/** The failures that mean "another process has just created it". */
 const LOST_RACE = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
 
 /** `moved`: the directory is on another device than before, so the share was unmounted and nothing may be created there. */
-export type CreateFailure = 'moved' | { code: string; error?: unknown }
+export type CreateFailure = 'moved' | Failure
 
 /** Numbered by the server's time in microseconds: tokens go on increasing if the directory was removed and is made again. */
 export const firstNumber = (serverMs: number) => BigInt(Math.max(0, Math.floor(serverMs))) * 1000n
 
-/** `null` if the lock directory is there now, whoever created it; otherwise what went wrong. */
+/** `null` if the lock directory is there now, whichever process created it, or it is to be tried again; otherwise what went wrong. */
 export function* createLockDirectory(site: Site): Protocol<CreateFailure | null> {
   const random = yield* ask.name()
   const draft = `${site.directory}/${newLockName(random)}`
+  // Whatever fails may be done all the same, so that all is discarded that may be there: nothing else has these names.
   const made = yield* ask.mkdir(draft, site.mode)
-  if (!made.ok) return made.code === 'ENOENT' && (yield* ask.stat(site.directory)).ok ? null : made // taken away, see below
+  if (!made.ok) return yield* discard(draft, [], yield* unlessTakenAway(site, made))
   const marker = markerName(site.claim.kind)
   const marked = yield* ask.create(`${draft}/${marker}`, MARKER_TEXT, 0o644)
-  if (!marked.ok) return yield* discard(draft, [], unlessTakenAway(marked))
+  if (!marked.ok) return yield* discard(draft, [marker], yield* unlessTakenAway(site, marked))
   if (marked.value.dev !== site.dev && !(yield* isOnDevice(draft, site.dev)))
     return yield* discard(draft, [marker], 'moved' as const)
   const first = freeName(firstNumber(marked.value.serverMs))
   const freed = yield* ask.create(`${draft}/${first}`, '', 0o644)
-  if (!freed.ok) return yield* discard(draft, [marker], unlessTakenAway(freed))
+  if (!freed.ok) return yield* discard(draft, [first, marker], yield* unlessTakenAway(site, freed))
 
   // rename() replaces an empty directory, such as the lock of another library; it must not hit one.
   const present = yield* ask.stat(site.path)
-  if (present.ok || present.code !== 'ENOENT') return yield* discard(draft, [first, marker], null)
+  if (present.ok || present.code !== 'ENOENT') return yield* discard(draft, [first, marker], present.ok ? null : present)
   const renamed = yield* ask.rename(draft, site.path)
   if (renamed.ok) return null
   yield* discardMoved(site.directory, draft)
@@ -56,8 +58,10 @@ function* dropMissingName(site: Site): Protocol<void> {
   if (made.ok) yield* ask.rmdir(site.path)
 }
 
-/** Whoever dissolves a lock takes drafts away, lest one with an old number takes its place: then this is to be tried again. */
-const unlessTakenAway = (failure: { code: string; error?: unknown }) => (failure.code === 'ENOENT' ? null : failure)
+/** A process that dissolves a lock takes drafts away, lest one with an old number takes its place: then this is to be tried again. */
+function* unlessTakenAway({ directory }: Site, failure: Failure): Protocol<Failure | null> {
+  return failure.code === 'ENOENT' && (yield* ask.stat(directory)).ok ? null : failure
+}
 
 /**
  * Removes a lock directory that is not in use, under another name: after a rename whose reply was lost the draft *is* the
@@ -66,8 +70,9 @@ const unlessTakenAway = (failure: { code: string; error?: unknown }) => (failure
 export function* discardMoved(directory: string, draft: string): Protocol<boolean> {
   const random = yield* ask.name()
   const moved = `${directory}/${newLockName(random)}`
-  if (!(yield* ask.rename(draft, moved)).ok) return false // it is the lock, or the patrol will find it
-  // No symlink is followed, and nothing is removed that is not of our form.
+  const renamed = yield* ask.rename(draft, moved)
+  if (!renamed.ok && provesNothingDone(renamed.code)) return false // the patrol will find it
+  // Where the reply was lost it is there, and where it is the lock by now it is not. No symlink is followed, and nothing is removed that is not of our form.
   const status = yield* ask.stat(moved)
   if (!status.ok || status.value.type !== 'directory') return false
   const inside = yield* ask.list(moved)

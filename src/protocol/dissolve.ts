@@ -42,7 +42,8 @@ import {
 } from './names.js'
 import { ask, type Protocol, type Reply } from './operations.js'
 import type { SessionRecord } from './record.js'
-import { isAbsent, type Place } from './settle.js'
+import { isAbsent } from './doubt.js'
+import type { LockView } from './settle.js'
 
 export type Dissolution =
   /** There is no lock directory any more. */
@@ -64,7 +65,7 @@ const ROUNDS_MAX = 8
 const SILLY_RENAMED = /^\.nfs[0-9a-f]+$/
 
 /** `wanted`: the kind of lock that may stay at this path; `null`: none. */
-export function* dissolve(site: Place, wanted: LockKind | null): Protocol<Dissolution> {
+export function* dissolve(site: LockView, wanted: LockKind | null): Protocol<Dissolution> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const listed = yield* ask.list(site.path)
     if (!listed.ok) return isAbsent(listed.code) ? { kind: 'gone' } : { kind: 'failed', ...listed }
@@ -75,7 +76,7 @@ export function* dissolve(site: Place, wanted: LockKind | null): Protocol<Dissol
 }
 
 /** `null`: look again. */
-function* step(site: Place, names: string[], wanted: LockKind | null): Protocol<Dissolution | null> {
+function* step(site: LockView, names: string[], wanted: LockKind | null): Protocol<Dissolution | null> {
   const { kind } = parseListing(names)
   const dissolved = names.find(isDissolvedName)
   const dissolving = names.find((name) => dissolvingKind(name) !== null)
@@ -100,7 +101,7 @@ function isLastRenamed(kind: LockKind, names: string[]): boolean {
 }
 
 /** Whoever is seen to hold the lock is not bothered. */
-function* begin(site: Place, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
+function* begin(site: LockView, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
   // An NFS client may go on showing a holder that is long gone.
   if (!site.surroundings.coherent) yield* ownChange(site.path)
   const listed = yield* ask.list(site.path)
@@ -115,7 +116,7 @@ function* begin(site: Place, kind: LockKind, wanted: LockKind | null): Protocol<
 }
 
 /** Makes the marker, or the unfinished attempt of somebody else, one's own. */
-function* takeMarker(site: Place, marker: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
+function* takeMarker(site: LockView, marker: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
   const mine = dissolvingName(kind, yield* ask.name())
   const taken = yield* ask.rename(`${site.path}/${marker}`, `${site.path}/${mine}`)
   if (!taken.ok) return isAbsent(taken.code) ? { kind: 'busy' } : { kind: 'failed', ...taken }
@@ -123,7 +124,7 @@ function* takeMarker(site: Place, marker: string, kind: LockKind, wanted: LockKi
 }
 
 /** Nobody can acquire the lock while the marker is ours. Does somebody hold it? */
-function* decide(site: Place, mine: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
+function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const listed = yield* ask.list(site.path)
     if (!listed.ok) return null
@@ -147,14 +148,14 @@ function* decide(site: Place, mine: string, kind: LockKind, wanted: LockKind | n
   return { kind: 'busy' }
 }
 
-function* putBack(site: Place, mine: string, kind: LockKind, because: Dissolution): Protocol<Dissolution> {
+function* putBack(site: LockView, mine: string, kind: LockKind, because: Dissolution): Protocol<Dissolution> {
   // Where that fails, somebody else has taken it over, or will.
   yield* ask.rename(`${site.path}/${mine}`, `${site.path}/${markerName(kind)}`)
   return because
 }
 
 /** `null`: nobody holds it. */
-function* holderOf(site: Place, listing: LockListing): Protocol<{ record: SessionRecord | null } | null> {
+function* holderOf(site: LockView, listing: LockListing): Protocol<{ record: SessionRecord | null } | null> {
   const { directory, path, surroundings } = site
   if (listing.highest === null || listing.free) return null
   const { entry, sessionFile } = listing
@@ -169,7 +170,7 @@ function containsOnlyOurs({ unknown, crowded }: LockListing): boolean {
 }
 
 /** Empties a directory in which nobody will ever hold the lock again, and removes it. */
-function* sweep(site: Place, names: string[], marker: string): Protocol<Dissolution | null> {
+function* sweep(site: LockView, names: string[], marker: string): Protocol<Dissolution | null> {
   for (const name of names) {
     if (name === marker || !isSpentName(name)) continue
     const removed = yield* ask.unlink(`${site.path}/${name}`)
@@ -187,7 +188,7 @@ const TICK_LOOKS_MAX = 500
 const TICK_MAX = firstNumber(3000)
 
 /** Will what comes into this place next have higher numbers? Tokens never go back. `null`: it will, or within the clock's next tick. */
-function* aheadOfServer(site: Place, last: bigint): Protocol<Dissolution | null> {
+function* aheadOfServer(site: LockView, last: bigint): Protocol<Dissolution | null> {
   for (let looks = 0; looks < TICK_LOOKS_MAX; looks++) {
     const path = `${site.directory}/${lookName(yield* ask.name())}`
     const now = yield* ask.create(path, '', 0o600)
@@ -201,7 +202,7 @@ function* aheadOfServer(site: Place, last: bigint): Protocol<Dissolution | null>
 }
 
 /** Makes sure that what comes into this place next has higher numbers. `null`: it will. */
-function* outnumber(site: Place, last: bigint): Protocol<Dissolution | null> {
+function* outnumber(site: LockView, last: bigint): Protocol<Dissolution | null> {
   // It was decided before, so that the clock has been set back since: there is nothing to be done but to wait.
   const ahead = yield* aheadOfServer(site, last)
   if (ahead !== null) return ahead
@@ -215,7 +216,7 @@ function* outnumber(site: Place, last: bigint): Protocol<Dissolution | null> {
   return null
 }
 
-function* remove(site: Place, marker: string): Protocol<Dissolution | null> {
+function* remove(site: LockView, marker: string): Protocol<Dissolution | null> {
   const status = yield* ask.stat(site.path)
   if (!status.ok) return null
   const note = `${site.directory}/${dissolvedNote(status.value.ino, marker)}`
@@ -234,7 +235,7 @@ function* remove(site: Place, marker: string): Protocol<Dissolution | null> {
 const isNotEmpty = (removed: Reply<void>) => !removed.ok && (removed.code === 'ENOTEMPTY' || removed.code === 'EEXIST')
 
 /** A directory without a marker is ours only if a note beside it says so: then the marker goes back in. */
-function* recall(site: Place, names: string[]): Protocol<Dissolution | null> {
+function* recall(site: LockView, names: string[]): Protocol<Dissolution | null> {
   if (!names.every(isSpentName)) return { kind: 'foreign' }
   const status = yield* ask.stat(site.path)
   if (!status.ok) return null

@@ -95,11 +95,16 @@ function* readSession(directory: string, name: string, { coherent }: Surrounding
 
 /** Changes a directory and puts it back: what this node reads of it next is fresh, on every NFS version. `false` if that could not be done. */
 export function* ownChange(directory: string): Protocol<boolean> {
+  return (yield* changeOfOwn(directory)).ok
+}
+
+/** The same, with the reason where it could not be done. */
+export function* changeOfOwn(directory: string): Protocol<Reply<void>> {
   const random = yield* ask.name()
   const path = `${directory}/${lookName(random)}`
   const created = yield* ask.create(path, '', 0o600)
   // Also when creating seems to have failed: the reply may have been lost.
   const removed = yield* ask.unlink(path)
-  // Stale: it was created, and somebody else has removed it meanwhile.
-  return created.ok || removed.ok || created.code === 'ESTALE'
+  // Stale: it was created, and another process has removed it meanwhile.
+  return created.ok || removed.ok || created.code === 'ESTALE' ? { ok: true, value: undefined } : created
 }

@@ -42,8 +42,14 @@ export type LocalQuestion =
 export type Operation = FileOperation | LocalQuestion
 
 /** A success with its value, or a failure with the errno's name. Nothing is ever thrown into the protocol. */
-export type Reply<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: string; readonly error?: unknown }
+export type Reply<T> = { readonly ok: true; readonly value: T } | Failure
+
+export interface Failure {
+  readonly ok: false
+  readonly code: string
+  /** The operating system's own, where there is one. */
+  readonly error?: unknown
+}
 
 export interface Clock {
   /** This machine's own clock in milliseconds: monotonic, counting suspend. Comparable within one boot only. */

@@ -5,6 +5,7 @@
  */
 
 import { type BeatTime, elapsedMs, leaseMs } from './lease.js'
+import { provesNothingDone } from './doubt.js'
 import { lookName, sessionName } from './names.js'
 import { ask, type Clock, type Protocol, type Reply } from './operations.js'
 import { decodeRecord, encodeRecord, recordMark, type SessionOwner, type SessionRecord } from './record.js'
@@ -30,7 +31,13 @@ export interface SessionTerms {
 /** Readable by everybody who can get there, so that other users can tell that we live; writable by us alone. */
 const SESSION_MODE = 0o644
 
+/** What is in doubt is tried once more, under another name: an error that persists is reported as itself. */
 export function* createSession(directory: string, owner: SessionOwner, terms: SessionTerms): Protocol<Reply<Session>> {
+  const created = yield* createOnce(directory, owner, terms)
+  return created.ok || provesNothingDone(created.code) ? created : yield* createOnce(directory, owner, terms)
+}
+
+function* createOnce(directory: string, owner: SessionOwner, terms: SessionTerms): Protocol<Reply<Session>> {
   const id = yield* ask.name()
   const name = sessionName(owner.host, owner.pid, id)
   const path = `${directory}/${name}`
@@ -38,8 +45,8 @@ export function* createSession(directory: string, owner: SessionOwner, terms: Se
   const start = yield* ask.clock()
   const created = yield* ask.create(path, encodeRecord(record), SESSION_MODE)
   if (!created.ok) {
-    // The reply may be lost or the write incomplete; nobody has linked to it yet, so the name may go.
-    if (created.code !== 'EEXIST') yield* ask.unlink(path)
+    // The reply may be lost or the write incomplete; the name is new and nothing is linked to it yet, so it may go.
+    yield* ask.unlink(path)
     return created
   }
   const { serverMs, dev } = created.value

@@ -1,72 +1,111 @@
 /** Giving a generation back, and finding out about operations whose outcome is unknown. */
 
-import { ownChange, readRecord } from './judge.js'
-import { freeName, heldName, type LockListing, parseListing, parseSessionName } from './names.js'
-import { ask, type Protocol, type Reply } from './operations.js'
+import { isAbsent, isInDoubt } from './doubt.js'
+import { changeOfOwn, readRecord } from './judge.js'
+import { freeName, heldName, isDissolvedName, lastGeneration, type LockListing, parseListing, parseSessionName } from './names.js'
+import { ask, type Failure, type Protocol, type Reply } from './operations.js'
 import { decodeRecord } from './record.js'
 import type { Site, Unsettled } from './site.js'
 
-/** Failures after which nobody knows whether the server did it, or is still going to. */
-const DOUBTFUL = new Set([
-  'EIO',
-  'ETIMEDOUT',
-  'ESTALE',
-  'EINTR',
-  'ECONNRESET',
-  'EREMOTEIO',
-  'ENOTCONN',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-])
-export const isDoubtful = (code: string) => DOUBTFUL.has(code)
-
-/** There is no lock directory: nothing is there, or the file of an advisory lock (its type was changed). */
-export const isAbsent = (code: string) => code === 'ENOENT' || code === 'ENOTDIR'
-
 /** What it takes to look at a lock. */
-export type Place = Pick<Site, 'path' | 'directory' | 'surroundings'>
+export type LockView = Pick<Site, 'path' | 'directory' | 'surroundings'>
 
 /** A listing that this node cannot have had in a cache. */
-export function* freshListing(site: Place): Protocol<Reply<LockListing>> {
-  if (!site.surroundings.coherent && !(yield* ownChange(site.path))) {
+export function* freshListing(view: LockView): Protocol<Reply<LockListing>> {
+  if (!view.surroundings.coherent) {
+    const changed = yield* changeOfOwn(view.path)
     // Where the lock directory itself is gone there is nothing to change in it.
-    const listed = yield* ask.list(site.path)
-    return listed.ok ? { ok: false, code: 'EIO' } : listed
+    if (!changed.ok) return failureOf(yield* ask.list(view.path)) ?? changed
   }
-  return yield* listing(site)
+  return yield* listing(view)
 }
 
+const failureOf = (reply: Reply<unknown>): Failure | null => (reply.ok ? null : reply)
+
 /** A listing as this node has it: fresh after a change of its own, perhaps from a cache otherwise. */
-export function* listing({ path }: Place): Protocol<Reply<LockListing>> {
+export function* listing({ path }: LockView): Protocol<Reply<LockListing>> {
   const listed = yield* ask.list(path)
   return listed.ok ? { ok: true, value: parseListing(listed.value) } : listed
 }
 
+/** How a generation of ours stands, by a look at the lock directory after an operation whose outcome is unknown. */
+export type Standing =
+  /** It is the highest, and our session holds it. */
+  | { kind: 'held'; entry: string }
+  /** It is the highest, and nobody holds it. */
+  | { kind: 'free' }
+  /** It is the highest, and another session holds it. */
+  | { kind: 'of-another' }
+  /** There is a higher one. */
+  | { kind: 'surpassed' }
+  /** It is not there, but an operation that is still under way could bring it. `highest`: the entry that is there. */
+  | { kind: 'absent'; highest: string }
+  /** There is no lock directory any more, or one in which nobody will ever hold the lock again. */
+  | { kind: 'no-lock' }
+  /** It could not be told. `failure`: why not, where the file system said so. */
+  | { kind: 'unknown'; failure: Failure | null }
+
+export function* standing(view: LockView, { generation, session }: Unsettled): Protocol<Standing> {
+  const listed = yield* freshListing(view)
+  if (!listed.ok) return isAbsent(listed.code) ? { kind: 'no-lock' } : { kind: 'unknown', failure: listed }
+  const { highest, free, crowded, entry } = listed.value
+  if (isDissolved(listed.value)) return { kind: 'no-lock' }
+  if (crowded || highest === null) return { kind: 'unknown', failure: null }
+  if (highest > generation) return { kind: 'surpassed' }
+  if (highest < generation) return { kind: 'absent', highest: entry }
+  if (free) return { kind: 'free' }
+  const owner = yield* ownerOf(view, listed.value)
+  if (owner === session) return { kind: 'held', entry }
+  if (owner === 'unknown') return { kind: 'unknown', failure: null }
+  return { kind: owner === 'ended' ? 'free' : 'of-another' }
+}
+
+/** From the moment in which it gets this marker nobody will hold the lock again; see `dissolve.ts`. */
+function isDissolved({ kind, highest, unknown }: LockListing): boolean {
+  if (kind === 'links') return false // the marker of a former directory, put back by a slow process
+  const isLast = (name: string) => isDissolvedName(name) && (kind === null || lastGeneration(name) >= (highest ?? 0n))
+  return unknown.some(isLast)
+}
+
 /**
  * `settled`: the generation is not held by that session, and will not be. `absent`: it is not there, but an operation
- * that is still under way could bring it. `unknown`: it could not be told.
+ * that is still under way could bring it. `unknown`: it could not be told, or not be given back.
  */
-export type Settlement = 'settled' | 'absent' | 'unknown'
+export type Settlement = { kind: 'settled' | 'absent' } | { kind: 'unknown'; failure: Failure | null }
 
 /** Makes sure that an entry of ours is not held any more. Only ever touches entries of that very session. */
-export function* settle(site: Place, unsettled: Unsettled): Protocol<Settlement> {
-  const { generation, session } = unsettled
-  const listed = yield* freshListing(site)
-  if (!listed.ok) return isAbsent(listed.code) ? 'settled' : 'unknown'
-  const { highest, free, crowded } = listed.value
-  if (crowded || highest === null) return 'unknown'
-  if (highest > generation || (highest === generation && free)) return 'settled'
-  if (highest < generation) return 'absent'
-  const owner = yield* ownerOf(site, listed.value)
-  if (owner !== session) return owner === 'unknown' ? 'unknown' : 'settled'
-  const renamed = yield* rename(site, listed.value.entry, generation)
-  return renamed.ok ? 'settled' : 'unknown'
+export function* settle(view: LockView, unsettled: Unsettled): Protocol<Settlement> {
+  const found = yield* standing(view, unsettled)
+  switch (found.kind) {
+    case 'unknown':
+      return found
+    case 'absent':
+      return { kind: 'absent' }
+    case 'held': {
+      const renamed = yield* rename(view, found.entry, unsettled.generation)
+      return renamed.ok ? { kind: 'settled' } : { kind: 'unknown', failure: renamed }
+    }
+    default:
+      return { kind: 'settled' }
+  }
+}
+
+/** One of several locks of which something is in doubt. */
+export interface UnsettledLock {
+  readonly view: LockView
+  readonly unsettled: Unsettled
+}
+
+/** At each heartbeat: what is in doubt is looked at, for as long as its session lives. Returns what still is. */
+export function* settleAll<Lock extends UnsettledLock>(locks: readonly Lock[]): Protocol<Lock[]> {
+  const left: Lock[] = []
+  for (const lock of locks) if ((yield* settle(lock.view, lock.unsettled)).kind !== 'settled') left.push(lock)
+  return left
 }
 
 /** The id of the session that holds the highest generation; `ended`: nobody does any more. */
 export function* ownerOf(
-  { path, directory, surroundings }: Place,
+  { path, directory, surroundings }: LockView,
   { entry, sessionFile }: Pick<LockListing, 'entry' | 'sessionFile'>,
 ): Protocol<string> {
   if (sessionFile !== null) return parseSessionName(sessionFile)?.id ?? 'unknown'
@@ -78,19 +117,19 @@ export function* ownerOf(
 }
 
 /** The one way in which a held generation becomes free. Unlinking it would make the highest generation shrink. */
-export const rename = (site: Place, entry: string, generation: bigint) =>
-  ask.rename(`${site.path}/${entry}`, `${site.path}/${freeName(generation)}`)
+export const rename = (view: LockView, entry: string, generation: bigint) =>
+  ask.rename(`${view.path}/${entry}`, `${view.path}/${freeName(generation)}`)
 
 /** Gives back a generation that was claimed and does not count. What cannot be settled now is remembered. */
 export function* giveBack(site: Site, entry: string, unsettled: Unsettled): Protocol<void> {
   const renamed = yield* rename(site, entry, unsettled.generation)
   if (renamed.ok) return
-  if ((yield* settle(site, unsettled)) !== 'settled') site.memory.unsettled = unsettled
+  if ((yield* settle(site, unsettled)).kind !== 'settled') site.memory.unsettled = unsettled
 }
 
 export type ReleaseOutcome =
   | { kind: 'released' }
-  /** Somebody else has it, or it was removed: it was not ours any more. */
+  /** Another session has it, or it was removed: it was not ours any more. */
   | { kind: 'lost'; reason: 'taken-over' | 'removed' }
   /** It could not be told; it is being settled, and until then this process does not acquire the lock again. */
   | { kind: 'unsettled'; code: string; error?: unknown }
@@ -107,29 +146,35 @@ export function* release(
     site.memory.known = generation
     return { kind: 'released' }
   }
-  const listed = yield* freshListing(site)
-  if (!listed.ok && isAbsent(listed.code)) return { kind: 'lost', reason: 'removed' }
-  if (renamed.code === 'ENOENT' && listed.ok && listed.value.highest !== null && !listed.value.crowded) {
-    const { highest, free } = listed.value
-    if (highest === generation && free) return { kind: 'released' } // the first reply was lost
-    if (highest < generation) return { kind: 'lost', reason: 'removed' }
-    if (highest > generation) {
-      // A lost reply and a successor, or a takeover? While the lease lasts nobody can take over.
-      const remainingMs = yield* ask.lease(session)
-      return remainingMs > 0 ? { kind: 'released' } : { kind: 'lost', reason: 'taken-over' }
+  const unsettled = { generation, session }
+  const found = yield* standing(site, unsettled)
+  switch (found.kind) {
+    case 'free':
+      return { kind: 'released' } // it was done, and the reply was lost
+    case 'surpassed': {
+      // Done and followed by a successor, or taken over? While the lease lasts nobody can take over.
+      const mayBeDone = isInDoubt(renamed.code, site.surroundings) && (yield* ask.lease(session)) > 0
+      return mayBeDone ? { kind: 'released' } : { kind: 'lost', reason: 'taken-over' }
+    }
+    case 'of-another':
+      return { kind: 'lost', reason: 'taken-over' }
+    case 'absent':
+    case 'no-lock':
+      return { kind: 'lost', reason: 'removed' }
+    case 'held': {
+      const again = yield* rename(site, found.entry, generation)
+      if (again.ok) return { kind: 'released' }
     }
   }
-  const unsettled = { generation, session }
-  if ((yield* settle(site, unsettled)) === 'settled') return { kind: 'released' }
   site.memory.unsettled = unsettled
   return { kind: 'unsettled', code: renamed.code, error: renamed.error }
 }
 
 /** Removes what lies below a generation that counted: in ascending order, so that the highest never shrinks. */
-export function* cleanUp(site: Place, below: readonly string[]): Protocol<void> {
+export function* cleanUp({ path, surroundings }: LockView, below: readonly string[]): Protocol<void> {
   for (const name of below) {
-    const removed = yield* ask.unlink(`${site.path}/${name}`)
-    // Another user's entry in a sticky directory stays until its owner comes by; a dead mount is not worth more calls.
-    if (!removed.ok && isDoubtful(removed.code)) return
+    const removed = yield* ask.unlink(`${path}/${name}`)
+    // Another user's entry in a sticky directory stays until its owner comes by; a mount that does not answer is not worth more calls.
+    if (!removed.ok && removed.code !== 'ENOENT' && isInDoubt(removed.code, surroundings)) return
   }
 }

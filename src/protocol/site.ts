@@ -76,8 +76,6 @@ export interface Free {
 export interface Claim {
   readonly name: 'hard link' | 'symlink' | 'rename'
   readonly kind: LockKind
-  /** The failure of {@link Claim.place} that means "somebody else was faster". */
-  readonly lostRace: 'EEXIST' | 'ENOENT'
   /** The name of the entry of a generation that a session holds. */
   entry(generation: bigint, session: Session): string
   /** Puts the entry of the next generation there. */

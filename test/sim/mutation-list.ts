@@ -100,7 +100,13 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'EEXIST taken for ours',
-    edits: [{ file: 'acquire', from: "if (owner !== 'ours') return 'beaten'", to: '' }],
+    edits: [
+      {
+        file: 'acquire',
+        from: "return owner === session.record.id ? { kind: 'held', entry } : { kind: 'of-another' }",
+        to: "return { kind: 'held', entry }",
+      },
+    ],
     caughtIn: '2 × 3, lost replies',
     redundantBecause: null,
   },
@@ -189,12 +195,11 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'settle',
-        from: "if ((yield* settle(site, unsettled)) !== 'settled') site.memory.unsettled = unsettled\n",
+        from: "if ((yield* settle(site, unsettled)).kind !== 'settled') site.memory.unsettled = unsettled\n",
         to: '\n',
       },
       { file: 'settle', from: '  site.memory.unsettled = unsettled\n  return', to: '  return' },
-      { file: 'acquire', from: "if (owner === 'unknown') site.memory.unsettled = unsettled", to: '' },
-      { file: 'acquire', from: "if ((yield* settle(site, entry)) !== 'settled') site.memory.unsettled = entry", to: '' },
+      { file: 'acquire', from: '  site.memory.unsettled = unsettled\n  return isThere', to: '  return isThere' },
     ],
     caughtIn: '2 × 2, time-outs, lost replies',
     redundantBecause: null,

@@ -8,6 +8,7 @@ import type { AttemptOutcome } from '../../src/protocol/acquire.js'
 import type { LocalQuestion, Reply } from '../../src/protocol/operations.js'
 import type { SessionOwner } from '../../src/protocol/record.js'
 import type { Session } from '../../src/protocol/session.js'
+import type { UnsettledLock } from '../../src/protocol/settle.js'
 import type { LockMemory, Observations, Site, Surroundings, Unsettled } from '../../src/protocol/site.js'
 import type { Faults } from './faults.js'
 import type { Node } from './node.js'
@@ -38,7 +39,7 @@ export class SimSession {
   takesNoMore = false
   isEnded = false
   readonly holds = new Set<Hold>()
-  unsettled: Unsettled[] = []
+  unsettled: UnsettledLock[] = []
   countsLinks = false
   nextBeatOwnMs: number
   /** For the checkers alone: how long its machine had stood still in all when its last completed heartbeat began. */
@@ -353,7 +354,9 @@ export class SimProcess implements Actor {
   #settleLater(unsettled: Unsettled): void {
     for (const session of this.sessions) {
       if (session.id !== unsettled.session || session.isEnded) continue
-      if (!session.unsettled.some(({ generation }) => generation === unsettled.generation)) session.unsettled.push(unsettled)
+      if (session.unsettled.some((lock) => lock.unsettled.generation === unsettled.generation)) continue
+      const view = { path: LOCK, directory: DIRECTORY, surroundings: this.#surroundings(new Map()) }
+      session.unsettled = [...session.unsettled, { view, unsettled }]
     }
   }
 
@@ -412,11 +415,10 @@ export class SimProcess implements Actor {
     // Where link counts do not tell.
     if (this.#terms.claim !== 'hardLinkClaim' && watched.holds.size > 0)
       this.#world.spawn(this, 'look', this.#lookAtEach(watched))
-    for (const entry of [...watched.unsettled]) {
-      const site = { path: LOCK, directory: DIRECTORY, surroundings: this.#surroundings(new Map()) }
-      if ((yield* this.#protocol.settle(site, entry)) === 'settled')
-        watched.unsettled = watched.unsettled.filter((other) => other !== entry)
-    }
+    const before = watched.unsettled
+    const left = yield* this.#protocol.settleAll(before)
+    // The main thread may have added some meanwhile.
+    watched.unsettled = watched.unsettled.filter((lock) => left.includes(lock) || !before.includes(lock))
     watched.nextBeatOwnMs = Math.max(this.node.ownMs, watched.session.lastBeat.ownMs + refreshRateMs)
   }
 

@@ -31,7 +31,7 @@ export interface ProtocolBundle {
   createSession: typeof session.createSession
   beat: typeof session.beat
   endSession: typeof session.endSession
-  settle: typeof settle.settle
+  settleAll: typeof settle.settleAll
   release: typeof settle.release
   cleanUp: typeof settle.cleanUp
   freshListing: typeof settle.freshListing
