@@ -78,21 +78,32 @@ export class KnownLock implements Lockable, LinkSite {
     return { facts, key: `link:${dev}:${ino}:${name}`, site }
   }
 
-  *tryTake({ fresh, wanted }: TryOptions): Work<TryOutcome> {
+  *tryTake(options: TryOptions): Work<TryOutcome> {
     let failure: FailedAttempt | undefined
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
-      const session = this.directory.lastSession ?? (yield* this.directory.session())
-      const { site } = this
-      const outcome = yield* this.directory.run(attempt(site, session.session, fresh), new Attempting(session, wanted))
-      this.settleLater(session)
-      if (outcome.kind === 'acquired' && outcome.below.length > 0)
-        yield* this.directory.cleanUp(site, outcome.below, outcome.ownBelow)
-      if (outcome.kind !== 'session-spent') return this.#result(session, outcome)
-      failure = outcome.failure
-      this.directory.spend(session)
+      const session = yield* this.directory.session()
+      if (!session.isInUse) yield* session.mount.budget.admit(this.path, session.leaseMs)
+      session.enter()
+      try {
+        const outcome = yield* this.#attempt(session, options)
+        if (outcome.kind !== 'session-spent') return this.#result(session, outcome)
+        failure = outcome.failure
+        this.directory.spend(session)
+      } finally {
+        session.leave()
+      }
     }
     // An error that persists is reported as itself.
     throw failure === undefined ? sessionsVanish(this.path) : attemptFailed(this.path, this.#claim, failure)
+  }
+
+  *#attempt(session: LinkSession, { fresh, wanted }: TryOptions): Work<AttemptOutcome> {
+    const { site } = this
+    const outcome = yield* this.directory.run(attempt(site, session.session, fresh), new Attempting(session, wanted))
+    this.settleLater(session)
+    if (outcome.kind === 'acquired' && outcome.below.length > 0)
+      yield* this.directory.cleanUp(site, outcome.below, outcome.ownBelow)
+    return outcome
   }
 
   /** What was left in doubt is settled with the heartbeats of the session, whether or not this process asks for the lock again. */

@@ -1,5 +1,6 @@
 /** The link-based lock type: runs the protocol on real directories, with sessions that the heartbeat threads keep alive. */
 
+import { readClock } from '../drivers/clock.js'
 import { already, runAsynchronously, type Work } from '../drivers/work.js'
 import { closedError, fileSystemError } from '../errors.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
@@ -16,13 +17,16 @@ import { KnownLock } from './known-lock.js'
 import { LockDirectory, type LockDirectoryOptions } from './lock-directory.js'
 import { foreignError, renameRefused } from './refusals.js'
 
-export interface LinkLocksOptions extends Omit<LockDirectoryOptions, 'countsLinks'> {
+export interface LinkLocksOptions extends Omit<LockDirectoryOptions, 'countsLinks' | 'onSession'> {
   lockType: LockType
   claim: Claim
 }
 
 /** More locks than this are not remembered: some 500 bytes each. */
 const LOCKS_MAX = 20_000
+
+/** Looks for idle sessions in a timeout-interval, at the most: each goes through all directories. */
+const IDLE_LOOKS = 4
 
 export class LinkLocks implements Locks {
   readonly #options: LinkLocksOptions
@@ -31,6 +35,7 @@ export class LinkLocks implements Locks {
   readonly #devices = new Directories()
   readonly #directories = new Map<string, LockDirectory>()
   readonly #locks = new Map<string, KnownLock>()
+  #endedIdleMs = Number.NEGATIVE_INFINITY
   #isClosed = false
 
   constructor(options: LinkLocksOptions) {
@@ -75,9 +80,14 @@ export class LinkLocks implements Locks {
   async #maintain<Outcome>(path: string, protocol: (site: Site, session: Session) => Protocol<Outcome>): Promise<Outcome> {
     const lock = await runAsynchronously(this.#lock(lockPath(path)))
     const session = await runAsynchronously(lock.directory.session())
-    const outcome = await lock.directory.runAsynchronously(protocol(lock.site, session.session), session)
-    lock.settleLater(session)
-    return outcome
+    session.enter()
+    try {
+      const outcome = await lock.directory.runAsynchronously(protocol(lock.site, session.session), session)
+      lock.settleLater(session)
+      return outcome
+    } finally {
+      session.leave()
+    }
   }
 
   *#lock(parts: LockPath): Work<KnownLock> {
@@ -96,10 +106,21 @@ export class LinkLocks implements Locks {
     // Another caller may have been here while this one waited.
     const known = this.#directories.get(path)
     if (known !== undefined) return known
-    const countsLinks = this.#claim.name === 'hard link'
-    const directory = new LockDirectory(path, facts, this.#devices, { ...this.#options, countsLinks })
+    const directory = new LockDirectory(path, facts, this.#devices, {
+      ...this.#options,
+      countsLinks: this.#claim.name === 'hard link',
+      onSession: () => this.#endIdle(),
+    })
     this.#directories.set(path, directory)
     return directory
+  }
+
+  /** The patrols do this as well, but their timers wait for an event loop that a program of blocking calls may never return to. */
+  #endIdle(): void {
+    const { ownMs } = readClock()
+    if (ownMs - this.#endedIdleMs < this.#options.timeoutIntervalMs / IDLE_LOOKS) return
+    this.#endedIdleMs = ownMs
+    for (const directory of this.#directories.values()) directory.endIdle()
   }
 
   #forgetSome(): void {
@@ -107,6 +128,7 @@ export class LinkLocks implements Locks {
     for (const [path, lock] of this.#locks) {
       if (!lock.mayBeForgotten) continue
       this.#locks.delete(path)
+      if (lock.directory.isIdle) this.#directories.delete(lock.directory.path)
       return
     }
   }

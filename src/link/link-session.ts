@@ -1,5 +1,6 @@
 /** A session in this thread: its lease, the locks that hang on it, and the watch that tells them when it is over. */
 
+import { assert } from '../assert.js'
 import type { Asker } from '../drivers/answer.js'
 import { readClock } from '../drivers/clock.js'
 import type { Mount, SessionListener } from '../mounts/mount.js'
@@ -30,6 +31,9 @@ export class LinkSession implements SessionListener, Asker {
   #takesNoMore = false
   #isLooking = false
   #nextLookMs: number
+  /** By how many locks and attempts it is used. */
+  #uses = 0
+  #idleSinceMs: number
 
   constructor(
     session: Session,
@@ -41,6 +45,7 @@ export class LinkSession implements SessionListener, Asker {
     this.mount = mount
     this.#onRefreshFailed = onRefreshFailed
     this.#nextLookMs = session.lastBeat.ownMs + session.record.refreshRateMs
+    this.#idleSinceMs = session.lastBeat.ownMs
     this.#lease.extendTo(session.lastBeat.ownMs + leaseMs(session.record.timeoutIntervalMs))
     mount.watch(session, this.#lease, { coherent, extraSilenceMs, me }, this)
   }
@@ -49,14 +54,41 @@ export class LinkSession implements SessionListener, Asker {
     return this.session.record.id
   }
 
-  /** May new locks be taken with it? */
-  get isUsable(): boolean {
-    return !this.#takesNoMore && this.remainingMs() > 0
+  get leaseMs(): number {
+    return leaseMs(this.session.record.timeoutIntervalMs)
   }
 
-  /** It holds nothing, and never will. */
+  /** May new locks be taken with it? Of a session that nothing used, the heartbeats may have had to wait for others. */
+  get isUsable(): boolean {
+    const enoughMs = this.isInUse ? 0 : (this.leaseMs - this.session.record.refreshRateMs) / 2
+    return !this.#takesNoMore && this.remainingMs() > enoughMs
+  }
+
+  get isInUse(): boolean {
+    return this.#uses > 0
+  }
+
+  /** How long no lock and no attempt has used it, in milliseconds. */
+  idleMs(): number {
+    return this.isInUse ? 0 : readClock().ownMs - this.#idleSinceMs
+  }
+
+  /** Nothing uses it, and nothing will. */
   get isOver(): boolean {
-    return this.#takesNoMore && this.#holders.size === 0
+    return this.#takesNoMore && !this.isInUse
+  }
+
+  /** An attempt, or a lock, uses it from now on. */
+  enter(): void {
+    if (this.#uses++ === 0) this.mount.budget.take(this.leaseMs)
+  }
+
+  leave(): void {
+    if (--this.#uses > 0) return
+    assert(this.#uses === 0, 'as many uses of a session ended as began', this.#uses)
+    this.mount.budget.giveBack(this.leaseMs)
+    this.#idleSinceMs = readClock().ownMs
+    this.#endIfOver()
   }
 
   remainingMs(): number {
@@ -83,6 +115,7 @@ export class LinkSession implements SessionListener, Asker {
   }
 
   add(holder: LeaseHolder): void {
+    this.enter()
     this.#holders.add(holder)
     this.#lease.addHeld(1)
     if (this.#timer === undefined) this.#arm()
@@ -91,13 +124,13 @@ export class LinkSession implements SessionListener, Asker {
   remove(holder: LeaseHolder): void {
     if (!this.#holders.delete(holder)) return
     this.#lease.addHeld(-1)
-    this.#endIfSpent()
+    this.leave()
   }
 
   /** It takes no new locks, and ends with the last that it holds. */
   spend(): void {
     this.#takesNoMore = true
-    this.#endIfSpent()
+    this.#endIfOver()
   }
 
   /** The lease is over, for good: tells everybody. */
@@ -153,7 +186,7 @@ export class LinkSession implements SessionListener, Asker {
     return reason !== null
   }
 
-  #endIfSpent(): void {
+  #endIfOver(): void {
     if (this.isOver) this.mount.end(this.id)
   }
 

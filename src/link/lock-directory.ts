@@ -20,6 +20,8 @@ export interface LockDirectoryOptions extends SessionTerms {
   countsLinks: boolean
   onRefreshFailed(directory: string, code: string): void
   onReaped(directory: string, names: string[]): void
+  /** A session was made. */
+  onSession(): void
 }
 
 export class LockDirectory implements Patrolled {
@@ -85,11 +87,6 @@ export class LockDirectory implements Patrolled {
     return run.runAsynchronously(protocol, this.mount.lane, asker)
   }
 
-  /** The session as it stands, for an attempt that asks whether it may still be used as the last thing before its claim. */
-  get lastSession(): LinkSession | null {
-    return this.#session
-  }
-
   /** The usable session, made when there is none. */
   session(): Work<LinkSession> {
     if (this.#session?.isUsable) return already(this.#session)
@@ -109,6 +106,22 @@ export class LockDirectory implements Patrolled {
   spend(session: LinkSession): void {
     session.spend()
     if (this.#session === session) this.#session = null
+  }
+
+  /** A session that nothing has used for a whole timeout-interval ends: making another one costs less than its heartbeats. */
+  endIdle(): void {
+    if (this.#session === null || this.#waiting.size > 0) return
+    if (this.#session.idleMs() >= this.#options.timeoutIntervalMs) this.spend(this.#session)
+  }
+
+  /** There is no session in it, and it may be forgotten. */
+  get isIdle(): boolean {
+    this.#forgetOver()
+    return this.#sessions.size === 0 && this.#making === null && this.#waiting.size === 0
+  }
+
+  #forgetOver(): void {
+    for (const session of this.#sessions) if (session.isOver) this.#sessions.delete(session)
   }
 
   #retireLast(): void {
@@ -166,11 +179,12 @@ export class LockDirectory implements Patrolled {
     if (!this.#options.countsLinks) session.doNotCountLinks()
     // A blocking call may have made another one while an asynchronous call was making this.
     this.#retireLast()
-    for (const old of this.#sessions) if (old.isOver) this.#sessions.delete(old)
+    this.#forgetOver()
     this.#session = session
     this.#sessions.add(session)
     if (this.#waiting.size > 0) session.announceWaiting(this.#waiting)
     this.#patrol.start()
+    this.#options.onSession()
   }
 
   /** Tells other nodes, with the heartbeats, whether this process waits for the lock of that name. */

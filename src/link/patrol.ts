@@ -12,6 +12,7 @@ export interface Patrolled {
   /** `null`: there is no session, and no patrol is needed. */
   readonly patrolledBy: Mount | null
   ownSessionFiles(): string[]
+  endIdle(): void
 }
 
 export class Patrol {
@@ -47,6 +48,7 @@ export class Patrol {
 
   #begin(): void {
     this.#timer = undefined
+    this.#patrolled.endIdle()
     const mount = this.#patrolled.patrolledBy
     if (this.#isClosed || mount === null) return
     mount.inBackground(async () => {

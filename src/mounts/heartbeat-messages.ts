@@ -9,6 +9,14 @@ export interface DirectorySeed {
   me: SessionOwner
 }
 
+/** What the thread is started with. */
+export interface HeartbeatData {
+  /** Set when it runs. */
+  ready: SharedArrayBuffer
+  /** What a heartbeat takes. */
+  measured: SharedArrayBuffer
+}
+
 export type ToThread =
   /** Keep this session alive from now on. */
   | { type: 'watch'; session: Session; lease: SharedArrayBuffer; directory: DirectorySeed }

@@ -3,7 +3,8 @@
 import { Worker } from 'node:worker_threads'
 import { MountlockError } from '../errors.js'
 import type { Session } from '../protocol/session.js'
-import type { DirectorySeed, FromThread, ToThread } from './heartbeat-messages.js'
+import { BeatBudget } from './beat-budget.js'
+import type { DirectorySeed, FromThread, HeartbeatData, ToThread } from './heartbeat-messages.js'
 import { Lane } from '../drivers/lane.js'
 import { SharedFlag, type SharedLease } from './shared-lease.js'
 
@@ -37,6 +38,8 @@ const END_MS_MAX = 5000
 
 export class Mount {
   readonly lane = new Lane()
+  /** How many sessions its thread can keep alive. */
+  readonly budget = new BeatBudget()
   readonly #listeners = new Map<string, SessionListener>()
   #thread: Worker | undefined
   #ready: SharedFlag | undefined
@@ -85,7 +88,7 @@ export class Mount {
     const ready = new SharedFlag()
     // Flags such as --import are for the program, and would run in every thread.
     const thread = new Worker(new URL(import.meta.resolve('#heartbeat-thread')), {
-      workerData: { ready: ready.buffer },
+      workerData: { ready: ready.buffer, measured: this.budget.measure.buffer } satisfies HeartbeatData,
       execArgv: [],
       name: 'mountlock',
     })

@@ -24,11 +24,13 @@ export class SharedLease {
     Atomics.store(this.#endUs, 0, BigInt(Math.floor(ownMs * 1000)))
   }
 
+  get endMs(): number {
+    return Number(Atomics.load(this.#endUs, 0)) / 1000
+  }
+
   /** 0 once it is over. */
   remainingMs(): number {
-    if (this.isOver) return 0
-    const endMs = Number(Atomics.load(this.#endUs, 0)) / 1000
-    return Math.max(0, endMs - readClock().ownMs)
+    return this.isOver ? 0 : Math.max(0, this.endMs - readClock().ownMs)
   }
 
   get isOver(): boolean {
