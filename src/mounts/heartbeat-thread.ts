@@ -28,6 +28,8 @@ interface Watched {
   session: Session
   lease: SharedLease
   directory: DirectorySeed
+  /** It is to be ended, and these are to be told; `null`: it is kept alive. */
+  ending: SharedFlag[] | null
   /** Not before this time, by our own clock: a heartbeat has just failed. */
   restsUntilMs: number
   unsettled: UnsettledLock[]
@@ -45,18 +47,17 @@ const tell = (message: FromThread) => parentPort?.postMessage(message)
 const asker: Asker = { leaseRemainingMs: (session) => sessions.get(session)?.lease.remainingMs() ?? 0, wanted: () => true }
 
 function watch(session: Session, lease: SharedLease, directory: DirectorySeed): void {
-  sessions.set(session.record.id, { session, lease, directory, restsUntilMs: 0, unsettled: [], countsLinks: false })
+  sessions.set(session.record.id, { session, lease, directory, ending: null, restsUntilMs: 0, unsettled: [], countsLinks: false })
   wakeWhenDue()
 }
 
-/** Beats the sessions that are due: those that hold locks first, and of them the one whose lease ends first. */
+/** Beats the sessions that are due, those that hold locks first; then ends what is to be ended. After a while it looks anew. */
 function beatRound(): void {
   const startMs = readClock().ownMs
   const load = loadOfHeld()
   const due = [...sessions.values()].filter((watched) => dueMs(watched, load) <= startMs).sort(byUrgency)
   for (const watched of due) {
-    const beforeMs = readClock().ownMs
-    if (beforeMs - startMs >= ROUND_MS_MAX) break
+    if (readClock().ownMs - startMs >= ROUND_MS_MAX) break
     beatOnce(watched)
   }
   wakeWhenDue()
@@ -70,16 +71,19 @@ function loadOfHeld(): number {
   return load
 }
 
-function dueMs({ session, restsUntilMs }: Watched, load: number): number {
+function dueMs({ session, ending, restsUntilMs }: Watched, load: number): number {
+  if (ending !== null) return 0
   const { refreshRateMs, timeoutIntervalMs } = session.record
   if (isToBeMeasured(sessions.size, measure)) return restsUntilMs
   return Math.max(restsUntilMs, session.lastBeat.ownMs + beatPeriodMs(refreshRateMs, leaseMs(timeoutIntervalMs), load))
 }
 
+/** What is held first, and of that first what is lost first; idle sessions last. */
 function byUrgency(a: Watched, b: Watched): number {
-  const aFirst = Number(b.lease.held > 0) - Number(a.lease.held > 0)
-  return aFirst === 0 ? a.lease.endMs - b.lease.endMs : aFirst
+  return rank(a) - rank(b) || a.lease.endMs - b.lease.endMs
 }
+
+const rank = ({ lease, ending }: Watched) => (lease.held > 0 ? 0 : ending === null ? 2 : 1)
 
 function wakeWhenDue(): void {
   clearTimeout(timer)
@@ -88,15 +92,12 @@ function wakeWhenDue(): void {
   let firstMs = Number.POSITIVE_INFINITY
   for (const watched of sessions.values()) firstMs = Math.min(firstMs, dueMs(watched, load))
   const waitMs = Math.max(0, firstMs - readClock().ownMs)
-  timer = setTimeout(
-    beatRound,
-    isToBeMeasured(sessions.size, measure) || sessions.size === 1 ? waitMs : Math.min(waitMs, LOOK_MS_MAX),
-  )
+  timer = setTimeout(beatRound, sessions.size === 1 ? waitMs : Math.min(waitMs, LOOK_MS_MAX))
 }
 
 function beatOnce(watched: Watched): void {
   const { session, lease } = watched
-  if (lease.isOver) return end(watched)
+  if (lease.isOver || watched.ending !== null) return end(watched)
   const heldBefore = lease.held
   const startMs = readClock().ownMs
   const outcome = runBlocking(beat(session), asker)
@@ -108,12 +109,11 @@ function beatOnce(watched: Watched): void {
     return end(watched)
   }
   const endMs = readClock().ownMs
-  measure.add(endMs - startMs)
   if (outcome.kind === 'failed') {
-    tell({ type: 'refresh-failed', sessionId: id, code: outcome.code })
     watched.restsUntilMs = endMs + refreshRateMs / RETRIES_PER_INTERVAL
-    return
+    return tell({ type: 'refresh-failed', sessionId: id, code: outcome.code })
   }
+  measure.add(endMs - startMs)
   lease.extendTo(session.lastBeat.ownMs + leaseMs(timeoutIntervalMs))
   if (outcome.links > 1) watched.countsLinks = true
   const isShort = lease.held === heldBefore && outcome.links < 1 + heldBefore
@@ -129,23 +129,40 @@ function settleLater({ session, directory, unsettled }: Watched, path: string, g
 }
 
 function end(watched: Watched): void {
+  const sessionId = watched.session.record.id
   watched.lease.end()
-  sessions.delete(watched.session.record.id)
+  sessions.delete(sessionId)
   runBlocking(endSession(watched.session), asker)
+  if (watched.ending === null) return
+  for (const done of watched.ending) done.set()
+  tell({ type: 'ended', sessionId })
+}
+
+/** Not at once: hundreds of sessions may end together, and all the while others hold locks. */
+function endSoon(sessionId: string, done: SharedArrayBuffer): void {
+  const watched = sessions.get(sessionId)
+  const flag = new SharedFlag(done)
+  if (watched === undefined) {
+    tell({ type: 'ended', sessionId })
+    return flag.set()
+  }
+  watched.lease.end()
+  watched.ending = [...(watched.ending ?? []), flag]
+  wakeWhenDue()
+}
+
+/** What is held first: the caller waits for a short time only. */
+function endAll(done: SharedArrayBuffer): void {
+  for (const watched of [...sessions.values()].sort(byUrgency)) end(watched)
+  new SharedFlag(done).set()
 }
 
 function receive(message: ToThread): void {
   switch (message.type) {
     case 'watch':
       return watch(message.session, new SharedLease(message.lease), message.directory)
-    case 'end': {
-      // What is held first: the caller may wait for a short time only.
-      for (const watched of [...sessions.values()].sort(byUrgency)) {
-        if (message.sessionId === null || message.sessionId === watched.session.record.id) end(watched)
-      }
-      if (message.sessionId !== null) tell({ type: 'ended', sessionId: message.sessionId })
-      return new SharedFlag(message.done).set()
-    }
+    case 'end':
+      return message.sessionId === null ? endAll(message.done) : endSoon(message.sessionId, message.done)
     case 'waiting': {
       const watched = sessions.get(message.sessionId)
       if (watched !== undefined) watched.session.record.waitingFor = message.names

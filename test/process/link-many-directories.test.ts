@@ -9,7 +9,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Agent, type AgentError, BRISK, type RemoteLock } from './support/agent.js'
-import { KINDS, temporaryFolder } from './support/folder.js'
+import { temporaryFolder } from './support/folder.js'
 import { outlast } from './support/time.js'
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0
@@ -67,31 +67,22 @@ describe.skipIf(!hasStrace)('where heartbeats are slow (needs strace)', () => {
   }, 60_000)
 })
 
-test.each(KINDS)(
-  'a session that nothing uses ends after a while, and the lock can be taken again ($kind)',
-  async ({ locker }) => {
-    const [path = ''] = await directories(1)
-    const agent = await Agent.start({ locker })
-    const before = await agent.acquire(join(path, 'lock'))
-    await before.release()
-    expect(await sessionsIn(path)).toHaveLength(1)
-    await expect.poll(() => sessionsIn(path), { timeout: 20_000, interval: 50 }).toEqual([])
-    const after = await agent.acquire(join(path, 'lock'))
-    expect(after.token).toBeGreaterThan(before.token)
-    expect(await after.release()).toEqual({ lost: false })
-  },
-)
+test('a session that nothing uses ends after a while, and the lock can be taken again; waiting is use', async () => {
+  const [idle = '', waitedFor = ''] = await directories(2)
+  const [agent, waiter] = await Promise.all([Agent.start(), Agent.start()])
+  const [before, held] = [await agent.acquire(join(idle, 'lock')), await agent.acquire(join(waitedFor, 'lock'))]
+  await before.release()
+  expect(await sessionsIn(idle)).toHaveLength(1)
+  const waiting = waiter.acquire(join(waitedFor, 'lock'), 60_000)
+  await expect.poll(() => sessionsIn(waitedFor), { timeout: 20_000, interval: 20 }).toHaveLength(2)
+  const sessions = await sessionsIn(waitedFor)
+  await outlast(2 * BRISK.timeoutIntervalMs)
+  await expect.poll(() => sessionsIn(idle), { timeout: 20_000, interval: 50 }).toEqual([])
+  expect(await sessionsIn(waitedFor)).toEqual(sessions)
 
-test('waiting is use: the session of a waiter does not end', async () => {
-  const [path = ''] = await directories(1)
-  const [holder, waiter] = await Promise.all([Agent.start(), Agent.start()])
-  const held = await holder.acquire(join(path, 'lock'))
-  const waiting = waiter.acquire(join(path, 'lock'), 60_000)
-  await expect.poll(() => sessionsIn(path), { timeout: 20_000, interval: 20 }).toHaveLength(2)
-  const sessions = await sessionsIn(path)
-  await outlast(2.5 * BRISK.timeoutIntervalMs)
-  expect(await sessionsIn(path)).toEqual(sessions)
-  await held.release()
+  const after = await agent.acquire(join(idle, 'lock'))
+  expect(after.token).toBeGreaterThan(before.token)
+  for (const lock of [after, held]) expect(await lock.release()).toEqual({ lost: false })
   expect(await (await waiting).release()).toEqual({ lost: false })
 })
 
