@@ -10,6 +10,7 @@
  */
 
 import { giveUp, type GiveUpOutcome } from '../advisory/give-up.js'
+import { Obstructions } from './obstructions.js'
 import { Directories } from '../mounts/directories.js'
 import { sessionOwner } from '../drivers/identity.js'
 import type { Lane } from '../drivers/lane.js'
@@ -39,6 +40,7 @@ export class Changeover implements Locks {
   readonly #locks: Locks
   readonly #wanted: LockType
   readonly #directories = new Directories()
+  readonly #obstructions = new Obstructions()
   /** Of holders of the other type, so that one who died on another node is known to be dead the next time. */
   readonly #observations: Observations = new Map()
 
@@ -67,24 +69,30 @@ export class Changeover implements Locks {
       } catch (error) {
         if (!(error instanceof ForeignLockError) || changes === CHANGES_MAX) throw error
         if (!options.wanted()) return { kind: 'cancelled' }
-        if ((yield* this.#makeWay(lockPath(lockable.path), error)) === 'busy')
-          return { kind: 'busy', holder: CHANGING, isFar: false }
+        const inTheWay = yield* this.#makeWay(lockPath(lockable.path), error)
+        if (inTheWay !== null) return { kind: 'busy', holder: inTheWay, isFar: false }
       }
     }
   }
 
-  /** @throws ForeignLockError: `refusal` itself if it is about something that is no lock of ours */
-  *#makeWay(parts: LockPath, refusal: ForeignLockError): Work<'done' | 'busy'> {
+  /**
+   * `null`: the path has changed, try again; otherwise what is in the way for a moment.
+   * @throws ForeignLockError: `refusal` itself if it is about something that is no lock of ours
+   */
+  *#makeWay(parts: LockPath, refusal: ForeignLockError): Work<string | null> {
     const { dev, coherent, renamesNames, staleOpenMs } = yield* this.#directories.look(parts.directory)
     const { lane } = mountOfDevice(dev)
     const type = yield* this.#run(() => fileType(parts.path), lane)
-    if (type === 'missing') return 'done'
-    if (type === 'file' && this.#wanted !== 'advisory') return yield* giveUpFile(parts.path, lane)
+    if (type === 'missing') return null
+    if (type === 'file' && this.#wanted !== 'advisory') return (yield* giveUpFile(parts.path, lane)) === 'done' ? null : CHANGING
     // Where two renames of one name can both succeed, nobody could be sure to be the one who decides.
     if (type !== 'directory' || !renamesNames) throw refusal
     const surroundings = { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations: this.#observations }
     const wanted = KIND_OF_TYPE[this.#wanted]
-    return verdict(parts.path, yield* this.#run(() => dissolve({ ...parts, surroundings }, wanted), lane), refusal)
+    const outcome = yield* this.#run(() => dissolve({ ...parts, surroundings }, wanted), lane)
+    if (outcome.kind === 'obstructed') return this.#obstructions.add(parts.path, outcome.names)
+    this.#obstructions.forget(parts.path)
+    return verdict(parts.path, outcome, refusal)
   }
 
   #run<Result>(protocol: () => Protocol<Result>, lane: Lane): Work<Result> {
@@ -130,15 +138,15 @@ function* fileType(path: string): Protocol<string> {
   return status.ok ? status.value.type : isAbsent(status.code) ? 'missing' : 'unknown'
 }
 
-const CHANGING = 'somebody who changes its lock type'
+const CHANGING = 'a process that changes its lock type'
 
-function verdict(path: string, outcome: Dissolution, refusal: ForeignLockError): 'done' | 'busy' {
+function verdict(path: string, outcome: Exclude<Dissolution, { kind: 'obstructed' }>, refusal: ForeignLockError): string | null {
   switch (outcome.kind) {
     case 'gone':
     case 'kept':
-      return 'done'
+      return null
     case 'busy':
-      return 'busy'
+      return CHANGING
     case 'held':
       throw heldError(path, TYPE_OF_KIND[outcome.lockKind], outcome.holder === null ? null : describeHolder(outcome.holder))
     case 'foreign':

@@ -1,48 +1,67 @@
 /**
- * Takes a lock directory away, for good, when nobody holds the lock: so that its path can become a lock of another type.
+ * Takes a lock directory away when no process holds the lock, so that its path can become a lock of another type.
  *
- * Nothing is ever removed or renamed that could be something else by now: whoever is slow must hit nothing. So the
+ * Nothing is ever removed or renamed that could be something else by now: a slow process must hit nothing. So the
  * directory is emptied where it is, every name that is changed on the way contains a random number and is used once, and
  * the last step, `rmdir`, removes a directory only while it is empty. The steps, for a lock of links:
  *
  * 1. `.links` → `.dissolving-links-<random>`. From now on no acquisition counts, because its second listing does not find
- *    the marker. A look *after* that shows whether one had counted before: then the marker gets its old name back.
- * 2. Otherwise `.dissolving-…` → `.dissolved-<generation>-<random>`: nobody holds the lock, and nobody ever will. No way
- *    leads back. (A claim by rename does not ask for the marker: there it is the one entry that could be claimed which gets
- *    this name, and of those who rename it one succeeds.)
- * 3. The generations are removed. Those of an acquirer who comes late do not count, and are removed as well. So are new lock
+ *    the marker. A look *after* that shows whether one had counted before, and whether anything lies there that is not ours:
+ *    then the marker gets its old name back.
+ * 2. Otherwise `.dissolving-…` → `.dissolved-links-<generation>-<random>`: no process holds the lock. (A claim by rename does
+ *    not ask for the marker: there it is the one entry that could be claimed which gets this name, and of all renames of it
+ *    one succeeds.)
+ * 3. The generations are removed. Those of an acquirer that comes late do not count, and are removed as well. So are new lock
  *    directories that are not in their place yet: their numbers may be from before the last generation.
  * 4. `.dissolved-…` → beside the lock, as a note with the directory's inode number: in one step the directory is empty, and
  *    it is known whose empty directory it is. (An empty directory alone would look like a lock of `proper-lockfile`.)
  * 5. `rmdir`, and the note is removed.
  *
- * Whoever finds a directory in one of these states, of whatever type his own lock is, goes on from there: `.dissolving`
- * is taken over by giving it a name of one's own, which makes all further steps of its former owner fail. What a crash
- * leaves: before 4 a directory that the next comer finishes or puts back; after 4 an empty one that the note explains;
- * after `rmdir` a note of a hundred bytes that nobody needs.
+ * What is in the way of 3 to 5 (a file that an NFS client keeps, an entry that this user may not remove) is named to the
+ * caller, and the directory becomes a free lock of its kind again:
+ *
+ * 6. `.dissolved-…` → `.reviving-links-<generation + 2>-<random>`. All slow steps of 3 to 5 fail from now on, except that
+ *    they remove names which they have seen, and all of those are below that generation: an acquirer that came late tried
+ *    the generation after the last one. So the one that is free now was never seen, and never handed out.
+ * 7. `<generation + 2>.free` is created, then `.reviving-…` → `.links`. (For a claim by rename the marker is put in place
+ *    first, and `.reviving-…` becomes the free entry.)
+ *
+ * A process that finds a directory in one of these states, whatever lock type it wants, goes on from there: `.dissolving` is
+ * taken over by giving it a name of one's own, which makes all further steps of its former owner fail. What a crash leaves:
+ * before 4 a directory that the next process finishes or puts back; after 4 an empty one that the note explains; after
+ * `rmdir` a note of a hundred bytes that nothing depends on.
  */
 
+import { assert } from '../assert.js'
 import { discardMoved, firstNumber } from './create-lock.js'
 import { judge, ownChange } from './judge.js'
 import {
+  dissolvedKind,
   dissolvedName,
   dissolvedNote,
   dissolvedOfNote,
   dissolvingKind,
   dissolvingName,
+  freeName,
+  GENERATION_MAX,
+  halfWayKind,
   isDissolvedName,
   isNewLockName,
+  isSillyRenamed,
   isSpentName,
   type LockKind,
   type LockListing,
   lastGeneration,
   lookName,
+  MARKER_TEXT,
   markerName,
   parseListing,
+  parseReviving,
+  revivingName,
 } from './names.js'
 import { ask, type Protocol, type Reply } from './operations.js'
 import type { SessionRecord } from './record.js'
-import { isAbsent } from './doubt.js'
+import { isAbsent, isInDoubt } from './doubt.js'
 import type { LockView } from './settle.js'
 
 export type Dissolution =
@@ -55,14 +74,14 @@ export type Dissolution =
   | { kind: 'busy' }
   /** Nobody holds it, but the server's clock is behind its last generation: what came next would have smaller tokens. */
   | { kind: 'ahead' }
-  /** It is not ours, or contains what is not ours. */
+  /** It is not a lock of ours. */
   | { kind: 'foreign' }
+  /** Nobody holds it, and it stays: these names in it are not ours, or may not be removed. */
+  | { kind: 'obstructed'; names: string[] }
   | { kind: 'failed'; code: string; error?: unknown }
 
 /** Each round either gets somewhere or shows that somebody else does. */
 const ROUNDS_MAX = 8
-/** What an NFS client makes of a file that is removed while it is open; it goes away by itself. */
-const SILLY_RENAMED = /^\.nfs[0-9a-f]+$/
 
 /** `wanted`: the kind of lock that may stay at this path; `null`: none. */
 export function* dissolve(site: LockView, wanted: LockKind | null): Protocol<Dissolution> {
@@ -77,8 +96,10 @@ export function* dissolve(site: LockView, wanted: LockKind | null): Protocol<Dis
 
 /** `null`: look again. */
 function* step(site: LockView, names: string[], wanted: LockKind | null): Protocol<Dissolution | null> {
+  const reviving = names.find((name) => parseReviving(name) !== null)
+  if (reviving !== undefined) return yield* revive(site, reviving)
   const { kind } = parseListing(names)
-  const dissolved = names.find(isDissolvedName)
+  const dissolved = lastDissolved(names)
   const dissolving = names.find((name) => dissolvingKind(name) !== null)
   const undecided = kind ?? (dissolving === undefined ? null : dissolvingKind(dissolving))
   if (undecided !== null && isLastRenamed(undecided, names)) {
@@ -88,7 +109,27 @@ function* step(site: LockView, names: string[], wanted: LockKind | null): Protoc
     if (kind !== null) return kind === wanted ? { kind: 'kept' } : yield* begin(site, kind, wanted)
     if (dissolving !== undefined && undecided !== null) return yield* takeMarker(site, dissolving, undecided, wanted)
   }
-  return dissolved === undefined ? yield* recall(site, names) : yield* sweep(site, names, dissolved)
+  if (dissolved === undefined) return yield* recall(site, names)
+  const outcome = yield* sweep(site, names, dissolved)
+  if (outcome === null || !isForGood(outcome, site)) return outcome
+  const isUndone = yield* undo(site, dissolved)
+  return isUndone && dissolvedKind(dissolved) === wanted ? null : outcome
+}
+
+/** It is known what is in the way, and another look would not change that. */
+function isForGood(outcome: Dissolution, { surroundings }: LockView): boolean {
+  if (outcome.kind === 'failed') return !isInDoubt(outcome.code, surroundings)
+  return outcome.kind === 'obstructed' || outcome.kind === 'ahead'
+}
+
+/** A slow process may have moved the marker of an earlier lock into this one: it tells of a lower generation. */
+function lastDissolved(names: readonly string[]): string | undefined {
+  return names
+    .filter(isDissolvedName)
+    .reduce<string | undefined>(
+      (last, name) => (last === undefined || lastGeneration(name) > lastGeneration(last) ? name : last),
+      undefined,
+    )
 }
 
 /**
@@ -109,7 +150,9 @@ function* begin(site: LockView, kind: LockKind, wanted: LockKind | null): Protoc
   const listing = parseListing(listed.value)
   if (listing.kind !== kind) return null
   // Without a generation nobody can tell whether somebody holds it: its administrator has to.
-  if (listing.highest === null || !containsOnlyOurs(listing)) return { kind: 'foreign' }
+  if (listing.highest === null || listing.crowded) return { kind: 'foreign' }
+  const obstacles = obstaclesIn(listing)
+  if (obstacles.length > 0) return { kind: 'obstructed', names: obstacles }
   const holder = yield* holderOf(site, listing)
   if (holder !== null) return { kind: 'held', lockKind: kind, holder: holder.record }
   return (yield* aheadOfServer(site, listing.highest)) ?? (yield* takeMarker(site, markerName(kind), kind, wanted))
@@ -132,7 +175,10 @@ function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind 
     const listing = parseListing(listed.value)
     const { highest } = listing
     if (isLastRenamed(kind, listed.value)) return null
-    if (highest === null || !containsOnlyOurs(listing)) return yield* putBack(site, mine, kind, { kind: 'foreign' })
+    if (highest === null || listing.crowded) return yield* putBack(site, mine, kind, { kind: 'foreign' })
+    const obstacles = obstaclesIn(listing)
+    if (obstacles.length > 0)
+      return yield* putBack(site, mine, kind, kind === wanted ? { kind: 'kept' } : { kind: 'obstructed', names: obstacles })
     // Not a lock of renames: somebody slow may be about to rename the one entry that it has.
     if (kind === wanted && kind === 'links') return yield* putBack(site, mine, kind, { kind: 'kept' })
     const holder = yield* holderOf(site, listing)
@@ -140,7 +186,7 @@ function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind 
     const ahead = yield* aheadOfServer(site, highest)
     if (ahead !== null) return yield* putBack(site, mine, kind, ahead)
     const decisive = kind === 'links' ? mine : listing.entry
-    const dissolved = dissolvedName(highest, yield* ask.name())
+    const dissolved = dissolvedName(kind, highest, yield* ask.name())
     const decided = yield* ask.rename(`${site.path}/${decisive}`, `${site.path}/${dissolved}`)
     if (decided.ok) return null
     if (!isAbsent(decided.code)) return yield* putBack(site, mine, kind, { kind: 'failed', ...decided })
@@ -164,22 +210,75 @@ function* holderOf(site: LockView, listing: LockListing): Protocol<{ record: Ses
   return { record: verdict.state === 'alive' ? verdict.record : null }
 }
 
-function containsOnlyOurs({ unknown, crowded }: LockListing): boolean {
-  const isOurs = (name: string) => dissolvingKind(name) !== null || isDissolvedName(name) || SILLY_RENAMED.test(name)
-  return !crowded && unknown.every(isOurs)
-}
+/** A directory that contains more than what is ours cannot be removed. */
+const obstaclesIn = ({ unknown }: LockListing): string[] => unknown.filter((name) => halfWayKind(name) === null)
 
-/** Empties a directory in which nobody will ever hold the lock again, and removes it. */
+/** Empties a directory whose lock no process holds, and removes it. */
 function* sweep(site: LockView, names: string[], marker: string): Protocol<Dissolution | null> {
+  const obstacles = names.filter((name) => !isSpentName(name))
   for (const name of names) {
     if (name === marker || !isSpentName(name)) continue
     const removed = yield* ask.unlink(`${site.path}/${name}`)
-    if (!removed.ok && !isAbsent(removed.code)) return { kind: 'failed', ...removed }
+    if (removed.ok || isAbsent(removed.code)) continue
+    if (isInDoubt(removed.code, site.surroundings)) return { kind: 'failed', ...removed }
+    obstacles.push(name)
   }
+  if (obstacles.length > 0) return { kind: 'obstructed', names: obstacles }
   // What came meanwhile is found by the next look; and only a directory that was seen with nothing else loses its marker.
   if (names.length > 1) return null
   const obstacle = yield* outnumber(site, lastGeneration(marker))
   return obstacle ?? (yield* remove(site, marker))
+}
+
+/** A slow acquirer may have tried the generation after the last one, and no further one. */
+const REVIVED_ABOVE_LAST = 2n
+
+/** Begins to make a free lock again of a directory that cannot be removed. `false`: another process is ahead of us, or it is refused. */
+function* undo(site: LockView, marker: string): Protocol<boolean> {
+  const kind = dissolvedKind(marker)
+  const free = lastGeneration(marker) + REVIVED_ABOVE_LAST
+  assert(kind !== null, 'the marker of a dissolved lock', marker)
+  if (free > GENERATION_MAX) return false
+  const reviving = revivingName(kind, free, yield* ask.name())
+  if (!(yield* ask.rename(`${site.path}/${marker}`, `${site.path}/${reviving}`)).ok) return false
+  return (yield* revive(site, reviving)) === null
+}
+
+/** Goes on from there, whichever process has begun it. `null`: done, or another process was faster. */
+function* revive(site: LockView, reviving: string): Protocol<Dissolution | null> {
+  const parsed = parseReviving(reviving)
+  assert(parsed !== null, 'the marker of a lock that is being revived', reviving)
+  const [marker, free] = [`${site.path}/${markerName(parsed.kind)}`, `${site.path}/${freeName(parsed.free)}`]
+  // The name that is used once goes last: a process that was overtaken fails there.
+  const isLinks = parsed.kind === 'links'
+  const first = isLinks ? yield* putFree(free) : yield* putMarker(site, reviving, marker)
+  if (first !== 'is there') return first
+  const revived = yield* ask.rename(`${site.path}/${reviving}`, isLinks ? marker : free)
+  return revived.ok || isAbsent(revived.code) ? null : { kind: 'failed', ...revived }
+}
+
+/** Where a slow process creates it again, it lies below what is the highest generation by then. */
+function* putFree(path: string): Protocol<Dissolution | 'is there'> {
+  const created = yield* ask.create(path, '', 0o644)
+  return created.ok || created.code === 'EEXIST' ? 'is there' : { kind: 'failed', ...created }
+}
+
+/**
+ * By way of a name that is used once, and only while the lock was seen in this state after that: so a slow process marks no
+ * other directory. `null`: look again.
+ */
+function* putMarker(site: LockView, reviving: string, marker: string): Protocol<Dissolution | null | 'is there'> {
+  const draft = `${site.path}/${lookName(yield* ask.name())}`
+  const created = yield* ask.create(draft, MARKER_TEXT, 0o644)
+  if (!created.ok) return isAbsent(created.code) ? null : { kind: 'failed', ...created }
+  const listed = yield* ask.list(site.path)
+  if (!listed.ok || !listed.value.includes(reviving)) {
+    yield* ask.unlink(draft)
+    return null
+  }
+  const put = yield* ask.rename(draft, marker)
+  if (put.ok) return 'is there'
+  return isAbsent(put.code) ? null : { kind: 'failed', ...put }
 }
 
 /** How long, in looks, a file server's clock may stand still. */
@@ -203,7 +302,6 @@ function* aheadOfServer(site: LockView, last: bigint): Protocol<Dissolution | nu
 
 /** Makes sure that what comes into this place next has higher numbers. `null`: it will. */
 function* outnumber(site: LockView, last: bigint): Protocol<Dissolution | null> {
-  // It was decided before, so that the clock has been set back since: there is nothing to be done but to wait.
   const ahead = yield* aheadOfServer(site, last)
   if (ahead !== null) return ahead
   const beside = yield* ask.list(site.directory)
@@ -236,7 +334,7 @@ const isNotEmpty = (removed: Reply<void>) => !removed.ok && (removed.code === 'E
 
 /** A directory without a marker is ours only if a note beside it says so: then the marker goes back in. */
 function* recall(site: LockView, names: string[]): Protocol<Dissolution | null> {
-  if (!names.every(isSpentName)) return { kind: 'foreign' }
+  if (!names.every((name) => isSpentName(name) || isSillyRenamed(name))) return { kind: 'foreign' }
   const status = yield* ask.stat(site.path)
   if (!status.ok) return null
   if (!site.surroundings.coherent) yield* ownChange(site.directory)

@@ -1,7 +1,7 @@
 /** Looks at a lock without touching it: who holds it, and is the holder alive? */
 
 import { judge, ownChange } from './judge.js'
-import { type LockListing, lookName } from './names.js'
+import { isDissolvedName, type LockListing, lockKindIn, lookName, parseReviving } from './names.js'
 import { ask, type Protocol, type Reply } from './operations.js'
 import { isSameHost, type SessionRecord } from './record.js'
 import { listing } from './settle.js'
@@ -44,7 +44,10 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
     return listed.code === 'ENOTDIR' ? { kind: 'foreign', what: 'file' } : { kind: 'failed', ...listed }
   }
   const found = listed.value
-  if (found.kind !== site.claim.kind) return { kind: 'foreign', what: found.kind === null ? 'unmarked' : 'other-kind' }
+  const kind = found.kind ?? lockKindIn(found.unknown)
+  if (kind !== site.claim.kind) return { kind: 'foreign', what: kind === null ? 'unmarked' : 'other-kind' }
+  if (found.unknown.some((name) => isDissolvedName(name) || parseReviving(name) !== null))
+    return { kind: 'seen', inspection: { ...NOTHING, why: 'it is being taken away, or made a free lock again' } }
   if (found.highest === null) return { kind: 'foreign', what: 'empty' }
   const seen: LinkInspection = {
     ...NOTHING,

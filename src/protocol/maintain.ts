@@ -33,18 +33,23 @@ export function* breakHolder(site: Site, session: Session, generation: bigint): 
   return { kind: 'broken' }
 }
 
-export type PruneOutcome = { kind: 'pruned' } | { kind: 'failed'; outcome: AttemptOutcome }
+export type PruneOutcome =
+  | { kind: 'pruned' }
+  /** It is free and stays: these names in it are not ours, or may not be removed. */
+  | { kind: 'obstructed'; names: string[] }
+  | { kind: 'failed'; outcome: AttemptOutcome }
 
-/** Removes a lock that nobody holds, in steps that whoever comes next can finish. */
+/** Removes a lock that no process holds, in steps that the next process can finish or undo. */
 export function* prune(site: Site): Protocol<PruneOutcome> {
   const outcome = yield* dissolve(site, null)
   if (outcome.kind === 'gone') return { kind: 'pruned' }
+  if (outcome.kind === 'obstructed') return outcome
   return { kind: 'failed', outcome: whyNot(outcome) }
 }
 
 const AHEAD = "its last token is ahead of the file server's clock, so that the next lock there would begin with a smaller one"
 
-function whyNot(outcome: Exclude<Dissolution, { kind: 'gone' }>): AttemptOutcome {
+function whyNot(outcome: Exclude<Dissolution, { kind: 'gone' | 'obstructed' }>): AttemptOutcome {
   switch (outcome.kind) {
     case 'held':
       return { kind: 'busy', generation: null, holder: outcome.holder, why: 'it is held' }

@@ -20,8 +20,12 @@ const SESSION_PREFIX = '.mountlock-41c29-'
 const SESSION = /^\.mountlock-41c29-([A-Za-z0-9._-]{1,40})-([0-9]{1,10})-([0-9a-f]{16})$/
 const NEW_LOCK = /^\.mountlock-new-[0-9a-f]{16}$/
 const DISSOLVING = /^\.dissolving-(links|renames)-[0-9a-f]{16}$/
-const DISSOLVED = /^\.dissolved-((0|[1-9][0-9]{0,19})-[0-9a-f]{16})$/
-const DISSOLVED_NOTE = /^\.mountlock-dissolved-([0-9a-f]{1,16})-([0-9]{1,20}-[0-9a-f]{16})$/
+/** Without a kind: of a version that did not tell it. */
+const DISSOLVED = /^\.dissolved-((?:(links|renames)-)?(0|[1-9][0-9]{0,19})-[0-9a-f]{16})$/
+const DISSOLVED_NOTE = /^\.mountlock-dissolved-([0-9a-f]{1,16})-((?:(?:links|renames)-)?[0-9]{1,20}-[0-9a-f]{16})$/
+const REVIVING = /^\.reviving-(links|renames)-(0|[1-9][0-9]{0,19})-[0-9a-f]{16}$/
+/** What an NFS client makes of a file that is removed while it is open; it goes away when it is closed. */
+const SILLY_RENAMED = /^\.nfs[0-9a-f]+$/
 
 /** A listing counts only if the server makes it in one piece: few names, and none of them long. */
 const ENTRIES_MAX = 32
@@ -44,10 +48,23 @@ export const isMomentaryName = (name: string) => NEW_LOCK.test(name) || LOOK.tes
 /** The marker of a lock directory of which it is being decided whether it may be dissolved; see `dissolve.ts`. */
 export const dissolvingName = (kind: LockKind, random: string) => `.dissolving-${kind}-${random}`
 export const dissolvingKind = (name: string) => (DISSOLVING.exec(name)?.[1] as LockKind | undefined) ?? null
-/** The marker of one in which nobody will ever hold the lock again. It tells the last generation. */
-export const dissolvedName = (last: bigint, random: string) => `.dissolved-${last}-${random}`
+/** The marker of one that is decided: it is emptied and removed. It tells what it was, and the last generation. */
+export const dissolvedName = (kind: LockKind, last: bigint, random: string) => `.dissolved-${kind}-${last}-${random}`
 export const isDissolvedName = (name: string) => DISSOLVED.test(name)
-export const lastGeneration = (dissolved: string) => BigInt(DISSOLVED.exec(dissolved)?.[2] ?? 0)
+export function dissolvedKind(name: string): LockKind | null {
+  const match = DISSOLVED.exec(name)
+  return match === null ? null : ((match[2] as LockKind | undefined) ?? 'links')
+}
+export const lastGeneration = (dissolved: string) => BigInt(DISSOLVED.exec(dissolved)?.[3] ?? 0)
+/** The marker of one that could not be removed, and becomes a free lock again. It tells the generation that will be free. */
+export const revivingName = (kind: LockKind, free: bigint, random: string) => `.reviving-${kind}-${free}-${random}`
+export function parseReviving(name: string): { kind: LockKind; free: bigint } | null {
+  const match = REVIVING.exec(name)
+  return match === null ? null : { kind: match[1] as LockKind, free: BigInt(match[2] as string) }
+}
+export const isSillyRenamed = (name: string) => SILLY_RENAMED.test(name)
+/** The kind of a lock that is being dissolved or revived, told by its marker; `null`: the name is no such marker. */
+export const halfWayKind = (name: string) => dissolvingKind(name) ?? dissolvedKind(name) ?? parseReviving(name)?.kind ?? null
 /** That marker, moved out beside the lock: it says which directory, by its inode number, is empty because of us. */
 export const dissolvedNote = (ino: number, dissolved: string) =>
   `.mountlock-dissolved-${ino.toString(16)}-${DISSOLVED.exec(dissolved)?.[1]}`
@@ -103,6 +120,14 @@ export interface LockListing {
   looks: string[]
   /** Names that are not ours. */
   unknown: string[]
+}
+
+/** What kind of lock a directory is, also while it is being dissolved or revived; `null`: it is not ours. */
+export function lockKindIn(names: readonly string[]): LockKind | null {
+  const marker = names.find((name) => MARKERS.has(name))
+  if (marker !== undefined) return MARKERS.get(marker) ?? null
+  const halfWay = names.find((name) => halfWayKind(name) !== null)
+  return halfWay === undefined ? null : halfWayKind(halfWay)
 }
 
 /** What the name of an entry in a lock directory says by itself; `null`: it is none. */

@@ -10,7 +10,7 @@ import { attempt } from '../../src/protocol/acquire.js'
 import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
 import { renameClaim } from '../../src/protocol/claim-rename.js'
 import { dissolve } from '../../src/protocol/dissolve.js'
-import type { FileOperation, Operation, Reply } from '../../src/protocol/operations.js'
+import type { FileOperation, Operation, Protocol, Reply } from '../../src/protocol/operations.js'
 import { createSession, type Session } from '../../src/protocol/session.js'
 import { cleanUp, release } from '../../src/protocol/settle.js'
 import { type Claim, newMemory, type Site } from '../../src/protocol/site.js'
@@ -31,6 +31,8 @@ interface Inode {
   text: string
   modifiedMs: number
   lockedBy: Actor | null
+  /** Of another user, in a sticky directory. */
+  isPinned: boolean
 }
 
 /** A file system in memory: one operation at a time, nothing cached. */
@@ -40,7 +42,14 @@ class Files {
   readonly root = this.make(true)
 
   make(isDirectory: boolean, text = ''): Inode {
-    return { ino: this.#ino++, entries: isDirectory ? new Map() : null, text, modifiedMs: this.nowMs, lockedBy: null }
+    return {
+      ino: this.#ino++,
+      entries: isDirectory ? new Map() : null,
+      text,
+      modifiedMs: this.nowMs,
+      lockedBy: null,
+      isPinned: false,
+    }
   }
 
   /** The entries of the parent, and the name in it; the errno otherwise. */
@@ -90,7 +99,7 @@ class Files {
       case 'create':
         return this.#enter(operation.path, this.make(false, operation.text))
       case 'unlink':
-        return this.#remove(operation.path, (inode) => (inode.entries === null ? null : 'EISDIR'))
+        return this.#remove(operation.path, (inode) => (inode.isPinned ? 'EPERM' : inode.entries === null ? null : 'EISDIR'))
       case 'rmdir':
         return this.#remove(operation.path, ({ entries }) =>
           entries === null ? 'ENOTDIR' : entries.size === 0 ? null : 'ENOTEMPTY',
@@ -165,7 +174,7 @@ class Universe {
   readonly actors: Actor[] = []
   /** By start time, which the model makes different for each session: then a judge asks for a session. A retired one is not in it. */
   readonly owners = new Map<string, Actor>()
-  readonly counts = { dissolved: 0, givenUp: 0, acquired: 0 }
+  readonly counts = { dissolved: 0, givenUp: 0, acquired: 0, obstructed: 0, revived: 0 }
   holder: { actor: Actor; what: string } | null = null
   lastToken = 0n
   step = 0
@@ -211,6 +220,7 @@ class Universe {
 
   /** Lets who takes the marker away believe what he saw before. */
   #mutated(actor: Actor, operation: FileOperation): Reply<unknown> {
+    if (operation.op === 'rename' && operation.from.startsWith(`${LOCK}/.reviving`)) this.counts.revived++
     if (this.mutation !== 'no look after the marker is taken') return this.files.perform(operation)
     if (operation.op === 'list' && operation.path === LOCK && actor.believes !== null) {
       const value = actor.believes
@@ -290,6 +300,7 @@ class Universe {
     const outcome = yield* dissolve(site, wanted)
     if (outcome.kind === 'failed') throw new Error(`dissolve failed: ${outcome.code}`)
     if (outcome.kind === 'gone') this.counts.dissolved++
+    if (outcome.kind === 'obstructed') this.counts.obstructed++
   }
 
   *#session(actor: Actor): Generator<Operation | Act, Session, unknown> {
@@ -353,6 +364,26 @@ class Universe {
     }
   }
 
+  /** Puts what is not ours into the lock directory, or pins what lies there, and takes it back. */
+  meddle(): void {
+    const inode = this.files.at(LOCK)
+    if (typeof inode === 'string' || inode.entries === null) return
+    const names = [...inode.entries.keys()]
+    const strange = names.filter((name) => name.startsWith('.nfs'))
+    const pinned = names.filter((name) => inode.entries?.get(name)?.isPinned)
+    if (strange.length + pinned.length > 0) return this.heal(inode)
+    if (this.random.chance(0.5)) inode.entries.set(`.nfs${this.random.name()}`, this.files.make(false))
+    else for (const name of names) if (/^[0-9]+$/.test(name)) pin(inode.entries.get(name))
+  }
+
+  heal(inode = this.files.at(LOCK)): void {
+    if (typeof inode === 'string' || inode.entries === null) return
+    for (const [name, entry] of inode.entries) {
+      entry.isPinned = false
+      if (name.startsWith('.nfs')) inode.entries.delete(name)
+    }
+  }
+
   someone(times = Number.POSITIVE_INFINITY): void {
     const kind = this.random.whole(3)
     this.spawn((actor) =>
@@ -363,6 +394,9 @@ class Universe {
 
 const isAlive = (actor: Actor, session: string) => [...actor.alive.values()].includes(session)
 const nothing: Act = { op: 'act', act: () => undefined }
+const pin = (inode: Inode | undefined) => {
+  if (inode !== undefined) inode.isPinned = true
+}
 const lock = (file: Inode, actor: Actor) => {
   file.lockedBy = actor
   return true
@@ -389,6 +423,7 @@ function live(seed: number, mutation: Mutation = 'none') {
       universe.step++
       continue
     }
+    if (random.chance(0.01)) universe.meddle()
     const actor = random.pick(awake)
     universe.advance(actor)
     if (random.chance(0.03)) actor.asleepUntil = universe.step + random.logarithmic(5, 500)
@@ -398,6 +433,7 @@ function live(seed: number, mutation: Mutation = 'none') {
     }
   }
   for (const actor of [...universe.actors]) universe.die(actor)
+  universe.heal()
   for (const claim of [hardLinkClaim, null, renameClaim, null, hardLinkClaim, renameClaim])
     finish(universe, (actor) => (claim === null ? universe.advisory(actor, 1) : universe.linker(actor, claim, 1)))
   return universe.counts
@@ -421,7 +457,7 @@ function finish(universe: Universe, life: (actor: Actor) => Life): void {
 }
 
 test('no interleaving, stall or crash lets two types hold one path, and the path stays usable by all of them', () => {
-  const total = { dissolved: 0, givenUp: 0, acquired: 0 }
+  const total = { dissolved: 0, givenUp: 0, acquired: 0, obstructed: 0, revived: 0 }
   for (let seed = 1; seed <= SEEDS; seed++) {
     let counts: typeof total
     try {
@@ -432,11 +468,15 @@ test('no interleaving, stall or crash lets two types hold one path, and the path
     total.dissolved += counts.dissolved
     total.givenUp += counts.givenUp
     total.acquired += counts.acquired
+    total.obstructed += counts.obstructed
+    total.revived += counts.revived
   }
   // The world was not too quiet to prove anything.
   expect(total.dissolved).toBeGreaterThan(SEEDS)
   expect(total.givenUp).toBeGreaterThan(SEEDS)
   expect(total.acquired).toBeGreaterThan(10 * SEEDS)
+  expect(total.obstructed).toBeGreaterThan(SEEDS)
+  expect(total.revived).toBeGreaterThan(SEEDS)
 })
 
 test.each(['no sentence in the file', 'no look after the marker is taken', 'emptied before it is decided'] as const)(
@@ -446,3 +486,47 @@ test.each(['no sentence in the file', 'no look after the marker is taken', 'empt
     expect(failures).toContainEqual(expect.stringMatching(/^two holders|^token/))
   },
 )
+
+/** Drives a piece of the protocol by hand: to its end, or to the first operation that is to wait. */
+function advance<Result>(files: Files, protocol: Protocol<Result>, random: Random, isToWait: (operation: Operation) => boolean) {
+  let answer: unknown
+  return (): Result | 'waits' => {
+    for (;;) {
+      const step = protocol.next(answer)
+      if (step.done) return step.value
+      const operation = step.value
+      answer = operation.op === 'name' ? random.name() : files.perform(operation as FileOperation)
+      if (isToWait(operation)) return 'waits'
+    }
+  }
+}
+
+test.each([
+  { name: 'a lock that was revived', renumber: (operation: FileOperation) => operation, left: ['.links', '.nfs0', '8.free'] },
+  {
+    name: 'a lock that was revived with the last number (which must not be)',
+    renumber: (operation: FileOperation) =>
+      JSON.parse(JSON.stringify(operation).replaceAll('-8-', '-6-').replaceAll('/8.free', '/6.free')) as FileOperation,
+    left: ['.links', '.nfs0'],
+  },
+])('a slow process that goes on taking a lock away meets $name', ({ renumber, left }) => {
+  const files = new Files()
+  const random = new Random(1)
+  const site = siteOf(hardLinkClaim)
+  const lock = files.make(true)
+  files.root.entries?.set('P', lock)
+  for (const name of ['.links', '5.free', '6.free']) lock.entries?.set(name, files.make(false))
+  const slow = advance(
+    files,
+    dissolve(site, null),
+    random,
+    (operation) => operation.op === 'unlink' && operation.path.endsWith('5.free'),
+  )
+  expect(slow()).toBe('waits')
+  lock.entries?.set('.nfs0', files.make(false))
+  const perform = files.perform.bind(files)
+  files.perform = (operation) => perform(renumber(operation))
+  expect(advance(files, dissolve(site, null), random, () => false)()).toEqual({ kind: 'obstructed', names: ['.nfs0'] })
+  slow()
+  expect([...(lock.entries?.keys() ?? [])].sort()).toEqual(left)
+})

@@ -4,7 +4,7 @@
  * or breaks a lock of somebody else. What all interleavings do is shown in changeover-model.test.ts.
  */
 
-import { chmod, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createLocker, type Lock, type Locker, type LockerOptions } from '../../dist/index.js'
@@ -232,6 +232,32 @@ test('a directory or link that is not ours is never touched', async () => {
   await symlink(path, link)
   for (const type of ['flock', 'rename', 'hard link'] as const)
     await expect(lockerOf(type).tryAcquire(link)).rejects.toMatchObject({ code: 'FOREIGN_LOCK' })
+})
+
+test.each(CHANGES.filter(({ from }) => TYPES[from].lockType !== 'advisory'))(
+  'a strange file in a free lock keeps it from making way ($from to $to), is named at once, and nothing is left half-way',
+  async ({ from, to }) => {
+    await leave(from)
+    await writeFile(join(path, 'strange'), '')
+    await expect(lockerOf(to).acquire(path)).rejects.toThrow('"strange" in its directory keeps it from making way')
+    expect((await lockerOf(from).tryAcquire(path))?.held).toBe(true)
+  },
+)
+
+test('a file of an NFS client is waited for, and named when it stays; when it goes away, the lock makes way', async () => {
+  await leave('hard link')
+  const silly = join(path, '.nfs0000000000000184')
+  await writeFile(silly, '')
+  const flock = lockerOf('flock')
+  expect(await flock.tryAcquire(path)).toBeNull() // it may be gone in a moment
+  await expect(flock.acquire(path, { waitMs: 60_000 })).rejects.toThrow(
+    '".nfs0000000000000184" in its directory keeps it from making way',
+  )
+  expect((await lockerOf('hard link').tryAcquire(path))?.held).toBe(true)
+  await Promise.all(lockers.splice(0).map((locker) => locker.close()))
+  const waiting = lockerOf('flock').acquire(path)
+  await rm(silly)
+  expect((await waiting).held).toBe(true)
 })
 
 test('a lock directory with a file of somebody else in it stays as it is', async () => {

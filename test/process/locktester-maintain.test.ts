@@ -1,6 +1,6 @@
 /** `locktester break` and `locktester prune`: on locks that real processes hold, wait for, and have left. */
 
-import { chmod, mkdir, readdir, utimes } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
@@ -172,6 +172,46 @@ describe('prune', () => {
     expect(only.stderr).toBe('1 would be removed, 0 kept, 0 failed\n')
     expect(await readdir(path)).not.toEqual([])
   })
+
+  test.each(KINDS)(
+    'keeps a lock by %s in which a file of an NFS client lies, names the file, and the lock goes on',
+    async (_, options) => {
+      await leave(options)
+      await writeFile(join(path, '.nfs000000000a3b00010000002a'), '')
+      const only = bench.locktester(['prune', '--older-than', '0', directory])
+      expect(await only.end).toBe(69)
+      expect(only.stderr).toContain('".nfs000000000a3b00010000002a" is in the way')
+      expect(await bench.locktester(['run', '--no-wait', ...options, path, '--', 'true']).end).toBe(0)
+      await rm(join(path, '.nfs000000000a3b00010000002a'))
+      expect(await bench.locktester(['prune', '--older-than', '0', directory]).end).toBe(0)
+      expect(await readdir(directory)).toEqual([])
+    },
+  )
+
+  // As an earlier version, a crash, or a process that may not remove everything leaves it.
+  test.each([
+    ['decided', '.dissolved-links-1795847652637001-00000000000000aa'],
+    ['decided, by an earlier version', '.dissolved-1795847652637001-00000000000000aa'],
+    ['undecided', '.dissolving-links-00000000000000aa'],
+    ['on its way back', '.reviving-links-1795847652637003-00000000000000aa'],
+  ])(
+    'a lock whose removal was left half-way (%s) is shown, can be had although a strange file lies in it, and can be pruned',
+    async (_, marker) => {
+      const token = await leave([])
+      await rename(join(path, '.links'), join(path, marker.replace('1795847652637', String(token).slice(0, -3))))
+      await writeFile(join(path, 'strange'), '')
+      const status = bench.locktester(['status', '--json', directory])
+      await status.end
+      expect(JSON.parse(status.stdout).locks).toMatchObject([{ path, state: 'free', lockType: 'linkbased' }])
+      const taken = await hold(['--no-wait'])
+      expect(taken.token).toBeGreaterThan(token)
+      taken.program.endInput()
+      expect(await taken.program.end).toBe(7)
+      await rm(join(path, 'strange'))
+      expect(await bench.locktester(['prune', '--older-than', '0', directory]).end).toBe(0)
+      expect(await readdir(directory)).toEqual([])
+    },
+  )
 
   test('leaves other directories and files alone', async () => {
     await mkdir(path)

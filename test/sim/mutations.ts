@@ -3,7 +3,7 @@
  * its own. A change that does not match the text exactly once is an error: then the step has moved, and the table with it.
  */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -28,6 +28,8 @@ export interface Mutation {
 
 const SOURCES = fileURLToPath(new URL('../../src/protocol/', import.meta.url))
 const FILES = readdirSync(SOURCES).map((name) => name.replace(/\.ts$/, ''))
+/** What the protocol stands on. */
+const BELOW = ['assert', 'errors']
 
 export function mutatedSources({ name, edits }: Mutation): Map<string, string> {
   const sources = new Map(FILES.map((file) => [file, readFileSync(`${SOURCES}${file}.ts`, 'utf8')]))
@@ -43,13 +45,14 @@ export function mutatedSources({ name, edits }: Mutation): Map<string, string> {
 export async function loadMutation(mutation: Mutation): Promise<ProtocolBundle> {
   const directory = mkdtempSync(join(tmpdir(), 'mountlock-mutation-'))
   try {
+    const protocol = join(directory, 'protocol')
+    mkdirSync(protocol)
     writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
-    for (const [file, text] of mutatedSources(mutation)) {
-      // The bundler's: TypeScript 7 has no interface for programs yet.
-      const { code } = transformSync(`${file}.ts`, text)
-      writeFileSync(join(directory, `${file}.js`), code)
-    }
-    const modules = BUNDLE_FILES.map((file) => import(/* @vite-ignore */ pathToFileURL(join(directory, `${file}.js`)).href))
+    // The bundler's: TypeScript 7 has no interface for programs yet.
+    const transpile = (path: string, text: string) => writeFileSync(`${path}.js`, transformSync(`${path}.ts`, text).code)
+    for (const file of BELOW) transpile(join(directory, file), readFileSync(`${SOURCES}../${file}.ts`, 'utf8'))
+    for (const [file, text] of mutatedSources(mutation)) transpile(join(protocol, file), text)
+    const modules = BUNDLE_FILES.map((file) => import(/* @vite-ignore */ pathToFileURL(join(protocol, `${file}.js`)).href))
     return Object.assign({}, ...(await Promise.all(modules))) as ProtocolBundle
   } finally {
     rmSync(directory, { recursive: true, force: true })

@@ -9,7 +9,7 @@ import type { Dirent, Stats } from 'node:fs'
 import { lstat, readdir, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { printable } from '../../log/printable.js'
-import { parseListing, parseSessionName } from '../../protocol/names.js'
+import { lockKindIn, parseSessionName } from '../../protocol/names.js'
 import type { LockType } from '../../types.js'
 import { bounded, codeOf } from '../shared/bounded.js'
 import { UsageError } from '../shared/command.js'
@@ -76,7 +76,7 @@ export class LockFinder {
     }
     if (this.#directories > DIRECTORIES_MAX) return
     const entries = await this.#list(directory)
-    const { kind } = parseListing(entries.map(({ name }) => name))
+    const kind = lockKindIn(entries.map(({ name }) => name))
     if (kind !== null) {
       this.locks.set(directory, { path: directory, lockType: kind === 'links' ? 'linkbased' : 'renamebased' })
       return

@@ -1,6 +1,7 @@
 /** `locktester prune`: removes locks that nobody holds and nobody has used for long. Each is closed to acquirers first, and so is safe. */
 
 import { stat } from 'node:fs/promises'
+import { adviceFor, inWords } from '../../changeover/obstructions.js'
 import { printable } from '../../log/printable.js'
 import { bounded } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
@@ -50,6 +51,7 @@ async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean):
     if (dryRun) return 'pruned'
     const outcome = await actOn(found, (locks, lock) => locks.prune(lock))
     if (outcome.kind === 'pruned') return 'pruned'
+    if (outcome.kind === 'obstructed') return { failed: `${inWords(outcome.names)} is in the way. ${adviceFor(outcome.names)}` }
     const { outcome: attempt } = outcome
     const isInUse = attempt === 'beaten' || attempt.kind === 'busy'
     return isInUse ? 'kept' : { failed: whyNot(attempt) }
