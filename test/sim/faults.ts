@@ -15,7 +15,7 @@ export interface Faults {
   crash: number
   /** A crashed process is followed by one with the same process id. */
   samePid: number
-  /** It happened, but the answer is what a repetition gets: EEXIST or ENOENT. */
+  /** It happened, but the answer is what a repetition gets, EEXIST or ENOENT, or any other error that does not prove the contrary. */
   lostReply: number
   /** The answer is a time-out, and it happened, or happens later, or never. */
   timedOut: number

@@ -4,6 +4,8 @@
  * that. Everything that can go wrong on the way is decided here.
  */
 
+import { constants } from 'node:os'
+import { provesNothingDone } from '../../src/protocol/doubt.js'
 import type { LocalQuestion, Reply } from '../../src/protocol/operations.js'
 import { type CacheHabits, Client, type ClientOperation, split } from './client-cache.js'
 import type { Faults } from './faults.js'
@@ -59,6 +61,11 @@ const REFUSALS: Record<string, readonly string[]> = {
 }
 const REFUSALS_ELSE = ['EIO', 'ESTALE'] as const
 
+/** Every error that this machine knows, but those that prove that nothing was done. */
+export const ERRORS_IN_DOUBT = Object.keys(constants.errno).filter((code) => !provesNothingDone(code))
+
+const isChange = ({ op }: ClientOperation) => REPEATED[op] !== undefined || op === 'rewrite'
+
 const TIMED_OUT = failure('ETIMEDOUT')
 /** More names than this, and a listing is not made in one piece. */
 const ATOMIC_ENTRIES_MAX = 32
@@ -81,6 +88,8 @@ export class World {
   executing: Thread | null = null
   /** How many operations the server has executed: their order. */
   executed = 0
+  /** Decides of each change whether it is done and answered with an error all the same. `null`: it is not. */
+  refuses: (operation: ClientOperation, thread: Thread) => string | null = () => null
   onCrash: (actor: Actor, samePid: boolean) => void = () => {}
   onReboot: (node: Node) => void = () => {}
   readonly #heap = new EventHeap()
@@ -224,6 +233,8 @@ export class World {
 
   #submit(thread: Thread, operation: ClientOperation): void {
     const { faults, random } = this
+    const refusal = isChange(operation) ? this.refuses(operation, thread) : null
+    if (refusal !== null) return this.#execute(thread, operation, this.#latencyMs(), 0, failure(refusal))
     if (this.isHealed) return this.#execute(thread, operation, this.#latencyMs(), 0, null)
     if (random.chance(faults.crash)) {
       this.crash(thread.actor) // before or after it was sent
@@ -244,20 +255,24 @@ export class World {
       this.note(thread.actor.name, `stopped for ${Math.round(durationMs)} ms`)
       thread.actor.stoppedUntilMs = this.nowMs + durationMs
     }
-    const changes = REPEATED[operation.op] !== undefined || operation.op === 'rewrite'
     if (random.chance(faults.refused)) {
       const code = random.pick(REFUSALS[operation.op] ?? REFUSALS_ELSE)
       this.#log(thread, operation, `refused: ${code}`)
       return this.after(requestMs + replyMs, () => this.#resume(thread, failure(code)))
     }
-    if (changes && random.chance(faults.duplicated)) {
+    if (isChange(operation) && random.chance(faults.duplicated)) {
       const againMs = requestMs + replyMs + (random.chance(0.5) ? this.longMs() : random.between(0, 20))
       this.after(againMs, () => this.#perform(thread, operation, false))
     }
     if (random.chance(faults.timedOut)) return this.#timeOut(thread, operation, requestMs + replyMs)
-    const repeated = REPEATED[operation.op]
-    const lost = repeated !== undefined && random.chance(faults.lostReply) ? failure(repeated) : null
+    const lost = isChange(operation) && random.chance(faults.lostReply) ? this.#lostReply(operation) : null
     this.#execute(thread, operation, requestMs, replyMs, lost)
+  }
+
+  /** What is answered where the reply is lost: what a repetition is told, or whatever the client makes of it. */
+  #lostReply({ op }: ClientOperation): Reply<never> {
+    const repeated = REPEATED[op]
+    return failure(repeated !== undefined && this.random.chance(0.5) ? repeated : this.random.pick(ERRORS_IN_DOUBT))
   }
 
   /** Answered "timed out" while it is done before, after, or never. */
