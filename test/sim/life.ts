@@ -5,7 +5,7 @@
 
 import { chooseFaults, type Faults, NO_FAULTS } from './faults.js'
 import type { Node } from './node.js'
-import { type ProcessTerms, SimProcess } from './process.js'
+import { type ClaimName, type ProcessTerms, SimProcess } from './process.js'
 import { Properties, Violation } from './properties.js'
 import type { ProtocolBundle } from './protocol.js'
 import { Random } from './random.js'
@@ -20,12 +20,19 @@ export interface LifePlan {
   faults: Faults
   /** Also wait for what is removed only after a long time. */
   isThorough: boolean
+  /** Chosen by chance where it is absent. */
+  claim?: ClaimName
+  isOneMachine?: boolean
+  /** One change, by its number, is done and answered with this error all the same. Then no lock may be held by nobody for longer than two intervals. */
+  refusal?: { change: number; code: string }
 }
 
 export interface LifeReport {
   violation: Violation | null
   acquired: number
   operations: number
+  /** Changes that were asked for, each with its thread: `main: link`. */
+  changes: string[]
   trace: Trace | null
 }
 
@@ -49,12 +56,13 @@ export function runLife(plan: LifePlan, protocol: ProtocolBundle, traceLinesMax 
     violation = error
   }
   const acquired = life.properties.processes.reduce((sum, process) => sum + process.acquired, 0)
-  return { violation, acquired, operations: life.world.executed, trace }
+  return { violation, acquired, operations: life.world.executed, changes: life.changes, trace }
 }
 
 class Life {
   readonly world: World
   readonly properties: Properties
+  readonly changes: string[] = []
   readonly #plan: LifePlan
   readonly #protocol: ProtocolBundle
   readonly #terms: ProcessTerms
@@ -71,20 +79,38 @@ class Life {
       holdMsMax: random.pick([1, 1, 20, 20, 500, 500, 5000]),
       thinkMsMax: random.pick([0.2, 5, 200]),
       claim: random.pick(['hardLinkClaim', 'hardLinkClaim', 'symlinkClaim', 'renameClaim'] as const),
+      ...(plan.claim !== undefined && { claim: plan.claim }),
     }
     this.#prepare()
     // One machine with processes beside each other, or a node for each: what is local is coherent.
-    const isOneMachine = plan.faults.staleCache === 0 && random.chance(0.15)
+    const isOneMachine = plan.isOneMachine ?? (plan.faults.staleCache === 0 && random.chance(0.15))
     this.properties = new Properties(this.world, isOneMachine)
     const nodes = isOneMachine ? 1 : plan.nodes
     for (let index = 0; index < nodes; index++) this.world.addNode(`n${index}`)
     for (let index = 0; index < plan.nodes; index++)
       this.#start(this.world.nodes[index % nodes] as Node, ++this.#pids, plan.acquisitions)
     if (plan.faults.otherKind) this.#addIntruder()
+    if (plan.refusal !== undefined) this.#refuse(plan.refusal)
     this.world.onCrash = (actor, samePid) => this.#restart(actor as SimProcess, samePid)
     this.world.onReboot = (node) => {
       for (const process of [...this.properties.processes]) if (process.node === node) this.world.crash(process)
     }
+  }
+
+  #refuse({ change, code }: { change: number; code: string }): void {
+    this.world.refuses = ({ op }, { name }) => {
+      this.changes.push(`${name}: ${op}`)
+      return this.changes.length - 1 === change ? code : null
+    }
+    this.#watchForNobody(null, 0)
+  }
+
+  #watchForNobody(before: string | null, sinceMs: number): void {
+    const { world, properties } = this
+    const now = properties.heldByNobody()
+    const beganMs = now !== null && now === before ? sinceMs : world.nowMs
+    if (now !== null && world.nowMs - beganMs > 2 * TIMEOUT_MS) throw new Violation('held by nobody', now)
+    world.after(TIMEOUT_MS / 20, () => this.#watchForNobody(now, beganMs))
   }
 
   #prepare(): void {

@@ -5,6 +5,8 @@ import type { Mutation } from './mutations.js'
 const RETIRE_BEFORE = `if (elapsedMs(session.lastBeat, beatTime(start, session.lastBeat.serverMs)) > lease) return { kind: 'retired' }`
 const RETIRE_AFTER = `if (elapsedMs(session.lastBeat, beatTime(end, serverMs)) > lease) return { kind: 'retired' }`
 
+/** No set, but the lives in which one change after the other is done and answered with an error. */
+export const REFUSALS = 'each change done and refused'
 const STAND_STILL = '2 × 1, machines stand still'
 const TIME_PASSES = '2 × 1, time passes, replies take theirs, clocks apart and of different pace'
 
@@ -260,6 +262,30 @@ export const MUTATIONS: Mutation[] = [
     name: 'drafts left beside a lock that is taken away',
     edits: [{ file: 'dissolve', from: 'of beside.value.filter(isNewLockName)', to: 'of []' }],
     caughtIn: '2 × 1 and one who prunes, created',
+    redundantBecause: null,
+  },
+  {
+    name: 'EIO not in doubt',
+    edits: [{ file: 'doubt', from: 'const PROOFS = new Set([', to: "const PROOFS = new Set([\n  'EIO'," }],
+    caughtIn: REFUSALS,
+    redundantBecause: null,
+  },
+  {
+    name: 'in doubt is only what was thought of',
+    edits: [
+      {
+        file: 'doubt',
+        from: 'return !provesNothingDone(code) ||',
+        to: "return ['EIO', 'ESTALE', 'ETIMEDOUT', 'EEXIST', 'ENOENT'].includes(code) ||",
+      },
+    ],
+    caughtIn: REFUSALS,
+    redundantBecause: null,
+  },
+  {
+    name: 'EPERM proves something on SFTP too',
+    edits: [{ file: 'doubt', from: " || (code === 'EPERM' && !coherent)", to: '' }],
+    caughtIn: REFUSALS,
     redundantBecause: null,
   },
   {

@@ -20,7 +20,7 @@ export interface Mutation {
   /** The step that is missing. */
   name: string
   edits: Edit[]
-  /** The exhaustive set in which its absence shows; `null`: in none, because the faults that it takes are not in any of them. */
+  /** The exhaustive set in which its absence shows, or {@link import('./mutation-list.js').REFUSALS}; `null`: in none, because the faults that it takes are not in any of them. */
   caughtIn: string | null
   /** Why nothing is caught: another step does the same, or the harness does not get there. `null`: it must be caught. */
   redundantBecause: string | null

@@ -263,20 +263,25 @@ export class Properties {
     if (isThorough) this.#checkDirectory([...directory.entries.keys()])
   }
 
-  #checkLock(lock: Inode): void {
+  /** The lock is held by a process that lives and does not know it. `null`: it is not. */
+  heldByNobody(): string | null {
     const { server } = this.#world
     const top = this.#readTop()
-    if (top !== null && !top.free) {
-      const names = [...lock.entries.keys()].filter((name) => generationOf(name) === top.generation)
-      const text = names.join(' ') + server.inodes.get(top.inode)?.text
-      for (const process of this.processes) {
-        if (!process.alive) continue
-        for (const session of process.sessions) {
-          if (text.includes(session.id) && process.hold === null && !session.isEnded)
-            throw new Violation('held by nobody', `${top.generation} is held by ${process.name}, which does not know it`)
-        }
-      }
+    if (top === null || top.free) return null
+    const entries = server.inodes.get(this.#lock)?.entries.keys() ?? []
+    const names = [...entries].filter((name) => generationOf(name) === top.generation)
+    const text = names.join(' ') + server.inodes.get(top.inode)?.text
+    for (const process of this.processes) {
+      if (!process.alive || process.hold?.generation === top.generation) continue
+      if ([...process.sessions].some(({ id, isEnded }) => text.includes(id) && !isEnded))
+        return `${top.generation} is held by ${process.name}, which does not know it`
     }
+    return null
+  }
+
+  #checkLock(lock: Inode): void {
+    const nobodys = this.heldByNobody()
+    if (nobodys !== null) throw new Violation('held by nobody', nobodys)
     if (lock.entries.size > ENTRIES_MAX)
       throw new Violation('left behind', `${lock.entries.size} entries: ${[...lock.entries.keys()].join(' ')}`)
   }

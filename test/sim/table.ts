@@ -2,8 +2,9 @@
 
 import { exploreSet, SETS } from './exhaustive-sets.js'
 import type { Setting } from './explorer-exhaustive.js'
+import { CLAIMS, exploreRefusals } from './explorer-refusals.js'
 import { exploreRandomly } from './explorer-random.js'
-import { MUTATIONS } from './mutation-list.js'
+import { MUTATIONS, REFUSALS } from './mutation-list.js'
 import { loadMutation, type Mutation } from './mutations.js'
 import { shippingProtocol } from './protocol.js'
 import { catchSpecimens } from './specimens/catch.js'
@@ -52,6 +53,7 @@ export const count = (number: number, what: string) =>
 /** The set in which its absence shows; where nothing is expected, all that are not too large. */
 export async function catchExhaustively({ caughtIn, ...mutation }: Mutation): Promise<Omit<Row, 'random'>> {
   const system = mutation.name
+  if (caughtIn === REFUSALS) return await catchWithRefusals({ ...mutation, caughtIn })
   let explored = 0
   for (const set of SETS) {
     if (caughtIn === null ? mutation.redundantBecause === null : caughtIn !== set.name) continue
@@ -62,6 +64,20 @@ export async function catchExhaustively({ caughtIn, ...mutation }: Mutation): Pr
       return { system, isCaught: true, exhaustive: `${violation.property}: ${count(states, 'states')}`, set: set.name }
   }
   return { system, isCaught: false, exhaustive: explored === 0 ? null : `nothing in ${count(explored, 'states')}` }
+}
+
+/** One change after the other is done and answered with an error. */
+async function catchWithRefusals(mutation: Mutation): Promise<Omit<Row, 'random'>> {
+  const protocol = await loadMutation(mutation)
+  let explored = 0
+  for (const claim of CLAIMS)
+    for (const isOneMachine of [true, false]) {
+      const { lives, failure } = exploreRefusals(claim, isOneMachine, protocol)
+      explored += lives
+      const row = { system: mutation.name, set: REFUSALS }
+      if (failure !== null) return { ...row, isCaught: true, exhaustive: `${failure.split(':')[0]}: ${count(explored, 'lives')}` }
+    }
+  return { system: mutation.name, isCaught: false, exhaustive: `nothing in ${count(explored, 'lives')}` }
 }
 
 export async function catchRandomly(mutation: Mutation): Promise<Omit<Row, 'exhaustive'>> {

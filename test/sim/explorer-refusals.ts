@@ -1,0 +1,65 @@
+/**
+ * One life is lived again and again. Each time another one of its changes (of a claim, a release, a heartbeat, a session's begin
+ * and end, a lock directory that is made or taken away, a broken claim) is done and answered with an error that does not prove
+ * the contrary. With the errors that the protocol tells apart and one for all others each change has its turn; the other errors
+ * are dealt out in turn over all of the changes.
+ */
+
+import { NO_FAULTS } from './faults.js'
+import { type LifePlan, runLife } from './life.js'
+import type { ClaimName } from './process.js'
+import type { ProtocolBundle } from './protocol.js'
+import { ERRORS_IN_DOUBT } from './world.js'
+
+export const CLAIMS: readonly ClaimName[] = ['hardLinkClaim', 'symlinkClaim', 'renameClaim']
+const TOLD_APART = ['EIO', 'ENOENT', 'EEXIST', 'ENOTEMPTY', 'ESTALE', 'EINVAL']
+/** Of those that are alike, such as heartbeats, so many have their turn. */
+const ALIKE_MAX = 6
+
+export interface RefusalsReport {
+  lives: number
+  /** All changes of the life, each with its thread: `main: link`. */
+  changes: string[]
+  /** What a believed error has led to. */
+  failure: string | null
+}
+
+/** `isFull`: each error has its turn with each change. */
+export function exploreRefusals(
+  claim: ClaimName,
+  isOneMachine: boolean,
+  protocol: ProtocolBundle,
+  isFull = false,
+): RefusalsReport {
+  const live = (change: number, code: string) => runLife(planRefusal(claim, isOneMachine, { change, code }), protocol)
+  const { changes } = live(-1, 'none')
+  const always = isOneMachine ? TOLD_APART : [...TOLD_APART, 'EPERM']
+  let lives = 0
+  for (const change of choose(changes, isFull)) {
+    const dealtOut = ERRORS_IN_DOUBT.filter((_, index) => isFull || index % changes.length === change % ERRORS_IN_DOUBT.length)
+    for (const code of new Set([...always, ...dealtOut])) {
+      lives++
+      const { violation } = live(change, code)
+      if (violation === null) continue
+      return { lives, changes, failure: `${violation.message}: change ${change}, ${changes[change]}, was answered ${code}` }
+    }
+  }
+  return { lives, changes, failure: null }
+}
+
+/** Everything happens in it: claims, takeovers, releases, heartbeats, broken and pruned locks. */
+function planRefusal(claim: ClaimName, isOneMachine: boolean, refusal: { change: number; code: string }): LifePlan {
+  const faults = { ...NO_FAULTS, administration: 0.5 }
+  return { seed: 282, nodes: 2, acquisitions: 4, faults, isThorough: false, claim, isOneMachine, refusal }
+}
+
+function choose(changes: string[], isFull: boolean): number[] {
+  const seen = new Map<string, number>()
+  const chosen: number[] = []
+  for (const [change, what] of changes.entries()) {
+    const times = (seen.get(what) ?? 0) + 1
+    seen.set(what, times)
+    if (isFull || times <= ALIKE_MAX) chosen.push(change)
+  }
+  return chosen
+}
