@@ -1,0 +1,107 @@
+/**
+ * Errors that were answered although it was done. Goal: no error that proves nothing leaves a lock held by nobody: another process
+ * gets it within two intervals, while the one that was told the error lives on and holds other locks. Method: a preloaded
+ * library performs one call of a real process, of the heartbeat thread too, and answers with the error.
+ */
+
+import { existsSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
+import { provesNothingDone } from '../../build/protocol/doubt.js'
+import { Agent, AgentError, BRISK, FIXTURES } from './support/agent.js'
+import { KINDS, temporaryFolder } from './support/folder.js'
+
+/** In the full run each call is answered with each error. */
+const isFull = process.env.MOUNTLOCK_SOAK !== undefined
+
+/** Each with a part of the path by which it is told from others. */
+const CALLS = {
+  'hard link': [
+    { call: 'link', part: '/x/' },
+    { call: 'unlink', part: '.free' },
+  ],
+  symlink: [{ call: 'symlink', part: '/x/' }],
+  rename: [{ call: 'rename', part: '/x/' }],
+} as const
+/** The calls of every claim, in the order in which they come. */
+const CALLS_OF_ALL = [
+  { call: 'create', part: '.mountlock-41c29-' },
+  { call: 'pwrite', part: '.mountlock-41c29-' },
+  { call: 'mkdir', part: '.mountlock-new-' },
+  { call: 'create', part: '.mountlock-new-' },
+  { call: 'rename', part: '/x' },
+  { call: 'rename', part: '.free' },
+] as const
+
+const ERRORS = Object.entries(constants.errno).filter(([code]) => !provesNothingDone(code))
+/** For the short run: of an aborted FUSE daemon, of SMB, of a repetition, of a soft mount. */
+const SOME = ['ECONNABORTED', 'EAGAIN', 'EEXIST', 'ENOENT', 'ETIMEDOUT', 'EIO']
+
+async function preloaded() {
+  const folder = await temporaryFolder()
+  const library = join(folder, 'refuse.so')
+  execFileSync('gcc', ['-shared', '-fPIC', '-o', library, join(FIXTURES, 'refuse.c'), '-ldl'])
+  const plan = join(folder, 'refusal')
+  const env = { LD_PRELOAD: library, REFUSAL: plan }
+  return { env, plan, refuse: (call: string, errno: number, part: string) => writeFileSync(plan, `${call} ${errno} ${part}`) }
+}
+
+/** What the process is told does not matter here, as long as it is told something. */
+async function tryAndRelease(agent: Agent, path: string): Promise<void> {
+  try {
+    await (await agent.acquire(path)).release()
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error
+    expect(error.remote.code).toBe('FILE_SYSTEM_ERROR')
+  }
+}
+
+describe.each(KINDS)('$kind', ({ kind, locker }) => {
+  test('a lock is got by another process within two intervals, whatever was done and answered with an error', async () => {
+    const { env, plan, refuse } = await preloaded()
+    const [told, other] = await Promise.all([Agent.start({ locker, env }), Agent.start({ locker })])
+    const calls = [...CALLS_OF_ALL, ...CALLS[kind]]
+    for (const [index, { call, part }] of calls.entries()) {
+      const chosen = isFull ? ERRORS : ERRORS.filter(([code]) => code === SOME[index % SOME.length])
+      for (const [code, errno] of chosen) {
+        // A directory of its own, and so a session of its own.
+        const folder = await temporaryFolder()
+        const refused = () => expect.soft(existsSync(plan), `${call} of ${part} came, and was answered ${code}`).toBe(false)
+        if (part === '.mountlock-41c29-') refuse(call, errno, part)
+        // Another lock, so that the session lives on.
+        const held = await told.acquire(join(folder, 'y'))
+        if (part !== '.mountlock-41c29-') refuse(call, errno, part)
+        await tryAndRelease(told, join(folder, 'x'))
+        if (existsSync(plan)) await tryAndRelease(told, join(folder, 'x'))
+        refused()
+        const taken = await other.acquire(join(folder, 'x'), 2 * BRISK.timeoutIntervalMs)
+        expect(await taken.release()).toEqual({ lost: false })
+        expect(await held.status()).toMatchObject({ held: true })
+        expect(await held.release()).toEqual({ lost: false })
+      }
+    }
+  })
+
+  test('a heartbeat that was written and answered with an error loses no lock', async () => {
+    const { env, plan, refuse } = await preloaded()
+    const path = join(await temporaryFolder(), 'x')
+    const [told, other] = await Promise.all([Agent.start({ locker, env }), Agent.start({ locker })])
+    const held = await told.acquire(path)
+    refuse('pwrite', constants.errno.ECONNABORTED, '.mountlock-41c29-')
+    await vi.waitFor(() => expect(existsSync(plan)).toBe(false), { timeout: 10_000 })
+    expect(await other.tryAcquire(path)).toBeNull()
+    expect(await held.release()).toEqual({ lost: false })
+  })
+
+  test('a session of which half was written, because the disk was full then, is not used', async () => {
+    const { env, plan, refuse } = await preloaded()
+    const path = join(await temporaryFolder(), 'x')
+    const told = await Agent.start({ locker, env })
+    refuse('pwrite', 0, '.mountlock-41c29-')
+    expect(await told.refusal(path)).toMatchObject({ errno: 'ENOSPC' })
+    expect(existsSync(plan)).toBe(false)
+    expect(await told.tryAcquire(path)).not.toBeNull()
+  })
+})
