@@ -1,45 +1,94 @@
 /**
- * Bundles what is published. Why bundled: Node loads one file much faster than a hundred small ones, and `import 'mountlock'`
- * is part of every start of a program that uses it. What only the commands of locktester need stays out of it.
+ * Bundles what is published, with readable names and source maps. Why bundled: Node loads one file much faster than a hundred
+ * small ones, and `import 'mountlock'` is part of every start of a program that uses it. What only the commands of
+ * locktester need stays out of it.
+ *
+ * - ES modules: the library, and locktester.
+ * - The library once more as CommonJS, for loaders that know nothing else: jest, and old bundlers. Node itself loads the ES
+ *   modules also with `require`.
+ * - The program of the heartbeat thread is a text in the library, so that it goes wherever a bundler puts the library.
  */
 
-import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { build } from 'rolldown'
 
 const OUT = 'dist'
 const CHUNKS = 'chunks'
+const WHOLE = 'module.exports'
 
-const { output } = await build({
-  input: {
-    index: './src/index.ts',
-    'compat/proper-lockfile': './src/compat/proper-lockfile.ts',
-    'cli/main': './src/cli/main.ts',
-    'drivers/heartbeat-thread': './src/mounts/heartbeat-thread.ts',
-  },
+/** @type {import('rolldown').InputOptions & { output: import('rolldown').OutputOptions }} */
+const common = {
   platform: 'node',
   // Dependencies are installed beside us.
   external: /^[^./]/,
   resolve: { extensionAlias: { '.js': ['.ts'] } },
   transform: { target: 'node20.19' },
-  output: {
-    dir: OUT,
-    format: 'esm',
-    minify: true,
-    comments: false,
-    entryFileNames: '[name].js',
-    // The library and the commands are a chunk each: names need not cross from one to another, and constants are put in their
-    // place. What three entry points need is the library.
-    codeSplitting: {
-      groups: [
-        { name: 'library', minShareCount: 3 },
-        { name: 'cli', test: /src.cli/ },
-      ],
-    },
-    chunkFileNames: `${CHUNKS}/[name]-[hash].js`,
-  },
-})
+  output: { minify: false },
+}
+
+const library = { index: './src/index.ts', 'compat/proper-lockfile': './src/compat/proper-lockfile.ts' }
+
+const heartbeatCode = await bundleHeartbeatThread()
+// For the tests that load single modules.
+await writeFile('build/mounts/heartbeat-code.js', heartbeatCode)
+
+const commonJs = await bundle(library, 'cjs', 'cjs', () => true)
+const inLibrary = new Set(commonJs.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : [])))
+const esModules = await bundle({ ...library, 'cli/main': './src/cli/main.ts' }, 'esm', 'js', (id) => inLibrary.has(id))
 
 // Those of earlier builds go last: what runs meanwhile finds its own.
-const written = new Set(output.map(({ fileName }) => fileName))
+const written = new Set([...commonJs, ...esModules].map(({ fileName }) => fileName))
 for (const name of await readdir(join(OUT, CHUNKS))) if (!written.has(`${CHUNKS}/${name}`)) await rm(join(OUT, CHUNKS, name))
+
+/**
+ * @param {Record<string, string>} input
+ * @param {'esm' | 'cjs'} format
+ * @param {string} extension
+ * @param {(id: string) => boolean} isOfLibrary
+ */
+async function bundle(input, format, extension, isOfLibrary) {
+  const entries = new Set(Object.values(input).map((path) => resolve(path)))
+  const { output } = await build({
+    ...common,
+    input,
+    plugins: [
+      {
+        name: 'heartbeat-code',
+        resolveId: (source) => (source.endsWith('/heartbeat-code.js') ? source : null),
+        load: (id) => (id.endsWith('/heartbeat-code.js') ? heartbeatCode : null),
+      },
+    ],
+    output: {
+      ...common.output,
+      dir: OUT,
+      format,
+      exports: 'named',
+      sourcemap: true,
+      // An export of this name is what `require` gives where Node loads the ES module; CommonJS says it in its own way.
+      footer: ({ exports }) => (format === 'cjs' && exports.includes(WHOLE) ? `module.exports = exports['${WHOLE}'];` : ''),
+      entryFileNames: `[name].${extension}`,
+      // The library is a chunk, and what only the commands need is another one: names need not cross from one to many others.
+      codeSplitting: {
+        groups: [
+          { name: 'library', test: (id) => isOfLibrary(id) && !entries.has(id) },
+          { name: 'cli', test: (id) => !entries.has(id) },
+        ],
+      },
+      chunkFileNames: `${CHUNKS}/[name]-[hash].${extension}`,
+    },
+  })
+  return output
+}
+
+/** A module that exports the thread's program. As text it is in no module system: it gets Node's own modules by a call that there is in each. */
+async function bundleHeartbeatThread() {
+  const { output } = await build({
+    ...common,
+    input: './src/mounts/heartbeat-thread.ts',
+    write: false,
+    output: { ...common.output, format: 'cjs', codeSplitting: false },
+  })
+  const program = `((require, exports) => {\n${output[0].code}})(process.getBuiltinModule, {})\n`
+  return `export const heartbeatCode = ${JSON.stringify(program)}\n`
+}

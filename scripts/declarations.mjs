@@ -10,15 +10,44 @@ import { parseSync } from 'rolldown/utils'
 const FROM = 'build/types'
 const TO = 'dist'
 
+/** What `require` gives where a module exports something of this name. */
+const WHOLE = / as 'module\.exports'$/
+
 /** @typedef {{ file: string, comment: string, code: string }} Declared */
 
 for (const entry of ['index.d.ts', 'compat/proper-lockfile.d.ts']) {
   /** @type {Map<string, Declared>} */
   const declared = new Map()
   const exported = await readModule(join(FROM, entry), declared)
+  const whole = [...exported].find((name) => WHOLE.test(name))?.replace(WHOLE, '')
+  const namespace = namespaceOf(declared, exported, whole)
   const lines = [...declared].map(([name, { comment, code }]) => comment + (exported.delete(name) ? 'export ' : '') + code)
   // Where there is a list of exports, even an empty one, nothing is exported without saying so.
-  await writeFile(join(TO, entry), [...lines, `export { ${[...exported].join(', ')} };\n`].join('\n'))
+  const text = [...lines, `export { ${[...exported].join(', ')} };\n`].join('\n')
+  await writeFile(join(TO, entry), text)
+  await writeFile(join(TO, entry.replace(/\.ts$/, '.cts')), namespace ?? text)
+}
+
+/**
+ * A CommonJS module that is a function has its types in a namespace of the same name. The function is the one that the
+ * namespace has as `lock`.
+ *
+ * @param {Map<string, Declared>} declared
+ * @param {Set<string>} exported
+ * @param {string | undefined} whole
+ */
+function namespaceOf(declared, exported, whole) {
+  if (whole === undefined) return null
+  const members = [...declared].filter(([name]) => name !== whole)
+  const hidden = members.find(([name]) => !exported.has(name))
+  if (hidden) throw new Error(`${hidden[1].file}: ${hidden[0]} would be exported by the namespace, and is not by the module`)
+  const inside = members.map(([, { comment, code }]) => comment + code.replace(/^declare /, '')).join('\n')
+  return `declare function ${whole}(...args: Parameters<typeof ${whole}.lock>): ReturnType<typeof ${whole}.lock>;
+declare namespace ${whole} {
+${inside.replaceAll(/^(?=.)/gm, '    ')}
+}
+export = ${whole};
+`
 }
 
 /**

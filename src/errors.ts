@@ -52,6 +52,7 @@ export class LockTimeoutError extends MountlockError {
 export type LostReason =
   | 'lease-expired' // no heartbeat was completed in time
   | 'retired' // the heartbeat found that the lease had run out (for example after a pause of the whole machine)
+  | 'heartbeat-ended' // the heartbeat thread of this process ended, so that nothing keeps the lock alive
   | 'taken-over' // somebody else holds a higher generation
   | 'removed' // the lock's entry is gone: broken by an administrator, or deleted
   | 'closed' // the locker was closed
@@ -60,6 +61,7 @@ export type LostReason =
 const LOST_TEXT: Record<LostReason, string> = {
   'lease-expired': 'no heartbeat was completed within the timeout-interval',
   retired: 'a heartbeat came too late, so others may have taken the lock for abandoned',
+  'heartbeat-ended': 'the heartbeat thread of this process ended, so that nothing keeps the lock alive',
   'taken-over': 'another process holds it now',
   removed: 'its entry is gone from the lock directory',
   closed: 'it was released or its locker closed',

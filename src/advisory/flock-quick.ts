@@ -9,6 +9,7 @@
  */
 
 import { fstatSync, lstatSync, openSync, type Stats } from 'node:fs'
+import { wallClockMs } from '../drivers/clock.js'
 import type { Lane } from '../drivers/lane.js'
 import { FlockHold, giveUpNow, tryFlockNow } from './flock.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
@@ -66,7 +67,7 @@ export function check(path: string, device: number): void {
   try {
     const there = lstatSync(path)
     const { dev, ino, ctimeMs } = there
-    if (!there.isFile() || dev !== device || Date.now() - ctimeMs < CHANGE_AGE_MS_MIN) return
+    if (!there.isFile() || dev !== device || wallClockMs() - ctimeMs < CHANGE_AGE_MS_MIN) return
     const exactly = lstatSync(path, { bigint: true })
     if (Number(exactly.ino) !== ino || Number(exactly.dev) !== dev) return
     if (checkedFiles.size >= CHECKED_FILES_MAX) checkedFiles.clear()

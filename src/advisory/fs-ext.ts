@@ -19,14 +19,15 @@ export interface FsExt {
 /** How a dynamic linker, or Node itself, says that an addon expects another Node. */
 const WRONG_NODE = /NODE_MODULE_VERSION|undefined symbol|did not self-register/
 
-const require = createRequire(import.meta.url)
+/** From where it is looked for: from this file, or from the bundle that it has become part of, which may be CommonJS. */
+const requireFromHere = () => createRequire((import.meta.url as string | undefined) ?? __filename)
 let loaded: FsExt | undefined
 
 /** Only success is kept: a process that runs on while somebody rebuilds the addon needs no restart. @throws AdvisoryUnavailableError */
 export function loadFsExt(): FsExt {
   if (loaded) return loaded
   try {
-    loaded = require('fs-ext') as FsExt
+    loaded = requireFromHere()('fs-ext') as FsExt
     return loaded
   } catch (error) {
     throw explain(error)
@@ -45,7 +46,7 @@ export function loadFsExt(): FsExt {
 function explain(error: unknown): AdvisoryUnavailableError {
   let folder: string
   try {
-    folder = dirname(require.resolve('fs-ext/package.json'))
+    folder = dirname(requireFromHere().resolve('fs-ext/package.json'))
   } catch {
     return unavailable(
       'FS_EXT_NOT_INSTALLED',

@@ -4,6 +4,8 @@
  * server, and fails once the lock is lost (`EIO`). So each lock on such a mount is asked about once in a refresh-rate.
  */
 
+import { clearInterval, setInterval } from '../drivers/clock.js'
+
 /** A held lock that can be asked about. */
 export interface Watched {
   /** Finds out whether it is still held, and tells its holder if not. Never rejects. A mount that hangs gets no second question. */

@@ -1,6 +1,7 @@
 /** The program: which command, with which options. Each command is a file or folder of its own. */
 
 import { MountlockError } from '../errors.js'
+import { mayBlockToStartThreads } from '../mounts/mount.js'
 import { UsageError } from './shared/command.js'
 import { helpFor, readCommandLine } from './command-line.js'
 import { EXIT } from './shared/exit-codes.js'
@@ -14,6 +15,7 @@ const SHELL_TALK = ['completion', '--get-yargs-completions']
 
 /** @param args without the names of the interpreter and the program */
 export async function main(args: readonly string[]): Promise<void> {
+  mayBlockToStartThreads()
   try {
     await answer(args)
   } catch (error) {
@@ -23,6 +25,9 @@ export async function main(args: readonly string[]): Promise<void> {
     } else if (error instanceof MountlockError) {
       writeError(`locktester: ${messageOf(error)}`)
       process.exitCode = EXIT.cannotLock
+    } else if ((error as NodeJS.ErrnoException).syscall === 'uv_cwd') {
+      writeError('locktester: the current directory is gone: write paths in full, from the root')
+      process.exitCode = EXIT.usage
     } else {
       writeError(`locktester: ${(error as Error).stack}`)
       process.exitCode = EXIT.internal

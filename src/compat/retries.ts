@@ -1,5 +1,7 @@
 /** When to try again: the options of the `retry` package, as `proper-lockfile` takes them. */
 
+import { monotonicMs, setTimeout } from '../drivers/clock.js'
+
 export interface RetryOptions {
   /** How often at the most. @default 10 */
   retries?: number | undefined
@@ -39,14 +41,14 @@ export function* pauses(options: number | RetryOptions | null | undefined): Gene
 /** Tries until it works, or until there is no pause left: then throws the last error. @internal */
 export async function retry<T>(work: () => Promise<T>, options: number | RetryOptions | null | undefined): Promise<T> {
   const { maxRetryTime = Infinity, unref = false } = typeof options === 'object' && options !== null ? options : {}
-  const startMs = performance.now()
+  const startMs = monotonicMs()
   const remaining = pauses(options)
   for (;;) {
     try {
       return await work()
     } catch (error) {
       const { value: pauseMs, done } = remaining.next()
-      if (done || performance.now() - startMs >= maxRetryTime) throw error
+      if (done || monotonicMs() - startMs >= maxRetryTime) throw error
       await pause(pauseMs, unref)
     }
   }

@@ -4,6 +4,8 @@
  * that know both a blocking and an asynchronous way. Whatever the steps are, they are driven by these two loops.
  */
 
+import { types } from 'node:util'
+
 /** As much of a generator as driving one takes. */
 export interface Machine<Step, Result> {
   next(answer?: unknown): IteratorResult<Step, Result>
@@ -41,7 +43,7 @@ export async function driveAsynchronously<Step, Result>(
     try {
       const given = perform(step.value)
       // What is known at once costs no turn of the event loop.
-      answer = given instanceof Promise ? await given : given
+      answer = types.isPromise(given) ? await given : given
     } catch (error) {
       step = machine.throw(error)
       continue

@@ -1,6 +1,7 @@
 /** A file watch on a directory: what the processes of this host do with its names. It sees nothing of other nodes. */
 
 import { watch } from 'node:fs'
+import { clearTimeout, monotonicMs, setTimeout } from './clock.js'
 
 export interface NameWatch {
   close(): void
@@ -37,7 +38,7 @@ export class KeptWatch {
   /** `false`: there is no watch to be had. */
   open(path: string): boolean {
     clearTimeout(this.#idle)
-    const nowMs = performance.now()
+    const nowMs = monotonicMs()
     if (nowMs - this.#sinceMs > AGE_MS_MAX) this.close()
     if (this.#watch !== null) return true
     this.#watch = watchNames(path, this.#onName)

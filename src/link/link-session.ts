@@ -1,8 +1,8 @@
 /** A session in this thread: its lease, the locks that hang on it, and the watch that tells them when it is over. */
 
 import { assert } from '../assert.js'
+import { clearTimeout, readClock, setTimeout } from '../drivers/clock.js'
 import type { Asker } from '../drivers/answer.js'
-import { readClock } from '../drivers/clock.js'
 import type { Mount, SessionListener } from '../mounts/mount.js'
 import { SharedLease } from '../mounts/shared-lease.js'
 import type { LostReason } from '../errors.js'
@@ -144,8 +144,8 @@ export class LinkSession implements SessionListener, Asker {
     }
   }
 
-  onRetired(): void {
-    this.expire('retired')
+  onRetired(reason: 'retired' | 'heartbeat-ended'): void {
+    this.expire(reason)
   }
 
   onRefreshFailed(code: string): void {

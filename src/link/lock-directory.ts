@@ -132,10 +132,10 @@ export class LockDirectory implements Patrolled {
     if (this.#isClosed) throw closedError()
     this.#facts = yield* this.#directories.look(this.path)
     const { mount } = this
-    yield* eitherWay(
-      () => mount.startBlocking(),
-      () => mount.start(),
-    )
+    return yield* mount.withHeartbeat(() => this.#makeSessionOn(mount))
+  }
+
+  *#makeSessionOn(mount: Mount): Work<LinkSession> {
     const created = yield* this.#createFile(mount)
     const session = new LinkSession(created, mount, this.surroundings, (code) => this.#options.onRefreshFailed(this.path, code))
     this.#adopt(session)

@@ -1,5 +1,6 @@
 /** The patrol of a directory: every timeout-interval what the dead left there is cleaned up, as long as a session is there. */
 
+import { clearTimeout, setTimeout } from '../drivers/clock.js'
 import * as run from '../drivers/run.js'
 import type { Mount } from '../mounts/mount.js'
 import { patrol } from '../protocol/patrol.js'

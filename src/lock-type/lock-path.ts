@@ -1,6 +1,7 @@
 /** Lock paths: what is accepted, and their parts. */
 
 import { basename, dirname, resolve } from 'node:path'
+import { systemErrorCode } from '../drivers/error-code.js'
 import { fileSystemError, InvalidArgumentError } from '../errors.js'
 
 export interface LockPath {
@@ -27,7 +28,7 @@ function takeApart(path: string): LockPath {
       'Correct the path.',
     )
   }
-  const absolute = resolve(path)
+  const absolute = absolutePath(path)
   const name = basename(absolute)
   if (name === '')
     throw new InvalidArgumentError(`Expected the path of a lock, got the root directory`, 'Name a lock in a directory.')
@@ -36,4 +37,13 @@ function takeApart(path: string): LockPath {
   if (known.size >= KNOWN_MAX) known.clear()
   known.set(absolute, parts)
   return parts
+}
+
+/** A relative path leads nowhere when the current directory has been removed. */
+function absolutePath(path: string): string {
+  try {
+    return resolve(path)
+  } catch (error) {
+    throw fileSystemError('stat', path, systemErrorCode(error) ?? 'ENOENT', error)
+  }
 }

@@ -3,6 +3,7 @@
  * turn, try; then hand the lock out, or wait and try again. What it began is undone when it ends without a lock.
  */
 
+import { monotonicMs } from '../drivers/clock.js'
 import { assert } from '../assert.js'
 import { runAsynchronously } from '../drivers/work.js'
 import type { Busy, Lockable, Taken, TryOutcome } from '../lock-type/lock-type.js'
@@ -89,10 +90,10 @@ export class Acquisition {
 
   /** A process that has had the lock for a while gives waiters of other processes a chance. */
   async #leaveToOthers(turn: Turn): Promise<void> {
-    const leaveMs = turn.leaveOnReturnMs(performance.now())
+    const leaveMs = turn.leaveOnReturnMs(monotonicMs())
     if (leaveMs === 0) return
     const occasion = await this.#patience.race(this.#begun.listen(turn).standBack(leaveMs))
-    if (occasion === 'released') turn.saw(performance.now(), false)
+    if (occasion === 'released') turn.saw(monotonicMs(), false)
   }
 
   /** One try. What it took is given back when patience is over. */
@@ -114,7 +115,7 @@ export class Acquisition {
     const lock = this.#held.handOut(this.#lockable.path, taken, { place: this.#begun.place, turn })
     if (lock === null) return null
     this.#begun.placeIsKeptByLock()
-    turn?.acquired(performance.now(), { token: lock.token, isWaitedFor: taken.isWaitedFor, hadToWait: this.#hadToWait })
+    turn?.acquired(monotonicMs(), { token: lock.token, isWaitedFor: taken.isWaitedFor, hadToWait: this.#hadToWait })
     return lock
   }
 
@@ -122,7 +123,7 @@ export class Acquisition {
   async #wait({ holder, isFar }: Busy, turn: Turn): Promise<void> {
     this.#patience.firstTryIsOver()
     this.#patience.waitingFor = heldBy(holder)
-    turn.saw(performance.now(), isFar)
+    turn.saw(monotonicMs(), isFar)
     if (!this.#hadToWait) this.#report.waits(this.#lockable.path, holder)
     this.#hadToWait = true
     this.#begun.announce()

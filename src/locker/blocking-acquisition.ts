@@ -1,5 +1,6 @@
 /** Acquiring with blocking calls: while it waits, the thread does nothing else. */
 
+import { monotonicMs } from '../drivers/clock.js'
 import { runBlocking } from '../drivers/work.js'
 import { LockTimeoutError } from '../errors.js'
 import type { Locks, WaitStyle } from '../lock-type/lock-type.js'
@@ -36,12 +37,12 @@ export class BlockingAcquisition {
 
   /** @throws LockTimeoutError */
   waiting(path: string, shared: boolean, waitMs: number): LockHandle {
-    const deadlineMs = performance.now() + waitMs
+    const deadlineMs = monotonicMs() + waitMs
     let backoff: Backoff | null = null
     for (;;) {
       const outcome = this.#try(path, { shared, fresh: backoff !== null })
       if (outcome.kind === 'acquired') return outcome.lock
-      const remainingMs = deadlineMs - performance.now()
+      const remainingMs = deadlineMs - monotonicMs()
       // A lock of this very process cannot be released while its thread is blocked here.
       if (remainingMs <= 0 || outcome.isHere) throw this.#timeout(path, waitMs, outcome.holder)
       backoff ??= new Backoff(outcome.waitStyle, false)

@@ -26,8 +26,26 @@ function install(): void {
   // Signals reach the main thread only; a thread that ends takes its sessions with it. To the first process of a container
   // a signal that nobody listens to does nothing, and it would do nothing after our listener had sent it again.
   const isSignalled = isMainThread && process.pid !== 1
-  if (isSignalled) onExit((code, signal) => end(signal === null ? (code ?? 0) : null), { alwaysLast: true })
-  else process.once('exit', (code) => end(isMainThread ? code : null))
+  if (isSignalled) {
+    onExit((code, signal) => end(signal === null ? (code ?? 0) : null), { alwaysLast: true })
+    leaveExitCodeToNode()
+  } else process.once('exit', (code) => end(isMainThread ? code : null))
+}
+
+/**
+ * `signal-exit` sets `process.exitCode` before the listeners of 'exit' are called, and one of these is Node's own, which sets
+ * 13 where the program waits for something that will never come (a top-level await), unless a status is set already.
+ */
+function leaveExitCodeToNode(): void {
+  const { emit } = process
+  let isOpen = false
+  process.emit = ((event: string, ...args: unknown[]) => {
+    if (event === 'exit') isOpen = process.exitCode === undefined && args[0] === 0
+    return Reflect.apply(emit, process, [event, ...args])
+  }) as typeof process.emit
+  process.prependListener('exit', () => {
+    if (isOpen) process.exitCode = undefined
+  })
 }
 
 /** `status`: with which the process exits; `null` if it ends in a way that waits for no thread. */

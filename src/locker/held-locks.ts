@@ -1,6 +1,7 @@
 /** The books of a locker: which locks it holds, and what goes with each in this process. */
 
 import { dirname, resolve } from 'node:path'
+import { monotonicMs } from '../drivers/clock.js'
 import type { Lane } from '../drivers/lane.js'
 import { runAsynchronously } from '../drivers/work.js'
 import type { LostReason } from '../errors.js'
@@ -71,7 +72,7 @@ export class HeldLocks implements LockKeeper {
     const company = this.#held.get(lock)
     if (company === undefined) return
     this.#held.delete(lock)
-    company.turn?.released(performance.now(), lock.token)
+    company.turn?.released(monotonicMs(), lock.token)
     company.place?.leave()
   }
 }

@@ -1,5 +1,6 @@
 /** How long a caller is ready to wait: a deadline and an `AbortSignal` in one. */
 
+import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
 import { type Work, runAsynchronously } from '../drivers/work.js'
 import { AbortError, LockTimeoutError } from '../errors.js'
 import { onAbort } from './abort-listeners.js'
@@ -27,7 +28,7 @@ export class Patience {
   constructor(path: string, waitMs: number, signal?: AbortSignal, firstTryMs = 0) {
     this.#path = path
     this.#waitMs = waitMs
-    this.#startMs = performance.now()
+    this.#startMs = monotonicMs()
     this.#firstTryMs = firstTryMs
     if (signal === undefined) return
     const abort = () => this.end(new AbortError(path, signal.reason))
@@ -36,7 +37,7 @@ export class Patience {
   }
 
   #startTimer(forMs: number): NodeJS.Timeout {
-    const restMs = Math.max(0, this.#startMs + forMs - performance.now())
+    const restMs = Math.max(0, this.#startMs + forMs - monotonicMs())
     return setTimeout(() => this.end(new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor)), restMs)
   }
 

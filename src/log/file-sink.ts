@@ -13,6 +13,7 @@
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { setImmediate } from '../drivers/clock.js'
 import { type Batch, LineQueue } from './line-queue.js'
 import { Complaint, type Sink, whenStuck, withinCloseTime } from './sink.js'
 

@@ -1,6 +1,7 @@
 /** One event, one line of the log: the time, then `key=value` pairs in a fixed order, values quoted where they need it. */
 
 import { inspect } from 'node:util'
+import { isoTime } from '../drivers/clock.js'
 import type { LockEvent } from './events.js'
 import { quote } from './printable.js'
 
@@ -15,7 +16,7 @@ const PLAIN = /^[\w./:@%+,~-]+$/
 /** Ends with a newline, and has no other. */
 export function formatLine(event: LockEvent, host: string): string {
   const fields = [
-    new Date().toISOString(),
+    isoTime(),
     `pid=${process.pid}`,
     `host=${value(host, WORD_CHARACTERS_MAX)}`,
     `type=${value(event.lockType, WORD_CHARACTERS_MAX)}`,
@@ -32,7 +33,7 @@ export function formatLine(event: LockEvent, host: string): string {
 /** What stands in the log for lines that could not be written. */
 export function formatLoss(lines: number, host: string): string {
   const where = `pid=${process.pid} host=${value(host, WORD_CHARACTERS_MAX)}`
-  return `${new Date().toISOString()} ${where} event=log outcome=dropped detail="${lines} lines could not be written"\n`
+  return `${isoTime()} ${where} event=log outcome=dropped detail="${lines} lines could not be written"\n`
 }
 
 function value(text: string, charactersMax: number): string {

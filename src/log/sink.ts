@@ -1,6 +1,7 @@
 /** Where lines go: the log file or the system log. No method throws or rejects. */
 
 import { writeSync } from 'node:fs'
+import { clearTimeout, setImmediate, setTimeout } from '../drivers/clock.js'
 import { printable } from './printable.js'
 
 export interface Sink {

@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Stream } from 'node:stream'
+import { monotonicMs } from '../drivers/clock.js'
 import { type Batch, LineQueue } from './line-queue.js'
 import { Complaint, type Sink, whenStuck, withinCloseTime } from './sink.js'
 
@@ -106,8 +107,8 @@ export class SyslogSink implements Sink {
   }
 
   #runningChild(): ChildProcess | null {
-    if (this.#child !== null || performance.now() - this.#startedMs < RESTART_AFTER_MS) return this.#child
-    this.#startedMs = performance.now()
+    if (this.#child !== null || monotonicMs() - this.#startedMs < RESTART_AFTER_MS) return this.#child
+    this.#startedMs = monotonicMs()
     this.#unproven = true
     whenStuck(() => {
       this.#unproven = false

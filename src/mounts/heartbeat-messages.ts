@@ -26,9 +26,14 @@ export type ToThread =
   | { type: 'waiting'; sessionId: string; names: string[] }
   /** Make sure that this generation is not held by that session any more. */
   | { type: 'settle'; sessionId: string; lockPath: string; generation: bigint }
+  /** There is nothing left to keep alive, and nothing will come: end. */
+  | { type: 'stop' }
 
 export type FromThread =
+  /** It runs. */
+  | { type: 'ready' }
   | { type: 'retired'; sessionId: string }
+  /** It is kept alive no more: always the last that is heard of a session. */
   | { type: 'ended'; sessionId: string }
   | { type: 'refresh-failed'; sessionId: string; code: string }
   /** The session file has fewer names than it holds locks: some of them must be gone. */

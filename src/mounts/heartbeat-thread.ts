@@ -6,11 +6,12 @@
 
 import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
+import { clearTimeout, readClock, setTimeout } from '../drivers/clock.js'
+import { assert } from '../assert.js'
 import { leaseMs } from '../protocol/lease.js'
 import { beat, endSession, type Session } from '../protocol/session.js'
 import { settleAll, type UnsettledLock } from '../protocol/settle.js'
 import type { Asker } from '../drivers/answer.js'
-import { readClock } from '../drivers/clock.js'
 import { BeatMeasure, beatPeriodMs, isToBeMeasured } from './beat-budget.js'
 import type { DirectorySeed, FromThread, HeartbeatData, ToThread } from './heartbeat-messages.js'
 import { runBlocking } from '../drivers/run.js'
@@ -133,8 +134,7 @@ function end(watched: Watched): void {
   watched.lease.end()
   sessions.delete(sessionId)
   runBlocking(endSession(watched.session), asker)
-  if (watched.ending === null) return
-  for (const done of watched.ending) done.set()
+  for (const done of watched.ending ?? []) done.set()
   tell({ type: 'ended', sessionId })
 }
 
@@ -171,9 +171,14 @@ function receive(message: ToThread): void {
     case 'settle': {
       const watched = sessions.get(message.sessionId)
       if (watched !== undefined) settleLater(watched, message.lockPath, message.generation)
+      return
     }
+    case 'stop':
+      assert(sessions.size === 0, 'no sessions when the heartbeat thread ends', [...sessions.keys()])
+      process.exit()
   }
 }
 
 parentPort?.on('message', receive)
 new SharedFlag(ready).set()
+tell({ type: 'ready' })

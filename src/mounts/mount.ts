@@ -1,18 +1,19 @@
-/** One mount, as this thread uses it: the lane for asynchronous calls, and the heartbeat thread. Created once for each device. */
+/**
+ * One mount, as this thread uses it: the lane for asynchronous calls, and the heartbeat thread, which runs as long as there
+ * are sessions on it. Created once for each device.
+ */
 
-import { Worker } from 'node:worker_threads'
-import { MountlockError } from '../errors.js'
-import type { Session } from '../protocol/session.js'
+import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
 import { BeatBudget } from './beat-budget.js'
-import type { DirectorySeed, FromThread, HeartbeatData, ToThread } from './heartbeat-messages.js'
 import { Lane } from '../drivers/lane.js'
-import { SharedFlag, type SharedLease } from './shared-lease.js'
+import { missingDirectory } from '../drivers/threads.js'
+import { eitherWay, type Work } from '../drivers/work.js'
+import type { Session } from '../protocol/session.js'
+import { Heartbeat, type SessionListener, startedBlocking } from './heartbeat.js'
+import type { DirectorySeed } from './heartbeat-messages.js'
+import type { SharedLease } from './shared-lease.js'
 
-export interface SessionListener {
-  onRetired(): void
-  onRefreshFailed(code: string): void
-  onNamesMissing(): void
-}
+export type { SessionListener } from './heartbeat.js'
 
 const mounts = new Map<number, Mount>()
 export const mountOfDevice = (dev: number): Mount => {
@@ -25,94 +26,120 @@ export const mountOfDevice = (dev: number): Mount => {
 
 /** Ends every session of this thread, blocking. `false` if a mount did not answer in time: then its thread is stuck. */
 export function endAllSessions(waitMs: number): boolean {
-  const deadline = performance.now() + waitMs
-  const flags = [...mounts.values()].map((mount) => mount.end(null))
-  return flags.every((flag) => flag.waitBlocking(deadline - performance.now()))
+  const deadlineMs = monotonicMs() + waitMs
+  const endings = [...mounts.values()].map((mount) => mount.endAll())
+  return endings.every((isOver) => isOver(deadlineMs))
 }
 
-/** A thread that does not start within this time is a machine in trouble: fail rather than hang. */
-const THREAD_START_MS_MAX = 30_000
+let mayBlock = false
+/**
+ * For a program that does nothing else on its main thread: where the current directory is gone, asynchronous calls start
+ * the heartbeat thread as blocking ones do.
+ */
+export function mayBlockToStartThreads(): void {
+  mayBlock = true
+}
 
 /** How long closing waits for a mount. */
 const END_MS_MAX = 5000
+
+/** A thread without sessions ends after this time: to start one takes 20 to 40 ms, and a program may make a locker for each lock. */
+const IDLE_MS = 1000
 
 export class Mount {
   readonly lane = new Lane()
   /** How many sessions its thread can keep alive. */
   readonly budget = new BeatBudget()
-  readonly #listeners = new Map<string, SessionListener>()
-  #thread: Worker | undefined
-  #ready: SharedFlag | undefined
-  #started: Promise<void> | undefined
-  #waiting = 0
-  #background: Promise<unknown> = Promise.resolve()
-  readonly #ended = new Map<string, () => void>()
+  #heartbeat: Heartbeat | undefined
+  #users = 0
+  #idleTimer: NodeJS.Timeout | undefined
+  #background: Promise<unknown> = Promise.resolve();
 
-  /** Makes sure that the heartbeat thread runs. */
-  start(): Promise<void> {
-    const thread = this.#startThread()
-    if (this.#ready?.isSet) return Promise.resolve()
-    this.#started ??= this.#whileAlive(
-      new Promise((resolve, reject) => {
-        thread.once('online', resolve)
-        thread.once('error', reject)
-      }),
-    )
-    return this.#started
-  }
-
-  /** Somebody waits for the thread: meanwhile it keeps the process alive. */
-  async #whileAlive<T>(promise: Promise<T>): Promise<T> {
-    this.#waiting++
-    this.#thread?.ref()
+  /** Does something for which the heartbeat thread must run, such as making a session. @throws MountlockError if it does not start */
+  *withHeartbeat<T>(work: () => Work<T>): Work<T> {
+    this.#users++
     try {
-      return await promise
+      yield* eitherWay(
+        () => this.#startBlocking(),
+        () => this.#start(),
+      )
+      return yield* work()
     } finally {
-      if (--this.#waiting === 0) this.#thread?.unref()
+      this.#users--
+      this.#stopWhenIdle()
     }
   }
 
-  /** The same, blocking. */
-  startBlocking(): void {
-    this.#startThread()
-    if (!this.#ready?.waitBlocking(THREAD_START_MS_MAX)) {
-      throw new MountlockError(`The heartbeat thread did not start within ${THREAD_START_MS_MAX} ms`, {
-        code: 'HEARTBEAT_FAILED',
-        advice: 'Check the memory and the load of this machine; nothing was locked.',
-      })
-    }
+  async #start(): Promise<void> {
+    if (mayBlock && this.#heartbeat === undefined && missingDirectory() !== null) return this.#startBlocking()
+    this.#heartbeat ??= this.#newHeartbeat()
+    await this.#heartbeat.started()
   }
 
-  #startThread(): Worker {
-    if (this.#thread !== undefined) return this.#thread
-    const ready = new SharedFlag()
-    // Flags such as --import are for the program, and would run in every thread.
-    const thread = new Worker(new URL(import.meta.resolve('#heartbeat-thread')), {
-      workerData: { ready: ready.buffer, measured: this.budget.measure.buffer } satisfies HeartbeatData,
-      execArgv: [],
-      name: 'mountlock',
-    })
-    thread.on('message', (message: FromThread) => this.#receive(message))
-    thread.on('error', () => this.#abandon())
-    thread.on('exit', () => this.#abandon())
-    thread.unref() // a held lock does not keep the process alive; after the listeners, because adding one takes this back
-    this.#thread = thread
-    this.#ready = ready
-    return thread
+  #startBlocking(): void {
+    if (this.#heartbeat === undefined) startedBlocking(() => this.#newHeartbeat())
+    else this.#heartbeat.waitBlocking()
   }
 
-  /** From now on the thread keeps the session alive. Takes effect even if this thread never returns to its event loop. */
+  #newHeartbeat(): Heartbeat {
+    const heartbeat = new Heartbeat(
+      this.budget.measure.buffer,
+      () => this.#stopWhenIdle(),
+      () => {
+        if (this.#heartbeat === heartbeat) this.#heartbeat = undefined
+      },
+    )
+    this.#heartbeat = heartbeat
+    return heartbeat
+  }
+
+  #stopWhenIdle(): void {
+    clearTimeout(this.#idleTimer)
+    if (this.#users > 0 || !this.#heartbeat?.isIdle) return
+    this.#idleTimer = setTimeout(() => {
+      if (this.#users > 0 || !this.#heartbeat?.isIdle) return
+      this.#heartbeat.stop()
+      this.#heartbeat = undefined
+    }, IDLE_MS)
+    this.#idleTimer.unref()
+  }
+
+  /** From now on the thread keeps the session alive; if it has ended meanwhile, the session has too. */
   watch(session: Session, lease: SharedLease, directory: DirectorySeed, listener: SessionListener): void {
-    this.#listeners.set(session.record.id, listener)
-    this.#send({ type: 'watch', session, lease: lease.buffer, directory })
+    if (this.#heartbeat === undefined) listener.onRetired('heartbeat-ended')
+    else this.#heartbeat.watch(session, lease, directory, listener)
   }
 
   announceWaiting(sessionId: string, names: string[]): void {
-    this.#send({ type: 'waiting', sessionId, names })
+    this.#heartbeatOf(sessionId)?.announceWaiting(sessionId, names)
   }
 
+  /** Makes sure that this generation is not held by that session. Where its thread has ended, others convict it for its silence. */
   settle(sessionId: string, lockPath: string, generation: bigint): void {
-    this.#send({ type: 'settle', sessionId, lockPath, generation })
+    this.#heartbeatOf(sessionId)?.settle(sessionId, lockPath, generation)
+  }
+
+  /** Ends a session. */
+  end(sessionId: string): void {
+    this.#heartbeatOf(sessionId)?.end(sessionId)
+  }
+
+  /** Ends a session and waits for it, for a bounded time: on a dead mount it ends when its lease does. */
+  async ended(sessionId: string): Promise<void> {
+    await this.#heartbeatOf(sessionId)?.ended(sessionId, END_MS_MAX)
+  }
+
+  /** Ends all sessions. Returns how to wait for it, blocking, until a deadline. */
+  endAll(): (deadlineMs: number) => boolean {
+    const heartbeat = this.#heartbeat
+    if (heartbeat === undefined) return () => true
+    const done = heartbeat.end(null)
+    return (deadlineMs) => heartbeat.waitFor(done, deadlineMs)
+  }
+
+  /** The thread that a session was given to, if it still runs. */
+  #heartbeatOf(sessionId: string): Heartbeat | undefined {
+    return this.#heartbeat?.has(sessionId) ? this.#heartbeat : undefined
   }
 
   /**
@@ -121,49 +148,5 @@ export class Mount {
    */
   inBackground(work: () => Promise<unknown>): void {
     this.#background = this.#background.then(work).catch(() => {}) // best effort
-  }
-
-  /** Ends a session, or all of them. The flag is set when that has been done or has failed. */
-  end(sessionId: string | null): SharedFlag {
-    const done = new SharedFlag()
-    if (this.#thread === undefined) done.set()
-    else this.#send({ type: 'end', sessionId, done: done.buffer })
-    if (sessionId !== null) this.#listeners.delete(sessionId)
-    return done
-  }
-
-  /** Ends a session and waits for it, for a bounded time: on a dead mount it ends when its lease does. */
-  async ended(sessionId: string): Promise<void> {
-    if (this.#thread === undefined) return
-    const ended = new Promise<void>((resolve) => {
-      this.#ended.set(sessionId, resolve)
-      setTimeout(resolve, END_MS_MAX).unref()
-    })
-    this.end(sessionId)
-    await this.#whileAlive(ended)
-    this.#ended.delete(sessionId)
-  }
-
-  #send(message: ToThread): void {
-    this.#thread?.postMessage(message)
-  }
-
-  #receive(message: FromThread): void {
-    if (message.type === 'ended') return this.#ended.get(message.sessionId)?.()
-    const listener = this.#listeners.get(message.sessionId)
-    if (message.type === 'refresh-failed') return listener?.onRefreshFailed(message.code)
-    if (message.type === 'names-missing') return listener?.onNamesMissing()
-    this.#listeners.delete(message.sessionId)
-    listener?.onRetired()
-  }
-
-  /** Without its thread no heartbeat is written, so everything that it kept alive is lost. */
-  #abandon(): void {
-    this.#thread = undefined
-    this.#started = undefined
-    const listeners = [...this.#listeners.values()]
-    this.#listeners.clear()
-    for (const resolve of this.#ended.values()) resolve()
-    for (const listener of listeners) listener.onRetired()
   }
 }

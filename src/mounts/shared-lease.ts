@@ -1,7 +1,7 @@
 /** A session's lease, in memory that the heartbeat thread writes and the caller's thread reads: no message is under way when somebody asks. */
 
 import { assert } from '../assert.js'
-import { readClock } from '../drivers/clock.js'
+import { readClock, waitOnWord } from '../drivers/clock.js'
 
 const BYTES = 24
 const ALIVE = 0
@@ -82,7 +82,7 @@ export class SharedFlag {
 
   /** `false` if it was not set in time. */
   waitBlocking(waitMs: number): boolean {
-    if (waitMs > 0) Atomics.wait(this.#word, 0, 0, waitMs)
+    if (waitMs > 0) waitOnWord(this.#word, 0, 0, waitMs)
     return this.isSet
   }
 }

@@ -1,5 +1,6 @@
 /** Other nodes are told of a wait that lasts, and of its end. */
 
+import { clearTimeout, setTimeout } from '../drivers/clock.js'
 import type { Lockable } from '../lock-type/lock-type.js'
 
 /** A shorter wait is not told: a heartbeat carries the news, and most waits are over before one. Chosen, not measured. */

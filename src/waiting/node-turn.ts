@@ -12,6 +12,7 @@
  * link on NFSv3: docs/lab.md, "excludes, in the order of the tokens"); each of them alone was not measured.
  */
 
+import { monotonicMs } from '../drivers/clock.js'
 import { assert } from '../assert.js'
 import { KeptWatch, type NameWatch } from '../drivers/name-watch.js'
 import { parseEntry } from '../protocol/names.js'
@@ -156,10 +157,10 @@ export class NodeTurn implements Turn {
     const entry = parseEntry(name)
     if (entry === null) return
     const { generation, isFree } = entry
-    if (!isFree) return this.#had(generation, performance.now())
+    if (!isFree) return this.#had(generation, monotonicMs())
     // The release of another node shows when one of ours takes that name away, and ours once more.
     if (generation !== this.#last || generation === this.#freed) return
-    this.released(performance.now())
+    this.released(monotonicMs())
     this.#onName?.(name)
   }
 

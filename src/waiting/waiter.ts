@@ -3,6 +3,7 @@
  * elsewhere they try again and again. What to do is decided in `decision.ts`.
  */
 
+import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
 import { assert } from '../assert.js'
 import type { NameWatch } from '../drivers/name-watch.js'
 import type { WaitStyle } from '../lock-type/lock-type.js'
@@ -39,7 +40,7 @@ export class Waiter {
 
   /** Leaves the lock to others for so long, or until one of them releases it. */
   standBack(forMs: number): Promise<Occasion> {
-    this.#turn.standsBack(performance.now())
+    this.#turn.standsBack(monotonicMs())
     return this.#wait(forMs)
   }
 
@@ -48,12 +49,12 @@ export class Waiter {
     this.#waitAnew(intervalMs)
     return new Promise((resolve) => {
       this.#resume = resolve
-      this.#act(performance.now())
+      this.#act(monotonicMs())
     })
   }
 
   #waitAnew(intervalMs: number): void {
-    this.#known.sinceMs = performance.now()
+    this.#known.sinceMs = monotonicMs()
     this.#known.intervalMs = intervalMs
   }
 
@@ -66,7 +67,7 @@ export class Waiter {
     const { untilMs, standsBack } = decision
     if (standsBack) this.#turn.standsBack(nowMs)
     // A timer may fire a fraction of a millisecond early: then it is time all the same.
-    this.#timer = setTimeout(() => this.#act(Math.max(untilMs, performance.now())), untilMs - nowMs)
+    this.#timer = setTimeout(() => this.#act(Math.max(untilMs, monotonicMs())), untilMs - nowMs)
   }
 
   #end(occasion: Occasion): void {
@@ -88,7 +89,7 @@ export class Waiter {
     // A name is told when it appears, and again when the next holder removes it.
     if (generation !== null && generation === this.#released) return
     this.#released = generation
-    const nowMs = performance.now()
+    const nowMs = monotonicMs()
     // A watch sees the releases of this node alone. Waiters of other nodes get their chance only if ours do not jump in.
     if (this.#turn.leaveMs(nowMs) > 0) return this.#turn.standsBack(nowMs)
     const isAsleep = this.#resume !== null
@@ -103,7 +104,7 @@ export class Waiter {
     this.#known.release = null
     if (this.#resume === null) return
     this.#waitAnew(this.#backoff.nextMs())
-    this.#act(performance.now())
+    this.#act(monotonicMs())
   }
 
   /** Ends the wait at once, and the watch. */

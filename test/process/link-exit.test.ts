@@ -4,6 +4,8 @@
  * way; with such long intervals that only a release can have freed its lock.
  */
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Agent } from './support/agent.js'
@@ -97,4 +99,27 @@ test('a locker that is open but holds nothing does not keep a process alive', as
   await (await agent.acquire(path)).release()
   await agent.ask('end', { how: 'return' })
   expect(await agent.ended).toEqual({ code: 0, signal: null })
+})
+
+describe('a program that waits at its top level for what never comes', () => {
+  /** With and without a locker it must end with the same status, whatever status was set before. */
+  const statusOf = async (text: string) => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: 'ignore' })
+    return (await once(child, 'exit'))[0]
+  }
+  const LIBRARY = JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)
+
+  test.each(['', 'process.exitCode = 0', 'process.exitCode = 3', "process.on('exit', () => { process.exitCode = 9 })"])(
+    'ends with the status that it would have without us (%j)',
+    async (before) => {
+      const path = join(await temporaryFolder(), 'lock')
+      const waiting = 'await new Promise(() => {})'
+      const without = await statusOf(`${before}\n${waiting}`)
+      const create = `import { createLocker } from ${LIBRARY}\nconst locker = createLocker()`
+      expect(await statusOf(`${create}\n${before}\n${waiting}`)).toBe(without)
+      const holding = `await locker.withLock(${JSON.stringify(path)}, () => new Promise(() => {}))`
+      expect(await statusOf(`${create}\n${before}\n${holding}`)).toBe(without)
+      if (before === '') expect(without).toBe(13)
+    },
+  )
 })

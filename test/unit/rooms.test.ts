@@ -25,9 +25,10 @@ const FLOORS = [
 ]
 /** Beside each other on one floor, and yet one stands on the other. */
 const STANDS_ON: Record<string, string[]> = {
+  assert: ['errors'],
   types: ['errors'],
   errors: ['types'],
-  drivers: ['log'],
+  log: ['drivers'],
   mounts: ['lock-type'],
   advisory: ['link'],
 }

@@ -1,0 +1,72 @@
+/** What the start of a thread depends on: descriptors and a current directory. And whether a thread lives, for callers that are blocked. */
+
+import { closeSync, openSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { chdir } from 'node:process'
+import { systemErrorCode } from './error-code.js'
+
+/** The threads of this process; `null` where it cannot be told (no /proc). @throws the system's error when no descriptor is left */
+export function ownThreads(): string[] | null {
+  try {
+    return readdirSync(TASKS)
+  } catch (error) {
+    if (NO_DESCRIPTORS.has(systemErrorCode(error) ?? '')) throw error
+    return null
+  }
+}
+
+/** Needs no descriptor. */
+export function isThreadAlive(id: string): boolean {
+  return statSync(`${TASKS}/${id}`, { throwIfNoEntry: false }) !== undefined
+}
+
+const TASKS = '/proc/self/task'
+const NO_DESCRIPTORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE'])
+
+/** An event loop takes so many (Node 20 to 24, Linux: with three the thread ended with EMFILE, with four it ran). */
+const DESCRIPTORS_OF_THREAD = 4
+
+/** Why a thread cannot start at the moment, as far as that can be found out: the system's error, or `null`. */
+export function obstacleToThreads(): Error | null {
+  return missingDirectory() ?? missingDescriptors()
+}
+
+function missingDescriptors(): Error | null {
+  const opened: number[] = []
+  try {
+    while (opened.length < DESCRIPTORS_OF_THREAD) opened.push(openSync('/dev/null', 'r'))
+    return null
+  } catch (error) {
+    return error as Error
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor)
+  }
+}
+
+/** The current directory may have been removed. `process.cwd()` remembers what it said first, so the system is asked. */
+export function missingDirectory(): Error | null {
+  try {
+    realpathSync.native('.')
+    return null
+  } catch (error) {
+    return error as Error
+  }
+}
+
+/**
+ * Where the current directory is gone: goes elsewhere while the work, which must be blocking, is done, and comes back.
+ * Elsewhere is a directory in which nobody can make a file, for the sake of what the pool's threads may be doing meanwhile.
+ * @throws the system's error; in a worker, which may not change the directory, Node's
+ */
+export function awayFromMissingDirectory<T>(work: () => T): T {
+  const descriptor = openSync('.', 'r')
+  try {
+    chdir('/proc/self')
+    try {
+      return work()
+    } finally {
+      chdir(`/proc/self/fd/${descriptor}`)
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+}
