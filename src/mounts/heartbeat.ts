@@ -7,7 +7,7 @@
 import { Worker } from 'node:worker_threads'
 import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
 import { assert } from '../assert.js'
-import { awayFromMissingDirectory, isThreadAlive, missingDirectory, ownThreads } from '../drivers/threads.js'
+import { awayFromMissingDirectory, isThreadAlive, missingDirectory, obstacleToThreads, ownThreads } from '../drivers/threads.js'
 import { type LostReason, MountlockError } from '../errors.js'
 import type { Session } from '../protocol/session.js'
 import { heartbeatCode } from './heartbeat-code.js'
@@ -28,8 +28,9 @@ const LOOK_MS = 20
 export class Heartbeat {
   readonly #worker: Worker
   readonly #ready = new SharedFlag()
-  /** Its number for the system, or several if others were started at the same moment; `null` where that cannot be told. */
-  readonly #threadIds: readonly string[] | null
+  readonly #threadsBefore: readonly string[] | null
+  /** Its number for the system, and of others that were started at the same moment; empty as long as that is not known. */
+  #threadIds: readonly string[] = []
   readonly #onIdle: () => void
   readonly #onOver: () => void
   /** What it keeps alive; `null`: nothing is to be told any more, and its end is under way. */
@@ -44,8 +45,10 @@ export class Heartbeat {
   constructor(onIdle: () => void, onOver: () => void) {
     this.#onIdle = onIdle
     this.#onOver = onOver
+    this.#threadsBefore = ownThreads()
+    const obstacle = this.#threadsBefore === null ? obstacleToThreads() : null
+    if (obstacle !== null) throw startFailure(obstacle) // a blocked caller would not notice that the thread has ended
     try {
-      const threadsBefore = ownThreads()
       this.#worker = new Worker(heartbeatCode, {
         eval: true,
         workerData: { ready: this.#ready.buffer },
@@ -53,7 +56,7 @@ export class Heartbeat {
         execArgv: [],
         name: 'mountlock',
       })
-      this.#threadIds = threadsSince(threadsBefore)
+      this.#threadIds = this.#newThreads() ?? []
     } catch (error) {
       throw startFailure(error)
     }
@@ -87,12 +90,21 @@ export class Heartbeat {
     }
   }
 
+  /** `false` also where it cannot be told. */
   #isGone(): boolean {
-    return this.#isOver || (this.#threadIds !== null && !this.#threadIds.some(isThreadAlive))
+    if (this.#isOver) return true
+    if (this.#threadIds.length === 0) {
+      // It ended before it was ever seen, or the list left it out because another thread ended at that moment.
+      const ids = this.#newThreads()
+      if (ids === null) return false
+      this.#threadIds = ids
+    }
+    return !this.#threadIds.some(isThreadAlive)
   }
 
-  get isReady(): boolean {
-    return this.#ready.isSet
+  #newThreads(): string[] | null {
+    const [before, now] = [this.#threadsBefore, ownThreads()]
+    return before && now && now.filter((id) => !before.includes(id))
   }
 
   has(sessionId: string): boolean {
@@ -217,17 +229,6 @@ export function startedBlocking(start: () => Heartbeat): Heartbeat {
     throw error instanceof MountlockError ? error : startFailure(error)
   }
 }
-
-/** The system's list of threads may leave one out while another one ends: what is not in it is not known to be gone. */
-function threadsSince(before: readonly string[] | null): readonly string[] | null {
-  for (let look = 0; before !== null && look < LOOKS_MAX; look++) {
-    const ids = ownThreads()?.filter((id) => !before.includes(id)) ?? []
-    if (ids.length > 0) return ids
-  }
-  return null
-}
-
-const LOOKS_MAX = 3
 
 /** `Promise.withResolvers`, which Node 20 does not have. A rejection that nobody waits for is no event. */
 function deferred() {

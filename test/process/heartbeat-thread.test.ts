@@ -19,13 +19,14 @@ const AT_ONCE_MS = 5000
 const CALLS = { acquire: 'await locker.acquire', acquireSync: 'locker.acquireSync' }
 
 describe('where no file descriptors are left for it', () => {
-  test.each(Object.entries(CALLS))('%s says so at once, and the next call tries again', async (_, call) => {
+  const situations = Object.entries(CALLS).flatMap(([name, call]) => [0, 2].map((left) => ({ name, call, left })))
+  test.each(situations)('$name says so at once, with $left left, and the next call tries again', async ({ call, left }) => {
     const path = join(await temporaryFolder(), 'lock')
     const [refused, held] = (await program(
       `import { closeSync, openSync } from 'node:fs'
       const descriptors = []
       try { for (;;) descriptors.push(openSync('/dev/null')) } catch {}
-      closeSync(descriptors.pop()); closeSync(descriptors.pop())
+      for (let left = 0; left < ${left}; left++) closeSync(descriptors.pop())
       const start = performance.now()
       try { ${call}(process.argv[1], { waitMs: 200 }) } catch (error) {
         tell({ ...describe(error), cause: error.cause?.code, tookMs: performance.now() - start })
