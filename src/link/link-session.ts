@@ -1,7 +1,7 @@
 /** A session in this thread: its lease, the locks that hang on it, and the watch that tells them when it is over. */
 
-import { assert } from '../assert.js'
 import { clearTimeout, readClock, setTimeout } from '../drivers/clock.js'
+import { assert } from '../assert.js'
 import type { Asker } from '../drivers/answer.js'
 import type { Mount, SessionListener } from '../mounts/mount.js'
 import { SharedLease } from '../mounts/shared-lease.js'

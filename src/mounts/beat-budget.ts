@@ -4,6 +4,7 @@
  * it. What one heartbeat takes is measured by the thread, and read by the caller's thread in shared memory.
  */
 
+import { setTimeout, waitOnWord } from '../drivers/clock.js'
 import { assert } from '../assert.js'
 import { eitherWay, type Work } from '../drivers/work.js'
 import { MountlockError } from '../errors.js'
@@ -67,7 +68,7 @@ export class BeatMeasure {
   /** Until it is measured, or the time is over. */
   wait(waitMs: number): Work<void> {
     return eitherWay(
-      () => void Atomics.wait(this.#us, 0, 0, waitMs),
+      () => void waitOnWord(this.#us, 0, 0, waitMs),
       async () => {
         for (let looks = waitMs / LOOK_MS; looks > 0 && !this.isMeasured; looks--)
           await new Promise((resolve) => setTimeout(resolve, LOOK_MS))

@@ -12,7 +12,7 @@ import { type LostReason, MountlockError } from '../errors.js'
 import type { Session } from '../protocol/session.js'
 import { heartbeatCode } from './heartbeat-code.js'
 import { START_MS_MAX, startFailure, tooSlow } from './heartbeat-failure.js'
-import type { DirectorySeed, FromThread, ToThread } from './heartbeat-messages.js'
+import type { DirectorySeed, FromThread, HeartbeatData, ToThread } from './heartbeat-messages.js'
 import { SharedFlag, type SharedLease } from './shared-lease.js'
 
 export interface SessionListener {
@@ -41,8 +41,8 @@ export class Heartbeat {
   #waiting = 0
   #isOver = false
 
-  /** `onIdle`: the last session has ended. `onOver`: this thread is not to be used any more. @throws MountlockError */
-  constructor(onIdle: () => void, onOver: () => void) {
+  /** `measured`: for what a heartbeat takes. `onIdle`: the last session has ended. `onOver`: this thread is not to be used any more. @throws MountlockError */
+  constructor(measured: SharedArrayBuffer, onIdle: () => void, onOver: () => void) {
     this.#onIdle = onIdle
     this.#onOver = onOver
     this.#threadsBefore = ownThreads()
@@ -51,7 +51,7 @@ export class Heartbeat {
     try {
       this.#worker = new Worker(heartbeatCode, {
         eval: true,
-        workerData: { ready: this.#ready.buffer },
+        workerData: { ready: this.#ready.buffer, measured } satisfies HeartbeatData,
         // Flags such as --import are for the program, and would run in every thread.
         execArgv: [],
         name: 'mountlock',
