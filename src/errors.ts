@@ -203,6 +203,12 @@ const MEANINGS: Record<string, Meaning> = {
     advice: 'Look on the file server whether the directory was removed or exported anew, then mount the share again.',
   },
   EIO: { code: 'IO_ERROR', what: 'The file system failed', advice: 'See the system log of this node and of the file server.' },
+  /** No error of the system, but of `drivers/footing.ts`. */
+  EREPLACED: {
+    code: 'DIRECTORY_REPLACED',
+    what: 'Another directory is in the place of the one that was worked in before',
+    advice: 'Find out which user or program moves or replaces it: others may do so here.',
+  },
   ETIMEDOUT: {
     code: 'SERVER_TIMEOUT',
     what: 'The file server did not answer in time',

@@ -8,6 +8,7 @@ import { leadsTo } from './lock-file.js'
 import { runInLane, runNow } from './calls.js'
 import { describe, Directories, fileOnDevice } from '../mounts/directories.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
+import type { Ground } from '../drivers/ground.js'
 import { sessionOwner } from '../drivers/identity.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import { already, type Work, eitherWay, runAsynchronously } from '../drivers/work.js'
@@ -131,15 +132,17 @@ function toHolder(pid: number | null): Holder {
 
 class AdvisoryLockable implements Lockable {
   readonly key: string
+  readonly ground: Ground | null
   readonly #locks: AdvisoryLocks
   readonly #parts: LockPath
   readonly #isLocal: boolean
 
-  constructor(locks: AdvisoryLocks, parts: LockPath, { dev, ino, coherent }: DirectoryFacts) {
+  constructor(locks: AdvisoryLocks, parts: LockPath, { dev, ino, coherent, ground }: DirectoryFacts) {
     this.key = `advisory:${dev}:${ino}:${parts.name}`
     this.#locks = locks
     this.#parts = parts
     this.#isLocal = coherent
+    this.ground = ground
   }
 
   get path(): string {

@@ -12,11 +12,14 @@
  * drops the locks of a machine that was paused (NFSv4) takes that protection away, as it does from every advisory lock.
  */
 
-import { type BigIntStats, fstat, open, statfs, unlink, write } from 'node:fs'
+import { type BigIntStats, fstat, open, statfs, write } from 'node:fs'
 import { systemErrorCode } from '../drivers/error-code.js'
+import type { Footing } from '../drivers/footing.js'
 import type { Lane } from '../drivers/lane.js'
+import { runAsynchronously } from '../drivers/run.js'
 import { ForeignLockError } from '../errors.js'
 import { isAbsent } from '../protocol/doubt.js'
+import { ask } from '../protocol/operations.js'
 import type { AdvisoryKind } from '../types.js'
 import { type AdvisoryHold, attempt } from './advisory.js'
 import { GIVEN_UP, identityOf, READ_WRITE } from './lock-file.js'
@@ -34,12 +37,12 @@ export type GiveUpOutcome =
   | { kind: 'not-empty' }
 
 /** @throws what the file system refuses, AdvisoryUnavailableError, UnsupportedPlatformError */
-export async function giveUp(path: string, lane: Lane): Promise<GiveUpOutcome> {
+export async function giveUp(path: string, lane: Lane, footing: Footing | null): Promise<GiveUpOutcome> {
   const holds: AdvisoryHold[] = []
   try {
     const held = await takeAll(path, holds, lane)
     if (held !== null) return { kind: 'held', pid: await holderOf(path, held, lane) }
-    return await removeLocked(path, holds, lane)
+    return await removeLocked(path, holds, lane, footing)
   } catch (error) {
     if (isAbsent(systemErrorCode(error) ?? '') || error instanceof NoFile) return { kind: 'gone' } // another process was faster
     throw error
@@ -76,17 +79,25 @@ async function kindsToTake(path: string, lane: Lane): Promise<AdvisoryKind[]> {
 }
 
 /** Everything that could hold the file is ours now. */
-async function removeLocked(path: string, holds: AdvisoryHold[], lane: Lane): Promise<GiveUpOutcome> {
+async function removeLocked(path: string, holds: AdvisoryHold[], lane: Lane, footing: Footing | null): Promise<GiveUpOutcome> {
   const fd = await lane.run<number>((done) => open(path, READ_WRITE, done))
   const there = await lane.run<BigIntStats>((done) => fstat(fd, { bigint: true }, done))
   try {
-    if (holds.some(({ dev, ino }) => dev !== Number(there.dev) || ino !== Number(there.ino))) return { kind: 'replaced' }
+    if (holds.some((hold) => !isSame(hold, there))) return { kind: 'replaced' }
     if (there.size !== 0n) return { kind: 'not-empty' }
+    // In the directory in which it was locked: its path may lead to another one by now.
+    const named = await runAsynchronously(ask.stat(path), lane, undefined, footing)
+    if (!named.ok) throw named.error ?? new Error(named.code)
+    if (!isSame(named.value, there)) return { kind: 'replaced' }
     await lane.run((done) => write(fd, GIVEN_UP, 0, 'latin1', done))
-    await lane.run<void>((done) => unlink(path, done))
+    const removed = await runAsynchronously(ask.unlink(path), lane, undefined, footing)
+    if (!removed.ok) throw removed.error ?? new Error(removed.code)
     return { kind: 'gone' }
   } finally {
     // Closing it now would drop our own fcntl lock.
     await lane.run<void>((done) => closeOrPark(identityOf(there), fd, lane, done))
   }
 }
+
+const isSame = (file: { dev: number; ino: number }, there: BigIntStats) =>
+  file.dev === Number(there.dev) && file.ino === Number(there.ino)

@@ -11,16 +11,18 @@
 
 import { giveUp, type GiveUpOutcome } from '../advisory/give-up.js'
 import { Obstructions } from './obstructions.js'
-import { Directories } from '../mounts/directories.js'
+import { Directories, footingOn } from '../mounts/directories.js'
+import type { Ground } from '../drivers/ground.js'
 import { sessionOwner } from '../drivers/identity.js'
+import type { Footing } from '../drivers/footing.js'
 import type { Lane } from '../drivers/lane.js'
 import { mountOfDevice } from '../mounts/mount.js'
-import * as run from '../drivers/run.js'
+import { runAsynchronously, runBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { AdvisoryUnavailableError, ForeignLockError, fileSystemError, UnsupportedPlatformError } from '../errors.js'
 import type { Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { describeHolder } from '../lock-type/describe-holder.js'
-import { type LockPath, lockPath } from '../lock-type/lock-path.js'
+import { lockPath } from '../lock-type/lock-path.js'
 import { type Dissolution, dissolve } from '../protocol/dissolve.js'
 import type { LockKind } from '../protocol/names.js'
 import { ask, type Protocol } from '../protocol/operations.js'
@@ -69,7 +71,7 @@ export class Changeover implements Locks {
       } catch (error) {
         if (!(error instanceof ForeignLockError) || changes === CHANGES_MAX) throw error
         if (!options.wanted()) return { kind: 'cancelled' }
-        const inTheWay = yield* this.#makeWay(lockPath(lockable.path), error)
+        const inTheWay = yield* this.#makeWay(lockable, error)
         if (inTheWay !== null) return { kind: 'busy', holder: inTheWay, isFar: false }
       }
     }
@@ -79,27 +81,29 @@ export class Changeover implements Locks {
    * `null`: the path has changed, try again; otherwise what is in the way for a moment.
    * @throws ForeignLockError: `refusal` itself if it is about something that is no lock of ours
    */
-  *#makeWay(parts: LockPath, refusal: ForeignLockError): Work<string | null> {
-    const { dev, coherent, renamesNames, staleOpenMs } = yield* this.#directories.look(parts.directory)
+  *#makeWay(lockable: Lockable, refusal: ForeignLockError): Work<string | null> {
+    const parts = lockPath(lockable.path)
+    const { dev, coherent, renamesNames, staleOpenMs, ground } = yield* this.#directories.look(parts.directory)
     const { lane } = mountOfDevice(dev)
-    const type = yield* this.#run(() => fileType(parts.path), lane)
+    // In the directory in which the lock was refused, and not where its path leads by now.
+    const footing = () => footingOn(lockable.ground ?? ground)
+    const run = <Result>(protocol: () => Protocol<Result>): Work<Result> =>
+      eitherWay(
+        () => runBlocking(protocol(), undefined, footing()),
+        () => runAsynchronously(protocol(), lane, undefined, footing()),
+      )
+    const type = yield* run(() => fileType(parts.path))
     if (type === 'missing') return null
-    if (type === 'file' && this.#wanted !== 'advisory') return (yield* giveUpFile(parts.path, lane)) === 'done' ? null : CHANGING
+    if (type === 'file' && this.#wanted !== 'advisory')
+      return (yield* giveUpFile(parts.path, lane, footing)) === 'done' ? null : CHANGING
     // Where two renames of one name can both succeed, nobody could be sure to be the one who decides.
     if (type !== 'directory' || !renamesNames) throw refusal
     const surroundings = { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations: this.#observations }
     const wanted = KIND_OF_TYPE[this.#wanted]
-    const outcome = yield* this.#run(() => dissolve({ ...parts, surroundings }, wanted), lane)
+    const outcome = yield* run(() => dissolve({ ...parts, surroundings }, wanted))
     if (outcome.kind === 'obstructed') return this.#obstructions.add(parts.path, outcome.names)
     this.#obstructions.forget(parts.path)
     return verdict(parts.path, outcome, refusal)
-  }
-
-  #run<Result>(protocol: () => Protocol<Result>, lane: Lane): Work<Result> {
-    return eitherWay(
-      () => run.runBlocking(protocol()),
-      () => run.runAsynchronously(protocol(), lane),
-    )
   }
 }
 
@@ -122,6 +126,10 @@ class ChangingLockable implements Lockable {
 
   get waitStyle(): WaitStyle {
     return this.#lockable.waitStyle
+  }
+
+  get ground(): Ground | null {
+    return this.#lockable.ground
   }
 
   tryTake(options: TryOptions): Work<TryOutcome> {
@@ -171,7 +179,7 @@ function heldError(path: string, lockType: LockType, holder: string | null): For
 const article = (lockType: LockType) => (lockType === 'advisory' ? 'an' : 'a')
 
 /** The path becomes a lock directory: not with blocking calls, since `fs-ext` has none for fcntl locks. */
-function* giveUpFile(path: string, lane: Lane): Work<'done' | 'busy'> {
+function* giveUpFile(path: string, lane: Lane, footing: () => Footing | null): Work<'done' | 'busy'> {
   const refuse = (): never => {
     throw new ForeignLockError(
       path,
@@ -179,13 +187,13 @@ function* giveUpFile(path: string, lane: Lane): Work<'done' | 'busy'> {
       'Acquire it once with acquire() or tryAcquire(), or remove the file when nobody holds the lock.',
     )
   }
-  return yield* eitherWay(refuse, () => giveUpFileAsynchronously(path, lane))
+  return yield* eitherWay(refuse, () => giveUpFileAsynchronously(path, lane, footing()))
 }
 
-async function giveUpFileAsynchronously(path: string, lane: Lane): Promise<'done' | 'busy'> {
+async function giveUpFileAsynchronously(path: string, lane: Lane, footing: Footing | null): Promise<'done' | 'busy'> {
   let outcome: GiveUpOutcome
   try {
-    outcome = await giveUp(path, lane)
+    outcome = await giveUp(path, lane, footing)
   } catch (error) {
     throw explain(path, error)
   }

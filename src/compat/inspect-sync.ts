@@ -1,6 +1,6 @@
 /** Is a link-based lock held? With blocking calls, which only `checkSync` needs. */
 
-import { Directories } from '../mounts/directories.js'
+import { Directories, footingOn } from '../mounts/directories.js'
 import { sessionOwner } from '../drivers/identity.js'
 import { runBlocking } from '../drivers/run.js'
 import * as work from '../drivers/work.js'
@@ -16,10 +16,10 @@ const observations: Observations = new Map()
 
 export function isHeldSync(path: string): boolean {
   const { directory, path: absolute } = lockPath(path)
-  const { dev, mode, coherent, staleOpenMs } = work.runBlocking(directories.look(directory))
+  const { dev, mode, coherent, staleOpenMs, ground } = work.runBlocking(directories.look(directory))
   const surroundings = { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations }
   const site = { path: absolute, directory, dev, mode, claim: hardLinkClaim, memory: newMemory(), surroundings }
-  const outcome = runBlocking(inspect(site))
+  const outcome = runBlocking(inspect(site), undefined, footingOn(ground))
   if (outcome.kind === 'failed') throw fileSystemError('list', absolute, outcome.code, outcome.error)
   // What is not ours may be held by somebody: as long as it is there, nobody gets the lock.
   if (outcome.kind === 'foreign') return true

@@ -1,6 +1,6 @@
 /** Each file operation of the protocol as a sequence of system calls. */
 
-import { constants, type Stats } from 'node:fs'
+import { type BigIntStats, constants, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Contents, FileOperation, FileStatus, Stamp } from '../protocol/operations.js'
 import type { Call, CallName, Calls } from './calls.js'
@@ -32,6 +32,12 @@ export function singleCall(operation: FileOperation): Call | null {
     default:
       return null
   }
+}
+
+/** Any operation, as a sequence. */
+export function* perform(operation: FileOperation): Calls<unknown> {
+  const single = singleCall(operation)
+  return single === null ? yield* severalCalls(operation) : yield single
 }
 
 /** The operations that are several. */
@@ -127,7 +133,7 @@ export function* withFile<Result>(path: string, flags: number, mode: number, wor
   return result
 }
 
-function* closeQuietly(fd: number): Calls<void> {
+export function* closeQuietly(fd: number): Calls<void> {
   try {
     yield ['close', fd]
   } catch {
@@ -137,9 +143,17 @@ function* closeQuietly(fd: number): Calls<void> {
 
 const stamp = (stats: Stats): Stamp => ({ serverMs: stats.mtimeMs, dev: stats.dev, links: stats.nlink })
 
-function status(stats: Stats): FileStatus {
+export function status(stats: Stats | BigIntStats): FileStatus {
   const type = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other'
-  return { dev: stats.dev, ino: stats.ino, uid: stats.uid, type, mode: stats.mode & 0o7777, modifiedMs: stats.mtimeMs }
+  const modifiedMs = 'mtimeNs' in stats ? Number(stats.mtimeNs) / 1e6 : stats.mtimeMs
+  return {
+    dev: Number(stats.dev),
+    ino: Number(stats.ino),
+    uid: Number(stats.uid),
+    type,
+    mode: Number(stats.mode) & 0o7777,
+    modifiedMs,
+  }
 }
 
 function systemError(code: string, syscall: CallName): NodeJS.ErrnoException {

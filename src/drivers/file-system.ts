@@ -1,8 +1,10 @@
 /** What kind of file system a directory is on, and what that means for how far it can be believed. */
 
 import { type Stats, type StatsFs, stat, statfs, statfsSync, statSync } from 'node:fs'
+import { type Ground, groundOf } from './ground.js'
 import type { Lane } from './lane.js'
 import { type MountInfo, mountsOfDevice } from './mount-info.js'
+import { runCalls, runCallsBlocking } from './run.js'
 
 export interface DirectoryFacts {
   dev: number
@@ -21,6 +23,8 @@ export interface DirectoryFacts {
   staleOpenMs: number
   /** Its server gives the advisory locks of a client that was silent for too long to others, and nobody tells their holder (NFSv4). */
   leasesLocks: boolean
+  /** There other users could swap what is worked in, so that work needs a footing; `null`: they could not. */
+  ground: Ground | null
   /** The file system in words, the same before and after a remount: "nfs4 server:/export". */
   identity: string
 }
@@ -43,15 +47,16 @@ export function isPlainLocal(statfsType: number): boolean {
 }
 
 export function directoryFactsSync(path: string): DirectoryFacts {
-  return facts(path, statSync(path), statfsSync(path))
+  return facts(path, statSync(path), statfsSync(path), runCallsBlocking(groundOf(path)))
 }
 
 export async function directoryFacts(path: string, lane: Lane): Promise<DirectoryFacts> {
   const status = await lane.run<Stats>((done) => stat(path, done))
-  return facts(path, status, await lane.run<StatsFs>((done) => statfs(path, done)))
+  const fileSystem = await lane.run<StatsFs>((done) => statfs(path, done))
+  return facts(path, status, fileSystem, await runCalls(groundOf(path), lane))
 }
 
-function facts(path: string, status: Stats, { type }: StatsFs): DirectoryFacts {
+function facts(path: string, status: Stats, { type }: StatsFs, ground: Ground | null): DirectoryFacts {
   if (!status.isDirectory()) throw Object.assign(new Error(`ENOTDIR: ${path}`), { code: 'ENOTDIR', syscall: 'stat' })
   const mount = mountsOfDevice(status.dev).at(-1)
   return {
@@ -64,6 +69,7 @@ function facts(path: string, status: Stats, { type }: StatsFs): DirectoryFacts {
     renamesNames: RENAMING_TYPES.has(type),
     staleOpenMs: mount === undefined ? 0 : staleOpenMs(mount),
     leasesLocks: mount?.type === 'nfs4',
+    ground,
     identity: mount === undefined ? `device ${status.dev}` : `${mount.type} ${mount.source}`,
   }
 }

@@ -6,20 +6,31 @@ import { asynchronousCalls, blockingCalls, type Call, type Calls } from './calls
 import { driveAsynchronously, driveBlocking } from './drive.js'
 import { systemErrorCode } from './error-code.js'
 import { severalCalls, singleCall } from './file-operations.js'
+import type { Footing } from './footing.js'
 import type { Lane } from './lane.js'
 
-/** Runs a piece of protocol to its end, blocking the thread. */
-export function runBlocking<Result>(protocol: Protocol<Result>, asker: Asker = anybody): Result {
-  return driveBlocking(protocol, (operation) =>
-    isFileOperation(operation) ? performBlocking(operation) : answer(operation, asker),
-  )
+/** Runs a piece of protocol to its end, blocking the thread. `footing`: where others could swap the directories under it. */
+export function runBlocking<Result>(protocol: Protocol<Result>, asker: Asker = anybody, footing: Footing | null = null): Result {
+  try {
+    return driveBlocking(protocol, (operation) =>
+      isFileOperation(operation) ? performBlocking(operation, footing) : answer(operation, asker),
+    )
+  } finally {
+    if (footing !== null) runCallsBlocking(footing.leave())
+  }
 }
 
 /** Runs a piece of protocol to its end. It is never abandoned half-way: a caller that gives up says so through the question `wanted`. */
-export function runAsynchronously<Result>(protocol: Protocol<Result>, lane: Lane, asker: Asker = anybody): Promise<Result> {
-  return driveAsynchronously(protocol, (operation) =>
-    isFileOperation(operation) ? performAsynchronously(operation, lane) : answer(operation, asker),
+export function runAsynchronously<Result>(
+  protocol: Protocol<Result>,
+  lane: Lane,
+  asker: Asker = anybody,
+  footing: Footing | null = null,
+): Promise<Result> {
+  const running = driveAsynchronously(protocol, (operation) =>
+    isFileOperation(operation) ? performAsynchronously(operation, lane, footing) : answer(operation, asker),
   )
+  return footing === null ? running : running.finally(() => runCalls(footing.leave(), lane))
 }
 
 function isFileOperation(operation: Operation): operation is FileOperation {
@@ -35,17 +46,19 @@ function isFileOperation(operation: Operation): operation is FileOperation {
   }
 }
 
-function performBlocking(operation: FileOperation): Reply<unknown> {
+function performBlocking(operation: FileOperation, footing: Footing | null): Reply<unknown> {
   try {
+    if (footing !== null) return { ok: true, value: runCallsBlocking(footing.perform(operation)) }
     const single = singleCall(operation)
-    return { ok: true, value: single === null ? driveBlocking(severalCalls(operation), callBlocking) : callBlocking(single) }
+    return { ok: true, value: single === null ? runCallsBlocking(severalCalls(operation)) : callBlocking(single) }
   } catch (error) {
     return failure(error)
   }
 }
 
-async function performAsynchronously(operation: FileOperation, lane: Lane): Promise<Reply<unknown>> {
+async function performAsynchronously(operation: FileOperation, lane: Lane, footing: Footing | null): Promise<Reply<unknown>> {
   try {
+    if (footing !== null) return { ok: true, value: await runCalls(footing.perform(operation), lane) }
     const single = singleCall(operation)
     if (single !== null) return { ok: true, value: await callAsynchronously(single, lane) }
     return { ok: true, value: await runCalls(severalCalls(operation), lane) }
@@ -58,6 +71,9 @@ async function performAsynchronously(operation: FileOperation, lane: Lane): Prom
 export function runCalls<Result>(calls: Calls<Result>, lane: Lane): Promise<Result> {
   return driveAsynchronously(calls, (call) => callAsynchronously(call, lane))
 }
+
+/** The same, blocking. @throws what the sequence throws */
+export const runCallsBlocking = <Result>(calls: Calls<Result>): Result => driveBlocking(calls, callBlocking)
 
 function callBlocking(call: Call): unknown {
   const perform = blockingCalls[call[0]] as (...args: unknown[]) => unknown

@@ -3,6 +3,7 @@
 import { assert } from '../assert.js'
 import type { Asker } from '../drivers/answer.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
+import type { Ground, Identity } from '../drivers/ground.js'
 import { sessionOwner } from '../drivers/identity.js'
 import type { Work } from '../drivers/work.js'
 import type { LostReason } from '../errors.js'
@@ -13,7 +14,7 @@ import { type AttemptOutcome, attempt, type FailedAttempt } from '../protocol/ac
 import { isAbsent } from '../protocol/doubt.js'
 import { freshListing, type ReleaseOutcome, release } from '../protocol/settle.js'
 import { type Claim, newMemory, type Site } from '../protocol/site.js'
-import { LinkHold, type LinkSite } from './link-hold.js'
+import { type Claimed, LinkHold, type LinkSite } from './link-hold.js'
 import type { LinkSession } from './link-session.js'
 import type { LockDirectory } from './lock-directory.js'
 import { attemptFailed, foreignError, sessionsVanish } from './refusals.js'
@@ -35,6 +36,8 @@ export class KnownLock implements Lockable, LinkSite {
   readonly #parts: LockPath
   readonly #claim: Claim
   readonly #memory = newMemory()
+  /** Which directory was last seen at its path, where other users could swap it. */
+  #listed: Identity | null = null
   #seen: Seen
 
   constructor(directory: LockDirectory, parts: LockPath, claim: Claim) {
@@ -58,6 +61,10 @@ export class KnownLock implements Lockable, LinkSite {
 
   get waitStyle(): WaitStyle {
     return { watchPath: this.path, isLocal: this.directory.facts.coherent }
+  }
+
+  get ground(): Ground | null {
+    return this.directory.facts.ground
   }
 
   /** What is remembered saves a listing, and nothing depends on it but what is not settled. */
@@ -85,8 +92,8 @@ export class KnownLock implements Lockable, LinkSite {
       if (!session.isInUse) yield* session.mount.budget.admit(this.path, session.leaseMs)
       session.enter()
       try {
-        const outcome = yield* this.#attempt(session, options)
-        if (outcome.kind !== 'session-spent') return this.#result(session, outcome)
+        const { outcome, listed } = yield* this.#attempt(session, options)
+        if (outcome.kind !== 'session-spent') return this.#result(session, outcome, listed)
         failure = outcome.failure
         this.directory.spend(session)
       } finally {
@@ -97,13 +104,17 @@ export class KnownLock implements Lockable, LinkSite {
     throw failure === undefined ? sessionsVanish(this.path) : attemptFailed(this.path, this.#claim, failure)
   }
 
-  *#attempt(session: LinkSession, { fresh, wanted }: TryOptions): Work<AttemptOutcome> {
-    const { site } = this
-    const outcome = yield* this.directory.run(attempt(site, session.session, fresh), new Attempting(session, wanted))
+  /** `listed`: the directory that was worked in, where other users could swap it. */
+  *#attempt(session: LinkSession, { fresh, wanted }: TryOptions): Work<{ outcome: AttemptOutcome; listed: Identity | null }> {
+    const { site, directory } = this
+    const footing = directory.footing(this.path, this.#listed)
+    const outcome = yield* directory.run(attempt(site, session.session, fresh), new Attempting(session, wanted), footing)
+    const listed = footing?.seen(this.path) ?? null
+    this.#listed = listed
     this.settleLater(session)
     if (outcome.kind === 'acquired' && outcome.below.length > 0)
-      yield* this.directory.cleanUp(site, outcome.below, outcome.ownBelow)
-    return outcome
+      yield* directory.cleanUp(site, outcome.below, outcome.ownBelow, listed)
+    return { outcome, listed }
   }
 
   /** What was left in doubt is settled with the heartbeats of the session, whether or not this process asks for the lock again. */
@@ -112,10 +123,10 @@ export class KnownLock implements Lockable, LinkSite {
     if (unsettled !== null) mount.settle(unsettled.session, this.path, unsettled.generation)
   }
 
-  #result(session: LinkSession, outcome: Exclude<AttemptOutcome, Outcome<'session-spent'>>): TryOutcome {
+  #result(session: LinkSession, outcome: Exclude<AttemptOutcome, Outcome<'session-spent'>>, listed: Identity | null): TryOutcome {
     switch (outcome.kind) {
       case 'acquired':
-        return this.#acquired(session, outcome)
+        return this.#acquired(session, outcome, listed)
       case 'busy':
         return busy(outcome)
       case 'cancelled':
@@ -127,10 +138,14 @@ export class KnownLock implements Lockable, LinkSite {
     }
   }
 
-  #acquired(session: LinkSession, { generation, entry, isWaitedFor, takenFrom }: Outcome<'acquired'>): TryOutcome {
+  #acquired(
+    session: LinkSession,
+    { generation, entry, isWaitedFor, takenFrom }: Outcome<'acquired'>,
+    directory: Identity | null,
+  ): TryOutcome {
     const { floor } = this.#memory
     assert(generation === floor, `the generation that was tried last, ${floor}`, generation)
-    const hold = new LinkHold(this, session, generation, entry)
+    const hold = new LinkHold(this, session, { generation, entry, directory })
     return { kind: 'acquired', hold, isWaitedFor, takenFrom: takenFrom === null ? null : describeHolder(takenFrom) }
   }
 
@@ -138,8 +153,9 @@ export class KnownLock implements Lockable, LinkSite {
     this.directory.announceWaiting(this.#parts.name, isWaiting)
   }
 
-  release(session: LinkSession, generation: bigint, entry: string): Work<ReleaseOutcome> {
-    return this.directory.run(release(this.site, generation, session.id, entry), session)
+  release(session: LinkSession, { generation, entry, directory }: Claimed): Work<ReleaseOutcome> {
+    const footing = this.directory.footing(this.path, directory)
+    return this.directory.run(release(this.site, generation, session.id, entry), session, footing)
   }
 
   async missing(session: LinkSession, generation: bigint): Promise<LostReason | null> {

@@ -1,5 +1,6 @@
 /** A held link-based lock. */
 
+import type { Identity } from '../drivers/ground.js'
 import type { Work } from '../drivers/work.js'
 import { fileSystemError, type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
@@ -11,7 +12,16 @@ export interface LinkSite {
   readonly path: string
   /** Why that generation is no longer held, or `null` where it is or cannot be told. */
   missing(session: LinkSession, generation: bigint): Promise<LostReason | null>
-  release(session: LinkSession, generation: bigint, entry: string): Work<ReleaseOutcome>
+  release(session: LinkSession, claimed: Claimed): Work<ReleaseOutcome>
+}
+
+/** What a hold has claimed. */
+export interface Claimed {
+  readonly generation: bigint
+  /** The name that the claim has in the lock directory. */
+  readonly entry: string
+  /** Which directory that is, where other users could swap it. */
+  readonly directory: Identity | null
 }
 
 export class LinkHold implements Hold, LeaseHolder {
@@ -19,15 +29,14 @@ export class LinkHold implements Hold, LeaseHolder {
   onLost: ((reason: LostReason) => void) | null = null
   readonly #site: LinkSite
   readonly #session: LinkSession
-  readonly #entry: string
+  readonly #claimed: Claimed
   #lost: LostReason | null = null
   #released = false
 
-  /** `entry`: the name that the claim has in the lock directory. */
-  constructor(site: LinkSite, session: LinkSession, generation: bigint, entry: string) {
+  constructor(site: LinkSite, session: LinkSession, claimed: Claimed) {
     this.#site = site
-    this.token = generation
-    this.#entry = entry
+    this.token = claimed.generation
+    this.#claimed = claimed
     this.#session = session
     session.add(this)
   }
@@ -59,7 +68,7 @@ export class LinkHold implements Hold, LeaseHolder {
     const lost = this.lostReason()
     if (lost !== null || this.#released) return lost
     this.#released = true
-    const outcome = yield* this.#site.release(this.#session, this.token, this.#entry)
+    const outcome = yield* this.#site.release(this.#session, this.#claimed)
     if (outcome.kind === 'unsettled') this.#session.mount.settle(this.#session.id, this.#site.path, this.token)
     this.#session.remove(this)
     if (outcome.kind === 'released') return null

@@ -3,13 +3,13 @@
 import { clearTimeout, readClock, setTimeout } from '../drivers/clock.js'
 import { assert } from '../assert.js'
 import type { Asker } from '../drivers/answer.js'
+import type { DirectorySeed } from '../mounts/heartbeat-messages.js'
 import type { Mount, SessionListener } from '../mounts/mount.js'
 import { SharedLease } from '../mounts/shared-lease.js'
 import type { LostReason } from '../errors.js'
 import { leaseMs } from '../protocol/lease.js'
 import { waitingNames } from '../protocol/record.js'
 import type { Session } from '../protocol/session.js'
-import type { Surroundings } from '../protocol/site.js'
 
 /** At the latest so long after a deadline that a suspended machine slept through, the signals fire. */
 const WATCH_MS_MAX = 1000
@@ -35,19 +35,14 @@ export class LinkSession implements SessionListener, Asker {
   #uses = 0
   #idleSinceMs: number
 
-  constructor(
-    session: Session,
-    mount: Mount,
-    { coherent, extraSilenceMs, me }: Surroundings,
-    onRefreshFailed: (code: string) => void,
-  ) {
+  constructor(session: Session, mount: Mount, directory: DirectorySeed, onRefreshFailed: (code: string) => void) {
     this.session = session
     this.mount = mount
     this.#onRefreshFailed = onRefreshFailed
     this.#nextLookMs = session.lastBeat.ownMs + session.record.refreshRateMs
     this.#idleSinceMs = session.lastBeat.ownMs
     this.#lease.extendTo(session.lastBeat.ownMs + leaseMs(session.record.timeoutIntervalMs))
-    mount.watch(session, this.#lease, { coherent, extraSilenceMs, me }, this)
+    mount.watch(session, this.#lease, directory, this)
   }
 
   get id(): string {

@@ -2,11 +2,13 @@
 
 import type { Asker } from '../drivers/answer.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
+import type { Footing } from '../drivers/footing.js'
+import type { Identity } from '../drivers/ground.js'
 import { sessionOwner } from '../drivers/identity.js'
 import * as run from '../drivers/run.js'
 import { already, eitherWay, runAsynchronously, runBlocking, type Work } from '../drivers/work.js'
 import { closedError, fileSystemError, MountChangedError } from '../errors.js'
-import { describe, type Directories, fileOnDevice } from '../mounts/directories.js'
+import { describe, type Directories, fileOnDevice, footingOn } from '../mounts/directories.js'
 import { type Mount, mountOfDevice } from '../mounts/mount.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 import { createSession, isSessionFileInPlace, type Session, type SessionTerms } from '../protocol/session.js'
@@ -38,7 +40,7 @@ export class LockDirectory implements Patrolled {
   /** A session that is being made: all callers wait for the same one. */
   #making: Promise<LinkSession> | null = null
   /** What is to be removed from lock directories, in the background. */
-  readonly #cleaning = new Map<string, string[]>()
+  readonly #cleaning = new Map<string, { below: string[]; listed: Identity | null }>()
   /** For which locks in it this process has been waiting for a while. */
   readonly #waiting = new Set<string>()
   #isClosed = false
@@ -73,18 +75,26 @@ export class LockDirectory implements Patrolled {
     return [...this.#sessions].map(({ session }) => session.name)
   }
 
+  /**
+   * What a piece of work in this directory stands on, where other users could swap what is under it. `path`, `seen`: the lock
+   * that it is about, and which directory that was seen to be.
+   */
+  footing(path?: string, seen?: Identity | null): Footing | null {
+    return footingOn(this.#facts.ground, path, seen)
+  }
+
   /** Runs a piece of protocol in the caller's way. */
-  run<Result>(protocol: Protocol<Result>, asker?: Asker): Work<Result> {
+  run<Result>(protocol: Protocol<Result>, asker?: Asker, footing = this.footing()): Work<Result> {
     // A call that waits for nothing is over sooner than a thread of the pool would have begun it.
-    if (this.#facts.inMemory) return already(run.runBlocking(protocol, asker))
+    if (this.#facts.inMemory) return already(run.runBlocking(protocol, asker, footing))
     return eitherWay(
-      () => run.runBlocking(protocol, asker),
-      () => this.runAsynchronously(protocol, asker),
+      () => run.runBlocking(protocol, asker, footing),
+      () => this.runAsynchronously(protocol, asker, footing),
     )
   }
 
-  runAsynchronously<Result>(protocol: Protocol<Result>, asker?: Asker): Promise<Result> {
-    return run.runAsynchronously(protocol, this.mount.lane, asker)
+  runAsynchronously<Result>(protocol: Protocol<Result>, asker?: Asker, footing = this.footing()): Promise<Result> {
+    return run.runAsynchronously(protocol, this.mount.lane, asker, footing)
   }
 
   /** The usable session, made when there is none. */
@@ -137,7 +147,9 @@ export class LockDirectory implements Patrolled {
 
   *#makeSessionOn(mount: Mount): Work<LinkSession> {
     const created = yield* this.#createFile(mount)
-    const session = new LinkSession(created, mount, this.surroundings, (code) => this.#options.onRefreshFailed(this.path, code))
+    const { coherent, extraSilenceMs, me } = this.surroundings
+    const seed = { coherent, extraSilenceMs, me, ground: this.#facts.ground }
+    const session = new LinkSession(created, mount, seed, (code) => this.#options.onRefreshFailed(this.path, code))
     this.#adopt(session)
     return session
   }
@@ -147,8 +159,8 @@ export class LockDirectory implements Patrolled {
     const { label, refreshRateMs, timeoutIntervalMs } = this.#options
     const onMount = <Result>(protocol: () => Protocol<Result>): Work<Result> =>
       eitherWay(
-        () => run.runBlocking(protocol()),
-        () => run.runAsynchronously(protocol(), mount.lane),
+        () => run.runBlocking(protocol(), undefined, this.footing()),
+        () => run.runAsynchronously(protocol(), mount.lane, undefined, this.footing()),
       )
     const { dev } = this.#facts
     const terms = { label, refreshRateMs, timeoutIntervalMs }
@@ -201,25 +213,25 @@ export class LockDirectory implements Patrolled {
 
   /**
    * Removes what lies below a lock that was acquired. On a server an unlink may have to wait for a dead client: then no caller
-   * waits for it, except with its own files.
+   * waits for it, except with its own files. `listed`: the directory in which the names were seen.
    */
-  cleanUp(site: Site, below: string[], ownBelow: boolean): Work<void> {
+  cleanUp(site: Site, below: string[], ownBelow: boolean, listed: Identity | null): Work<void> {
     const { coherent, inMemory } = this.#facts
-    const now = () => run.runBlocking(cleanUp(site, below))
+    const now = () => run.runBlocking(cleanUp(site, below), undefined, this.footing(site.path, listed))
     if (inMemory) return already(now())
-    const later = async () => this.#cleanUpLater(site, below)
+    const later = async () => this.#cleanUpLater(site, below, listed)
     return eitherWay(() => (ownBelow || coherent ? now() : void later()), later)
   }
 
-  #cleanUpLater(site: Site, below: string[]): void {
+  #cleanUpLater(site: Site, below: string[], listed: Identity | null): void {
     const isPending = this.#cleaning.has(site.path)
-    this.#cleaning.set(site.path, below) // the latest listing says all
+    this.#cleaning.set(site.path, { below, listed }) // the latest listing says all
     if (isPending) return
-    const { mount } = this
-    mount.inBackground(() => {
-      const names = this.#cleaning.get(site.path) ?? []
+    this.mount.inBackground(async () => {
+      const cleaning = this.#cleaning.get(site.path)
+      if (cleaning === undefined) return
       this.#cleaning.delete(site.path)
-      return run.runAsynchronously(cleanUp(site, names), mount.lane)
+      await this.runAsynchronously(cleanUp(site, cleaning.below), undefined, this.footing(site.path, cleaning.listed))
     })
   }
 

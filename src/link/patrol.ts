@@ -1,8 +1,8 @@
 /** The patrol of a directory: every timeout-interval what the dead left there is cleaned up, as long as a session is there. */
 
 import { clearTimeout, setTimeout } from '../drivers/clock.js'
-import * as run from '../drivers/run.js'
 import type { Mount } from '../mounts/mount.js'
+import type { Protocol } from '../protocol/operations.js'
 import { patrol } from '../protocol/patrol.js'
 import type { Observations, Surroundings } from '../protocol/site.js'
 
@@ -14,6 +14,7 @@ export interface Patrolled {
   readonly patrolledBy: Mount | null
   ownSessionFiles(): string[]
   endIdle(): void
+  runAsynchronously<Result>(protocol: Protocol<Result>): Promise<Result>
 }
 
 export class Patrol {
@@ -54,17 +55,17 @@ export class Patrol {
     if (this.#isClosed || mount === null) return
     mount.inBackground(async () => {
       try {
-        await this.#goRound(mount)
+        await this.#goRound()
       } finally {
         if (this.#timer === undefined) this.#schedule(this.#intervalMs)
       }
     })
   }
 
-  async #goRound(mount: Mount): Promise<void> {
+  async #goRound(): Promise<void> {
     const { path, surroundings } = this.#patrolled
     const round = patrol(path, this.#patrolled.ownSessionFiles(), surroundings, this.#leftovers)
-    const { reaped } = await run.runAsynchronously(round, mount.lane)
+    const { reaped } = await this.#patrolled.runAsynchronously(round)
     if (reaped.length > 0) this.#onReaped(reaped)
   }
 }

@@ -4,6 +4,7 @@
  * or the news that the lock is busy. A lock type never waits for a holder: waiting, the handle and the log are the locker's.
  */
 
+import type { Ground } from '../drivers/ground.js'
 import type { Work } from '../drivers/work.js'
 import type { LostReason } from '../errors.js'
 import type { Inspection } from '../types.js'
@@ -23,6 +24,8 @@ export interface Lockable {
   /** The same for all names of this lock in this process. */
   readonly key: string
   readonly waitStyle: WaitStyle
+  /** The directory that it lies in, where other users could swap it; `null`: they could not. */
+  readonly ground: Ground | null
   /** One try, which waits for no holder. @throws ForeignLockError, LockFileSystemError, … */
   tryTake(options: TryOptions): Work<TryOutcome>
   /** Tells other nodes that this process waits for it, or does no longer, where there is a way to. */

@@ -2,10 +2,12 @@
 
 import { systemErrorCode } from '../drivers/error-code.js'
 import { type DirectoryFacts, directoryFacts, directoryFactsSync } from '../drivers/file-system.js'
+import { canUseDescriptors, Footing } from '../drivers/footing.js'
+import { type Ground, type Identity, placeOf } from '../drivers/ground.js'
 import { Lane } from '../drivers/lane.js'
 import { mountAt } from '../drivers/mount-info.js'
 import { type Work, eitherWay } from '../drivers/work.js'
-import { fileSystemError, MountChangedError } from '../errors.js'
+import { fileSystemError, LockFileSystemError, MountChangedError } from '../errors.js'
 
 /** Until the device of a directory is known, calls go through a lane of the mount that its name suggests. */
 const lanes = new Map<string, Lane>()
@@ -38,9 +40,30 @@ export class Directories {
     if (before !== undefined && !isSame(before, facts)) {
       throw new MountChangedError(path, describe(before), describe(facts))
     }
+    if (before !== undefined) refuseReplaced(before.ground, facts.ground)
     this.#seen.set(path, facts)
     return facts
   }
+}
+
+/** Where a path really leads may be another user's choice: then it stays where it led first, for the life of this process. */
+function refuseReplaced(before: Ground | null, now: Ground | null): void {
+  if (before === null || now === null || placeOf(before) === placeOf(now)) return
+  if (!before.mayLeadElsewhere && !now.mayLeadElsewhere) return
+  const cause = new Error(`it led to ${placeOf(before)} and leads to ${placeOf(now)} now`)
+  throw fileSystemError('stat', before.path, 'EREPLACED', cause)
+}
+
+/** What a piece of work stands on there. `path`, `seen`: a directory in it, and which one that was when it was seen last. @throws LockFileSystemError */
+export function footingOn(ground: Ground | null, path?: string, seen?: Identity | null): Footing | null {
+  if (ground === null) return null
+  if (canUseDescriptors()) return new Footing(ground, path, seen)
+  const what = 'Other users could swap what is locked here, and this platform has no /proc to protect against that'
+  throw new LockFileSystemError('ENOSYS', what, {
+    code: 'NO_DESCRIPTORS',
+    path: ground.path,
+    advice: 'Mount /proc, or lock in a directory that only this user and root can write to.',
+  })
 }
 
 /** A share that was unmounted and mounted again may have another device number; a local file system is known by it alone. */

@@ -1,5 +1,6 @@
 /** What the caller's thread and a mount's heartbeat thread say to each other. */
 
+import type { Ground } from '../drivers/ground.js'
 import type { SessionOwner } from '../protocol/record.js'
 import type { Session } from '../protocol/session.js'
 
@@ -7,6 +8,7 @@ export interface DirectorySeed {
   coherent: boolean
   extraSilenceMs: number
   me: SessionOwner
+  ground: Ground | null
 }
 
 /** What the thread is started with. */

@@ -13,6 +13,7 @@ import { beat, endSession, type Session } from '../protocol/session.js'
 import { settleAll, type UnsettledLock } from '../protocol/settle.js'
 import type { Asker } from '../drivers/answer.js'
 import { BeatMeasure, beatPeriodMs, isToBeMeasured } from './beat-budget.js'
+import { footingOn } from './directories.js'
 import type { DirectorySeed, FromThread, HeartbeatData, ToThread } from './heartbeat-messages.js'
 import { runBlocking } from '../drivers/run.js'
 import { SharedFlag, SharedLease } from './shared-lease.js'
@@ -101,7 +102,7 @@ function beatOnce(watched: Watched): void {
   if (lease.isOver || watched.ending !== null) return end(watched)
   const heldBefore = lease.held
   const startMs = readClock().ownMs
-  const outcome = runBlocking(beat(session), asker)
+  const outcome = runBlocking(beat(session), asker, footingOn(watched.directory.ground))
   const { id, refreshRateMs, timeoutIntervalMs } = session.record
   if (outcome.kind === 'retired' || lease.isOver) {
     // The holder first: once the record says "ended", anybody may acquire.
@@ -120,7 +121,8 @@ function beatOnce(watched: Watched): void {
   const isShort = lease.held === heldBefore && outcome.links < 1 + heldBefore
   if (isShort && (watched.countsLinks || !lease.linksAreNotCounted)) tell({ type: 'names-missing', sessionId: id })
   // What is in doubt may still happen.
-  if (watched.unsettled.length > 0) watched.unsettled = runBlocking(settleAll(watched.unsettled), asker)
+  if (watched.unsettled.length > 0)
+    watched.unsettled = runBlocking(settleAll(watched.unsettled), asker, footingOn(watched.directory.ground))
 }
 
 function settleLater({ session, directory, unsettled }: Watched, path: string, generation: bigint): void {
@@ -133,7 +135,7 @@ function end(watched: Watched): void {
   const sessionId = watched.session.record.id
   watched.lease.end()
   sessions.delete(sessionId)
-  runBlocking(endSession(watched.session), asker)
+  runBlocking(endSession(watched.session), asker, footingOn(watched.directory.ground))
   for (const done of watched.ending ?? []) done.set()
   tell({ type: 'ended', sessionId })
 }
