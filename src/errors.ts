@@ -15,21 +15,22 @@ export interface MountlockErrorOptions {
   cause?: unknown
 }
 
-// The names are written down: a bundler's minified class names say nothing to anybody.
+// The names are written down: the bundler of a program may shorten those of classes.
 
 /** The base class of everything below. `message` is "what happened: path: why. What to do." */
 export class MountlockError extends Error {
   override readonly name: string = 'MountlockError'
   readonly code: string
   readonly path: string | undefined
-  readonly advice: string
+  declare readonly advice: string
 
   constructor(what: string, { code, path, advice, cause }: MountlockErrorOptions) {
     const where = path === undefined ? '' : `: ${path}`
     super(`${what}${where}${describeCause(cause)}. ${advice}`, cause === undefined ? undefined : { cause })
     this.code = code
     this.path = path
-    this.advice = advice
+    // The message has it already, so that it is not shown twice.
+    Object.defineProperty(this, 'advice', { value: advice, enumerable: false })
   }
 }
 
@@ -283,8 +284,14 @@ export function fileSystemError(action: FileSystemAction, path: string, errno: s
     code: meaning.code,
     path,
     advice: meaning.advice,
-    cause: cause ?? new Error(errno),
+    cause: withoutFrames(cause ?? new Error(errno)),
   })
+}
+
+/** Where the system's error came up says nothing to the caller, and would hide the line that does: ten more lines of ours. */
+function withoutFrames(cause: unknown): unknown {
+  if (cause instanceof Error) cause.stack = `${cause.name}: ${cause.message}`
+  return cause
 }
 
 function meaningOf(action: FileSystemAction, errno: string): Meaning {

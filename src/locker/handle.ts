@@ -7,6 +7,7 @@ import { runCalls } from '../drivers/run.js'
 import { type Work, runAsynchronously, runBlocking } from '../drivers/work.js'
 import { fileSystemError, LockLostError, type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
+import { fromCallersLine } from './callers-line.js'
 import { Patience } from './patience.js'
 import type { Lock, LockType, ReleaseResult } from '../types.js'
 
@@ -92,8 +93,12 @@ export class LockHandle implements Lock {
   releaseSync(): ReleaseResult {
     // One that is under way cannot be waited for while the thread is blocked; it will be done.
     if (this.#pending !== undefined) return { lost: this.#hold.lostReason() !== null }
-    this.#result ??= runBlocking(this.#release())
-    return this.#result
+    try {
+      this.#result ??= runBlocking(this.#release())
+      return this.#result
+    } catch (error) {
+      throw fromCallersLine(error)
+    }
   }
 
   *#release(): Work<ReleaseResult> {
@@ -115,7 +120,7 @@ export class LockHandle implements Lock {
     try {
       return await patience.race(runAsynchronously(releasing, first))
     } catch (error) {
-      throw patience.isOver ? fileSystemError('rename', this.path, 'ETIMEDOUT') : error
+      throw fromCallersLine(patience.isOver ? fileSystemError('rename', this.path, 'ETIMEDOUT') : error)
     } finally {
       patience.done()
     }
@@ -132,5 +137,14 @@ export class LockHandle implements Lock {
 
   [Symbol.dispose](): void {
     this.releaseSync()
+  }
+  /** What `console.log(lock)` shows: `util.inspect.custom`, by the name that it has everywhere. */
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: object,
+    inspect: (value: object, options: object) => string,
+  ) {
+    const { path, lockType, token, held, remainingMs } = this
+    return `Lock ${inspect({ path, lockType, token, held, remainingMs: Math.floor(remainingMs) }, options)}`
   }
 }

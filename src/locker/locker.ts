@@ -28,6 +28,7 @@ import { Acquisition } from './acquisition.js'
 import { BlockingAcquisition } from './blocking-acquisition.js'
 import { atExit } from './exit.js'
 import { HeldLocks } from './held-locks.js'
+import { fromCallersLine } from './callers-line.js'
 import { Patience } from './patience.js'
 import { Report } from './report.js'
 import { lockerSettings } from './settings.js'
@@ -100,7 +101,7 @@ class LockerOnMounts implements Locker {
       return await acquire()
     } catch (error) {
       this.#report.notAcquired(path, error)
-      throw error
+      throw fromCallersLine(error, this.#patiently)
     } finally {
       this.#patiences.delete(patience)
       patience.done()
@@ -109,12 +110,20 @@ class LockerOnMounts implements Locker {
 
   acquireSync(path: string, { waitMs = this.#defaultWaitMs, shared = false }: AcquireSyncOptions = {}): Lock {
     this.#check(shared, waitMs)
-    return this.#blocking.waiting(path, shared, waitMs)
+    return this.#blockingly(() => this.#blocking.waiting(path, shared, waitMs))
   }
 
   tryAcquireSync(path: string, { shared = false }: TryAcquireOptions = {}): Lock | null {
     this.#check(shared)
-    return this.#blocking.withoutWaiting(path, shared)
+    return this.#blockingly(() => this.#blocking.withoutWaiting(path, shared))
+  }
+
+  #blockingly<Result>(acquire: () => Result): Result {
+    try {
+      return acquire()
+    } catch (error) {
+      throw fromCallersLine(error, this.#blockingly)
+    }
   }
 
   async withLock<T>(path: string, work: (lock: Lock) => Promise<T> | T, options: AcquireOptions = {}): Promise<T> {
@@ -127,7 +136,10 @@ class LockerOnMounts implements Locker {
       throw error
     }
     const { lost } = await lock.release()
-    if (lost) throw lock.signal.reason instanceof LockLostError ? lock.signal.reason : new LockLostError(lock.path, 'taken-over')
+    if (lost)
+      throw fromCallersLine(
+        lock.signal.reason instanceof LockLostError ? lock.signal.reason : new LockLostError(lock.path, 'taken-over'),
+      )
     return result
   }
 
@@ -136,6 +148,8 @@ class LockerOnMounts implements Locker {
     const patience = new Patience(path, this.#defaultWaitMs)
     try {
       return await patience.race(this.#locks.inspect(path))
+    } catch (error) {
+      throw fromCallersLine(error)
     } finally {
       patience.done()
     }
