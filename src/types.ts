@@ -74,7 +74,9 @@ export interface Lock extends AsyncDisposable, Disposable {
   readFile(path: string): Promise<Buffer>
   /**
    * Replaces a file that the lock protects: a new one is written beside it and renamed into its place, so that no node mixes
-   * old data with new. @throws LockLostError, and the system's errors; then the file is as it was
+   * old data with new. It has the mode of the old one, and its owner and group where this process may give files away; where
+   * the group cannot be kept, its permissions are dropped. Extended attributes and ACLs are not kept. A symbolic link stays: the
+   * file that it leads to is replaced. @throws LockLostError, and the system's errors; then the file is as it was
    */
   replaceFile(path: string, data: string | Uint8Array): Promise<void>
   /** Gives the lock back. Idempotent: a second call returns the first one's result. */

@@ -5,7 +5,7 @@
 
 import { readdir, readdirSync } from 'node:fs'
 
-/** `null`: nothing is there, or no directory. Other errors are for those who do more than look. */
+/** `null`: nothing is there, or no directory. Other errors are told by what does more than look. */
 function namesIn(path: string): string[] | null {
   try {
     return readdirSync(path)
@@ -23,3 +23,12 @@ export function isProperLockfile(lockfilePath: string): Promise<boolean> {
 }
 
 const isEmpty = (names: string[] | null) => names !== null && names.length === 0
+
+/** What is at the path now. */
+export function lookAt(lockfilePath: string): 'its lock' | 'nothing' | 'something' {
+  try {
+    return isEmpty(readdirSync(lockfilePath)) ? 'its lock' : 'something'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'nothing' : 'something'
+  }
+}

@@ -16,17 +16,18 @@ import { ForeignLockError, InvalidArgumentError, LockFileSystemError } from '../
 import { createLocker } from '../locker/locker.js'
 import type { Lock, Locker, ReleaseResult } from '../types.js'
 import { isHeldSync } from './inspect-sync.js'
-import { isProperLockfile, isProperLockfileSync } from './neighbour.js'
-import { type RetryOptions, retry } from './retries.js'
+import { isProperLockfile, isProperLockfileSync, lookAt } from './neighbour.js'
+import { isOwnFs } from './own-fs.js'
+import { type Retries, type RetryOptions, retry } from './retries.js'
 
-export type { RetryOptions } from './retries.js'
+export type { Retries, RetryOptions } from './retries.js'
 
 export interface UnlockOptions {
   /** Resolve symbolic links in `file`, which then must exist. @default true */
   realpath?: boolean | undefined
   /** The path of the lock. @default `${file}.lock` */
   lockfilePath?: string | undefined
-  /** Not supported: locks need the real file system. Node's own `fs` is accepted. */
+  /** Not supported: locks need the real file system. Node's own `fs` is accepted, in whatever object its functions are handed over. */
   fs?: unknown
 }
 
@@ -40,8 +41,8 @@ export interface LockOptions extends UnlockOptions {
   stale?: number | undefined
   /** How often it is refreshed, in milliseconds; from 1000 to half of `stale`. @default stale / 2 */
   update?: number | undefined
-  /** How often to try again, or an options object of the `retry` package. @default 0 */
-  retries?: number | RetryOptions | undefined
+  /** How often to try again, or what the `retry` package takes: options, or the pauses in milliseconds. @default 0 */
+  retries?: Retries
   /** Called when the lock may have been lost. @default a warning of the process (`process.on('warning', …)`) */
   onCompromised?: ((error: Error) => unknown) | undefined
 }
@@ -80,7 +81,9 @@ export async function lock(file: string, options: LockOptions = {}): Promise<() 
   const lockfilePath = lockPathOf(canonical, options)
   const entry = await retry(async () => {
     if (await isProperLockfile(lockfilePath)) throw lockedByNeighbour(canonical, lockfilePath)
-    const acquired = await withKindOfLink((locker) => locker.tryAcquire(lockfilePath), options)
+    const acquired = await withKindOfLink((locker) => locker.tryAcquire(lockfilePath), options).catch((error) => {
+      throw meanwhile(error, canonical, lockfilePath)
+    })
     return enter(canonical, lockfilePath, acquired, options)
   }, options.retries)
   return async () => {
@@ -91,17 +94,27 @@ export async function lock(file: string, options: LockOptions = {}): Promise<() 
 
 /** {@link lock}, with blocking calls. `retries` would block the process, and is refused (ESYNC). */
 export function lockSync(file: string, options: LockOptions = {}): () => void {
-  const { retries } = options
-  if (Number(typeof retries === 'object' ? retries?.retries : (retries ?? 0)) > 0)
-    throw lockfileError('ESYNC', 'Cannot use retries with the sync api')
+  if (triesAgain(options.retries)) throw lockfileError('ESYNC', 'Cannot use retries with the sync api')
   const canonical = canonicalPathSync(file, options)
   const lockfilePath = lockPathOf(canonical, options)
   if (isProperLockfileSync(lockfilePath)) throw lockedByNeighbour(canonical, lockfilePath)
-  const entry = enter(canonical, lockfilePath, tryAcquireSync(lockfilePath, options), options)
+  let acquired: Lock | null
+  try {
+    acquired = tryAcquireSync(lockfilePath, options)
+  } catch (error) {
+    throw meanwhile(error, canonical, lockfilePath)
+  }
+  const entry = enter(canonical, lockfilePath, acquired, options)
   return () => {
     if (entry.isReleased) throw lockfileError('ERELEASED', 'Lock is already released')
     leaveSync(entry)
   }
+}
+
+/** Only a number counts, as in `proper-lockfile`. */
+function triesAgain(retries: Retries): boolean {
+  const count = typeof retries === 'object' ? (retries as RetryOptions | null)?.retries : retries
+  return typeof count === 'number' && count > 0
 }
 
 /** Releases the lock of a file. @throws ENOTACQUIRED when this process does not hold it */
@@ -157,9 +170,10 @@ function canonicalPathSync(file: string, options: UnlockOptions): string {
 }
 
 function checkFs(options: UnlockOptions): void {
-  if (options.fs === undefined || options.fs === fs) return
+  // As in proper-lockfile: what is falsy stands for the default.
+  if (!options.fs || isOwnFs(options.fs)) return
   throw new InvalidArgumentError(
-    'The option `fs` of proper-lockfile is not supported',
+    "The option `fs` of proper-lockfile is not supported, unless it is Node's own `fs`",
     'Leave it out: locks need the real file system.',
   )
 }
@@ -250,6 +264,17 @@ const compromised = (cause: unknown) => lockfileError('ECOMPROMISED', 'Unable to
 
 function warn(error: Error): void {
   process.emitWarning(`A lock may have been lost: ${error.message}`, { code: 'ECOMPROMISED', type: 'LockCompromisedWarning' })
+}
+
+/**
+ * Between our look and the acquisition a process with `proper-lockfile` itself may have taken the lock, and given it back
+ * again. What is in the way and stays is no lock of either.
+ */
+function meanwhile(error: unknown, file: string, lockfilePath: string): unknown {
+  if (!(error instanceof ForeignLockError)) return error
+  const there = lookAt(lockfilePath)
+  if (there === 'its lock') return lockedByNeighbour(file, lockfilePath)
+  return there === 'nothing' ? Object.assign(lockfileError('ELOCKED', 'Lock file is already being held', error), { file }) : error
 }
 
 function lockedByNeighbour(file: string, lockfilePath: string): LockfileError {

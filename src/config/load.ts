@@ -3,8 +3,8 @@
  * cannot be read is a diagnostic, and never an exception unless `strict` asks for one.
  */
 
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, join } from 'node:path'
 import { ConfigError } from '../errors.js'
 import { type Diagnostic, type DiagnosticCode, formatDiagnostic } from './diagnostics.js'
 import { type ParsedConfig, parseConfig } from './parse.js'
@@ -48,12 +48,25 @@ function chooseFile(env: Readonly<Record<string, string | undefined>>): string {
 /** A file that may not be looked at *is* there: to pass over it in silence would load settings that nobody meant. */
 function isThere(file: string): boolean {
   try {
-    statSync(file)
+    lstatSync(file)
     return true
   } catch (error) {
-    return !isMissing(error)
+    return !isMissing(error) || danglingLink(file) !== null || isUnnameable(file)
   }
 }
+
+/** The link on the way to a file that leads nowhere, in words; `null`: there is none, so the file is missing indeed. */
+function danglingLink(file: string): string | null {
+  for (let path = file; path !== dirname(path); path = dirname(path)) {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue
+    if (statSync(path, { throwIfNoEntry: false }) !== undefined) return null // so far the way is there
+    return `${path === file ? 'it' : path} is a symbolic link to ${readlinkSync(path)}, which is not there`
+  }
+  return null
+}
+
+/** Node reads bytes that are not UTF-8 as this character, and so cannot name the file that was meant. */
+const isUnnameable = (file: string) => file.includes('\uFFFD')
 
 function readConfig(file: string): LoadedConfig {
   try {
@@ -69,6 +82,9 @@ function readConfig(file: string): LoadedConfig {
     }
   } catch (error) {
     if (isMissing(error)) {
+      if (isUnnameable(file)) return unusable(file, 'UNREADABLE', 'the file cannot be read (its name is not UTF-8)')
+      const dangling = danglingLink(file)
+      if (dangling !== null) return unusable(file, 'UNREADABLE', `the file cannot be read (${dangling})`)
       return { file, found: false, settings: defaultSettings(), diagnostics: [], origins: defaultOrigins() }
     }
     return unusable(file, 'UNREADABLE', `the file cannot be read (${causeOf(error)})`)

@@ -4,10 +4,11 @@
  * tick of the server's clock).
  */
 
-import { constants } from 'node:fs'
-import type { Calls } from './calls.js'
+import { constants, type Stats } from 'node:fs'
+import type { Call, Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
 import { withFile, writeAll } from './file-operations.js'
+import { giveMode } from './permissions.js'
 
 const { O_CREAT, O_DIRECT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
 const READ_BYTES = 64 * 1024
@@ -35,10 +36,21 @@ function* readToEnd(fd: number): Calls<Buffer> {
   }
 }
 
-/** Writes a new file beside the old one and puts it in its place. `check` is asked last; what it throws leaves the old file as it was. */
-export function* replaceFile(path: string, temporary: string, data: string | Uint8Array, check: () => void): Calls<void> {
+/** What a file has, before the umask, where there was none. */
+const NEW_FILE_MODE = 0o666
+
+/**
+ * Writes a new file beside the old one and puts it in its place, with the old one's mode, and its owner where this process may
+ * give files away. Through a symbolic link the file that it leads to is replaced. `random`: makes the new file's name. `check`
+ * is asked last; what it throws leaves the old file as it was.
+ */
+export function* replaceFile(named: string, random: string, data: string | Uint8Array, check: () => void): Calls<void> {
+  const { path, old } = yield* target(named)
+  const temporary = `${path}.${random}`
   try {
-    yield* withFile(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o666, function* (fd) {
+    const mode = old === null ? NEW_FILE_MODE : 0o600
+    yield* withFile(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, function* (fd) {
+      if (old !== null) yield* makeLike(fd, temporary, old)
       yield* writeAll(fd, data)
       yield ['fsync', fd]
     })
@@ -47,6 +59,43 @@ export function* replaceFile(path: string, temporary: string, data: string | Uin
   } catch (error) {
     yield* remove(temporary)
     throw error
+  }
+}
+
+/** The file that a path leads to, and what it is now; `null`: there is none. @throws ENOENT for a link that leads nowhere */
+function* target(named: string): Calls<{ path: string; old: Stats | null }> {
+  const there = yield* statusOf(named)
+  if (there === null || !there.isSymbolicLink()) return { path: named, old: there }
+  const path = (yield ['realpath', named]) as string
+  return { path, old: yield* statusOf(path) }
+}
+
+function* statusOf(path: string): Calls<Stats | null> {
+  try {
+    return (yield ['lstat', path]) as Stats
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Permissions of a group that the new file does not get are not given to another one. */
+function* makeLike(fd: number, temporary: string, old: Stats): Calls<void> {
+  const made = (yield ['fstat', fd]) as Stats
+  const isGroupKept = old.gid === made.gid || (yield* isDone(['fchown', fd, made.uid, old.gid]))
+  const isOwnerKept = old.uid === made.uid || (yield* isDone(['fchown', fd, old.uid, isGroupKept ? old.gid : made.gid]))
+  const permissions = old.mode & (isGroupKept ? 0o777 : 0o707)
+  // Without owner and group, set-user-ID and its like would speak for another user.
+  yield* giveMode(fd, isOwnerKept && isGroupKept ? old.mode & 0o7777 : permissions, temporary)
+}
+
+function* isDone(call: Call): Calls<boolean> {
+  try {
+    yield call
+    return true
+  } catch (error) {
+    if (systemErrorCode(error) === null) throw error
+    return false
   }
 }
 

@@ -28,6 +28,12 @@ function takeApart(path: string): LockPath {
       'Correct the path.',
     )
   }
+  if (path.includes('\uFFFD')) {
+    throw new InvalidArgumentError(
+      `Expected the path of a lock to be UTF-8, got ${JSON.stringify(path)}, in which bytes are lost that are not`,
+      'Rename it, or lock another path: Node cannot name this one, and would lock a path that no other program means.',
+    )
+  }
   const absolute = absolutePath(path)
   const name = basename(absolute)
   if (name === '')

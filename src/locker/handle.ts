@@ -81,7 +81,7 @@ export class LockHandle implements Lock {
   async replaceFile(path: string, data: string | Uint8Array): Promise<void> {
     this.assertHeld()
     const { lane } = await this.#keeper.fileSystemOf(path)
-    const calls = replaceFile(path, `${path}.${randomName()}`, data, () => this.assertHeld())
+    const calls = replaceFile(path, randomName(), data, () => this.assertHeld())
     await runCalls(calls, lane)
   }
 

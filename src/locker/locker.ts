@@ -23,6 +23,7 @@ import type {
   LockerSettings,
   TryAcquireOptions,
 } from '../types.js'
+import { hearFileSizeSignal } from '../drivers/file-size-limit.js'
 import { Turns } from '../waiting/turns.js'
 import { Acquisition } from './acquisition.js'
 import { BlockingAcquisition } from './blocking-acquisition.js'
@@ -38,6 +39,7 @@ export function createLocker(options: LockerOptions = {}): Locker {
   if (process.platform === 'win32') {
     throw new UnsupportedPlatformError('mountlock does not work on Windows', 'Run it on Linux, or in WSL 2.')
   }
+  hearFileSizeSignal()
   return new LockerOnMounts(lockerSettings(options))
 }
 

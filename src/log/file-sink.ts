@@ -11,9 +11,10 @@
  * file that is there is left alone.
  */
 
-import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { setImmediate } from '../drivers/clock.js'
+import { fileSizeMax, mustAskForLimit } from '../drivers/file-size-limit.js'
 import { type Batch, LineQueue } from './line-queue.js'
 import { Complaint, type Sink, whenStuck, withinCloseTime } from './sink.js'
 
@@ -34,6 +35,7 @@ const OPENINGS = [
 const REMEDIES: Record<string, string> = {
   EACCES: 'create it, writable for every user who takes locks, or leave log-file empty for the system log',
   EDQUOT: 'raise its quota, or choose another log-file',
+  EFBIG: 'rotate it, or raise the limit for the size of files (ulimit -f)',
   EISDIR: 'let log-file name a file',
   ELOOP: 'let log-file name the file itself, no symbolic link',
   ENOENT: 'create its directory, which mountlock never does',
@@ -132,6 +134,7 @@ export class FileSink implements Sink {
       if (append.batch === null) return
       append.opened = true
       const bytes = this.#bytesOf(append.batch)
+      if (mustAskForLimit) checkLimit((await handle.stat()).size + bytes.length)
       const { bytesWritten } = await handle.write(bytes)
       this.#written(bytesWritten, bytes.length)
       append.batch = null
@@ -145,6 +148,7 @@ export class FileSink implements Sink {
       const fd = openForAppendSync(this.#path)
       try {
         const bytes = this.#bytesOf(batch)
+        if (mustAskForLimit) checkLimit(fstatSync(fd).size + bytes.length)
         this.#written(writeSync(fd, bytes), bytes.length)
       } finally {
         closeSync(fd)
@@ -176,6 +180,11 @@ export class FileSink implements Sink {
     const { code, message } = error as NodeJS.ErrnoException
     this.#complaint.make(code ?? message, REMEDIES[code ?? ''] ?? OTHER_REMEDY)
   }
+}
+
+/** @throws EFBIG, which the kernel would say with a signal that ends the process */
+function checkLimit(bytesAfterwards: number): void {
+  if (bytesAfterwards > fileSizeMax()) throw Object.assign(new Error('the limit for the size of files'), { code: 'EFBIG' })
 }
 
 async function openForAppend(path: string): Promise<FileHandle> {

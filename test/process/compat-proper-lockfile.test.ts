@@ -5,13 +5,15 @@
  */
 
 import { execFile } from 'node:child_process'
+import defaultFs, * as fs from 'node:fs'
 import { mkdir, readdir, readFile, realpath, rm, rmdir, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { pauses } from '../../src/compat/retries.js'
+import { pauses, type Retries, retry } from '../../src/compat/retries.js'
 import { Peer } from './fixtures/changeover-driver.mjs'
 import { temporaryFolder } from './support/folder.js'
 import { outlast } from './support/time.js'
@@ -281,6 +283,16 @@ describe('the two on one path', () => {
     expect(await ours.ask({ op: 'release' })).toEqual({ value: null })
   })
 
+  test('beside busy processes of the real package, ours is refused with ELOCKED and with nothing else', async () => {
+    const ours = [start('mountlock'), start('mountlock')]
+    const theirs = [start('proper-lockfile'), start('proper-lockfile')]
+    const told = await Promise.all([...ours, ...theirs].map((agent) => agent.ask({ op: 'hammer', file, ms: 2000 })))
+    const outcomes = told.slice(0, 2).map(({ value }) => value as Record<string, number>)
+    for (const outcome of outcomes)
+      expect(Object.keys(outcome).filter((name) => name !== 'had' && name !== 'ELOCKED')).toEqual([])
+    expect(outcomes.reduce((sum, { had = 0 }) => sum + had, 0)).toBeGreaterThan(0)
+  })
+
   test('who waits for the real package gets the lock when that releases it', async () => {
     const [theirs, ours] = [start('proper-lockfile'), start('mountlock')]
     await theirs.ask({ op: 'lock', file })
@@ -313,10 +325,41 @@ test('moving over is one changed import, by import and by require', async () => 
 })
 
 test('the pauses between retries are those of the package retry', async () => {
-  const theirs = createRequire(import.meta.url)('retry') as { timeouts(options: object): number[] }
+  const theirs = createRequire(import.meta.url)('retry') as { timeouts(options: unknown): number[] }
   for (const options of [{}, { retries: 3 }, { retries: 5, factor: 1.5, minTimeout: 10, maxTimeout: 40 }, { retries: 0 }])
     expect([...pauses(options)]).toEqual(theirs.timeouts(options))
   expect([...pauses(3)]).toEqual(theirs.timeouts({ retries: 3 }))
+  // What callers hand over by mistake, or by habit: the package has an answer to all of it.
+  const odd = [
+    [5, 1, 3],
+    [],
+    '3',
+    true,
+    { retries: undefined },
+    { factor: null },
+    { minTimeout: 0 },
+    { retries: 2.5 },
+    { factor: 0.5 },
+  ]
+  for (const options of odd) expect([...pauses(options as Retries)], JSON.stringify(options)).toEqual(theirs.timeouts(options))
+  fc.assert(
+    fc.property(
+      fc.record(
+        {
+          retries: fc.integer({ min: -1, max: 12 }),
+          factor: fc.double({ min: 0, max: 4, noNaN: true }),
+          minTimeout: fc.integer({ min: 0, max: 5000 }),
+          maxTimeout: fc.integer({ min: 5000, max: 20_000 }),
+        },
+        { requiredKeys: [] },
+      ),
+      (options) => {
+        expect([...pauses(options)]).toEqual(theirs.timeouts(options))
+      },
+    ),
+  )
+  const endless = pauses({ retries: Infinity, minTimeout: 1, maxTimeout: 3 })
+  expect(Array.from({ length: 4 }, () => endless.next().value)).toEqual([1, 2, 3, 3])
   for (const none of [0, null, undefined]) expect([...pauses(none)]).toEqual([])
   for (const pause of pauses({ retries: 4, minTimeout: 100, factor: 1, randomize: true })) {
     expect(pause).toBeGreaterThanOrEqual(100)
@@ -325,4 +368,37 @@ test('the pauses between retries are those of the package retry', async () => {
   const forever = pauses({ forever: true, retries: 2, minTimeout: 5 })
   expect(Array.from({ length: 5 }, () => forever.next().value)).toEqual([5, 10, 5, 10, 5])
   expect(() => [...pauses({ minTimeout: 2, maxTimeout: 1 })]).toThrow('minTimeout is greater than maxTimeout')
+})
+
+test('of the errors of many tries the most frequent one is thrown, the last of those that came equally often', async () => {
+  const thrown = async (...messages: string[]) => {
+    let tries = 0
+    const work = () => Promise.reject(new Error(messages[tries++]))
+    return await retry(work, Array<number>(messages.length - 1).fill(0)).catch((error: Error) => error.message)
+  }
+  expect(await thrown('busy', 'busy', 'torn')).toBe('busy')
+  expect(await thrown('busy', 'torn')).toBe('torn')
+})
+
+test("Node's own fs is accepted in every form in which code hands it over, and what only looks like it is refused", async () => {
+  const require = createRequire(import.meta.url)
+  const lockfile = (await import('../../dist/compat/proper-lockfile.js')).default
+  const forms = {
+    default: defaultFs,
+    namespace: fs,
+    copy: { ...defaultFs },
+    'graceful-fs': require('graceful-fs'),
+    inherited: Object.create(defaultFs),
+    none: null,
+  }
+  for (const [name, form] of Object.entries(forms)) {
+    await (
+      await lockfile.lock(file, { fs: form })
+    )()
+    lockfile.lockSync(file, { fs: form })()
+    expect(await lockfile.check(file, { fs: form }), name).toBe(false)
+  }
+  const inMemory = { ...defaultFs, mkdir: () => {} }
+  for (const other of [inMemory, fs.promises, {}, 'fs'])
+    await expect(lockfile.lock(file, { fs: other })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
 })

@@ -229,3 +229,34 @@ async function openFiles(): Promise<string[]> {
   const descriptors = await readdir('/proc/self/fd')
   return Promise.all(descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')))
 }
+
+describe('a limit for the size of files (ulimit -f)', () => {
+  const DIST = new URL('../../dist/index.js', import.meta.url).href
+  const program = (where: 'main thread' | 'worker') => `
+    import { Worker, isMainThread } from 'node:worker_threads'
+    import { createLocker } from ${JSON.stringify(DIST)}
+    if (${where === 'worker'} && isMainThread) new Worker(new URL(process.argv[1], 'file:'), { argv: process.argv.slice(2) })
+    else {
+      process.on('warning', ({ message }) => console.log(message))
+      const locker = createLocker({ enableLogging: true, logFile: ${JSON.stringify('LOG')}.replace('LOG', process.argv[2]) })
+      const lock = await locker.acquire(process.argv[3])
+      for (let i = 0; i < 5; i++) (await locker.acquire(process.argv[3] + i)).releaseSync()
+      await new Promise((resolve) => setImmediate(resolve))
+      console.log('held', lock.held)
+      await lock.release()
+      await locker.close()
+    }`
+
+  it.each(['main thread', 'worker'] as const)(
+    'ends no process and no lock, in the %s: the log has its complaint',
+    async (where) => {
+      await writeFile(file, Buffer.alloc(20_000))
+      const script = join(temporary.path, 'program.mjs')
+      await writeFile(script, program(where))
+      const limited = ['-c', `ulimit -f 16; exec "$@"`, 'bash', process.execPath, script, file, join(temporary.path, 'lock')]
+      const told = execFileSync('bash', limited, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+      expect(told).toContain('held true')
+      expect((await stat(file)).size).toBe(20_000)
+    },
+  )
+})

@@ -115,3 +115,41 @@ async function mkdirp(relativePath: string): Promise<string> {
   await mkdir(directory, { recursive: true })
   return directory
 }
+
+describe('what is out of reach is not missing', () => {
+  const onShare = () => join(temporary.path, 'not-mounted/file-locks')
+
+  it('a link to a file on a share that is not mounted is told, and no other file is taken in its place', async () => {
+    await mkdir(join(temporary.path, 'one/rstudio'), { recursive: true })
+    await symlink(onShare(), join(temporary.path, 'one/rstudio/file-locks'))
+    await write('two/rstudio/file-locks', 'lock-type=advisory')
+    const env = { XDG_CONFIG_DIRS: ['one', 'two'].map((name) => join(temporary.path, name)).join(':') }
+    const { file, found, diagnostics } = loadConfig({ env })
+    expect({ file, found }).toEqual({ file: join(temporary.path, 'one/rstudio/file-locks'), found: true })
+    expect(diagnostics).toMatchObject([{ severity: 'error', code: 'UNREADABLE' }])
+    expect(diagnostics[0]?.message).toContain(`it is a symbolic link to ${onShare()}, which is not there`)
+    expect(() => loadConfig({ env, strict: true })).toThrow(ConfigError)
+  })
+
+  it('so is a directory that is such a link', async () => {
+    const config = join(temporary.path, 'config')
+    await symlink(join(temporary.path, 'not-mounted'), config)
+    const { found, diagnostics } = loadConfig({ env: { RSTUDIO_CONFIG_DIR: config } })
+    expect(found).toBe(true)
+    expect(diagnostics[0]?.message).toContain(`${config} is a symbolic link to`)
+  })
+
+  it('a link to a directory that is there, without such a file in it, is no fault', async () => {
+    await mkdir(join(temporary.path, 'real'))
+    await symlink(join(temporary.path, 'real'), join(temporary.path, 'config'))
+    expect(loadConfig({ env: { RSTUDIO_CONFIG_DIR: join(temporary.path, 'config') } })).toMatchObject({
+      found: false,
+      diagnostics: [],
+    })
+  })
+
+  it('a name that Node cannot read, because it is not UTF-8, is told', () => {
+    const env = { RSTUDIO_CONFIG_DIR: join(temporary.path, Buffer.from([0xe9]).toString()) }
+    expect(loadConfig({ env }).diagnostics[0]?.message).toContain('its name is not UTF-8')
+  })
+})

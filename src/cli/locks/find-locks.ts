@@ -76,6 +76,9 @@ export class LockFinder {
     }
     if (this.#directories > DIRECTORIES_MAX) return
     const entries = await this.#list(directory)
+    const unnameable = entries.filter(({ name }) => name.includes('\uFFFD')).length
+    if (unnameable > 0)
+      this.unread.push({ path: directory, message: `${unnameable} names in it are not UTF-8, and cannot be looked at` })
     const kind = lockKindIn(entries.map(({ name }) => name))
     if (kind !== null) {
       this.locks.set(directory, { path: directory, lockType: kind === 'links' ? 'linkbased' : 'renamebased' })
