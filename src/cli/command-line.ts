@@ -43,16 +43,17 @@ export function readCommandLine(args: readonly string[]): Choice {
   const isAsked = (option: string) => options.some((token) => token.name === option)
   if (isAsked('help')) return { kind: 'help', spec }
   if (isAsked('version')) return { kind: 'version' }
-  try {
-    const words = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value)
-    const values = { ...valuesOf(options, spec), ...positionalsOf(words, spec) }
-    return { kind: 'command', spec, values: { ...values, behind: dashes === -1 ? null : rest.slice(dashes + 1) } }
-  } catch (error) {
-    // It may have been a command's name.
-    const meant = name === null ? commandMeant(args.find((arg) => !arg.startsWith('-')) ?? '') : null
-    if (!(error instanceof UsageError) || meant === null || error instanceof MeantError) throw error
-    throw new UsageError(`${error.message}. Did you mean the command: locktester ${meant}`)
-  }
+  const words = tokens.filter((token) => token.kind === 'positional').map(({ value }) => value)
+  const values = { ...valuesOf(options, spec), ...positionalsOf(words, spec) }
+  return { kind: 'command', spec, values: { ...values, behind: dashes === -1 ? null : rest.slice(dashes + 1) } }
+}
+
+/** What is said of a wrong command line whose first word may have been meant as a command's name. */
+export function complaintOf(error: UsageError, args: readonly string[]): string {
+  const { name } = takeCommand(args)
+  const meant = name === null ? commandMeant(args.find((arg) => !arg.startsWith('-')) ?? '') : null
+  if (meant === null || error instanceof MeantError) return error.message
+  return `${error.message.replace(/\.$/, '')}. Did you mean the command: locktester ${meant}`
 }
 
 /** `locktester status --help`, for those whose command is known. */

@@ -1,13 +1,14 @@
 /** The program: which command, with which options. Each command is a file or folder of its own. */
 
+import { printable } from '../log/printable.js'
 import { MountlockError } from '../errors.js'
 import { mayBlockToStartThreads } from '../mounts/mount.js'
 import { UsageError } from './shared/command.js'
-import { helpFor, readCommandLine } from './command-line.js'
+import { complaintOf, helpFor, readCommandLine } from './command-line.js'
 import { EXIT } from './shared/exit-codes.js'
 import { answerShell } from './completion.js'
 import { helpText } from './help.js'
-import { messageOf, writeError, writeOut } from './test/print.js'
+import { messageOf, writeError, writeOut } from './shared/output.js'
 import { version } from './shared/program.js'
 
 /** What the shell asks, in words that are no command's. */
@@ -20,7 +21,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await answer(args)
   } catch (error) {
     if (error instanceof UsageError) {
-      writeError(`locktester: ${messageOf(error)}\n${helpFor(args)} shows how it is used.`)
+      writeError(`locktester: ${printable(complaintOf(error, args))}\n${helpFor(args)} shows how it is used.`)
       process.exitCode = EXIT.usage
     } else if (error instanceof MountlockError) {
       writeError(`locktester: ${messageOf(error)}`)

@@ -4,7 +4,7 @@
  * and the trial directory is removed. So a connection that breaks leaves nothing behind.
  */
 
-import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -13,13 +13,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { asLockError, bounded, endsWithin } from '../shared/bounded.js'
 import { nodeFacts } from '../shared/node-facts.js'
 import { monotonicMs } from '../evidence/resource.js'
-import { endProcess } from '../shared/interrupt.js'
 import { mountOf } from '../shared/mounts.js'
 import { PROGRAM } from '../shared/program.js'
 import { openNamedDirectory } from '../shared/state-directory.js'
-import { type Answers, Line, serve, tell } from '../remote/lines.js'
+import { Line, tell } from '../remote/lines.js'
+import { type Answering, CLEAN_UP_LIMIT_MS, hasEnded, type Role, runWorker, type WorkerWord } from '../remote/worker.js'
 
-const CLEAN_UP_LIMIT_MS = 4000
 /** A file of another node that is not seen after this time is not there: its name is new, so no cache can say that it is missing for long. */
 const SIGHT_LIMIT_MS = 20_000
 const SIGHT_POLL_MS = 100
@@ -35,36 +34,13 @@ interface Job {
   worker: number
 }
 
-/** What a worker does. */
-export type Role = 'holder' | 'hammer'
-
-/** Something that a worker has said of its own accord, or that it has ended. */
-export interface WorkerWord {
-  worker: number
-  said?: unknown
-  ended?: { code: number | null; signal: NodeJS.Signals | null; wasKilled: boolean }
+/** Serves as the agent of a node, or as one of its workers, and ends the process. */
+export async function runAgent(role: Role | undefined): Promise<void> {
+  await runWorker(role === undefined ? agent() : await workerOf(role))
 }
 
-/** What answers questions until nobody asks any more. */
-export interface Answering {
-  answers: Answers
-  close(): Promise<void>
-}
-
-/** Runs the command and ends the process. */
-export function runAgent(): Promise<void> {
-  return runWorker(agent())
-}
-
-/** Serves, and ends the process. */
-export async function runWorker({ answers, close }: Answering): Promise<void> {
-  const asked = serve(answers, process.stdin, process.stdout)
-  const ended = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(signal, () => resolve())
-  })
-  await Promise.race([asked, ended])
-  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, close())
-  await endProcess(0, !isClean)
+async function workerOf(role: Role): Promise<Answering> {
+  return role === 'holder' ? (await import('../nodes/holder.js')).holder() : (await import('../stress/hammer.js')).hammer()
 }
 
 function agent(): Answering {
@@ -182,8 +158,4 @@ async function becomesTrue(look: () => Promise<unknown>): Promise<boolean> {
     await sleep(SIGHT_POLL_MS)
   }
   return true
-}
-
-export function hasEnded({ pid, exitCode, signalCode }: ChildProcess): boolean {
-  return pid === undefined || exitCode !== null || signalCode !== null
 }

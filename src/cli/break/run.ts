@@ -1,35 +1,22 @@
 /** `locktester break`: takes a lock from the holder with that token, says who it was, and leaves everybody else alone. */
 
 import { MountlockError } from '../../errors.js'
-import type { Inspection } from '../../types.js'
 import { UsageError } from '../shared/command.js'
-import { EXIT } from '../shared/exit-codes.js'
 import { runInterruptibly } from '../shared/interrupt.js'
-import { messageOf, paint, writeError, writeJson, writeOut } from '../test/print.js'
+import { messageOf } from '../shared/output.js'
 import { LockFinder, type Unread } from '../locks/find-locks.js'
 import { type LockStatus, Looker } from '../locks/look.js'
 import { actOn, whyNot } from '../locks/act-on.js'
-import type { BreakOptions } from './command.js'
+import { EXIT_CODES, type Result, say } from './print.js'
+
+export interface BreakOptions {
+  path: string
+  token: bigint
+  json: boolean
+}
 
 /** The lock itself is named: one that happens to lie in that directory is not meant. */
 const NOT_BELOW = -1
-
-interface Result {
-  /** `already-free`: nobody held it; `other-holder`: somebody with another token does, and keeps it. */
-  result: 'broken' | 'already-free' | 'other-holder' | 'failed'
-  /** Who was broken, or who holds it. */
-  holder: LockStatus['holder']
-  /** The highest token handed out so far. */
-  token: bigint | null
-  reason: string | null
-}
-
-const EXIT_CODES: Record<Result['result'], number> = {
-  broken: EXIT.ok,
-  'already-free': EXIT.ok,
-  'other-holder': EXIT.busy,
-  failed: EXIT.cannotLock,
-}
 
 /** Runs the command and ends the process. */
 export function runBreak(options: BreakOptions): Promise<void> {
@@ -82,23 +69,4 @@ async function lookAt(path: string): Promise<LockStatus> {
 function unreadable(path: string, unread: readonly Unread[]): MountlockError {
   const advice = unread[0]?.message ?? 'It went away meanwhile.'
   return new MountlockError('The lock cannot be looked at, so nothing was broken', { code: 'UNREADABLE', path, advice })
-}
-
-function say({ result, holder, token, reason }: Result, { path, json }: BreakOptions): void {
-  const who = holderText(holder)
-  if (json) {
-    const report = { version: 1, path, result, token: token === null ? null : String(token), holder, reason }
-    return writeJson({ ...report, exitCode: EXIT_CODES[result] })
-  }
-  if (result === 'broken')
-    writeOut(`Broken: ${who} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`)
-  else if (result === 'already-free') writeError(`Nobody holds ${path}: nothing was broken.`)
-  else if (result === 'other-holder') writeError(`Nothing was broken: ${who} holds ${path} with the token ${token}.`)
-  else writeError(`${paint('red', 'error:')} Nothing was broken: ${reason}`)
-}
-
-function holderText(holder: Extract<Inspection, { state: 'held' }>['holder'] | null): string {
-  if (holder === null || holder.pid === null) return 'somebody'
-  const label = holder.label ? ` (${holder.label})` : ''
-  return `process ${holder.pid} on ${holder.host}${holder.user === null ? '' : ` of ${holder.user}`}${label}`
 }

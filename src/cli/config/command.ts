@@ -2,13 +2,7 @@
 
 import { type CommandSpec, JSON_OPTION, readText } from '../shared/command.js'
 import { EXIT, exitCodeLines } from '../shared/exit-codes.js'
-
-export interface ConfigOptions {
-  action: 'check' | 'show'
-  /** `undefined`: the one that the environment chooses. */
-  file: string | undefined
-  json: boolean
-}
+import type { ConfigOptions } from './run.js'
 
 const WHICH = `Without FILE it is $RSTUDIO_CONFIG_DIR/file-locks, the first of $XDG_CONFIG_DIRS that has rstudio/file-locks, or
 /etc/rstudio/file-locks.`
@@ -43,6 +37,6 @@ ${WHICH}`,
       const options = { action: action as 'check' | 'show', file: readText('the name of a file', file), json: json === true }
       return options satisfies ConfigOptions
     },
-    run: async (options: ConfigOptions) => (await import('../programs.js')).runConfig(options),
+    run: async (options: ConfigOptions) => (await import('./run.js')).runConfig(options),
   },
 ]

@@ -6,9 +6,15 @@ import type { Origin } from '../../config/settings.js'
 import { printable } from '../../log/printable.js'
 import { UsageError } from '../shared/command.js'
 import { EXIT } from '../shared/exit-codes.js'
-import { paint, writeError, writeErrorDiagnostics, writeJson, writeOut } from '../test/print.js'
+import { paint, writeError, writeErrorDiagnostics, writeJson, writeOut } from '../shared/output.js'
 import { spell } from '../shared/spelling.js'
-import type { ConfigOptions } from './command.js'
+
+export interface ConfigOptions {
+  action: 'check' | 'show'
+  /** `undefined`: the one that the environment chooses. */
+  file: string | undefined
+  json: boolean
+}
 
 /** Of `check` the diagnostics are what was asked for, so they are data; of `show` it is the settings. */
 export async function runConfig({ action, file, json }: ConfigOptions): Promise<void> {

@@ -12,7 +12,7 @@ import { createLocker } from '../../locker/locker.js'
 import { endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
-import { messageOf, writeError, writeOut } from '../test/print.js'
+import { messageOf, writeError, writeOut } from '../shared/output.js'
 import { SurpriseError, Terminal } from './terminal.js'
 
 /** For everything: a few starts of Node, with much to spare. */

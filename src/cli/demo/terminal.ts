@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { paint, writeOut } from '../test/print.js'
+import { paint, writeOut } from '../shared/output.js'
 import { PROGRAM } from '../shared/program.js'
 
 /** The dialogue did not come out as it should. */

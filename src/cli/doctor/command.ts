@@ -2,13 +2,7 @@
 
 import { type CommandSpec, CONFIG_OPTION, JSON_OPTION, readFileName, readText } from '../shared/command.js'
 import { EXIT, exitCodeLines } from '../shared/exit-codes.js'
-
-export interface DoctorOptions {
-  /** `undefined`: the user's client-state directory. */
-  directory: string | undefined
-  config: string | undefined
-  json: boolean
-}
+import type { DoctorOptions } from './run.js'
 
 export const DOCTOR_COMMAND: CommandSpec = {
   usage: 'doctor [directory]',
@@ -35,5 +29,5 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
       json: parsed.json === true,
     } satisfies DoctorOptions
   },
-  run: async (options: DoctorOptions) => (await import('../programs.js')).runDoctor(options),
+  run: async (options: DoctorOptions) => (await import('./run.js')).runDoctor(options),
 }

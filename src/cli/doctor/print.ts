@@ -2,7 +2,7 @@
 
 import { printable } from '../../log/printable.js'
 import { type Recommendation, settingLines } from '../shared/kinds.js'
-import { paint, writeOut } from '../test/print.js'
+import { paint, writeOut } from '../shared/output.js'
 import type { Finding, Section } from './finding.js'
 
 const TITLES: Record<Section, string> = {

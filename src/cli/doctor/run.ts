@@ -13,17 +13,24 @@ import { EXIT } from '../shared/exit-codes.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
 import { KINDS, kindOf, type Recommendation } from '../shared/kinds.js'
 import { type Mount, mountOf } from '../shared/mounts.js'
-import { messageOf, writeError, writeJson } from '../test/print.js'
+import { messageOf, writeError, writeJson } from '../shared/output.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { type Finding, type PlacedFinding, type Section, trouble } from './finding.js'
 import { type LockTrial, lockFindings, tryLock } from './lock-trials.js'
 import * as measures from './measures.js'
 import { localLocks, mountFindings } from './mount-rules.js'
-import { configurationFindings, nodeFacts, nodeFindings } from '../shared/node-facts.js'
-import type { DoctorOptions } from './command.js'
+import { nodeFacts } from '../shared/node-facts.js'
+import { configurationFindings, nodeFindings } from './node.js'
 import { type Primitive, primitiveFindings, tryPrimitives } from './primitives.js'
 import { writeRecommendation, writeSection } from './print.js'
 import { exitCodeOf, recommend } from './recommendation.js'
+
+export interface DoctorOptions {
+  /** `undefined`: the user's client-state directory. */
+  directory: string | undefined
+  config: string | undefined
+  json: boolean
+}
 
 const CLEAN_UP_LIMIT_MS = 5000
 

@@ -13,7 +13,7 @@ import { lockKindIn, parseSessionName } from '../../protocol/names.js'
 import type { LockType } from '../../types.js'
 import { bounded, codeOf } from '../shared/bounded.js'
 import { UsageError } from '../shared/command.js'
-import { messageOf } from '../test/print.js'
+import { messageOf } from '../shared/output.js'
 import type { LockedFiles } from './kernel-tables.js'
 
 export interface FoundLock {

@@ -7,7 +7,7 @@ import { decodeRecord, type SessionRecord } from '../../protocol/record.js'
 import type { Holder, Inspection, Locker, LockerOptions, LockType } from '../../types.js'
 import { bounded } from '../shared/bounded.js'
 import { lifeOf } from '../shared/identity.js'
-import { messageOf } from '../test/print.js'
+import { messageOf } from '../shared/output.js'
 import { type FoundLock, LockFinder, type Unread } from './find-locks.js'
 import { LockedFiles, watchedBy, watchKeyOf } from './kernel-tables.js'
 

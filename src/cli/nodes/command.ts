@@ -13,16 +13,8 @@ import {
 } from '../shared/command.js'
 import { EXIT, exitCodeLines } from '../shared/exit-codes.js'
 import { KIND_WORDS, KINDS, type Kind, readKind } from '../shared/kinds.js'
-import { type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
-
-export interface NodesOptions extends ReachOptions {
-  nodes: readonly NodeAddress[]
-  kinds: readonly Kind[]
-  config: string | undefined
-  html: string | undefined
-  json: boolean
-  quiet: boolean
-}
+import { REACH_OPTIONS, readAddresses, readReach } from '../remote/options.js'
+import type { NodesOptions } from './run.js'
 
 export const NODES_COMMAND: CommandSpec = {
   usage: 'nodes <hosts..>',
@@ -66,7 +58,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.config
     quiet: QUIET_OPTION,
   },
   read: readNodesOptions,
-  run: async (options: NodesOptions) => (await import('../programs.js')).runNodes(options),
+  run: async (options: NodesOptions) => (await import('./run.js')).runNodes(options),
 }
 
 /** @throws UsageError */

@@ -3,7 +3,7 @@
 import { LockTimeoutError } from '../../errors.js'
 import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
-import type { Answering } from '../agent/run.js'
+import type { Answering } from '../remote/worker.js'
 
 /** What came of an attempt. */
 export type Outcome = { outcome: 'acquired'; token: string | null } | { outcome: 'busy'; heldBy: string | null }

@@ -1,7 +1,7 @@
 /** What `locktester nodes` prints: the matrix, the evidence where something is wrong, the verdict, and the file to install. */
 
 import { settingLines } from '../shared/kinds.js'
-import { paint } from '../test/print.js'
+import { paint } from '../shared/output.js'
 import { duration, type Cell as TableCell, tableLines } from '../shared/table.js'
 import { type Cell, cellOf, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
 

@@ -9,17 +9,26 @@ import { EXIT } from '../shared/exit-codes.js'
 import type { Interrupt } from '../shared/interrupt.js'
 import { type Kind, optionsOf } from '../shared/kinds.js'
 import { writePage } from '../shared/page.js'
-import { type Printer, writeJson, writeOut } from '../test/print.js'
+import { type Printer, writeJson, writeOut } from '../shared/output.js'
 import { spellIntervals } from '../shared/spelling.js'
 import { duration } from '../shared/table.js'
 import { page } from './html.js'
 import { exitCodeOf, type KindResult } from './judgement.js'
 import { Cluster, type Sight } from '../remote/cluster.js'
+import type { NodeAddress, ReachOptions } from '../remote/options.js'
 import { type RemoteTrial, runTrial } from '../remote/trial.js'
-import type { NodesOptions } from './command.js'
 import { matrixLines } from './print.js'
 import { reportOf } from './report.js'
 import { study } from './study.js'
+
+export interface NodesOptions extends ReachOptions {
+  nodes: readonly NodeAddress[]
+  kinds: readonly Kind[]
+  config: string | undefined
+  html: string | undefined
+  json: boolean
+  quiet: boolean
+}
 
 /** What a takeover may take on top: caches, a busy server, and whole seconds of polling. */
 const PATIENCE_MS = 90_000

@@ -6,7 +6,7 @@
 
 import type { LockerOptions } from '../../types.js'
 import type { Kind } from '../shared/kinds.js'
-import { errorReport } from '../test/print.js'
+import { errorReport } from '../shared/output.js'
 import type { Node } from '../remote/node.js'
 import { RemoteHolder } from './remote-holder.js'
 

@@ -6,11 +6,16 @@ import { printable } from '../../log/printable.js'
 import { bounded } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { runInterruptibly } from '../shared/interrupt.js'
-import { messageOf, paint, writeError, writeOut } from '../test/print.js'
+import { messageOf, paint, writeError, writeOut } from '../shared/output.js'
 import { type FoundLock, LockFinder } from '../locks/find-locks.js'
 import { Looker } from '../locks/look.js'
 import { actOn, whyNot } from '../locks/act-on.js'
-import type { PruneOptions } from '../break/command.js'
+
+export interface PruneOptions {
+  directories: readonly string[]
+  olderThanMs: number
+  dryRun: boolean
+}
 
 /** As deep as anybody puts locks. */
 const DEPTH_MAX = 16

@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { randomName } from '../../drivers/identity.js'
 import { mountText } from '../shared/mounts.js'
-import type { Printer } from '../test/print.js'
+import type { Printer } from '../shared/output.js'
 import { Node, UnreachableError } from './node.js'
 import type { NodeAddress, ReachOptions } from './options.js'
 

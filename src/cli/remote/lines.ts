@@ -5,7 +5,7 @@
 
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { errorReport } from '../test/print.js'
+import { errorReport } from '../shared/output.js'
 
 /** The version of the conversation: both sides must speak the same one. */
 export const DIALECT = 1

@@ -2,8 +2,7 @@
 
 import { resolve } from 'node:path'
 import type { Options } from 'yargs'
-import { type CommandSpec, readText, UsageError, valued } from '../shared/command.js'
-import type { Role } from '../agent/run.js'
+import { readText, UsageError, valued } from '../shared/command.js'
 
 /** One node, and where the directory is there: nodes may have mounted a share at different places. */
 export interface NodeAddress {
@@ -61,17 +60,4 @@ function readAddress(word: string, common: string | undefined): NodeAddress {
     throw new UsageError(`Expected an absolute path, for all nodes, got "${directory}"`)
   }
   return { host, directory }
-}
-
-export const AGENT_COMMAND: CommandSpec = {
-  usage: 'agent',
-  summary: false,
-  head: 'Usage: locktester agent\n\nThe other end of locktester nodes and stress.',
-  tail: '',
-  options: { worker: { choices: ['holder', 'hammer'] as const, hidden: true } },
-  read: ({ worker }) => ({ worker: worker as Role | undefined }),
-  run: async ({ worker }: { worker: Role | undefined }) => {
-    const { hammer, holder, runAgent, runWorker } = await import('../programs.js')
-    await (worker === undefined ? runAgent() : runWorker(worker === 'holder' ? holder() : hammer()))
-  },
 }

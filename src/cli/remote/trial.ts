@@ -4,7 +4,7 @@ import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { MountlockError } from '../../errors.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
-import { messageOf, Printer } from '../test/print.js'
+import { messageOf, Printer } from '../shared/output.js'
 import { refuseErrors } from '../shared/settings.js'
 import { RemoteError } from './lines.js'
 

@@ -13,22 +13,7 @@ import {
   valued,
 } from '../shared/command.js'
 import { EXIT, exitCodeLines } from '../shared/exit-codes.js'
-
-export interface RunOptions {
-  path: string
-  command: readonly string[]
-  config: string | undefined
-  /** `undefined`: as the configuration says. */
-  lockType: LockType | undefined
-  useSymlinks: boolean | undefined
-  shared: boolean
-  label: string | undefined
-  /** `null`: without end. */
-  waitMs: number | null
-  conflictExitCode: number
-  onLoss: 'terminate' | 'ignore'
-  killAfterMs: number
-}
+import type { RunOptions } from './run.js'
 
 const USAGE = 'locktester run PATH [options] -- COMMAND [ARGUMENT]…'
 const KILL_AFTER_MS = 10_000
@@ -79,7 +64,7 @@ When a signal ended COMMAND, it ends by that signal.`,
     'kill-after': valued(`SECONDS from TERM to KILL then [default: ${KILL_AFTER_MS / 1000}]`, { alias: 'k' }),
   },
   read: readRunOptions,
-  run: async (options: RunOptions) => (await import('../programs.js')).runCommand(options),
+  run: async (options: RunOptions) => (await import('./run.js')).runCommand(options),
 }
 
 /** @throws UsageError */

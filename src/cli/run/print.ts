@@ -3,7 +3,7 @@
 import type { LockEvent } from '../../log/events.js'
 import type { LockTimeoutError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
-import { messageOf, paint, writeError } from '../test/print.js'
+import { messageOf, paint, writeError } from '../shared/output.js'
 import type { NotStartedError } from './child.js'
 
 export function error(message: string): void {

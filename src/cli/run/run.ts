@@ -10,16 +10,31 @@ import { loadConfig } from '../../config/load.js'
 import { AbortError, LockTimeoutError, MountlockError } from '../../errors.js'
 import { createLocker } from '../../locker/locker.js'
 import type { LockEvent } from '../../log/events.js'
-import type { Lock, Locker } from '../../types.js'
+import type { Lock, Locker, LockType } from '../../types.js'
 import { endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { dieBySignal, endProcess } from '../shared/interrupt.js'
-import { messageOf } from '../test/print.js'
+import { messageOf } from '../shared/output.js'
 import { commonOptions, refuseErrors } from '../shared/settings.js'
 import { Child, type Ending, NotStartedError } from './child.js'
-import type { RunOptions } from './command.js'
 import { SignalRelay } from './signals.js'
 import * as words from './print.js'
+
+export interface RunOptions {
+  path: string
+  command: readonly string[]
+  config: string | undefined
+  /** `undefined`: as the configuration says. */
+  lockType: LockType | undefined
+  useSymlinks: boolean | undefined
+  shared: boolean
+  label: string | undefined
+  /** `null`: without end. */
+  waitMs: number | null
+  conflictExitCode: number
+  onLoss: 'terminate' | 'ignore'
+  killAfterMs: number
+}
 
 /** The longest wait that the library knows; who waits without end begins again. */
 const WAIT_MS_MAX = 2 ** 31 - 1

@@ -2,9 +2,10 @@
 
 import type { LoadedConfig } from '../../config/load.js'
 import type { ConfigSettings } from '../../config/settings.js'
+import { printable } from '../../log/printable.js'
 import type { LockerOptions } from '../../types.js'
 import { EXIT } from './exit-codes.js'
-import { configurationErrors, paint, writeError, writeErrorDiagnostics } from '../test/print.js'
+import { paint, writeError, writeErrorDiagnostics } from './output.js'
 
 /** All but the lock type, which the commands choose for themselves. */
 export function commonOptions({ logFile, lockType: _, ...rest }: ConfigSettings): LockerOptions {
@@ -20,4 +21,8 @@ export function refuseErrors({ file, diagnostics }: LoadedConfig): number | null
   if (!diagnostics.some(({ severity }) => severity === 'error')) return null
   writeError(`${paint('red', 'error:')} ${configurationErrors(file)}`)
   return EXIT.configuration
+}
+
+export function configurationErrors(file: string): string {
+  return `${printable(file)} has errors, so nothing was done: correct it, or name another one with --config.`
 }

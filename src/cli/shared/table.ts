@@ -1,6 +1,6 @@
 /** Columns on a terminal: as wide as their widest cell, the last one open. Widths count characters, and no colours. */
 
-import { paint } from '../test/print.js'
+import { paint } from './output.js'
 
 export interface Cell {
   text: string

@@ -2,15 +2,7 @@
 
 import { type CommandSpec, flag, JSON_OPTION, readNumber, readSeconds, readText, UsageError, valued } from '../shared/command.js'
 import { EXIT, exitCodeLines } from '../shared/exit-codes.js'
-
-export interface StatusOptions {
-  paths: readonly string[]
-  /** How many directories below a named one are looked into. */
-  depthMax: number
-  json: boolean
-  /** Between two looks; `null`: one look only. */
-  watchMs: number | null
-}
+import type { StatusOptions } from './run.js'
 
 const DEPTH_MAX = 4
 const INTERVAL_MS = 2000
@@ -44,7 +36,7 @@ ${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock])}
     json: JSON_OPTION,
   },
   read: readStatusOptions,
-  run: async (options: StatusOptions) => (await import('../programs.js')).runStatus(options),
+  run: async (options: StatusOptions) => (await import('./run.js')).runStatus(options),
 }
 
 /** @throws UsageError */

@@ -1,7 +1,7 @@
 /** What `locktester status` prints: the table, or the report of docs/schema/status.json. */
 
 import { printable } from '../../log/printable.js'
-import { paint, writeError } from '../test/print.js'
+import { paint, writeError } from '../shared/output.js'
 import { type Cell, duration, tableLines } from '../shared/table.js'
 import type { Bystander, LockStatus, Look, Person } from '../locks/look.js'
 

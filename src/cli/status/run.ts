@@ -3,10 +3,18 @@
 import { endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { dieBySignal, endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
-import { writeOut } from '../test/print.js'
+import { writeOut } from '../shared/output.js'
 import { type Look, Looker } from '../locks/look.js'
-import type { StatusOptions } from './command.js'
 import { lookLines, reportOf, talk } from './print.js'
+
+export interface StatusOptions {
+  paths: readonly string[]
+  /** How many directories below a named one are looked into. */
+  depthMax: number
+  json: boolean
+  /** Between two looks; `null`: one look only. */
+  watchMs: number | null
+}
 
 const CLEAN_UP_LIMIT_MS = 2000
 /** To the upper left corner, and what is there is wiped out. */

@@ -15,22 +15,9 @@ import {
   valued,
 } from '../shared/command.js'
 import { EXIT, exitCodeLines } from '../shared/exit-codes.js'
-import { KIND_WORDS, type Kind, readKind } from '../shared/kinds.js'
-import { LOCAL, type NodeAddress, REACH_OPTIONS, type ReachOptions, readAddresses, readReach } from '../remote/options.js'
-
-export interface StressOptions extends ReachOptions {
-  nodes: readonly NodeAddress[]
-  /** `undefined`: the one that the configuration chooses. */
-  kind: Kind | undefined
-  durationMs: number
-  /** On each node. */
-  processes: number
-  chaos: boolean
-  config: string | undefined
-  html: string | undefined
-  json: boolean
-  quiet: boolean
-}
+import { KIND_WORDS, readKind } from '../shared/kinds.js'
+import { LOCAL, type NodeAddress, REACH_OPTIONS, readAddresses, readReach } from '../remote/options.js'
+import type { StressOptions } from './run.js'
 
 const DURATION_S = 20
 /** Everything is remembered until it is judged. */
@@ -81,7 +68,7 @@ Ctrl+C ends it early: what was seen is judged.
     quiet: QUIET_OPTION,
   },
   read: readStressOptions,
-  run: async (options: StressOptions) => (await import('../programs.js')).runStress(options),
+  run: async (options: StressOptions) => (await import('./run.js')).runStress(options),
 }
 
 /** @throws UsageError */

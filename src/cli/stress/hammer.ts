@@ -9,8 +9,8 @@ import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
 import type { StormEvent } from '../evidence/records.js'
 import { type Answer, monotonicMs, type Question } from '../evidence/resource.js'
-import { errorReport } from '../test/print.js'
-import type { Answering } from '../agent/run.js'
+import { errorReport } from '../shared/output.js'
+import type { Answering } from '../remote/worker.js'
 import { tell } from '../remote/lines.js'
 
 /** What a hammer says of its own accord. */

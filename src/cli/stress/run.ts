@@ -11,22 +11,36 @@ import type { StormEvent } from '../evidence/records.js'
 import { monotonicMs, Resource } from '../evidence/resource.js'
 import { EXIT } from '../shared/exit-codes.js'
 import type { Interrupt } from '../shared/interrupt.js'
-import { kindOf, LOCK_TYPES, optionsOf } from '../shared/kinds.js'
+import { type Kind, kindOf, LOCK_TYPES, optionsOf } from '../shared/kinds.js'
 import { ownIdentity } from '../shared/identity.js'
 import { writePage } from '../shared/page.js'
-import { messageOf, type Printer, writeJson, writeOut } from '../test/print.js'
+import { messageOf, type Printer, writeJson, writeOut } from '../shared/output.js'
 import { spellIntervals } from '../shared/spelling.js'
 import { Cluster } from '../remote/cluster.js'
 import { RemoteError } from '../remote/lines.js'
 import type { Facts, Node } from '../remote/node.js'
+import type { NodeAddress, ReachOptions } from '../remote/options.js'
 import { type RemoteTrial, runTrial } from '../remote/trial.js'
 import { StressChaos } from './chaos.js'
 import { NodeClock } from './node-clock.js'
-import type { StressOptions } from './command.js'
 import { type NodeEvidence, type Outcome, outcomeOf } from './outcome.js'
 import { Player } from './player.js'
 import { outcomeLines, page, progressText } from './print.js'
 import { reportOf } from './report.js'
+
+export interface StressOptions extends ReachOptions {
+  nodes: readonly NodeAddress[]
+  /** `undefined`: the one that the configuration chooses. */
+  kind: Kind | undefined
+  durationMs: number
+  /** On each node. */
+  processes: number
+  chaos: boolean
+  config: string | undefined
+  html: string | undefined
+  json: boolean
+  quiet: boolean
+}
 
 const SAMPLE_MS = 1000
 const PROGRESS_MS = 250

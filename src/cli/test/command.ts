@@ -1,4 +1,4 @@
-/** The lock test and the demo: how they are written, and what their options mean. */
+/** The lock test, the command without a name: how it is written, and what its options mean. */
 
 import type { Options } from 'yargs'
 import {
@@ -50,20 +50,7 @@ Cut short by a signal, it ends by that signal.
   positionals: { directory: { type: 'string', describe: 'The directory under test' } },
   options: TEST_OPTIONS,
   read: readTestOptions,
-  run: async (options: TestOptions) => (await import('../programs.js')).runTest(options),
-}
-
-export const DEMO_COMMAND: CommandSpec = {
-  usage: 'demo',
-  summary: 'two terminals, played in a temporary directory',
-  head: `Examples:
-  locktester demo
-
-Plays the dialogue of two nodes, and a crash, with real processes and locks.`,
-  tail: `Exit codes:\n${exitCodeLines([0, 69])}`,
-  options: {},
-  read: () => null,
-  run: async () => (await import('../programs.js')).runDemo(),
+  run: async (options: TestOptions) => (await import('./run.js')).runTest(options),
 }
 
 /** @throws UsageError */

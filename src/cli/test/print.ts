@@ -3,81 +3,30 @@
  * and never coloured (or the JSON report); everything else is talk and goes to standard error.
  */
 
-import { styleText } from 'node:util'
-import { type Diagnostic, formatDiagnostic } from '../../config/diagnostics.js'
 import type { LoadedConfig } from '../../config/load.js'
 import { AdvisoryUnavailableError, MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
-import { codeOf } from '../shared/bounded.js'
 import type { Identity } from '../shared/identity.js'
-import { nameOf, type TestedLock } from './tested-locks.js'
 import { type Mount, fileSystemText } from '../shared/mounts.js'
-import type { Neighbour } from './neighbours.js'
+import { messageOf } from '../shared/output.js'
 import { spell } from '../shared/spelling.js'
+import type { Neighbour } from './neighbours.js'
+import { nameOf, type TestedLock } from './tested-locks.js'
 import { type Finding, supported } from './verdict.js'
 
-export interface Warning {
-  /** Stable, for programs. */
-  code: string
-  message: string
+/** One of the lines that are a contract. */
+export function attemptLine({ tested, result }: Finding): string {
+  return `* ${result === 'acquired' ? 'Acquired' : 'Unable to acquire'} ${nameOf(tested)}`
 }
 
-export class Printer {
-  readonly #quiet: boolean
-  readonly #json: boolean
-  readonly #warnings: Warning[] = []
-
-  constructor({ quiet, json }: { quiet: boolean; json: boolean }) {
-    this.#quiet = quiet
-    this.#json = json
-  }
-
-  /** What was warned of so far. */
-  get warnings(): readonly Warning[] {
-    return this.#warnings
-  }
-
-  /** Nice to know: silenced by --quiet. */
-  talk(line: string): void {
-    if (!this.#quiet) writeError(line)
-  }
-
-  warn(code: string, message: string): void {
-    this.#warnings.push({ code, message })
-    writeError(`${paint('yellow', 'warning:')} ${message}`)
-  }
-
-  /** Nothing if there was a warning with that code before. */
-  warnOnce(code: string, message: string): void {
-    if (!this.#warnings.some((warning) => warning.code === code)) this.warn(code, message)
-  }
-
-  error(message: string): void {
-    writeError(`${paint('red', 'error:')} ${message}`)
-  }
-
-  diagnostics(diagnostics: readonly Diagnostic[]): void {
-    writeErrorDiagnostics(diagnostics)
-  }
-
-  /** One of the lines that are a contract. */
-  attempt({ tested, result }: Finding): void {
-    if (!this.#json) writeOut(`* ${result === 'acquired' ? 'Acquired' : 'Unable to acquire'} ${nameOf(tested)}`)
-  }
-
-  /** The other lines that are a contract. Without an excluded lock there is no verdict. */
-  verdict(findings: readonly Finding[]): void {
-    const types = supported(findings)
-    if (!this.#json && types.length > 0) writeOut(`\n${verdictLine(types)}`)
-  }
-
-  report(report: object): void {
-    if (this.#json) writeJson(report)
-  }
+/** The other lines that are a contract, or `null`: without an excluded lock there is no verdict. */
+export function verdictLine(findings: readonly Finding[]): string | null {
+  const types = supported(findings)
+  return types.length === 0 ? null : supportText(types)
 }
 
 /** `Your filesystem appears to support advisory (flock, fcntl) and link-based (hard link) locks.` */
-function verdictLine(types: readonly TestedLock[]): string {
+function supportText(types: readonly TestedLock[]): string {
   const families = (['advisory', 'link-based', 'rename-based'] as const).flatMap((family) => {
     const members = types.filter((type) => type.family === family)
     if (members.length === 0) return []
@@ -180,48 +129,10 @@ export const RELEASING = 'Releasing. The directory answers slowly or not at all;
 
 export const NOT_RELEASED = 'The directory does not answer. What could not be released ends with this process.'
 
-export function configurationErrors(file: string): string {
-  return `${printable(file)} has errors, so nothing was done: correct it, or name another one with --config.`
-}
-
 function where({ host, pid, user: name }: Identity): string {
   return `locktester on ${host} (pid ${pid}${name === null ? '' : `, ${name}`})`
 }
 
 function person({ uid, user: name }: Pick<Identity, 'uid' | 'user'>): string {
   return name === null ? `uid ${uid}` : `${name} (uid ${uid})`
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? printable(error.message) : printable(String(error))
-}
-
-/** For programs. */
-export function errorReport(error: unknown): { code: string; message: string } {
-  return { code: codeOf(error) ?? 'UNEXPECTED', message: messageOf(error) }
-}
-
-/** Coloured on a terminal, and only where the environment does not ask for none (NO_COLOR). */
-export function paint(
-  format: 'bold' | 'gray' | 'green' | 'red' | 'yellow',
-  text: string,
-  stream: NodeJS.WriteStream = process.stderr,
-): string {
-  return styleText(format, text, { stream, validateStream: true })
-}
-
-export function writeOut(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-export function writeJson(report: object): void {
-  writeOut(JSON.stringify(report, null, 2))
-}
-
-export function writeError(text: string): void {
-  process.stderr.write(`${text}\n`)
-}
-
-export function writeErrorDiagnostics(diagnostics: readonly Diagnostic[]): void {
-  for (const diagnostic of diagnostics) writeError(formatDiagnostic(diagnostic))
 }

@@ -5,7 +5,7 @@ import type { LockType } from '../../types.js'
 import { ownIdentity } from '../shared/identity.js'
 import type { Mount } from '../shared/mounts.js'
 import type { Neighbour } from './neighbours.js'
-import { errorReport, type Warning } from './print.js'
+import { errorReport, type Warning } from '../shared/output.js'
 import { exitCodeOf, type Finding, supported, type Verdict, verdictOf } from './verdict.js'
 
 export interface Facts {

@@ -6,15 +6,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { MountlockError } from '../../errors.js'
-import { commandMeant } from '../commands.js'
+import { UsageError } from '../shared/command.js'
 import { EXIT } from '../shared/exit-codes.js'
+import { configurationErrors } from '../shared/settings.js'
 import { ownIdentity } from '../shared/identity.js'
 import { dieBySignal, endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { type TestedLock, testedLocks } from './tested-locks.js'
 import { type Mount, mountOf } from '../shared/mounts.js'
+import { messageOf, Printer } from '../shared/output.js'
 import type { Neighbour } from './neighbours.js'
 import * as words from './print.js'
-import { messageOf } from './print.js'
 import { reportOf } from './report.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { Trial } from './trial.js'
@@ -45,7 +46,7 @@ export async function runTest(options: TestOptions): Promise<void> {
 }
 
 function attempt(options: TestOptions, config: LoadedConfig) {
-  const printer = new words.Printer(options)
+  const printer = new Printer(options)
   const interrupt = new Interrupt()
   let trial: Trial | null = null
   let isHolding = false
@@ -55,6 +56,7 @@ function attempt(options: TestOptions, config: LoadedConfig) {
     try {
       await test()
     } catch (error) {
+      if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
       if (!(error instanceof Interrupted)) fail(error)
     }
     const patience = setTimeout(() => printer.talk(words.RELEASING), RELEASING_MS)
@@ -71,7 +73,7 @@ function attempt(options: TestOptions, config: LoadedConfig) {
   async function test(): Promise<void> {
     printer.diagnostics(config.diagnostics)
     if (config.diagnostics.some(({ severity }) => severity === 'error')) {
-      printer.error(words.configurationErrors(config.file))
+      printer.error(configurationErrors(config.file))
       code = EXIT.configuration
       return
     }
@@ -91,7 +93,8 @@ function attempt(options: TestOptions, config: LoadedConfig) {
     isHolding = holds
     // Only now the last line: who reads it knows that all is judged and, if all was acquired, that the hold has begun.
     show(findings.at(-1) as Finding)
-    printer.verdict(findings)
+    const verdict = words.verdictLine(findings)
+    if (verdict !== null) printer.line(`\n${verdict}`)
     explain(findings, holds)
     const { warnings } = printer
     printer.report(reportOf({ directory, mount, config, findings, others, warnings, holds }))
@@ -118,7 +121,7 @@ function attempt(options: TestOptions, config: LoadedConfig) {
   }
 
   function show(finding: Finding): void {
-    printer.attempt(finding)
+    printer.line(words.attemptLine(finding))
     if (finding.result === 'failed') printer.error(words.failureText(finding.tested, finding.error))
   }
 
@@ -179,11 +182,7 @@ function attempt(options: TestOptions, config: LoadedConfig) {
 
   function fail(error: unknown): void {
     printer.error(messageOf(error))
-    if (error instanceof NoSuchDirectoryError) {
-      const meant = commandMeant(options.directory ?? '')
-      if (meant !== null) printer.error(`Did you mean the command: locktester ${meant}`)
-      code = EXIT.usage
-    } else if (error instanceof MountlockError) code = EXIT.cannotLock
+    if (error instanceof MountlockError) code = EXIT.cannotLock
     else {
       code = EXIT.internal
       printer.talk(String((error as Error).stack))

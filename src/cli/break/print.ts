@@ -1,0 +1,42 @@
+/** What `locktester break` says, and the exit code that it comes to. */
+
+import type { Inspection } from '../../types.js'
+import type { LockStatus } from '../locks/look.js'
+import { EXIT } from '../shared/exit-codes.js'
+import { paint, writeError, writeJson, writeOut } from '../shared/output.js'
+
+export interface Result {
+  /** `already-free`: nobody held it; `other-holder`: somebody with another token does, and keeps it. */
+  result: 'broken' | 'already-free' | 'other-holder' | 'failed'
+  /** Who was broken, or who holds it. */
+  holder: LockStatus['holder']
+  /** The highest token handed out so far. */
+  token: bigint | null
+  reason: string | null
+}
+
+export const EXIT_CODES: Record<Result['result'], number> = {
+  broken: EXIT.ok,
+  'already-free': EXIT.ok,
+  'other-holder': EXIT.busy,
+  failed: EXIT.cannotLock,
+}
+
+export function say({ result, holder, token, reason }: Result, { path, json }: { path: string; json: boolean }): void {
+  const who = holderText(holder)
+  if (json) {
+    const report = { version: 1, path, result, token: token === null ? null : String(token), holder, reason }
+    return writeJson({ ...report, exitCode: EXIT_CODES[result] })
+  }
+  if (result === 'broken')
+    writeOut(`Broken: ${who} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`)
+  else if (result === 'already-free') writeError(`Nobody holds ${path}: nothing was broken.`)
+  else if (result === 'other-holder') writeError(`Nothing was broken: ${who} holds ${path} with the token ${token}.`)
+  else writeError(`${paint('red', 'error:')} Nothing was broken: ${reason}`)
+}
+
+function holderText(holder: Extract<Inspection, { state: 'held' }>['holder'] | null): string {
+  if (holder === null || holder.pid === null) return 'somebody'
+  const label = holder.label ? ` (${holder.label})` : ''
+  return `process ${holder.pid} on ${holder.host}${holder.user === null ? '' : ` of ${holder.user}`}${label}`
+}

@@ -1,0 +1,39 @@
+/** What the agent and the processes that it starts have in common: they answer questions until their input ends. */
+
+import type { ChildProcess } from 'node:child_process'
+import { endsWithin } from '../shared/bounded.js'
+import { endProcess } from '../shared/interrupt.js'
+import { type Answers, serve } from './lines.js'
+
+export const CLEAN_UP_LIMIT_MS = 4000
+
+/** What a worker does. */
+export type Role = 'holder' | 'hammer'
+
+/** Something that a worker has said of its own accord, or that it has ended. */
+export interface WorkerWord {
+  worker: number
+  said?: unknown
+  ended?: { code: number | null; signal: NodeJS.Signals | null; wasKilled: boolean }
+}
+
+/** What answers questions until nobody asks any more. */
+export interface Answering {
+  answers: Answers
+  close(): Promise<void>
+}
+
+/** Serves, and ends the process. */
+export async function runWorker({ answers, close }: Answering): Promise<void> {
+  const asked = serve(answers, process.stdin, process.stdout)
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(signal, () => resolve())
+  })
+  await Promise.race([asked, ended])
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, close())
+  await endProcess(0, !isClean)
+}
+
+export function hasEnded({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid === undefined || exitCode !== null || signalCode !== null
+}

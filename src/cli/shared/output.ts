@@ -1,0 +1,94 @@
+/** What every command says and how: data on standard output, talk on standard error, colours on a terminal only. */
+
+import { styleText } from 'node:util'
+import { type Diagnostic, formatDiagnostic } from '../../config/diagnostics.js'
+import { printable } from '../../log/printable.js'
+import { codeOf } from './bounded.js'
+
+export interface Warning {
+  /** Stable, for programs. */
+  code: string
+  message: string
+}
+
+export class Printer {
+  readonly #quiet: boolean
+  readonly #json: boolean
+  readonly #warnings: Warning[] = []
+
+  constructor({ quiet, json }: { quiet: boolean; json: boolean }) {
+    this.#quiet = quiet
+    this.#json = json
+  }
+
+  /** What was warned of so far. */
+  get warnings(): readonly Warning[] {
+    return this.#warnings
+  }
+
+  /** Nice to know: silenced by --quiet. */
+  talk(line: string): void {
+    if (!this.#quiet) writeError(line)
+  }
+
+  warn(code: string, message: string): void {
+    this.#warnings.push({ code, message })
+    writeError(`${paint('yellow', 'warning:')} ${message}`)
+  }
+
+  /** Nothing if there was a warning with that code before. */
+  warnOnce(code: string, message: string): void {
+    if (!this.#warnings.some((warning) => warning.code === code)) this.warn(code, message)
+  }
+
+  error(message: string): void {
+    writeError(`${paint('red', 'error:')} ${message}`)
+  }
+
+  diagnostics(diagnostics: readonly Diagnostic[]): void {
+    writeErrorDiagnostics(diagnostics)
+  }
+
+  /** A line for people on standard output, in place of which --json prints one object. */
+  line(text: string): void {
+    if (!this.#json) writeOut(text)
+  }
+
+  report(report: object): void {
+    if (this.#json) writeJson(report)
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? printable(error.message) : printable(String(error))
+}
+
+/** For programs. */
+export function errorReport(error: unknown): { code: string; message: string } {
+  return { code: codeOf(error) ?? 'UNEXPECTED', message: messageOf(error) }
+}
+
+/** Coloured on a terminal, and only where the environment does not ask for none (NO_COLOR). */
+export function paint(
+  format: 'bold' | 'gray' | 'green' | 'red' | 'yellow',
+  text: string,
+  stream: NodeJS.WriteStream = process.stderr,
+): string {
+  return styleText(format, text, { stream, validateStream: true })
+}
+
+export function writeOut(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+export function writeJson(report: object): void {
+  writeOut(JSON.stringify(report, null, 2))
+}
+
+export function writeError(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+export function writeErrorDiagnostics(diagnostics: readonly Diagnostic[]): void {
+  for (const diagnostic of diagnostics) writeError(formatDiagnostic(diagnostic))
+}
