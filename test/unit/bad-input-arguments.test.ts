@@ -7,12 +7,14 @@
 
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type CommandSpec, UsageError } from '../../src/cli/shared/command.js'
-import { readCommandLine } from '../../src/cli/command-line.js'
 import { COMMANDS } from '../../src/cli/commands.js'
-import { main } from '../../src/cli/main.js'
+import type { Command } from '../../src/cli/shared/command.js'
+import { UsageError } from '../../src/cli/shared/usage.js'
+import { chosenBy } from './record-command.js'
 
 const RUNS = 100_000
+/** Each makes a parser: a few milliseconds. */
+const LINES = 500
 const LIMIT = { timeout: 120_000 }
 const WRONG_USAGE = 64
 
@@ -25,7 +27,7 @@ afterEach(() => {
   process.exitCode = 0
 })
 
-const names = COMMANDS.flatMap(({ usage }) => usage).map((usage) => usage.split(' ')[0] as string)
+const names = COMMANDS.flatMap(({ command, aliases }) => [command, ...aliases])
 const written = COMMANDS.flatMap((spec) =>
   Object.entries(spec.options).flatMap(([name, { alias }]) => [`--${name}`, ...(typeof alias === 'string' ? [`-${alias}`] : [])]),
 )
@@ -152,44 +154,41 @@ function expectWellFormed(read: unknown): void {
   }
 }
 
-/** What the parser may hand to a command, whatever was written: of the declared types, and otherwise anything. */
-function parsedFor({ options, positionals = {}, usage }: CommandSpec): fc.Arbitrary<Record<string, unknown>> {
-  const isNeeded = (name: string) => String(usage).includes(`<${name}`)
-  const values = Object.entries({ ...options, ...positionals }).map(([name, { type, choices, array }]) => {
+/** What the parser may hand to a command, whatever was written: options of the declared types, and any words. */
+function parsedFor({ command, options }: Command): fc.Arbitrary<Record<string, unknown>> {
+  const values = Object.entries(options).map(([name, { type, choices, array, default: byDefault }]) => {
     const one = choices === undefined ? fc.oneof(argument, numbers) : fc.constantFrom(...choices)
     if (type === 'boolean') return [name, fc.option(fc.boolean(), { nil: undefined })]
-    if (name in options && array) return [name, fc.option(fc.array(argument, { minLength: 1, maxLength: 3 }), { nil: undefined })]
-    if (array) return [name, fc.array(argument, { minLength: isNeeded(name) ? 1 : 0, maxLength: 3 })]
-    return [name, isNeeded(name) || options[name]?.default !== undefined ? one : fc.option(one, { nil: undefined })]
+    if (array) return [name, fc.option(fc.array(argument, { minLength: 1, maxLength: 3 }), { nil: undefined })]
+    return [name, byDefault !== undefined ? one : fc.option(one, { nil: undefined })]
   })
-  return fc.record({ ...Object.fromEntries(values), behind: fc.option(fc.array(argument, { maxLength: 3 })) })
+  const words = fc.array(argument, { maxLength: 3 })
+  const own = words.map((more) => (command === '$0' ? more : [command, ...more]))
+  return fc.record({ ...Object.fromEntries(values), _: own, '--': fc.option(words, { nil: undefined }) })
 }
 
 describe('whatever the arguments are', () => {
   test('they lead to one command with well-formed options, to a text, or to one complaint', LIMIT, async () => {
-    const counts = { command: 0, help: 0, version: 0, complaint: 0 }
+    const counts = { command: 0, text: 0, complaint: 0 }
+    const printed = vi.spyOn(console, 'log').mockImplementation(() => {})
     const run = async (args: readonly string[]) => {
-      try {
-        const choice = readCommandLine(args)
-        if (choice.kind === 'command') expectWellFormed(choice.spec.read(choice.values))
-        counts[choice.kind]++
-      } catch (error) {
-        if (!(error instanceof UsageError)) throw error
-        counts.complaint++
-        await expectComplaint(args)
-      }
+      said.length = 0
+      printed.mockClear()
+      process.exitCode = 0
+      const chosen = await chosenBy(args)
+      if (chosen !== null) expectWellFormed(chosen.options)
+      else if (printed.mock.calls.length === 0) expectComplaint()
+      if (said.length + printed.mock.calls.length > (chosen === null ? 1 : 0)) throw new Error(`It said more: ${said}`)
+      counts[chosen !== null ? 'command' : said.length > 0 ? 'complaint' : 'text']++
     }
-    await fc.assert(fc.asyncProperty(lines, run), { numRuns: RUNS })
+    await fc.assert(fc.asyncProperty(lines, run), { numRuns: LINES })
     expect(Object.keys(Object.prototype)).toEqual([])
     expect(({} as Record<string, unknown>).x).toBeUndefined()
     // None of the ways out is a rare one.
-    for (const count of Object.values(counts)) expect(count).toBeGreaterThan(RUNS / 200)
+    for (const count of Object.values(counts)) expect(count).toBeGreaterThan(LINES / 200)
   })
 
-  async function expectComplaint(args: readonly string[]): Promise<void> {
-    if (args[0] === 'completion') return // the shell's business: nothing is wrong there
-    said.length = 0
-    await main(args)
+  function expectComplaint(): void {
     expect(process.exitCode).toBe(WRONG_USAGE)
     expect(said).toHaveLength(1)
     expect(said[0]).toMatch(/^locktester: [^\p{Cc}]+\nlocktester (\w+ )?--help shows how it is used\.\n$/u)
@@ -209,34 +208,25 @@ describe('whatever the arguments are', () => {
     )
   })
 
-  test('the words behind -- reach the command as they are', LIMIT, () => {
+  test('the words behind -- reach the command as they are', LIMIT, async () => {
     const first = argument.filter((word) => word !== '')
-    fc.assert(
-      fc.property(first, fc.array(argument, { maxLength: 6 }), (program, more) => {
-        const choice = readCommandLine(['run', '--no-wait', '/lock', '--', program, ...more])
-        if (choice.kind !== 'command') throw new Error(`Expected a command, got ${choice.kind}`)
-        expect(choice.spec.read(choice.values)).toMatchObject({ path: '/lock', waitMs: 0, command: [program, ...more] })
-      }),
-      { numRuns: RUNS },
-    )
-  })
-
-  test('the name of a command may stand behind options, and is no value of one', () => {
-    expect(readCommandLine(['--json', 'status', '/a'])).toMatchObject({ kind: 'command', values: { json: true, paths: ['/a'] } })
-    expect(readCommandLine(['--config', 'status', '/a'])).toMatchObject({ values: { config: 'status', directory: '/a' } })
-    expect(readCommandLine(['--', 'status'])).toMatchObject({ values: { directory: 'status' } })
-  })
-
-  test('an option that takes several takes the words behind it, and commas, and no more than its own', () => {
-    const read = (...args: string[]) => {
-      const choice = readCommandLine(['stress', ...args])
-      return choice.kind === 'command' ? (choice.spec.read(choice.values) as { nodes: unknown; json: boolean }) : null
+    const reach = async (program: string, more: string[]) => {
+      const chosen = await chosenBy(['run', '--no-wait', '/lock', '--', program, ...more])
+      expect(chosen).toMatchObject({ options: { path: '/lock', waitMs: 0, command: [program, ...more] } })
     }
-    const nodes = ['a', 'b', 'c'].map((host) => ({ host, directory: '/x' }))
-    expect(read('/x', '--nodes', 'a', 'b,c', '--json')).toMatchObject({ nodes, json: true })
-    expect(read('--nodes', 'a', 'b', 'c', '/x')).toMatchObject({ nodes })
-    expect(read('--nodes', 'a', '--nodes=b,c', '/x')).toMatchObject({ nodes })
-    expect(read('--nodes', 'a:/x', 'b:/x', 'c:/x')).toMatchObject({ nodes })
-    expect(() => read('/x', '--nodes', 'a', '--', '/y')).toThrow('Unknown argument: /y')
+    await fc.assert(fc.asyncProperty(first, fc.array(argument, { maxLength: 6 }), reach), { numRuns: LINES })
+  })
+
+  test('without -- so do those from the first one behind the path that is no option', LIMIT, async () => {
+    const first = argument.filter((word) => word !== '' && !word.startsWith('-'))
+    const others = fc.array(
+      argument.filter((word) => word !== '--'),
+      { maxLength: 6 },
+    )
+    const reach = async (program: string, more: string[]) => {
+      const chosen = await chosenBy(['run', '-n', '/lock', '--label', 'l', '-s', program, ...more])
+      expect(chosen).toMatchObject({ options: { path: '/lock', waitMs: 0, shared: true, command: [program, ...more] } })
+    }
+    await fc.assert(fc.asyncProperty(first, others, reach), { numRuns: LINES })
   })
 })

@@ -4,8 +4,7 @@
  */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { readCommandLine } from '../../src/cli/command-line.js'
-import { main } from '../../src/cli/main.js'
+import { chosenBy } from './record-command.js'
 
 const said: string[] = []
 beforeEach(() => {
@@ -23,10 +22,11 @@ const wordsOf = (line: string) =>
 
 /** The command and its options, or `help` or `version`. */
 async function read(line: string): Promise<readonly [string, unknown]> {
-  const choice = readCommandLine(wordsOf(line))
-  if (choice.kind !== 'command') return [choice.kind, null]
-  const [usage = ''] = [choice.spec.usage].flat()
-  return [usage.split(' ')[0] as string, choice.spec.read(choice.values)]
+  const printed = vi.spyOn(console, 'log').mockImplementation(() => {})
+  const chosen = await chosenBy(wordsOf(line))
+  if (chosen !== null) return [chosen.command, chosen.options]
+  const text = String(printed.mock.calls[0]?.[0] ?? said.join(''))
+  return [text.startsWith('Usage: ') ? 'help' : /^\d+\.\d+\.\d+$/.test(text) ? 'version' : text, null]
 }
 
 const TEST = { directory: undefined, config: undefined, all: false, json: false, quiet: false, holdMs: undefined }
@@ -110,6 +110,15 @@ describe('a command line that is right is a command with options', () => {
     ['run -k 1.5 --label me --config f /l -- cmd', 'run', { ...RUN, killAfterMs: 1500, label: 'me', config: 'f' }],
     ["run --label '' /l -- cmd", 'run', { ...RUN, label: '' }],
     ['--no-wait run /l -- cmd', 'run', { ...RUN, waitMs: 0 }],
+    // Without -- the command begins with the first word behind PATH that is no option.
+    ['run /l cmd', 'run', RUN],
+    ['run /l cmd -n --json help', 'run', { ...RUN, command: ['cmd', '-n', '--json', 'help'] }],
+    ['run -n /l -E 3 cmd -w 5', 'run', { ...RUN, waitMs: 0, conflictExitCode: 3, command: ['cmd', '-w', '5'] }],
+    ['run /l -n true', 'run', { ...RUN, waitMs: 0, command: ['true'] }],
+    ['run /l --label a cmd --help', 'run', { ...RUN, label: 'a', command: ['cmd', '--help'] }],
+    ['run /l run /l cmd', 'run', { ...RUN, command: ['run', '/l', 'cmd'] }],
+    ['--no-wait run /l cmd', 'run', { ...RUN, waitMs: 0 }],
+    ['run -w=60 /l cmd', 'run', { ...RUN, waitMs: 60_000 }],
 
     ['status /a', 'status', STATUS],
     ['ls /a', 'status', STATUS],
@@ -159,6 +168,10 @@ describe('a command line that is right is a command with options', () => {
     ['run -h', 'help', null],
     ['--xyzzy --help', 'help', null],
     ['run /l --help -- cmd', 'help', null],
+    ['help', 'help', null],
+    ['help run', 'help', null],
+    ['run help', 'help', null],
+    ['config check --help', 'help', null],
     ['--version', 'version', null],
     ['status --version', 'version', null],
   ])('%s', async (line, command, options) => {
@@ -180,13 +193,20 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
     ['--hold 1e9', 'Expected a number of seconds, at most 2147483, after --hold, got "1e9"'],
     ['--hold 0x10', 'Expected a number of seconds, at most 2147483, after --hold, got "0x10"'],
     ['--hold 1 --no-hold', '--hold and --no-hold exclude each other'],
+    ['--hold 1 --hold 2', '--hold was given 2 times: give it once'],
+    ['run -w 1 --wait 2 /l cmd', '-w was given 2 times: give it once', 'run'],
+    ['run -n=1 /l cmd', '-n takes no value: leave it out', 'run'],
+    ['run /l -w', 'Expected a value after -w', 'run'],
+    ['run /l a -- b', 'Expected one PATH before --, and then the command: locktester run /l -- a', 'run'],
+    ['-1', 'Unknown argument: -1. A name that begins with a dash: ./-1'],
+    ['--json true x', 'Unknown argument: x'],
     ['--json=false', '--json takes no value'],
     ['--json=true', '--json takes no value'],
     ['--json=', '--json takes no value'],
-    ['--no-json', 'Unknown argument: no-json'],
+    ['--no-json', 'Unknown argument: no-json. Leave --json out instead'],
     ['--no-no-hold', 'Unknown argument: no-no-hold'],
     ['--a.b', 'Unknown argument: a.b'],
-    ['--json.x=1', 'Unknown argument: json.x'],
+    ['--json.x=1', 'Unknown argument: json.x. Did you mean --json?'],
     ['--directory /a', 'Unknown argument: directory'],
     ['--_=x', 'Unknown argument: _'],
     ['--$0=x', 'Unknown argument: $0'],
@@ -224,7 +244,7 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
     ['status /a --depth 1e1', 'Expected a number from 0 to 99 after --depth, got "1e1"', 'status'],
     ['status /a --depth ten', 'Expected a number from 0 to 99 after --depth, got "ten"', 'status'],
     ['status /a --wacth', 'Unknown argument: wacth. Did you mean --watch?', 'status'],
-    ['ls', 'Expected: locktester status PATH… [options]', 'ls'],
+    ['ls', 'Expected: locktester status PATH… [options]', 'status'],
 
     ['doctor /a /b', 'Unknown argument: /b', 'doctor'],
 
@@ -254,7 +274,7 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
     ['config check a b', 'Unknown argument: b', 'config'],
     ['agent --worker x', 'Expected holder or hammer after --worker, got "x"', 'agent'],
   ])('%s', async (line, complaint, help) => {
-    await main(wordsOf(line))
+    expect(await chosenBy(wordsOf(line))).toBeNull()
     expect(said).toEqual([expect.stringContaining(`locktester: `)])
     expect(said[0]).toContain(complaint)
     expect(said[0]).toMatch(new RegExp(`\nlocktester ${help === undefined ? '' : `${help} `}--help shows how it is used\\.\n$`))

@@ -1,7 +1,7 @@
 /** `locktester break`: takes a lock from the holder with that token, says who it was, and leaves everybody else alone. */
 
 import { MountlockError } from '../../errors.js'
-import { UsageError } from '../shared/command.js'
+import { UsageError } from '../shared/usage.js'
 import { runInterruptibly } from '../shared/interrupt.js'
 import { messageOf } from '../shared/output.js'
 import { LockFinder, type Unread } from '../locks/find-locks.js'

@@ -1,17 +1,20 @@
 /** `locktester demo`: how it is written. */
 
-import type { CommandSpec } from '../shared/command.js'
-import { exitCodeLines } from '../shared/exit-codes.js'
+import { command } from '../shared/command.js'
+import { readWords } from '../shared/usage.js'
 
-export const DEMO_COMMAND: CommandSpec = {
-  usage: 'demo',
-  summary: 'two terminals, played in a temporary directory',
-  head: `Examples:
-  locktester demo
+const USAGE = 'locktester demo'
 
-Plays the dialogue of two nodes, and a crash, with real processes and locks.`,
-  tail: `Exit codes:\n${exitCodeLines([0, 69])}`,
+export const DEMO_COMMAND = command({
+  command: 'demo',
+  describe: 'two terminals, played in a temporary directory',
+  usage: USAGE,
+  about: 'Plays the dialogue of two nodes, and a crash, with real processes and locks.',
   options: {},
-  read: () => null,
+  examples: [],
+  read(parsed) {
+    readWords(parsed, { most: 0, usage: USAGE })
+    return null
+  },
   run: async () => (await import('./run.js')).runDemo(),
-}
+})

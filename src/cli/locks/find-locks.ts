@@ -12,7 +12,7 @@ import { printable } from '../../log/printable.js'
 import { lockKindIn, parseSessionName } from '../../protocol/names.js'
 import type { LockType } from '../../types.js'
 import { bounded, codeOf } from '../shared/bounded.js'
-import { UsageError } from '../shared/command.js'
+import { UsageError } from '../shared/usage.js'
 import { messageOf } from '../shared/output.js'
 import type { LockedFiles } from './kernel-tables.js'
 

@@ -1,69 +1,42 @@
 /** `locktester nodes`: how it is written, and what its options mean. */
 
-import {
-  type CommandSpec,
-  CONFIG_OPTION,
-  HTML_OPTION,
-  JSON_OPTION,
-  QUIET_OPTION,
-  readFileName,
-  readText,
-  UsageError,
-  valued,
-} from '../shared/command.js'
-import { EXIT, exitCodeLines } from '../shared/exit-codes.js'
-import { KIND_WORDS, KINDS, type Kind, readKind } from '../shared/kinds.js'
 import { REACH_OPTIONS, readAddresses, readReach } from '../remote/options.js'
+import { command, HTML_OPTION, JSON_OPTION, QUIET_OPTION, valued } from '../shared/command.js'
+import { KIND_WORDS, KINDS, type Kind, readKind } from '../shared/kinds.js'
+import { type Parsed, readFileName, readText, readWords, UsageError } from '../shared/usage.js'
 import type { NodesOptions } from './run.js'
 
-export const NODES_COMMAND: CommandSpec = {
-  usage: 'nodes <hosts..>',
-  summary: 'proves over ssh which locks exclude between nodes, and says what to configure',
-  head: `Examples:
-  locktester nodes node1 node2 /shared/ann                 two nodes, over ssh
-  locktester nodes local node2 node3 /shared/ann           this machine is one of them
-  locktester nodes node1:/mnt/ann node2:/shared/ann        the same directory at different places
-  locktester nodes local local /tmp                        tried on one machine
-  locktester nodes --html report.html --json node1 node2 /shared/ann
-  locktester nodes --ssh-command "ssh -p 2222 -l ann" node1 node2 /shared/ann
+const USAGE = 'locktester nodes HOST… DIR [options]'
 
-Usage: locktester nodes HOST… DIR [options]
-       locktester nodes HOST:DIR… [options]
-
-Holds each kind of lock on one node while the others try it, hands it over, kills the holder and times the takeover; each node has
-its turn as the holder. Needs ssh (keys, no password), and Node, this package and DIR on the nodes. Everything happens in a
-subdirectory of DIR that is removed.`,
-  tail: `Exit codes:
-${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
-  (${EXIT.ok} a kind of lock passed on all nodes; ${EXIT.notSafe} none did, and two nodes held one at once; ${EXIT.cannotLock} also when a node cannot be
-  reached, or does not see the same directory)
-
---json: docs/schema/nodes.json`,
-  positionals: {
-    hosts: {
-      type: 'string',
-      array: true,
-      describe: 'The nodes, as ssh knows them (local: a process here), then DIR; or HOST:DIR of each',
-    },
-  },
+export const NODES_COMMAND = command<NodesOptions>({
+  command: 'nodes',
+  describe: 'proves over ssh which locks exclude between nodes, and says what to configure',
+  usage: `${USAGE}\nor:    locktester nodes HOST:DIR… [options]`,
+  about: `Holds each kind of lock on one node while the others try it, hands it over, kills the holder and times the takeover; each node has its turn as the holder. HOST is a node as ssh knows it, or local, a process here. Needs ssh (keys, no password), and Node, this package and DIR on the nodes. Everything happens in a subdirectory of DIR that is removed.`,
   options: {
-    kinds: valued(`Only these kinds of lock [default: ${KIND_WORDS.join(',')}]`),
-    config: {
-      ...CONFIG_OPTION,
-      describe: 'Take the intervals from this file-locks file [default: 1 and 3 seconds]',
-    },
+    kinds: valued('Only these kinds of lock', { defaultDescription: KIND_WORDS.join(',') }),
+    config: valued('Take the intervals from this file-locks file', { defaultDescription: '1 and 3 seconds' }),
     ...REACH_OPTIONS,
     html: HTML_OPTION,
     json: JSON_OPTION,
     quiet: QUIET_OPTION,
   },
+  examples: [
+    ['two nodes, over ssh', 'locktester nodes node1 node2 /shared/ann'],
+    ['this machine is one of them', 'locktester nodes local node2 node3 /shared/ann'],
+    ['the same directory at different places', 'locktester nodes node1:/mnt/ann node2:/shared/ann'],
+    ['tried on one machine', 'locktester nodes local local /tmp'],
+    ['a page for people, an object for programs', 'locktester nodes --html report.html --json node1 node2 /shared/ann'],
+    ['with options of ssh', 'locktester nodes --ssh-command "ssh -p 2222 -l ann" node1 node2 /shared'],
+  ],
+  notes: '--json: docs/schema/nodes.json',
   read: readNodesOptions,
-  run: async (options: NodesOptions) => (await import('./run.js')).runNodes(options),
-}
+  run: async (options) => (await import('./run.js')).runNodes(options),
+})
 
 /** @throws UsageError */
-function readNodesOptions(parsed: Record<string, unknown>): NodesOptions {
-  const words = parsed.hosts as string[]
+function readNodesOptions(parsed: Parsed): NodesOptions {
+  const words = readWords(parsed, { least: 1, usage: USAGE })
   const last = words.at(-1) as string
   // Where every node has a place of its own, none is left for the end.
   const common = last.includes(':/') ? undefined : readText('the name of a directory', last)

@@ -2,7 +2,8 @@
 
 import { resolve } from 'node:path'
 import type { Options } from 'yargs'
-import { readText, UsageError, valued } from '../shared/command.js'
+import { valued } from '../shared/command.js'
+import { readText, UsageError } from '../shared/usage.js'
 
 /** One node, and where the directory is there: nodes may have mounted a share at different places. */
 export interface NodeAddress {
@@ -23,8 +24,8 @@ export interface ReachOptions {
 const SSH_COMMAND = 'ssh -o BatchMode=yes -o ConnectTimeout=15'
 
 export const REACH_OPTIONS = {
-  'ssh-command': valued(`How to reach a host [default: ${SSH_COMMAND}]`),
-  'remote-command': valued('How locktester is started there [default: by the PATH, or as here]'),
+  'ssh-command': valued('How to reach a host', { defaultDescription: SSH_COMMAND }),
+  'remote-command': valued('How locktester is started there', { defaultDescription: 'by the PATH, or as here' }),
 } as const satisfies Record<string, Options>
 
 /** @throws UsageError */

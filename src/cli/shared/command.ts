@@ -1,72 +1,91 @@
-/** A command, as it is written and helped with. What it does is loaded when it is chosen. */
+/** A command as yargs wants it, and its options, so that they are the same everywhere. What it does is loaded when it is chosen. */
 
-import type { Options, PositionalOptions } from 'yargs'
+import type { Argv, CommandModule, Options } from 'yargs'
+import type { Parsed } from './usage.js'
 
-export interface CommandSpec {
-  /** The name and its positionals: `<needed>`, `[optional]`, `<several..>`. */
-  usage: string | string[]
-  /** One line for the list of commands; `false` hides it there. */
-  summary: string | false
-  /** The top of its help: examples first, then how it is used. */
-  head: string
-  /** The bottom of its help: exit codes, fields of --json. */
-  tail: string
-  positionals?: Record<string, PositionalOptions>
+export interface Command extends Omit<CommandModule, 'builder'> {
+  command: string
+  aliases: readonly string[]
+  builder(yargs: Argv, isHelpAsked: boolean): Argv
+  /** How it is written and what it does: the top of its help. */
+  usage: string
   options: Record<string, Options>
-  /** The words behind `--` are another program's. */
-  takesBehind?: true
+  examples: readonly (readonly [what: string, line: string])[]
+  /** Those whose names stand behind its own. */
+  commands: readonly Command[]
+  /** The words behind the first one are another program's. */
+  takesCommand?: true
   /** What the values mean: pure. @throws UsageError */
-  read(parsed: Record<string, unknown>): unknown
-  /** @param options what `read` has returned */
-  run(options: never): Promise<void>
+  read(parsed: Parsed): unknown
 }
 
-/** An option with a value, for {@link CommandSpec.read} to make sense of. */
+interface Parts<T> extends Pick<Command, 'options' | 'examples' | 'takesCommand'> {
+  /** The name, and its other names. */
+  command: string | string[]
+  /** One line for the list of commands; `false` hides it there. */
+  describe: string | false
+  /** How it is written, without "Usage: ". */
+  usage: string
+  /** What it does. */
+  about: string
+  /** The bottom of its help. */
+  notes?: string
+  commands?: readonly Command[]
+  read(parsed: Parsed): T
+  run(options: T): Promise<void>
+}
+
+/** The help says how it is used, then the options, then examples. */
+export function command<T>(parts: Parts<T>): Command {
+  const { options, examples, notes = '', commands = [], read, run } = parts
+  const usage = `Usage: ${parts.usage}\n\n${parts.about}`
+  const [name, ...aliases] = [parts.command].flat()
+  return {
+    command: name as string,
+    aliases,
+    describe: parts.describe,
+    ...(parts.takesCommand && { takesCommand: true }),
+    usage,
+    options,
+    examples,
+    commands,
+    builder(yargs, isHelpAsked) {
+      // yargs lays the help out at every start, which takes as long as all else: what only the help needs is left out then.
+      if (!isHelpAsked) return yargs.options(hidden(options))
+      // The help of the command without a name is that of the whole program, which begins with it.
+      if (name !== DEFAULT_COMMAND) yargs.usage(usage)
+      yargs.options(options)
+      for (const [what, line] of examples) yargs.example(`# ${what}`, '').example(line, '')
+      return yargs.epilogue(notes)
+    },
+    read,
+    handler: (parsed) => run(read(parsed)),
+  }
+}
+
+function hidden(options: Record<string, Options>): Record<string, Options> {
+  return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, { ...option, hidden: true }]))
+}
+
+export const DEFAULT_COMMAND = '$0'
+
+/** An option with a value, for {@link Command.read} to make sense of. */
 export const valued = (describe: string, more: Options = {}): Options => ({
   type: 'string',
   requiresArg: true,
   describe,
   ...more,
 })
-export const flag = (describe: string, alias?: string): Options => ({ type: 'boolean', describe, ...(alias && { alias }) })
 
-/** The arguments are not what they must be; the message says which. */
-export class UsageError extends Error {}
+/** An option without one: with `nargs`, yargs neither takes the word behind it nor `--flag=value`. */
+export const flag = (describe: string, alias?: string): Options => ({
+  type: 'boolean',
+  nargs: 0,
+  describe,
+  ...(alias && { alias }),
+})
 
-/** For options that several commands have, so that they are the same everywhere. */
 export const CONFIG_OPTION = valued('Use this file-locks file')
 export const QUIET_OPTION = flag('Nothing on standard error but errors and warnings')
 export const JSON_OPTION = flag('Print one JSON object instead')
 export const HTML_OPTION = valued('Write a page with all of it to FILE')
-
-/** setTimeout knows no more: about 24 days. */
-const SECONDS_MAX = 2_147_483
-
-/** @returns milliseconds, `undefined` where the option is absent @throws UsageError */
-export function readSeconds(option: string, text: unknown): number | undefined {
-  if (text === undefined) return undefined
-  const seconds = typeof text === 'string' && /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
-  if (!(seconds <= SECONDS_MAX)) {
-    throw new UsageError(`Expected a number of seconds, at most ${SECONDS_MAX}, after --${option}, got "${text}"`)
-  }
-  return seconds * 1000
-}
-
-/** @throws UsageError for what is no whole number in that range */
-export function readNumber(option: string, text: unknown, min: number, max: number, byDefault: number): number {
-  if (text === undefined) return byDefault
-  const number = /^\d+$/.test(text as string) ? Number(text) : Number.NaN
-  if (number >= min && number <= max) return number
-  throw new UsageError(`Expected a number from ${min} to ${max} after --${option}, got "${text}"`)
-}
-
-/** @throws UsageError */
-export function readFileName(option: string, parsed: Record<string, unknown>): string | undefined {
-  return readText(`the name of a file after --${option}`, parsed[option])
-}
-
-/** @throws UsageError for an empty text: a variable of a script that was not set, most likely */
-export function readText(what: string, text: unknown): string | undefined {
-  if (text === '') throw new UsageError(`Expected ${what}, got nothing`)
-  return text as string | undefined
-}

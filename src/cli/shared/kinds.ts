@@ -2,7 +2,7 @@
 
 import type { ConfigSettings } from '../../config/settings.js'
 import type { LockerOptions, LockType } from '../../types.js'
-import { UsageError } from './command.js'
+import { UsageError } from './usage.js'
 import { commonOptions } from './settings.js'
 
 /** In the order in which they are recommended. */

@@ -1,78 +1,54 @@
 /** `locktester stress`: how it is written, and what its options mean. */
 
-import {
-  type CommandSpec,
-  CONFIG_OPTION,
-  flag,
-  HTML_OPTION,
-  JSON_OPTION,
-  QUIET_OPTION,
-  readFileName,
-  readNumber,
-  readSeconds,
-  readText,
-  UsageError,
-  valued,
-} from '../shared/command.js'
-import { EXIT, exitCodeLines } from '../shared/exit-codes.js'
-import { KIND_WORDS, readKind } from '../shared/kinds.js'
 import { LOCAL, type NodeAddress, REACH_OPTIONS, readAddresses, readReach } from '../remote/options.js'
+import { command, flag, HTML_OPTION, JSON_OPTION, QUIET_OPTION, valued } from '../shared/command.js'
+import { KIND_WORDS, readKind } from '../shared/kinds.js'
+import { type Parsed, readFileName, readNumber, readSeconds, readText, readWords, UsageError } from '../shared/usage.js'
 import type { StressOptions } from './run.js'
 
+const USAGE = 'locktester stress DIR [--nodes HOST…] [options]'
 const DURATION_S = 20
 /** Everything is remembered until it is judged. */
 const DURATION_S_MAX = 3600
 const PROCESSES = 4
 const PROCESSES_MAX = 64
 
-export const STRESS_COMMAND: CommandSpec = {
-  usage: 'stress [directory]',
-  summary: 'many processes on many nodes go for one lock; every moment is checked, and drawn',
-  head: `Examples:
-  locktester stress /shared/ann                                         processes of this machine
-  locktester stress /shared/ann --nodes local node2 node3               of three nodes, over ssh
-  locktester stress /shared/ann --nodes node1 node2 --chaos --duration 300 --html stress.html
-  locktester stress --nodes node1:/mnt/ann node2:/shared/ann            the same directory at different places
-
-Usage: locktester stress DIR [--nodes HOST…] [options]
-
-Each process acquires the lock, increments a counter that is kept here, and releases it, again and again. With --chaos some of them are killed
-(SIGKILL) and stalled (SIGSTOP), so that others must take over. A checker that shares no code with the locks then judges the log: were two sure
-to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Everything happens in a subdirectory of DIR that
-is removed.`,
-  tail: `Exit codes:
-${exitCodeLines([EXIT.ok, EXIT.usage, EXIT.cannotLock, EXIT.notSafe, EXIT.configuration])}
-  (${EXIT.cannotLock} also when a node cannot be reached, or nobody got the lock)
-Ctrl+C ends it early: what was seen is judged.
-
---json: docs/schema/stress.json`,
-  positionals: { directory: { type: 'string', describe: 'The directory on the shared mount' } },
+export const STRESS_COMMAND = command<StressOptions>({
+  command: 'stress',
+  describe: 'many processes on many nodes go for one lock; every moment is checked, and drawn',
+  usage: USAGE,
+  about: `Each process acquires the lock, increments a counter that is kept here, and releases it, again and again. With --chaos some of them are killed (SIGKILL) and stalled (SIGSTOP), so that others must take over. A checker that shares no code with the locks then judges the log: were two sure to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Everything happens in a subdirectory of DIR that is removed. Ctrl+C ends it early: what was seen is judged.`,
   options: {
     nodes: {
       type: 'string',
       array: true,
       requiresArg: true,
-      describe: 'The nodes, as ssh knows them, or HOST:DIR of each; commas will do [default: local, processes here]',
+      describe: 'The nodes, as ssh knows them, or HOST:DIR of each; commas will do',
+      defaultDescription: 'local, processes here',
     },
-    procs: valued(`Processes on each node [default: ${PROCESSES}]`),
-    duration: valued(`SECONDS, at most ${DURATION_S_MAX} [default: ${DURATION_S}]`),
+    procs: valued('Processes on each node', { defaultDescription: String(PROCESSES) }),
+    duration: valued(`SECONDS, at most ${DURATION_S_MAX}`, { defaultDescription: String(DURATION_S) }),
     chaos: flag('Kill and stall processes of its own'),
-    kind: valued(`The kind of lock: ${KIND_WORDS.join(', ')} [default: as configured]`),
-    config: {
-      ...CONFIG_OPTION,
-      describe: 'Take kind and intervals from this file-locks file [default: 1 and 3 seconds]',
-    },
+    kind: valued(`The kind of lock: ${KIND_WORDS.join(', ')}`, { defaultDescription: 'as configured' }),
+    config: valued('Take kind and intervals from this file-locks file', { defaultDescription: '1 and 3 seconds' }),
     ...REACH_OPTIONS,
     html: HTML_OPTION,
     json: JSON_OPTION,
     quiet: QUIET_OPTION,
   },
+  examples: [
+    ['processes of this machine', 'locktester stress /shared/ann'],
+    ['of three nodes, over ssh', 'locktester stress /shared/ann --nodes local node2 node3'],
+    ['with crashes, and a picture', 'locktester stress /shared/ann --nodes node1 node2 --chaos --html s.html'],
+    ['the same directory at different places', 'locktester stress --nodes node1:/mnt/ann node2:/shared/ann'],
+  ],
+  notes: '--json: docs/schema/stress.json',
   read: readStressOptions,
-  run: async (options: StressOptions) => (await import('./run.js')).runStress(options),
-}
+  run: async (options) => (await import('./run.js')).runStress(options),
+})
 
 /** @throws UsageError */
-function readStressOptions(parsed: Record<string, unknown>): StressOptions {
+function readStressOptions(parsed: Parsed): StressOptions {
   const durationMs = readSeconds('duration', parsed.duration) ?? DURATION_S * 1000
   if (durationMs === 0 || durationMs > DURATION_S_MAX * 1000) {
     throw new UsageError(
@@ -93,7 +69,9 @@ function readStressOptions(parsed: Record<string, unknown>): StressOptions {
   }
 }
 
-function readNodes({ directory, nodes }: Record<string, unknown>): NodeAddress[] {
+function readNodes(parsed: Parsed): NodeAddress[] {
+  const { nodes } = parsed
+  const [directory] = readWords(parsed, { most: 1, usage: USAGE })
   const words = ((nodes as string[] | undefined) ?? [LOCAL]).flatMap((word) => word.split(','))
   // Behind --nodes, the directory is taken for one of them.
   const isLastDirectory = directory === undefined && words.length > 1 && words.at(-1)?.startsWith('/') === true

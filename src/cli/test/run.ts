@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { MountlockError } from '../../errors.js'
-import { UsageError } from '../shared/command.js'
+import { UsageError } from '../shared/usage.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { configurationErrors } from '../shared/settings.js'
 import { ownIdentity } from '../shared/identity.js'
