@@ -27,7 +27,7 @@ const PROGRAMS: readonly Program[] = [
     args: ['--input-type=module', '-e', "import 'mountlock'"],
     target: 1.5,
   },
-  { id: 'help', label: 'locktester --help', role: 'ours', args: ['bin/locktester', '--help'], target: 2.5 },
+  { id: 'help', label: 'locktester --help', role: 'ours', args: ['bin/locktester', '--help'], target: null },
   {
     id: 'proper-lockfile',
     label: "require('proper-lockfile')",

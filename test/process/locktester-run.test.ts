@@ -69,9 +69,27 @@ describe('the lock', () => {
     expect(second.stdout).toBe('')
   })
 
-  test('an option that is repeated counts with its last value', async () => {
-    await holder()
-    expect(await run(['--wait', '100', '--wait', '0', '-E', '9', '-E', '8'], ['echo', 'never']).end).toBe(8)
+  test('an option with a value is given once: nothing runs where two contradict each other', async () => {
+    const twice = run(['--wait', '0', '-E', '9', '-E', '8'], ['echo', 'never'])
+    expect(await twice.end).toBe(64)
+    expect(twice.stderr).toContain('-E was given 2 times: give it once')
+    expect(twice.stdout).toBe('')
+  })
+
+  test('without -- the command begins with the first word behind the path that is no option', async () => {
+    const only = bench.locktester([
+      'run',
+      join(directory, 'plain.lock'),
+      '--label',
+      'l',
+      'sh',
+      '-c',
+      'echo "$0 $1"',
+      '-n',
+      '--wait',
+    ])
+    expect(await only.end).toBe(0)
+    expect(only.stdout).toBe('-n --wait\n')
   })
 
   test('of a killed run is free at once on the same host', async () => {
@@ -267,7 +285,7 @@ describe('what keeps it from starting', () => {
   test.each([
     [['run', '/tmp/x'], 'Expected a command'],
     [['run', '/tmp/x', '--'], 'Expected a command'],
-    [['run', '/tmp/x', 'sleep', '1'], 'Expected -- before the command'],
+    [['run', '/tmp/x', 'sleep', '--', '1'], 'Expected one PATH before --, and then the command: locktester run /tmp/x -- sleep'],
     [['run', '--wait', '1', '--no-wait', '/tmp/x', '--', 'true'], 'exclude each other'],
     [['run', '--wait', 'long', '/tmp/x', '--', 'true'], 'Expected a number of seconds'],
     [['run', '-E', '300', '/tmp/x', '--', 'true'], 'Expected a number from 0 to 255'],
