@@ -38,7 +38,7 @@ const yargsWithoutDirectory = {
     if (!id.endsWith('/yargs/lib/platform-shims/esm.mjs')) return null
     const asked = 'mainFilename || process.cwd()'
     if (!code.includes(asked)) throw new Error(`yargs has changed: look whether it still needs this (${asked})`)
-    return code.replace(asked, "mainFilename || '/'")
+    return { code: code.replace(asked, "mainFilename || '/'"), map: null }
   },
 }
 

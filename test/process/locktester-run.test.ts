@@ -77,17 +77,7 @@ describe('the lock', () => {
   })
 
   test('without -- the command begins with the first word behind the path that is no option', async () => {
-    const only = bench.locktester([
-      'run',
-      join(directory, 'plain.lock'),
-      '--label',
-      'l',
-      'sh',
-      '-c',
-      'echo "$0 $1"',
-      '-n',
-      '--wait',
-    ])
+    const only = bench.locktester(['run', path, '--label', 'l', 'sh', '-c', 'echo "$0 $1"', '-n', '--wait'])
     expect(await only.end).toBe(0)
     expect(only.stdout).toBe('-n --wait\n')
   })
