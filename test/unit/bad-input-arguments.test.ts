@@ -7,9 +7,9 @@
 
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { COMMANDS } from '../../src/cli/commands.js'
-import type { Command } from '../../src/cli/shared/command.js'
-import { UsageError } from '../../src/cli/shared/usage.js'
+import { COMMANDS } from '../../build/cli/commands.js'
+import type { Command } from '../../build/cli/shared/command.js'
+import { UsageError } from '../../build/cli/shared/usage.js'
 import { chosenBy } from './record-command.js'
 
 const RUNS = 100_000

@@ -2,9 +2,9 @@
 
 import type { Options } from 'yargs'
 import { describe, expect, it, vi } from 'vitest'
-import { COMMANDS } from '../../src/cli/commands.js'
-import { main } from '../../src/cli/main.js'
-import type { Command } from '../../src/cli/shared/command.js'
+import { COMMANDS } from '../../build/cli/commands.js'
+import { main } from '../../build/cli/main.js'
+import type { Command } from '../../build/cli/shared/command.js'
 
 const visible = COMMANDS.filter(({ describe: summary }) => summary !== false)
 const program = COMMANDS[0] as Command

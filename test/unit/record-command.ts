@@ -1,8 +1,8 @@
 /** The program's own parser, with what the commands would do left out. */
 
-import { COMMANDS } from '../../src/cli/commands.js'
-import { main } from '../../src/cli/main.js'
-import type { Command } from '../../src/cli/shared/command.js'
+import { COMMANDS } from '../../build/cli/commands.js'
+import { main } from '../../build/cli/main.js'
+import type { Command } from '../../build/cli/shared/command.js'
 
 export interface Chosen {
   command: string
