@@ -13,10 +13,10 @@ import { giveUp, type GiveUpOutcome } from '../advisory/give-up.js'
 import { Obstructions } from './obstructions.js'
 import { Directories, footingOn } from '../mounts/directories.js'
 import type { Ground } from '../drivers/ground.js'
-import { sessionOwner } from '../drivers/identity.js'
 import type { Footing } from '../drivers/footing.js'
 import type { Lane } from '../drivers/lane.js'
 import { mountOfDevice } from '../mounts/mount.js'
+import { surroundingsOf } from '../mounts/surroundings.js'
 import { runAsynchronously, runBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { AdvisoryUnavailableError, ForeignLockError, fileSystemError, UnsupportedPlatformError } from '../errors.js'
@@ -27,7 +27,6 @@ import { type Dissolution, dissolve } from '../protocol/dissolve.js'
 import type { LockKind } from '../protocol/names.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 import { isAbsent } from '../protocol/doubt.js'
-import type { Observations } from '../protocol/site.js'
 import type { Inspection, LockType } from '../types.js'
 
 /** Another type may come back as often as somebody uses it: then this is the answer after so many times. */
@@ -43,8 +42,6 @@ export class Changeover implements Locks {
   readonly #wanted: LockType
   readonly #directories = new Directories()
   readonly #obstructions = new Obstructions()
-  /** Of holders of the other type, so that one who died on another node is known to be dead the next time. */
-  readonly #observations: Observations = new Map()
 
   constructor(locks: Locks, wanted: LockType) {
     this.#locks = locks
@@ -83,10 +80,10 @@ export class Changeover implements Locks {
    */
   *#makeWay(lockable: Lockable, refusal: ForeignLockError): Work<string | null> {
     const parts = lockPath(lockable.path)
-    const { dev, coherent, renamesNames, staleOpenMs, ground } = yield* this.#directories.look(parts.directory)
-    const { lane } = mountOfDevice(dev)
+    const facts = yield* this.#directories.look(parts.directory)
+    const { lane } = mountOfDevice(facts.dev)
     // In the directory in which the lock was refused, and not where its path leads by now.
-    const footing = () => footingOn(lockable.ground ?? ground)
+    const footing = () => footingOn(lockable.ground ?? facts.ground)
     const run = <Result>(protocol: () => Protocol<Result>): Work<Result> =>
       eitherWay(
         () => runBlocking(protocol(), undefined, footing()),
@@ -97,8 +94,8 @@ export class Changeover implements Locks {
     if (type === 'file' && this.#wanted !== 'advisory')
       return (yield* giveUpFile(parts.path, lane, footing)) === 'done' ? null : CHANGING
     // Where two renames of one name can both succeed, nobody could be sure to be the one who decides.
-    if (type !== 'directory' || !renamesNames) throw refusal
-    const surroundings = { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations: this.#observations }
+    if (type !== 'directory' || !facts.renamesNames) throw refusal
+    const surroundings = surroundingsOf(facts)
     const wanted = KIND_OF_TYPE[this.#wanted]
     const outcome = yield* run(() => dissolve({ ...parts, surroundings }, wanted))
     if (outcome.kind === 'obstructed') return this.#obstructions.add(parts.path, outcome.names)

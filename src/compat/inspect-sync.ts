@@ -1,23 +1,22 @@
 /** Is a link-based lock held? With blocking calls, which only `checkSync` needs. */
 
 import { Directories, footingOn } from '../mounts/directories.js'
-import { sessionOwner } from '../drivers/identity.js'
+import { surroundingsOf } from '../mounts/surroundings.js'
 import { runBlocking } from '../drivers/run.js'
 import * as work from '../drivers/work.js'
 import { fileSystemError } from '../errors.js'
 import { lockPath } from '../lock-type/lock-path.js'
 import { hardLinkClaim } from '../protocol/claim-hard-link.js'
 import { inspect } from '../protocol/inspect.js'
-import { newMemory, type Observations } from '../protocol/site.js'
+import { newMemory } from '../protocol/site.js'
 
 const directories = new Directories()
-/** From one look to the next, so that a holder of another node that does not move is known to be dead some time. */
-const observations: Observations = new Map()
 
 export function isHeldSync(path: string): boolean {
   const { directory, path: absolute } = lockPath(path)
-  const { dev, mode, coherent, staleOpenMs, ground } = work.runBlocking(directories.look(directory))
-  const surroundings = { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations }
+  const facts = work.runBlocking(directories.look(directory))
+  const { dev, mode, ground } = facts
+  const surroundings = surroundingsOf(facts)
   const site = { path: absolute, directory, dev, mode, claim: hardLinkClaim, memory: newMemory(), surroundings }
   const outcome = runBlocking(inspect(site), undefined, footingOn(ground))
   if (outcome.kind === 'failed') throw fileSystemError('list', absolute, outcome.code, outcome.error)

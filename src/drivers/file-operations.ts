@@ -152,6 +152,7 @@ export function status(stats: Stats | BigIntStats): FileStatus {
     uid: Number(stats.uid),
     type,
     mode: Number(stats.mode) & 0o7777,
+    links: Number(stats.nlink),
     modifiedMs,
   }
 }

@@ -10,10 +10,11 @@ import { already, eitherWay, runAsynchronously, runBlocking, type Work } from '.
 import { closedError, fileSystemError, MountChangedError } from '../errors.js'
 import { describe, type Directories, fileOnDevice, footingOn } from '../mounts/directories.js'
 import { type Mount, mountOfDevice } from '../mounts/mount.js'
+import { surroundingsOf } from '../mounts/surroundings.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 import { createSession, isSessionFileInPlace, type Session, type SessionTerms } from '../protocol/session.js'
 import { cleanUp } from '../protocol/settle.js'
-import type { Observations, Site, Surroundings } from '../protocol/site.js'
+import type { Site, Surroundings } from '../protocol/site.js'
 import { LinkSession } from './link-session.js'
 import { Patrol, type Patrolled } from './patrol.js'
 
@@ -30,7 +31,6 @@ export class LockDirectory implements Patrolled {
   readonly path: string
   readonly #directories: Directories
   readonly #options: LockDirectoryOptions
-  readonly #observations: Observations = new Map()
   readonly #patrol: Patrol
   #facts: DirectoryFacts
   /** The session that takes new locks. */
@@ -63,8 +63,7 @@ export class LockDirectory implements Patrolled {
   }
 
   get surroundings(): Surroundings {
-    const { coherent, staleOpenMs } = this.#facts
-    return { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations: this.#observations }
+    return surroundingsOf(this.#facts)
   }
 
   get patrolledBy(): Mount | null {

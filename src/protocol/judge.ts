@@ -8,7 +8,7 @@ import { coarsenessMs, silenceMs } from './lease.js'
 import { lookName, sessionOfTarget } from './names.js'
 import { ask, type Contents, type Protocol, type Reply } from './operations.js'
 import { decodeRecord, isSameHost, isUnfinished, provingStartTime, type SessionRecord } from './record.js'
-import type { Surroundings } from './site.js'
+import type { Observation, Observations, Surroundings } from './site.js'
 
 export type Verdict =
   /** `isUnfinished`: it was read, and is not a whole record of any version. */
@@ -49,20 +49,29 @@ function alive(record: SessionRecord | null, modifiedMs: number | null, why: str
   return { state: 'alive', record, modifiedMs, isUnfinished, why }
 }
 
-/** Forgetting one only delays its conviction. */
-const OBSERVATIONS_MAX = 10_000
+/**
+ * A session's observation is kept also when its file is gone: a lock that is a hard link still shows its record, and the
+ * watching has to come to its end. Of more than so many (10 MB) the one goes that was looked at longest ago.
+ */
+const OBSERVATIONS_MAX = 50_000
+
+function remember(observations: Observations, id: string, observation: Observation): void {
+  observations.delete(id)
+  if (observations.size >= OBSERVATIONS_MAX) observations.delete(observations.keys().next().value as string)
+  observations.set(id, observation)
+}
 
 /** Compares with what was seen before. The silence counts from *after* the first look to *before* this one. */
 function* observe(record: SessionRecord, modifiedMs: number, beforeMs: number, surroundings: Surroundings): Protocol<boolean> {
   const { observations, extraSilenceMs, coherent } = surroundings
   const seen = observations.get(record.id)
   if (seen !== undefined && seen.beat === record.beat && seen.modifiedMs === modifiedMs) {
+    remember(observations, record.id, seen)
     const cacheMs = extraSilenceMs + (coherent ? 0 : coarsenessMs(modifiedMs))
     return beforeMs - seen.sinceMs >= silenceMs(record.timeoutIntervalMs) + cacheMs
   }
   const after = yield* ask.clock()
-  if (observations.size >= OBSERVATIONS_MAX) observations.delete(observations.keys().next().value as string)
-  observations.set(record.id, { beat: record.beat, modifiedMs, sinceMs: after.ownMs })
+  remember(observations, record.id, { beat: record.beat, modifiedMs, sinceMs: after.ownMs })
   return false
 }
 

@@ -79,14 +79,13 @@ export const isSpentName = (name: string) => ENTRY.test(name) || LOOK.test(name)
 export const isNewLockName = (name: string) => NEW_LOCK.test(name)
 
 /** The name of a session file; the host is made harmless and short, it is for people. */
-export function sessionName(host: string, pid: number, id: string): string {
-  const harmless = host.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 40) || '_'
-  return `${SESSION_PREFIX}${harmless}-${pid}-${id}`
-}
+export const sessionName = (host: string, pid: number, id: string) => `${SESSION_PREFIX}${harmless(host)}-${pid}-${id}`
+
+const harmless = (host: string) => host.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 40) || '_'
+/** It may have been made on that host: names of hosts are not unique, and are cut. */
+export const isNameOfHost = (name: string, host: string) => parseSessionName(name)?.host === harmless(host)
 
 export const isSessionName = (name: string) => SESSION.test(name)
-/** The id in the name of a session file. */
-export const sessionIdOf = (name: string) => name.slice(-16)
 
 /** The parts of a session file's name, or `null` for any other name. */
 export function parseSessionName(name: string): { host: string; pid: number; id: string } | null {

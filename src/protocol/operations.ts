@@ -80,6 +80,8 @@ export interface FileStatus {
   readonly type: 'file' | 'directory' | 'symlink' | 'other'
   /** Permission bits, with setuid, setgid and sticky. */
   readonly mode: number
+  /** Hard links to it; some file systems say 1 of every file. */
+  readonly links: number
   readonly modifiedMs: number
 }
 

@@ -1,17 +1,23 @@
 /**
- * Keeping a directory tidy: each process watches the next two session files in the order of their names (a ring), so
+ * Keeping a directory tidy: each process watches the next two living sessions in the order of their names (a ring), so
  * that the dead are usually convicted before anybody asks, and removes what the dead have left. Best effort:
- * correctness never depends on it.
+ * correctness never depends on it, and no judge depends on what a patrol has seen or forgotten.
+ *
+ * What lies in the directory was put there by others, perhaps to keep us busy: a round looks at so many files and no more,
+ * and stops when it is not wanted any longer.
  */
 
 import { discardMoved } from './create-lock.js'
 import { judge, type Verdict } from './judge.js'
-import { isMomentaryName, isSessionName, parseSessionName, sessionIdOf } from './names.js'
+import { isMomentaryName, isNameOfHost, isSessionName } from './names.js'
 import { ask, type Protocol } from './operations.js'
 import { endSession } from './session.js'
 import type { Observations, Surroundings } from './site.js'
 
+/** The next two after ours that live. */
 const WATCHED_MAX = 2
+/** Looks at session files in one round, and as many at what was left unfinished: a tenth of a second on a mount of 1 ms. */
+const LOOKS_MAX = 100
 
 export interface PatrolReport {
   /** Session files of the dead, and what was left unfinished, that were removed. */
@@ -29,44 +35,56 @@ export function* patrol(
   const listed = yield* ask.list(directory)
   if (!listed.ok) return { reaped }
   const sessions = listed.value.filter(isSessionName)
-  for (const name of watched(sessions, own, surroundings.me.host)) {
-    const path = `${directory}/${name}`
-    const verdict = yield* judge({ directory, path, sessionFile: null }, surroundings)
-    if (verdict.state === 'dead' && (yield* bury(path, verdict))) reaped.push(name)
-    // Its maker may have died before the record was written. What cannot be read, or is of another version, is left alone.
-    if (verdict.state === 'alive' && verdict.isUnfinished && (yield* removeLeftover(directory, name, surroundings, leftovers)))
-      reaped.push(name)
+  let living = 0
+  let looks = 0
+  for (const name of inTurn(sessions, own)) {
+    // Those that ran on this host cost one question more, and no waiting: the dead among them are found at once.
+    if (living >= WATCHED_MAX && !isNameOfHost(name, surroundings.me.host)) continue
+    if (looks++ >= LOOKS_MAX || !(yield* ask.wanted())) break
+    const outcome = yield* lookAfter(directory, name, surroundings, leftovers)
+    if (outcome === 'living') living++
+    if (outcome === 'reaped') reaped.push(name)
   }
-  forgetAbsent(surroundings.observations, sessions)
-  for (const name of listed.value.filter(isMomentaryName)) {
+  forgetAbsent(leftovers, listed.value)
+  for (const name of listed.value.filter(isMomentaryName).slice(0, LOOKS_MAX)) {
+    if (!(yield* ask.wanted())) break
     if (yield* removeLeftover(directory, name, surroundings, leftovers)) reaped.push(name)
   }
   return { reaped }
 }
 
-/** The next two after ours, and all that ran on this host (they cost one system call each). */
-function watched(sessions: readonly string[], own: readonly string[], host: string): string[] {
+/** All sessions but our own, beginning after ours. */
+function inTurn(sessions: readonly string[], own: readonly string[]): string[] {
   const others = sessions.filter((name) => !own.includes(name)).sort()
   const first = own[0] ?? ''
   const after = others.findIndex((name) => name > first)
   const start = after === -1 ? 0 : after
-  const ring = [...others.slice(start), ...others.slice(0, start)].slice(0, WATCHED_MAX)
-  return [...ring, ...others.filter((name) => !ring.includes(name) && parseSessionName(name)?.host === host)]
+  return [...others.slice(start), ...others.slice(0, start)]
 }
 
-/** Marks a dead session as ended, so that nobody has to watch it again, and removes its file. */
-function* bury(path: string, verdict: Verdict & { state: 'dead' }): Protocol<boolean> {
-  if (verdict.record !== null && verdict.why !== 'ended') {
-    yield* endSession({ path, record: verdict.record })
-    return true
-  }
+/** `dead`: and yet its file stays, because it may be neither marked nor removed by this user. */
+type Found = 'living' | 'dead' | 'reaped' | 'missing'
+
+function* lookAfter(directory: string, name: string, surroundings: Surroundings, leftovers: Observations): Protocol<Found> {
+  const path = `${directory}/${name}`
+  const verdict = yield* judge({ directory, path, sessionFile: null }, surroundings)
+  if (verdict.state === 'missing') return 'missing'
+  if (verdict.state === 'dead') return (yield* bury(path, verdict)) ? 'reaped' : 'dead'
+  // Its maker may have died before the record was written. What cannot be read, or is of another version, is left alone.
+  const isLeftOver = verdict.isUnfinished && (yield* removeLeftover(directory, name, surroundings, leftovers))
+  return isLeftOver ? 'reaped' : 'living'
+}
+
+/** Marks a dead session as ended, so that nobody has to watch it again, and removes its file. `true`: it is gone. */
+function* bury(path: string, { record, why }: Verdict & { state: 'dead' }): Protocol<boolean> {
+  if (record !== null && why !== 'ended') return yield* endSession({ path, record })
   return (yield* ask.unlink(path)).ok
 }
 
-/** Sessions whose files are gone need not be remembered. */
-function forgetAbsent(observations: Observations, sessions: readonly string[]): void {
-  const present = new Set(sessions.map(sessionIdOf))
-  for (const id of observations.keys()) if (!present.has(id)) observations.delete(id)
+/** What is unfinished is remembered by its name, and a name that is gone never comes back. */
+function forgetAbsent(leftovers: Observations, present: readonly string[]): void {
+  const names = new Set(present)
+  for (const name of leftovers.keys()) if (!names.has(name)) leftovers.delete(name)
 }
 
 /** Far longer than anything momentary takes, even on a slow mount. */

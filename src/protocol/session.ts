@@ -96,12 +96,26 @@ function* isBuried(session: Session, code: string): Protocol<boolean> {
 
 const beatTime = (start: Clock, serverMs: number): BeatTime => ({ ownMs: start.ownMs, wallMs: start.wallMs, serverMs })
 
-/** Ends a session: all its locks are free at once. Also marks other people's, once they are known to be dead. */
-export function* endSession(session: Pick<Session, 'path' | 'record'>): Protocol<void> {
-  session.record.state = 'ended'
-  yield* ask.rewrite(session.path, recordMark(session.record.id), encodeRecord(session.record))
+/**
+ * Ends a session: all its locks are free at once. Also marks other people's, once they are known to be dead. First the mark,
+ * then the name goes: a lock that is a hard link shows the record for ever, and without the mark each judge has to watch it
+ * by itself. So a file that cannot be marked (a full disk; another user's) stays, and with it the chance to mark it later.
+ * `true`: the name is gone.
+ */
+export function* endSession({ path, record }: Pick<Session, 'path' | 'record'>): Protocol<boolean> {
+  record.state = 'ended'
+  const marked = yield* ask.rewrite(path, recordMark(record.id), encodeRecord(record))
   // A hard-linked lock keeps the ended record; a symlinked one dangles, which says the same.
-  yield* ask.unlink(session.path)
+  if (!marked.ok && !(yield* isWithoutLinks(path, marked.code))) return false
+  return (yield* ask.unlink(path)).ok
+}
+
+/** Nothing shows the record but the session file itself: then the missing name says all that the mark would have said. */
+function* isWithoutLinks(path: string, code: string): Protocol<boolean> {
+  // What was read under this name is not the session: it is not ours to remove.
+  if (code === 'EINVAL' || code === 'ELOOP') return false
+  const found = yield* ask.stat(path)
+  return found.ok && found.value.type === 'file' && found.value.links === 1
 }
 
 /** Is the session file where it was made? Below an unmounted share it is not. */

@@ -60,6 +60,12 @@ export interface Faults {
   serverStep: number
   remount: number
   reboot: number
+  /** The session file of a process is removed by hand. */
+  deletedFile: number
+  /** Processes of one node have time namespaces of their own, or do not know which: each sees others start at another time. */
+  mixedViews: boolean
+  /** How many users there are: a file is written by its owner alone. */
+  users: number
 }
 
 export const NO_FAULTS: Faults = {
@@ -93,6 +99,9 @@ export const NO_FAULTS: Faults = {
   serverStep: 0,
   remount: 0,
   reboot: 0,
+  deletedFile: 0,
+  mixedViews: false,
+  users: 1,
 }
 
 const HOUR_MS = 3_600_000
@@ -134,6 +143,9 @@ export function chooseFaults(random: Random): Faults {
     remount: rate(0.2, 0.2, 2),
     reboot: rate(0.2, 0.2, 2),
     administration: rate(0.25, 0.02, 0.3),
+    deletedFile: rate(0.3, 0.5, 6),
+    mixedViews: random.chance(0.3),
+    users: random.pick([1, 2]),
   }
   // A lock that was taken away and is made again is numbered by the server's clock: if that was set back in between, so are tokens.
   return chosen.serverStep > 0 ? { ...chosen, administration: 0, otherKind: false } : chosen

@@ -9,7 +9,7 @@ import { type ClaimName, type ProcessTerms, SimProcess } from './process.js'
 import { Properties, Violation } from './properties.js'
 import type { ProtocolBundle } from './protocol.js'
 import { Random } from './random.js'
-import { ROOT } from './server.js'
+import { ROOT, UID } from './server.js'
 import { Trace } from './trace.js'
 import { type Actor, World } from './world.js'
 
@@ -92,6 +92,7 @@ class Life {
     if (plan.faults.otherKind) this.#addIntruder()
     if (plan.refusal !== undefined) this.#refuse(plan.refusal)
     this.world.onCrash = (actor, samePid) => this.#restart(actor as SimProcess, samePid)
+    this.world.onFileDeleted = () => this.#deleteSessionFile()
     this.world.onReboot = (node) => {
       for (const process of [...this.properties.processes]) if (process.node === node) this.world.crash(process)
     }
@@ -134,10 +135,17 @@ class Life {
     const terms = { ...this.#terms, refreshRateMs, timeoutIntervalMs: this.#terms.timeoutIntervalMs * factor }
     const name = `${node.name}/${this.properties.processes.length}`
     const startTime = random.chance(0.8) ? String(this.properties.processes.length) : null
-    const process = new SimProcess(this.world, node, name, pid, startTime, goal, terms, this.#protocol, this.properties)
+    const timeNamespace = random.pick(this.#plan.faults.mixedViews ? ['time:1', 'time:2', null] : ['time:1'])
+    const identity = { pid, uid: this.#userOf(node), startTime, timeNamespace }
+    const process = new SimProcess(this.world, node, name, identity, goal, terms, this.#protocol, this.properties)
     this.properties.processes.push(process)
     process.start(random.logarithmic(0.1, 50))
     return process
+  }
+
+  /** One user for all processes of a node: so each user has processes to the end. */
+  #userOf(node: Node): number {
+    return UID + (this.world.nodes.indexOf(node) % this.#plan.faults.users)
   }
 
   /** Somebody who uses another kind of lock on the same path: to be refused, always. */
@@ -146,11 +154,23 @@ class Life {
     const claim = this.#terms.claim === 'renameClaim' ? 'hardLinkClaim' : 'renameClaim'
     const terms = { ...this.#terms, claim } as const
     const node = random.pick(this.world.nodes)
-    const intruder = new SimProcess(this.world, node, `${node.name}/other`, 99, '99', 1, terms, this.#protocol, this.properties)
+    const identity = { pid: 99, uid: this.#userOf(node), startTime: '99', timeNamespace: null }
+    const intruder = new SimProcess(this.world, node, `${node.name}/other`, identity, 1, terms, this.#protocol, this.properties)
     intruder.isIntruder = true
     this.properties.processes.push(intruder)
     // Whoever comes first decides what kind of lock it is.
     this.properties.onFirstAcquired = () => intruder.start(random.logarithmic(1, 1000))
+  }
+
+  /** By hand, while its locks are hard links. (Of other locks the session file's name says who holds them: who removes it breaks them.) */
+  #deleteSessionFile(): void {
+    const { server, random } = this.world
+    const directory = server.lookUp(ROOT, 'd') ?? 0
+    const names = [...(server.inodes.get(directory)?.entries.keys() ?? [])].filter((name) => name.startsWith('.mountlock-41c29-'))
+    if (names.length === 0 || this.#terms.claim !== 'hardLinkClaim') return
+    const name = random.pick(names)
+    this.world.note('somebody', `removes ${name}`)
+    server.unlink(directory, name)
   }
 
   #restart(crashed: Actor & SimProcess, samePid: boolean): void {

@@ -289,6 +289,48 @@ export const MUTATIONS: Mutation[] = [
     redundantBecause: null,
   },
   {
+    name: 'a start time seen by another clock proves a death',
+    edits: [{ file: 'record', from: '    isKnownToBeSame(other.timeNamespace, me.timeNamespace) &&\n', to: '' }],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'a burial that failed not noticed',
+    edits: [
+      {
+        file: 'session',
+        from: '  if (!marked.ok && !(yield* isWithoutLinks(path, marked.code))) return false\n',
+        to: '',
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'a burial without marking',
+    edits: [
+      {
+        file: 'session',
+        from: 'const marked = yield* ask.rewrite(path, recordMark(record.id), encodeRecord(record))',
+        to: 'const marked = { ok: true }',
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'an absent session forgotten',
+    edits: [
+      {
+        file: 'patrol',
+        from: '  forgetAbsent(leftovers, listed.value)\n',
+        to: '  for (const id of surroundings.observations.keys())\n    if (!sessions.some((name) => name.endsWith(id))) surroundings.observations.delete(id)\n',
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
     name: 'cleaned up from the top',
     edits: [{ file: 'settle', from: 'for (const name of below) {', to: 'for (const name of [...below].reverse()) {' }],
     caughtIn: null,

@@ -74,6 +74,7 @@ export class SimProcess implements Actor {
   readonly node: Node
   readonly name: string
   readonly pid: number
+  readonly uid: number
   alive = true
   stoppedUntilMs = 0
   acquired = 0
@@ -90,9 +91,8 @@ export class SimProcess implements Actor {
   readonly #world: World
   readonly #protocol: ProtocolBundle
   readonly #properties: Properties
+  /** What was seen of others, by whatever looked: one memory for the whole process, as in the library. */
   readonly #observations: Observations = new Map()
-  readonly #observationsOfOthers: Observations = new Map()
-  readonly #patrolObservations: Observations = new Map()
   readonly #leftovers: Observations = new Map()
   #session: SimSession | null = null
   #dev: number
@@ -107,8 +107,7 @@ export class SimProcess implements Actor {
     world: World,
     node: Node,
     name: string,
-    pid: number,
-    startTime: string | null,
+    { pid, uid, startTime, timeNamespace }: Pick<SessionOwner, 'pid' | 'uid' | 'startTime' | 'timeNamespace'>,
     goal: number,
     terms: ProcessTerms,
     protocol: ProtocolBundle,
@@ -117,6 +116,7 @@ export class SimProcess implements Actor {
     this.node = node
     this.name = name
     this.pid = pid
+    this.uid = uid
     this.goal = goal
     this.#terms = terms
     this.#world = world
@@ -125,12 +125,14 @@ export class SimProcess implements Actor {
     this.memory = protocol.newMemory()
     this.#dev = node.client.dev
     const host = node.name
-    const view = { bootId: node.bootId, pidNamespace: 'pid:1', timeNamespace: 'time:1', userNamespace: 'user:1' }
-    this.#owner = { host, ...view, pid, startTime, uid: 1000, user: 'user' }
+    const view = { bootId: node.bootId, pidNamespace: 'pid:1', timeNamespace, userNamespace: 'user:1' }
+    this.#owner = { host, ...view, pid, startTime, uid, user: 'user' }
   }
 
-  get startTime(): string | null {
-    return this.#owner.startTime
+  /** As a process of that time namespace sees it. */
+  startTimeSeenFrom(timeNamespace: string | null): string | null {
+    const { startTime } = this.#owner
+    return startTime === null || timeNamespace === this.#owner.timeNamespace ? startTime : `${startTime} shifted`
   }
 
   start(delayMs: number): void {
@@ -151,7 +153,7 @@ export class SimProcess implements Actor {
       case 'name':
         return this.#world.random.name()
       case 'process':
-        return this.#properties.processState(this.node, question.pid, question.startTime)
+        return this.#properties.processState(this.node, question.pid, question.startTime, this.#owner.timeNamespace)
       case 'lease':
         for (const session of this.sessions) if (session.id === question.session) return session.remainingMs(this.node.ownMs)
         return 0
@@ -266,7 +268,7 @@ export class SimProcess implements Actor {
 
   /** As `Changeover` does: what was left of a lock that was pruned, or of one of another kind, makes way if nobody holds it. */
   *#makeWay(): Program {
-    const surroundings = this.#surroundings(this.#observationsOfOthers)
+    const surroundings = this.#surroundings(this.#observations)
     const place = { path: LOCK, directory: DIRECTORY, surroundings }
     yield* this.#protocol.dissolve(place, this.#protocol[this.#terms.claim].kind)
   }
@@ -444,7 +446,7 @@ export class SimProcess implements Actor {
   *#patrols(): Program {
     while (this.#session !== null) {
       const own = [...this.sessions].map(({ session }) => session.name)
-      const surroundings = this.#surroundings(this.#patrolObservations)
+      const surroundings = this.#surroundings(this.#observations)
       yield* this.#protocol.patrol(DIRECTORY, own, surroundings, this.#leftovers)
       yield { op: 'sleep', ms: this.#terms.timeoutIntervalMs }
     }

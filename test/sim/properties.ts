@@ -19,6 +19,7 @@ export type PropertyName =
   | 'heartbeat did not tell'
   | 'no progress'
   | 'held by nobody'
+  | 'buried unmarked'
   | 'left behind'
 
 export class Violation extends Error {
@@ -70,6 +71,8 @@ export class Properties {
   readonly #coarseMs: number
   /** Generations that an administrator has taken away, perhaps without their holders' knowledge: there only the token protects. */
   readonly #broken = new Set<number>()
+  /** Files of sessions that were marked as ended. */
+  readonly #marked = new Set<number>()
   /** Somebody takes the lock away when nobody holds it. */
   readonly #isPruned: boolean
   /** Tokens handed out, with the order of their deciding operations. */
@@ -82,6 +85,8 @@ export class Properties {
   #lock = 0
   /** Holds that somebody else got while their machine had stood still. */
   readonly #superseded = new Map<Hold, number>()
+  /** Of those the ones whose only clock that could have told was set back: no later heartbeat tells either. */
+  readonly #excused = new Set<Hold>()
   onFirstAcquired: () => void = () => {}
 
   constructor(world: World, isCoherent: boolean) {
@@ -91,13 +96,19 @@ export class Properties {
     this.#coarseMs = coarseMs
     this.#isPruned = administration > 0 || otherKind
     world.server.onChange = (directory, name) => this.#onChange(directory, name)
+    world.server.onWrite = ({ number, text }) => {
+      // The state stands in front.
+      if (text.slice(0, 100).includes('"state":"ended"')) this.#marked.add(number)
+    }
     this.#onChange(0, 'P')
   }
 
-  processState(node: Node, pid: number, startTime: string | null): ProcessState {
+  /** As a process of that node and time namespace sees it. */
+  processState(node: Node, pid: number, startTime: string | null, timeNamespace: string | null): ProcessState {
     for (const process of this.processes) {
       if (!process.alive || process.node !== node || process.pid !== pid) continue
-      return startTime === null || process.startTime === null || process.startTime === startTime ? 'alive' : 'gone'
+      const seen = process.startTimeSeenFrom(timeNamespace)
+      return startTime === null || seen === null || seen === startTime ? 'alive' : 'gone'
     }
     return 'gone'
   }
@@ -140,6 +151,7 @@ export class Properties {
   #onChange(directory: number, name: string): void {
     const { server, executing, executed } = this.#world
     if (directory !== this.#lock) {
+      this.#checkBurial(name)
       // The lock directory is made, or taken away, by a rename of any name to its own.
       const lock = server.lookUp(server.lookUp(ROOT, 'd') ?? 0, 'P') ?? 0
       if (lock === this.#lock) return
@@ -171,6 +183,17 @@ export class Properties {
     }
   }
 
+  /** A session file may go only when the locks that are hard links to it say that it ended: others would watch it in vain. */
+  #checkBurial(name: string): void {
+    const { server, executing } = this.#world
+    if (executing === null || this.#top === null || this.#top.free || !name.startsWith('.mountlock-41c29-')) return
+    const { inode } = this.#top
+    const isShown = server.inodes.get(inode)?.text.includes(`"id":"${name.slice(-16)}"`)
+    const isThere = server.lookUp(server.lookUp(ROOT, 'd') ?? 0, name) !== null
+    if (isShown && !isThere && !this.#marked.has(inode))
+      throw new Violation('buried unmarked', `${executing.actor.name} removed ${name}, and ${this.#top.generation} says alive`)
+  }
+
   #checkChange(hold: Hold, after: Top | null, by: string): void {
     const who = `${hold.process.name} holds ${hold.generation}`
     if (after === null || after.generation <= hold.generation) {
@@ -199,6 +222,8 @@ export class Properties {
       return
     }
     if (other.process === hold.process || !this.#believes(other)) return
+    // It lost its lock while its machine stood still: whether it has to know that by now, its heartbeats are asked (onBeat).
+    if (this.#superseded.has(other) || this.#excused.has(other)) return
     if (this.#unnoticedMs(other) > 0) {
       this.#superseded.set(other, this.#world.nowMs)
       return
@@ -232,7 +257,8 @@ export class Properties {
       // Where writing leaves no stamp, nothing tells.
       if (this.#world.server.hasLazyStamps) continue
       // A server whose clock was set back meanwhile cannot tell how long it was.
-      if (this.#world.serverOffsetMs < session.serverOffsetMsAtBeat) continue
+      if (this.#world.serverOffsetMs < session.serverOffsetMsAtBeat) this.#excused.add(hold)
+      if (this.#excused.has(hold)) continue
       // Time stamps do not show more than the lease by less than their resolution.
       const { timeoutIntervalMs } = session.session.record
       if (this.#coarseMs >= 1000 && this.#unnoticedMs(hold) < timeoutIntervalMs + this.#coarseMs) continue

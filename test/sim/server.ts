@@ -14,12 +14,13 @@ export interface Inode {
   previousText: string
   links: number
   modifiedMs: number
+  readonly uid: number
   mode: number
   readonly entries: Map<string, number>
 }
 
 export const ROOT = 1
-/** Everything belongs to one user. */
+/** The user that everything belongs to, unless there are several. */
 export const UID = 1000
 
 const failures = new Map<string, Reply<never>>()
@@ -39,8 +40,12 @@ export class FileServer {
   clockMs: () => number = () => 0
   /** Writing does not change time stamps. */
   hasLazyStamps = false
+  /** For which user an operation is executed: all may create, rename and remove in a directory; a file is written by its owner. */
+  actingUid = UID
   /** Called after every change of a directory. */
   onChange: ((directory: number, name: string) => void) | null = null
+  /** Called after every write to a file that was there. */
+  onWrite: ((file: Inode) => void) | null = null
   /** Directories have numbers of their own: so many fewer of them that states of the exhaustive search can contain them. */
   #nextDirectory = ROOT
   #nextFile = 1_000_000
@@ -52,7 +57,8 @@ export class FileServer {
   #make(type: Inode['type'], text: string, mode: number): Inode {
     const number = type === 'directory' ? this.#nextDirectory++ : this.#nextFile++
     const links = type === 'directory' ? 2 : 0
-    const inode = { number, type, text, previousText: text, links, modifiedMs: this.clockMs(), mode, entries: new Map() }
+    const uid = this.actingUid
+    const inode = { number, type, text, previousText: text, links, modifiedMs: this.clockMs(), uid, mode, entries: new Map() }
     this.inodes.set(number, inode)
     return inode
   }
@@ -165,9 +171,11 @@ export class FileServer {
   write(file: number, text: string): Reply<Inode> {
     const inode = this.inodes.get(file)
     if (inode === undefined) return failure('ESTALE')
+    if (inode.uid !== this.actingUid) return failure('EACCES')
     inode.previousText = inode.text
     inode.text = text
     if (!this.hasLazyStamps) inode.modifiedMs = this.clockMs()
+    this.onWrite?.(inode)
     return { ok: true, value: inode }
   }
 
@@ -184,7 +192,15 @@ export class FileServer {
     if (inode === undefined) return failure('ESTALE')
     return {
       ok: true,
-      value: { dev, ino: inode.number, uid: 1000, type: inode.type, mode: inode.mode, modifiedMs: inode.modifiedMs },
+      value: {
+        dev,
+        ino: inode.number,
+        uid: inode.uid,
+        type: inode.type,
+        mode: inode.mode,
+        links: inode.links,
+        modifiedMs: inode.modifiedMs,
+      },
     }
   }
 

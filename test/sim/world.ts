@@ -27,6 +27,7 @@ export interface Program {
 export interface Actor {
   readonly node: Node
   readonly name: string
+  readonly uid: number
   alive: boolean
   stoppedUntilMs: number
   answer(question: LocalQuestion, thread: Thread): unknown
@@ -92,6 +93,8 @@ export class World {
   refuses: (operation: ClientOperation, thread: Thread) => string | null = () => null
   onCrash: (actor: Actor, samePid: boolean) => void = () => {}
   onReboot: (node: Node) => void = () => {}
+  /** Somebody removes a session file by hand. */
+  onFileDeleted: () => void = () => {}
   readonly #heap = new EventHeap()
   readonly #timeoutMs: number
   #dozes = 0
@@ -309,6 +312,7 @@ export class World {
 
   #perform(thread: Thread, operation: ClientOperation, heard: boolean): Reply<unknown> {
     this.executing = thread
+    this.server.actingUid = thread.actor.uid
     this.executed++
     const reply = thread.actor.node.client.perform(operation, heard)
     this.executing = null
@@ -345,6 +349,7 @@ export class World {
     const file = this.server.lookUp(client.directoryOf(operation.path), split(operation.path)[1])
     this.after(this.#latencyMs(), () => {
       if (!thread.actor.alive) return
+      this.server.actingUid = thread.actor.uid
       const written = this.server.write(file ?? 0, operation.text)
       answer(
         written.ok
@@ -374,6 +379,7 @@ export class World {
       node.client.remount(this.#devs++)
       this.note(node.name, 'remounted')
     })
+    this.#every(faults.deletedFile, () => this.onFileDeleted())
     this.#every(faults.reboot, () => {
       const node = this.random.pick(this.nodes)
       node.bootId = `boot-${node.name}-${this.#devs}`

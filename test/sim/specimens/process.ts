@@ -1,5 +1,6 @@
 /** A process that uses a specimen: acquires, works while a timer refreshes, releases. It gets no token, so what is checked is overlap. */
 
+import { UID } from '../server.js'
 import type { LocalQuestion } from '../../../src/protocol/operations.js'
 import type { Node } from '../node.js'
 import type { Program } from '../process.js'
@@ -16,6 +17,7 @@ export interface Specimen {
 export class SpecimenProcess implements Actor {
   readonly node: Node
   readonly name: string
+  readonly uid = UID
   readonly timeoutMs: number
   alive = true
   stoppedUntilMs = 0
