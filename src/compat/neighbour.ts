@@ -1,34 +1,37 @@
 /**
  * The real `proper-lockfile`, on the same path: its lock is an empty directory. Looked for before anything else is tried,
- * and only by listing: a file of ours that is in it for a moment would make its `rmdir` fail, and so its release.
+ * and only by listing: a file of ours that is in it for a moment would make its `rmdir` fail, and so its release. One name
+ * is enough to know: others may put any number into a lock directory.
  */
 
-import { readdir, readdirSync } from 'node:fs'
+import { opendir, opendirSync } from 'node:fs'
 
-/** `null`: nothing is there, or no directory. Other errors are told by what does more than look. */
-function namesIn(path: string): string[] | null {
-  try {
-    return readdirSync(path)
-  } catch {
-    return null
-  }
-}
-
+/** Nothing there, or no directory, is no lock. Other errors are told by what does more than look. */
 export function isProperLockfileSync(lockfilePath: string): boolean {
-  return isEmpty(namesIn(lockfilePath))
+  return lookAt(lockfilePath) === 'its lock'
 }
 
 export function isProperLockfile(lockfilePath: string): Promise<boolean> {
-  return new Promise((resolve) => readdir(lockfilePath, (error, names) => resolve(isEmpty(error === null ? names : null))))
+  return new Promise((resolve) => {
+    opendir(lockfilePath, ONE_NAME, (failure, directory) => {
+      if (failure !== null) return resolve(false)
+      directory.read((error, entry) => directory.close(() => resolve(error === null && entry === null)))
+    })
+  })
 }
-
-const isEmpty = (names: string[] | null) => names !== null && names.length === 0
 
 /** What is at the path now. */
 export function lookAt(lockfilePath: string): 'its lock' | 'nothing' | 'something' {
   try {
-    return isEmpty(readdirSync(lockfilePath)) ? 'its lock' : 'something'
+    const directory = opendirSync(lockfilePath, ONE_NAME)
+    try {
+      return directory.readSync() === null ? 'its lock' : 'something'
+    } finally {
+      directory.closeSync()
+    }
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'nothing' : 'something'
   }
 }
+
+const ONE_NAME = { bufferSize: 1 }

@@ -1,6 +1,6 @@
 /** One directory in which locks lie: what it is, the sessions of this process in it, and how the protocol runs there. */
 
-import type { Asker } from '../drivers/answer.js'
+import { type Asker, whileNot } from '../drivers/answer.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Footing } from '../drivers/footing.js'
 import type { Identity } from '../drivers/ground.js'
@@ -214,12 +214,15 @@ export class LockDirectory implements Patrolled {
    * Removes what lies below a lock that was acquired. On a server an unlink may have to wait for a dead client: then no caller
    * waits for it, except with its own files. `listed`: the directory in which the names were seen.
    */
-  cleanUp(site: Site, below: string[], ownBelow: boolean, listed: Identity | null): Work<void> {
+  cleanUp(site: Site, below: string[], ownBelow: boolean, listed: Identity | null): Work<unknown> {
     const { coherent, inMemory } = this.#facts
     const now = () => run.runBlocking(cleanUp(site, below), undefined, this.footing(site.path, listed))
     if (inMemory) return already(now())
-    const later = async () => this.#cleanUpLater(site, below, listed)
-    return eitherWay(() => (ownBelow || coherent ? now() : void later()), later)
+    const later = () => this.#cleanUpLater(site, below, listed)
+    return eitherWay<unknown>(
+      () => (ownBelow || coherent ? now() : later()),
+      async () => later(),
+    )
   }
 
   #cleanUpLater(site: Site, below: string[], listed: Identity | null): void {
@@ -230,7 +233,8 @@ export class LockDirectory implements Patrolled {
       const cleaning = this.#cleaning.get(site.path)
       if (cleaning === undefined) return
       this.#cleaning.delete(site.path)
-      await this.runAsynchronously(cleanUp(site, cleaning.below), undefined, this.footing(site.path, cleaning.listed))
+      const asker = whileNot(() => this.#isClosed)
+      await this.runAsynchronously(cleanUp(site, cleaning.below), asker, this.footing(site.path, cleaning.listed))
     })
   }
 

@@ -1,5 +1,6 @@
 /** The patrol of a directory: every timeout-interval what the dead left there is cleaned up, as long as a session is there. */
 
+import { type Asker, whileNot } from '../drivers/answer.js'
 import { clearTimeout, setTimeout } from '../drivers/clock.js'
 import type { Mount } from '../mounts/mount.js'
 import type { Protocol } from '../protocol/operations.js'
@@ -14,7 +15,7 @@ export interface Patrolled {
   readonly patrolledBy: Mount | null
   ownSessionFiles(): string[]
   endIdle(): void
-  runAsynchronously<Result>(protocol: Protocol<Result>): Promise<Result>
+  runAsynchronously<Result>(protocol: Protocol<Result>, asker: Asker): Promise<Result>
 }
 
 export class Patrol {
@@ -63,9 +64,13 @@ export class Patrol {
   }
 
   async #goRound(): Promise<void> {
+    if (this.#isClosed) return // while it stood in line
     const { path, surroundings } = this.#patrolled
     const round = patrol(path, this.#patrolled.ownSessionFiles(), surroundings, this.#leftovers)
-    const { reaped } = await this.#patrolled.runAsynchronously(round)
+    const { reaped } = await this.#patrolled.runAsynchronously(
+      round,
+      whileNot(() => this.#isClosed),
+    )
     if (reaped.length > 0) this.#onReaped(reaped)
   }
 }

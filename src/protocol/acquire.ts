@@ -115,10 +115,16 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<{ kind: 'free';
       continue
     }
     const listing = parseListing(listed.value)
-    const inconclusive = yield* doubt(site, listing)
+    if (listing.crowded && listing.kind === site.claim.kind) {
+      const isLess = yield* cleanUp(site, [...listing.below, ...listing.looks])
+      last = isLess ? BEING_CLEANED : failed('list', { code: 'ECROWDED' })
+      if (sure && !isLess && !isCrowdOfWaiters(listing)) return last
+      continue
+    }
+    const inconclusive = doubt(site, listing)
     if (inconclusive !== null) {
       last = inconclusive
-      if (coherent && inconclusive.kind === 'foreign') return inconclusive
+      if (coherent) return inconclusive
       continue
     }
     const generation = listing.highest as bigint
@@ -150,13 +156,19 @@ function busy(generation: bigint, verdict: Verdict): AttemptOutcome {
   return { kind: 'busy', generation, holder: null, why: 'it is changing hands' }
 }
 
-/** What is wrong with a listing, or `null`: marked, made in one piece, with a generation that is not below what was seen before. */
-function* doubt(site: Site, listing: LockListing): Protocol<AttemptOutcome | null> {
+const BEING_CLEANED: AttemptOutcome = {
+  kind: 'busy',
+  generation: null,
+  holder: null,
+  why: 'its lock directory is full of old entries, which are being removed',
+}
+
+/** Most of it goes away by itself, in a moment. */
+const isCrowdOfWaiters = ({ looks, below, unknown }: LockListing) => looks.length > below.length + unknown.length
+
+/** What is wrong with a listing that was made in one piece, or `null`: marked, with a generation that is not below what was seen before. */
+function doubt(site: Site, listing: LockListing): AttemptOutcome | null {
   if (listing.kind !== site.claim.kind) return { kind: 'foreign', what: listing.kind === null ? 'unmarked' : 'other-kind' }
-  if (listing.crowded) {
-    yield* cleanUp(site, [...listing.below, ...listing.looks])
-    return failed('list', { code: 'ECROWDED' })
-  }
   if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
   if (listing.highest > GENERATION_MAX) return { kind: 'foreign', what: 'exhausted' }
   return listing.highest < site.memory.floor ? { kind: 'foreign', what: 'backwards' } : null

@@ -84,7 +84,10 @@ function* discard<Result>(draft: string, names: string[], result: Result): Proto
   return result
 }
 
+/** What a draft contains, and some. Where others may write to it, there may be any number. */
+const NAMES_IN_DRAFT_MAX = 8
+
 function* empty(directory: string, names: string[]): Protocol<boolean> {
-  for (const name of names) yield* ask.unlink(`${directory}/${name}`)
+  for (const name of names.slice(0, NAMES_IN_DRAFT_MAX)) yield* ask.unlink(`${directory}/${name}`)
   return (yield* ask.rmdir(directory)).ok
 }

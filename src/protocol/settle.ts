@@ -170,11 +170,23 @@ export function* release(
   return { kind: 'unsettled', code: renamed.code, error: renamed.error }
 }
 
-/** Removes what lies below a generation that counted: in ascending order, so that the highest never shrinks. */
-export function* cleanUp({ path, surroundings }: LockView, below: readonly string[]): Protocol<void> {
-  for (const name of below) {
+/** Names that are removed in one go: twice what a lock directory may have. What others put into it has no bound. */
+const REMOVED_AT_ONCE_MAX = 64
+
+/**
+ * Removes what lies below a generation that counted: in ascending order, so that the highest never shrinks. In a sticky
+ * directory entries of other users stay until their owners come by. `true`: something is gone.
+ */
+export function* cleanUp({ path, surroundings }: LockView, below: readonly string[]): Protocol<boolean> {
+  let isLess = false
+  for (const name of below.slice(0, REMOVED_AT_ONCE_MAX)) {
+    if (!(yield* ask.wanted())) return isLess
     const removed = yield* ask.unlink(`${path}/${name}`)
-    // Another user's entry in a sticky directory stays until its owner comes by; a mount that does not answer is not worth more calls.
-    if (!removed.ok && removed.code !== 'ENOENT' && isInDoubt(removed.code, surroundings)) return
+    if (removed.ok || removed.code === 'ENOENT') isLess = true
+    else if (REFUSES_ALL.has(removed.code) || isInDoubt(removed.code, surroundings)) return isLess
   }
+  return isLess
 }
+
+/** What the directory refuses for one name it refuses for all. A mount that does not answer is not worth more calls either. */
+const REFUSES_ALL: ReadonlySet<string> = new Set(['EACCES', 'EROFS'])

@@ -6,10 +6,13 @@
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Lane } from '../../drivers/lane.js'
+import { runAsynchronously } from '../../drivers/run.js'
+import { ask } from '../../protocol/operations.js'
 import { asLockError, bounded, endsWithin } from '../shared/bounded.js'
 import { nodeFacts } from '../shared/node-facts.js'
 import { monotonicMs } from '../evidence/resource.js'
@@ -77,7 +80,10 @@ function agent(): Answering {
     async sees({ mark }: { mark: string }) {
       const path = trialPath(mark)
       const startMs = performance.now()
-      const isSeen = await becomesTrue(async () => (await bounded(path, readFile(path, 'utf8'))) === mark)
+      const isSeen = await becomesTrue(async () => {
+        const found = await bounded(path, runAsynchronously(ask.read(path, false), new Lane()))
+        return found.ok && found.value.text === mark
+      })
       return isSeen ? performance.now() - startMs : null
     },
 

@@ -6,12 +6,12 @@
  */
 
 import type { Dirent, Stats } from 'node:fs'
-import { lstat, readdir, realpath, stat } from 'node:fs/promises'
+import { lstat, realpath, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { printable } from '../../log/printable.js'
 import { lockKindIn, parseSessionName } from '../../protocol/names.js'
 import type { LockType } from '../../types.js'
-import { bounded, codeOf } from '../shared/bounded.js'
+import { bounded, codeOf, listSome } from '../shared/bounded.js'
 import { UsageError } from '../shared/usage.js'
 import { messageOf } from '../shared/output.js'
 import type { LockedFiles } from './kernel-tables.js'
@@ -32,6 +32,8 @@ const PASSED_OVER = new Set(['.snapshot', '.snapshots', '.zfs'])
 const DIRECTORIES_MAX = 20_000
 /** Of a directory with more files, the rest is not compared with the kernel's table. */
 const FILES_MAX = 2000
+/** Of a directory with more names, the rest is not looked at: others may put any number there. */
+const NAMES_MAX = 20_000
 
 export class LockFinder {
   readonly locks = new Map<string, FoundLock>()
@@ -106,9 +108,11 @@ export class LockFinder {
     }
   }
 
-  async #list(directory: string) {
+  async #list(directory: string): Promise<Dirent[]> {
     try {
-      return await bounded(directory, readdir(directory, { withFileTypes: true }))
+      const { entries, isComplete } = await bounded(directory, listSome(directory, NAMES_MAX))
+      if (!isComplete) this.unread.push({ path: directory, message: `More than ${NAMES_MAX} names: the rest was not looked at` })
+      return entries
     } catch (error) {
       // Gone meanwhile is nothing to complain of.
       if (codeOf(error) !== 'ENOENT') this.unread.push({ path: directory, message: messageOf(error) })

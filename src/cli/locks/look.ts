@@ -1,11 +1,14 @@
 /** One look: every lock that is found, with who holds it, and every other process that has a session there. */
 
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { Lane } from '../../drivers/lane.js'
+import { runAsynchronously } from '../../drivers/run.js'
 import { createLocker } from '../../locker/locker.js'
+import { ask } from '../../protocol/operations.js'
 import { decodeRecord, type SessionRecord } from '../../protocol/record.js'
 import type { Holder, Inspection, Locker, LockerOptions, LockType } from '../../types.js'
-import { bounded } from '../shared/bounded.js'
+import { bounded, codeOf } from '../shared/bounded.js'
 import { lifeOf } from '../shared/identity.js'
 import { messageOf } from '../shared/output.js'
 import { type FoundLock, LockFinder, type Unread } from './find-locks.js'
@@ -64,15 +67,19 @@ export class Looker {
     for (const path of this.#paths) await finder.find(path)
     const { unread } = finder
     const locks: LockStatus[] = []
+    const silent = new Set<string>()
     for (const found of finder.locks.values()) {
+      const directory = dirname(found.path)
+      if (silent.has(directory)) continue // it would be waited for again with each lock
       try {
         locks.push(await this.#inspect(found))
       } catch (error) {
         unread.push({ path: found.path, message: messageOf(error) })
+        if (codeOf(error) === 'SERVER_TIMEOUT') silent.add(directory)
       }
     }
     locks.sort((a, b) => (a.path < b.path ? -1 : 1))
-    return { locks, bystanders: await this.#bystanders(finder.sessions, locks), unread }
+    return { locks, bystanders: await this.#bystanders(finder, locks), unread }
   }
 
   async close(): Promise<void> {
@@ -98,14 +105,17 @@ export class Looker {
   }
 
   /** Finds those who wait on the way. */
-  async #bystanders(sessions: ReadonlyMap<string, string[]>, locks: readonly LockStatus[]): Promise<Bystander[]> {
+  async #bystanders({ sessions, unread }: LockFinder, locks: readonly LockStatus[]): Promise<Bystander[]> {
     const found: Bystander[] = []
     for (const [directory, names] of sessions) {
       const inside = locks.filter(({ path }) => dirname(path) === directory)
       const holders = inside.map(({ holder }) => nameOf(holder))
       const keys = new Map(await Promise.all(inside.map(async (lock) => [lock, await keyOf(lock.path)] as const)))
       for (const name of names.slice(0, SESSIONS_MAX)) {
-        const record = await readSession(join(directory, name))
+        const record = await readSession(join(directory, name)).catch((error) => {
+          unread.push({ path: directory, message: messageOf(error) })
+        })
+        if (record === undefined) break // a file system that does not answer would be waited for again with each file
         const life = record === null ? 'gone' : lifeOf(record)
         if (record === null || record.state === 'ended' || life === 'gone') continue
         const { host, pid, user, label } = record
@@ -139,11 +149,8 @@ function nameOf(process: { host: string | null; pid: number | null } | null): st
   return `${process?.host} ${process?.pid}`
 }
 
-/** `null` for what is gone or unreadable: it is for people only. */
+/** `null` for what is gone or unreadable: it is for people only. @throws LockFileSystemError when there is no answer */
 async function readSession(path: string): Promise<SessionRecord | null> {
-  try {
-    return decodeRecord(await bounded(basename(path), readFile(path, 'utf8')))
-  } catch {
-    return null
-  }
+  const found = await bounded(path, runAsynchronously(ask.read(path, true), new Lane()))
+  return found.ok ? decodeRecord(found.value.text) : null
 }

@@ -3,6 +3,8 @@
  * the limit, so Ctrl+C and the end of the program stay possible. The call itself cannot be recalled; it stays in libuv's pool.
  */
 
+import type { Dirent } from 'node:fs'
+import { opendir } from 'node:fs/promises'
 import { fileSystemError, MountlockError } from '../../errors.js'
 
 /** Long enough for a busy file server, short enough for a person who waits. */
@@ -24,6 +26,18 @@ export async function bounded<T>(path: string, operation: Promise<T>, limitMs = 
     clearTimeout(timer)
   }
 }
+
+/** The first names of a directory, in no order: a whole listing of what others fill has no bound in time and memory. */
+export async function listSome(directory: string, namesMax: number): Promise<{ entries: Dirent[]; isComplete: boolean }> {
+  const entries: Dirent[] = []
+  for await (const entry of await opendir(directory, { bufferSize: NAMES_AT_ONCE })) {
+    if (entries.length === namesMax) return { entries, isComplete: false }
+    entries.push(entry)
+  }
+  return { entries, isComplete: true }
+}
+
+const NAMES_AT_ONCE = 1000
 
 /** Waits for `settled`, at most `limitMs`. Tells whether it came to its end in time; never throws. */
 export async function endsWithin(limitMs: number, settled: Promise<unknown>): Promise<boolean> {

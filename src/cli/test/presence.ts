@@ -10,14 +10,14 @@
  */
 
 import { constants, type Dirent } from 'node:fs'
-import { open, readdir, unlink } from 'node:fs/promises'
+import { open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomName } from '../../drivers/identity.js'
 import { Lane } from '../../drivers/lane.js'
 import { giveMode } from '../../drivers/permissions.js'
 import { runCalls } from '../../drivers/run.js'
 import { printable } from '../../log/printable.js'
-import { bounded, endsWithin, codeOf } from '../shared/bounded.js'
+import { bounded, codeOf, endsWithin, listSome } from '../shared/bounded.js'
 import { type Identity, ownIdentity } from '../shared/identity.js'
 
 export const BEAT_MS = 1000
@@ -35,6 +35,9 @@ export interface PresenceRecord extends Identity {
 
 /** Always this long, so that an overwrite in place replaces all of the record before it. */
 const RECORD_BYTES = 4096
+/** Names and records that are looked at: others may put any number into a shared directory, and a look comes five times in a second. */
+const NAMES_MAX = 5000
+const RECORDS_MAX = 200
 const NAME = /^\.locktester-[\w.-]{1,64}-\d+-[0-9a-f]{16}\.json$/
 
 export class Presence {
@@ -107,7 +110,8 @@ export class Presence {
   async #readAll(): Promise<Found[]> {
     await this.#changeDirectory()
     const found: Found[] = []
-    for (const { name } of (await readdir(this.#directory, { withFileTypes: true })).filter(isRecord)) {
+    const { entries } = await listSome(this.#directory, NAMES_MAX)
+    for (const { name } of entries.filter(isRecord).slice(0, RECORDS_MAX)) {
       const file = join(this.#directory, name)
       if (file !== this.#path) found.push(...(await readRecord(file).catch(() => [])))
     }
