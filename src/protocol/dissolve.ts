@@ -33,7 +33,6 @@
  */
 
 import { assert } from '../assert.js'
-import { discardMoved, firstNumber } from './create-lock.js'
 import { judge, ownChange } from './judge.js'
 import {
   dissolvedKind,
@@ -46,7 +45,6 @@ import {
   GENERATION_MAX,
   halfWayKind,
   isDissolvedName,
-  isNewLockName,
   isSillyRenamed,
   isSpentName,
   type LockKind,
@@ -63,6 +61,7 @@ import { ask, type Protocol, type Reply } from './operations.js'
 import type { SessionRecord } from './record.js'
 import { isAbsent, isInDoubt } from './doubt.js'
 import type { LockView } from './settle.js'
+import { aheadOfServer, outnumber } from './succession.js'
 
 export type Dissolution =
   /** There is no lock directory any more. */
@@ -213,11 +212,17 @@ function* holderOf(site: LockView, listing: LockListing): Protocol<{ record: Ses
 /** A directory that contains more than what is ours cannot be removed. */
 const obstaclesIn = ({ unknown }: LockListing): string[] => unknown.filter((name) => halfWayKind(name) === null)
 
+/** So many names tell what is in the way. */
+const OBSTACLES_MAX = 8
+/** In one look; others may put any number into it. */
+const SWEPT_AT_ONCE_MAX = 256
+
 /** Empties a directory whose lock no process holds, and removes it. */
 function* sweep(site: LockView, names: string[], marker: string): Protocol<Dissolution | null> {
-  const obstacles = names.filter((name) => !isSpentName(name))
-  for (const name of names) {
+  const obstacles = names.filter((name) => !isSpentName(name)).slice(0, OBSTACLES_MAX)
+  for (const name of names.slice(0, SWEPT_AT_ONCE_MAX)) {
     if (name === marker || !isSpentName(name)) continue
+    if (obstacles.length === OBSTACLES_MAX) break
     const removed = yield* ask.unlink(`${site.path}/${name}`)
     if (removed.ok || isAbsent(removed.code)) continue
     if (isInDoubt(removed.code, site.surroundings)) return { kind: 'failed', ...removed }
@@ -279,39 +284,6 @@ function* putMarker(site: LockView, reviving: string, marker: string): Protocol<
   const put = yield* ask.rename(draft, marker)
   if (put.ok) return 'is there'
   return isAbsent(put.code) ? null : { kind: 'failed', ...put }
-}
-
-/** How long, in looks, a file server's clock may stand still. */
-const TICK_LOOKS_MAX = 500
-/** The coarsest time stamps, and some: a number that is further ahead was given out before the server's clock was set back. */
-const TICK_MAX = firstNumber(3000)
-
-/** Will what comes into this place next have higher numbers? Tokens never go back. `null`: it will, or within the clock's next tick. */
-function* aheadOfServer(site: LockView, last: bigint): Protocol<Dissolution | null> {
-  for (let looks = 0; looks < TICK_LOOKS_MAX; looks++) {
-    const path = `${site.directory}/${lookName(yield* ask.name())}`
-    const now = yield* ask.create(path, '', 0o600)
-    yield* ask.unlink(path)
-    if (!now.ok) return { kind: 'failed', ...now }
-    const next = firstNumber(now.value.serverMs)
-    if (next > last) return null
-    if (last - next > TICK_MAX) return { kind: 'ahead' }
-  }
-  return { kind: 'busy' }
-}
-
-/** Makes sure that what comes into this place next has higher numbers. `null`: it will. */
-function* outnumber(site: LockView, last: bigint): Protocol<Dissolution | null> {
-  const ahead = yield* aheadOfServer(site, last)
-  if (ahead !== null) return ahead
-  const beside = yield* ask.list(site.directory)
-  if (!beside.ok) return { kind: 'failed', ...beside }
-  for (const draft of beside.value.filter(isNewLockName)) {
-    yield* discardMoved(site.directory, `${site.directory}/${draft}`)
-    const left = yield* ask.stat(`${site.directory}/${draft}`)
-    if (left.ok) return { kind: 'failed', code: 'EPERM' } // of another user, in a sticky directory
-  }
-  return null
 }
 
 function* remove(site: LockView, marker: string): Protocol<Dissolution | null> {
