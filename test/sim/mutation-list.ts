@@ -26,7 +26,7 @@ export const SHORT_ATTEMPTS = [
     from: 'for (let round = 0; round < ROUNDS_MAX; round++) {\n    const listed = yield* ask.list(site.path)\n    if (!listed.ok) return isAbsent',
     to: 'for (let round = 0; round < 1; round++) {\n    const listed = yield* ask.list(site.path)\n    if (!listed.ok) return isAbsent',
   },
-  { file: 'dissolve', from: 'const TICK_LOOKS_MAX = 500', to: 'const TICK_LOOKS_MAX = 1' },
+  { file: 'succession', from: 'const TICK_LOOKS_MAX = 500', to: 'const TICK_LOOKS_MAX = 1' },
 ]
 
 export const MUTATIONS: Mutation[] = [
@@ -254,13 +254,13 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'a lock taken away before its next number would be higher',
-    edits: [{ file: 'dissolve', from: 'if (next > last) return null', to: 'return null' }],
+    edits: [{ file: 'succession', from: 'if (next > last) return null', to: 'return null' }],
     caughtIn: '2 × 1 and one who prunes, created',
     redundantBecause: null,
   },
   {
     name: 'drafts left beside a lock that is taken away',
-    edits: [{ file: 'dissolve', from: 'of beside.value.filter(isNewLockName)', to: 'of []' }],
+    edits: [{ file: 'succession', from: 'of drafts.slice(0, DRAFTS_MAX)', to: 'of []' }],
     caughtIn: '2 × 1 and one who prunes, created',
     redundantBecause: null,
   },
@@ -332,7 +332,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'cleaned up from the top',
-    edits: [{ file: 'settle', from: 'for (const name of below) {', to: 'for (const name of [...below].reverse()) {' }],
+    edits: [{ file: 'settle', from: 'of below.slice(0, REMOVED_AT_ONCE_MAX)', to: 'of [...below].reverse()' }],
     caughtIn: null,
     redundantBecause: 'all of them are lower than a generation that was seen, in any order',
   },
