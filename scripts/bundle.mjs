@@ -50,7 +50,12 @@ await writeFile('build/mounts/heartbeat-code.js', heartbeatCode)
 
 const commonJs = await bundle(library, 'cjs', 'cjs', () => true)
 const inLibrary = new Set(commonJs.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : [])))
-const esModules = await bundle({ ...library, 'cli/main': './src/cli/main.ts' }, 'esm', 'js', (id) => inLibrary.has(id))
+const commands = {
+  'cli/main': './src/cli/main.ts',
+  'cli/keeper': './src/cli/run/keeper.ts',
+  'cli/command-thread': './src/cli/run/command-thread.ts',
+}
+const esModules = await bundle({ ...library, ...commands }, 'esm', 'js', (id) => inLibrary.has(id))
 
 await writeLicenses(esModules, join(OUT, 'third-party-licenses.txt'))
 
@@ -90,6 +95,8 @@ async function bundle(input, format, extension, isOfLibrary) {
       codeSplitting: {
         groups: [
           { name: 'library', test: (id) => isOfLibrary(id) && !entries.has(id) },
+          // What the other processes of `locktester run` need of the commands.
+          { name: 'run', test: (id) => !isOfLibrary(id) && !entries.has(id), minShareCount: 2 },
           { name: 'cli', test: (id) => !entries.has(id) },
         ],
       },

@@ -164,7 +164,7 @@ function refuseReserved(words: readonly string[]): void {
 function refuseOptions(parsed: Parsed, own: Record<string, Options>): void {
   if (parsed.help === true || parsed.version === true) return
   const options = new Map(Object.entries({ ...GLOBAL_OPTIONS, ...own }))
-  for (const { alias } of [...options.values()]) if (typeof alias === 'string') options.set(alias, {})
+  for (const { alias } of [...options.values()]) for (const other of [alias ?? []].flat()) options.set(other, {})
   for (const [name, value] of Object.entries(parsed)) {
     if (['_', '--', '$0'].includes(name)) continue
     const option = options.get(name)

@@ -1,7 +1,6 @@
 /** What the start of a thread depends on: descriptors and a current directory. And whether a thread lives, for callers that are blocked. */
 
 import { closeSync, openSync, readdirSync, realpathSync, statSync } from 'node:fs'
-import { chdir } from 'node:process'
 
 /** The threads of this process; `null` where it cannot be told: without /proc, or without a descriptor for looking. */
 export function ownThreads(): string[] | null {
@@ -57,11 +56,12 @@ export function missingDirectory(): Error | null {
 export function awayFromMissingDirectory<T>(work: () => T): T {
   const descriptor = openSync('.', 'r')
   try {
-    chdir('/proc/self')
+    // Not imported from node:process, which makes the standard streams when it is loaded, and a descriptor with them.
+    process.chdir('/proc/self')
     try {
       return work()
     } finally {
-      chdir(`/proc/self/fd/${descriptor}`)
+      process.chdir(`/proc/self/fd/${descriptor}`)
     }
   } finally {
     closeSync(descriptor)

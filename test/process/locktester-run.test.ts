@@ -25,6 +25,33 @@ function run(options: readonly string[], command: readonly string[], more: Param
   return bench.locktester(['run', path, ...options, '--', ...command], more)
 }
 
+/** What proc_pid_stat(5) says. */
+async function parentOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'latin1')
+  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
+}
+
+async function childrenOf({ pid }: Program): Promise<number[]> {
+  const tasks = await readdir(`/proc/${pid}/task`)
+  const lists = await Promise.all(tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, 'utf8')))
+  return lists.flatMap((list) =>
+    list
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number),
+  )
+}
+
+const commandLineOf = (pid: number) => readFile(`/proc/${pid}/cmdline`, 'latin1')
+
+async function findChild(of: Program, isKeeper: boolean): Promise<number> {
+  for (const pid of await childrenOf(of)) if ((await commandLineOf(pid)).includes('keeper.js') === isKeeper) return pid
+  throw new Error('Expected a keeper and a command')
+}
+
+const commandOf = (first: Program) => findChild(first, false)
+const keeperOf = (first: Program) => findChild(first, true)
+
 /** A run that holds the lock, until its input ends. */
 async function holder(...options: string[]): Promise<Program> {
   const first = run(options, UNTIL_END)
@@ -32,7 +59,21 @@ async function holder(...options: string[]): Promise<Program> {
   return first
 }
 
+/** How many sessions there are in the directory of the lock. */
+const sessions = async () => (await readdir(join(path, '..'))).filter((name) => name.startsWith('.mountlock-')).length
+
 const brisk = () => bench.config('refresh-rate=1\ntimeout-interval=3\n')
+
+/** Somebody deletes the lock; whether one is still linked is seen by those who have seen links counted. */
+async function lose(): Promise<void> {
+  const directory = join(path, '..')
+  const hasBeaten = async () => {
+    const session = (await readdir(directory)).find((name) => name.startsWith('.mountlock-41c29')) as string
+    return /"beat":[2-9]/.test(await readFile(join(directory, session), 'utf8'))
+  }
+  await vi.waitUntil(hasBeaten, PATIENCE)
+  await rm(path, { recursive: true })
+}
 
 describe('the lock', () => {
   test('is held while the command runs, refuses a second run with 75 and the name of the holder, and is free afterwards', async () => {
@@ -40,7 +81,8 @@ describe('the lock', () => {
     const second = run(['--no-wait'], ['echo', 'never'])
     expect(await second.end).toBe(75)
     expect(second.stdout).toBe('')
-    expect(second.stderr).toContain(`held by process ${first.pid} on`)
+    const [, shown] = /held by process (\d+) on/.exec(second.stderr) ?? []
+    expect(await parentOf(Number(shown))).toBe(first.pid)
     expect(second.stderr).toContain('(sh)')
     first.endInput()
     expect(await first.end).toBe(7)
@@ -82,11 +124,15 @@ describe('the lock', () => {
     expect(only.stdout).toBe('-n --wait\n')
   })
 
-  test('of a killed run is free at once on the same host', async () => {
-    const first = await holder()
+  test('of a killed run is held as long as its command lives, and free then', async () => {
+    const first = run([], ['sh', '-c', 'echo running; exec sleep 1000'])
+    await first.says('running')
+    const command = await commandOf(first)
     first.kill('SIGKILL')
-    await first.end
-    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+    await vi.waitUntil(async () => (await parentOf(command)) !== first.pid, PATIENCE)
+    expect(await run(['--no-wait'], ['true']).end).toBe(75)
+    process.kill(command, 'SIGKILL')
+    expect(await run(['--wait', '20'], ['true']).end).toBe(0)
   })
 
   test('of a killed run on another node is taken over by one that waits', async () => {
@@ -188,17 +234,6 @@ describe('the command', () => {
 })
 
 describe('a lock that is lost', () => {
-  /** Somebody deletes the lock; whether one is still linked is seen by those who have seen links counted. */
-  async function lose(): Promise<void> {
-    const directory = join(path, '..')
-    const hasBeaten = async () => {
-      const session = (await readdir(directory)).find((name) => name.startsWith('.mountlock-41c29')) as string
-      return /"beat":[2-9]/.test(await readFile(join(directory, session), 'utf8'))
-    }
-    await vi.waitUntil(hasBeaten, PATIENCE)
-    await rm(path, { recursive: true })
-  }
-
   /** Ignores TERM, and so does its child. */
   const STUBBORN = ['sh', '-c', `trap '' TERM; (echo child; sleep 1000) & echo running; wait; wait`]
 
@@ -233,11 +268,174 @@ describe('a lock that is lost', () => {
   })
 })
 
+describe('the keeper', () => {
+  /** Ends with 3 and leaves a process behind that holds nothing but the leash: its pid is said. TERM it tells in a file. */
+  const leaving = (told: string) => [
+    'sh',
+    '-c',
+    `sh -c 'trap "echo term >>${told}; exit" TERM; while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 & echo $!; exit 3`,
+  ]
+  const isGone = async (pid: number) => !/^\d+ \(.*\) [^ZX]/s.test(await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ''))
+  const gone = (pid: number) => vi.waitUntil(() => isGone(pid), PATIENCE)
+  /** The holder that others are told of. */
+  async function holderOf(): Promise<number> {
+    const other = run(['--no-wait'], ['true'])
+    expect(await other.end).toBe(75)
+    return Number(/held by process (\d+) on/.exec(other.stderr)?.[1])
+  }
+
+  async function left(...options: string[]): Promise<{ background: number; keeper: number; told: string }> {
+    const told = join(await bench.directory(), 'told')
+    const only = run(options, leaving(told))
+    expect(await only.end).toBe(3)
+    const background = Number(only.stdout)
+    bench.onEnd(() => killQuietly(background))
+    return { background, keeper: await holderOf(), told }
+  }
+
+  function killQuietly(pid: number): void {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {} // gone
+  }
+
+  test('holds the lock for a process that the command has left behind, and ends with it', async () => {
+    const { background, keeper } = await left()
+    expect(await isGone(keeper)).toBe(false)
+    process.kill(background, 'SIGKILL')
+    await gone(keeper)
+    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+  })
+
+  test('terminates what the command has left behind when the lock is lost, and the log tells it', async () => {
+    const log = join(await bench.directory(), 'log')
+    const config = await bench.config(`refresh-rate=1\ntimeout-interval=3\nenable-logging=1\nlog-file=${log}\n`)
+    const { background, keeper, told } = await left('--config', config)
+    await lose()
+    await gone(background)
+    expect(await readFile(told, 'utf8')).toBe('term\n')
+    await gone(keeper)
+    expect(await readFile(log, 'utf8')).toMatch(/event=lost .*outcome=terminating/)
+  })
+
+  test('kills what does not end on TERM, children that have closed the leash included', async () => {
+    const stubborn = `trap '' TERM; (for fd in /proc/self/fd/*; do fd=\${fd##*/}; [ $fd -le 2 ] || eval "exec $fd>&-"; done; sleep 1000) & echo $!; wait; wait`
+    const options = ['--config', await brisk(), '--kill-after', '0.3']
+    const only = run(options, [
+      'bash',
+      '-c',
+      `bash -c '${stubborn.replaceAll("'", `'\\''`)}' </dev/null 2>/dev/null & sleep 0.3; exit 3`,
+    ])
+    await only.says('\n')
+    const child = Number(only.stdout)
+    await vi.waitUntil(async () => (await run(['--no-wait'], ['true']).end) === 75, PATIENCE)
+    const keeper = await holderOf()
+    await lose()
+    await gone(child)
+    await gone(keeper)
+    expect(await only.end).toBe(3)
+  })
+
+  test('--on-loss ignore lets it go on', async () => {
+    const { background, keeper, told } = await left('--config', await brisk(), '--on-loss', 'ignore')
+    await lose()
+    await gone(keeper) // it keeps nothing any more
+    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+    expect(await isGone(background)).toBe(false)
+    await expect(readFile(told)).rejects.toThrow('ENOENT')
+  })
+
+  test('when it is killed, the command is terminated, and the lock is free', async () => {
+    const only = run([], ['sh', '-c', `trap 'echo term; exit 0' TERM; echo running; while :; do sleep 0.05; done`])
+    await only.says('running')
+    process.kill(await keeperOf(only), 'SIGKILL')
+    expect(await only.end).toBe(74)
+    expect(only.stdout).toBe('running\nterm\n')
+    expect(only.stderr).toContain('The process that keeps the lock has ended (SIGKILL)')
+    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+  })
+
+  test('when it is killed after run has ended, the lock is free, and what was left behind goes on', async () => {
+    const { background, keeper } = await left()
+    process.kill(keeper, 'SIGKILL')
+    await gone(keeper)
+    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+    expect(await isGone(background)).toBe(false)
+  })
+
+  test('when the command is killed, the processes that it has started keep the lock', async () => {
+    const only = run([], ['sh', '-c', `sh -c 'exec sleep 1000' </dev/null >/dev/null 2>&1 & echo $!; exec sleep 1000`])
+    await only.says('\n')
+    process.kill(await commandOf(only), 'SIGKILL')
+    expect(await only.end).toBe('SIGKILL')
+    const keeper = await holderOf()
+    process.kill(Number(only.stdout), 'SIGKILL')
+    await gone(keeper)
+    expect(await run(['--no-wait'], ['true']).end).toBe(0)
+  })
+
+  test('terminates the command when run was killed and the lock is lost', async () => {
+    const only = run(
+      ['--config', await brisk()],
+      ['sh', '-c', `trap 'echo term; exit 0' TERM; echo running; while :; do sleep 0.05; done`],
+    )
+    await only.says('running')
+    const [keeper, command] = [await keeperOf(only), await commandOf(only)]
+    only.kill('SIGKILL')
+    await lose()
+    await gone(command)
+    await gone(keeper)
+    await only.end
+    expect(only.stdout).toBe('running\nterm\n')
+  })
+
+  test('ends when run is killed while it waits for the lock', async () => {
+    const first = await holder()
+    const second = run([], ['echo', 'never'])
+    await vi.waitUntil(async () => (await sessions()) === 2, PATIENCE)
+    const keeper = await keeperOf(second)
+    second.kill('SIGKILL')
+    await gone(keeper)
+    expect(await sessions()).toBe(1)
+    first.endInput()
+    await first.end
+  })
+
+  test('passes a signal on to the command, as the process that is shown as the holder', async () => {
+    const only = run([], ['sh', '-c', `trap 'echo got; exit 9' TERM; echo ready; while :; do sleep 0.05; done`])
+    await only.says('ready')
+    process.kill(await holderOf(), 'SIGTERM')
+    expect(await only.end).toBe(9)
+    expect(only.stdout).toBe('ready\ngot\n')
+  })
+
+  test('goes on beating while run and the command are stopped', async () => {
+    const only = run(['--config', await brisk()], UNTIL_END)
+    await only.says('running')
+    const command = await commandOf(only)
+    for (const pid of [only.pid, command]) process.kill(pid, 'SIGSTOP')
+    const other = run(['--config', await brisk(), '--wait', '6'], ['true'])
+    expect(await other.end).toBe(75)
+    for (const pid of [only.pid, command]) process.kill(pid, 'SIGCONT')
+    only.endInput()
+    expect(await only.end).toBe(7)
+  })
+
+  test('has none of the descriptors of run, so that nobody waits for it', async () => {
+    const line = `exec 63> >(cat; echo end); "$@" & wait $!; code=$?; exec 63>&-; wait; exit $code`
+    const only = bench.locktester(['run', path, '--', 'sh', '-c', 'sleep 1000 63>&- </dev/null >/dev/null 2>&1 & echo $!'], {
+      through: ['bash', '-c', line, 'bash'],
+    })
+    expect(await only.end).toBe(0)
+    process.kill(Number(/\d+/.exec(only.stdout)?.[0]), 'SIGKILL')
+    expect(only.stdout).toContain('end')
+  })
+})
+
 describe('what keeps it from starting', () => {
   test('Ctrl+C while it waits ends it by that signal, the command never runs, and nothing is left', async () => {
     const first = await holder()
     const second = run([], ['echo', 'never'])
-    const sessions = async () => (await readdir(join(path, '..'))).filter((name) => name.startsWith('.mountlock-')).length
     await vi.waitUntil(async () => (await sessions()) === 2, PATIENCE)
     second.kill('SIGINT')
     expect(await second.end).toBe('SIGINT')
@@ -276,6 +474,7 @@ describe('what keeps it from starting', () => {
     [['run', '/tmp/x'], 'Expected a command'],
     [['run', '/tmp/x', '--'], 'Expected a command'],
     [['run', '/tmp/x', 'sleep', '--', '1'], 'Expected one PATH before --, and then the command: locktester run /tmp/x -- sleep'],
+    [['run', '/tmp/x', '-c', 'true', '--', 'true'], 'Expected the whole command in one word'],
     [['run', '--wait', '1', '--no-wait', '/tmp/x', '--', 'true'], 'exclude each other'],
     [['run', '--wait', 'long', '/tmp/x', '--', 'true'], 'Expected a number of seconds'],
     [['run', '-E', '300', '/tmp/x', '--', 'true'], 'Expected a number from 0 to 255'],

@@ -1,11 +1,14 @@
-/** The command as a child process: started, signalled, and, when it must not go on, terminated with all that it started. */
+/** The command as a child process: started, signalled, and waited for. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { procIsOurs } from '../../drivers/identity.js'
 import { codeOf } from '../shared/bounded.js'
-import { Family } from './family.js'
+import type { CommandEnd, StartOrder } from './command-thread.js'
+import { childrenOfOurs, send } from './family.js'
 
 /** How we end: by `signal` if it is there, or else with `code`. */
 export interface Ending {
@@ -37,66 +40,82 @@ const CORE: readonly NodeJS.Signals[] = [
   'SIGXFSZ',
   'SIGSYS',
 ]
-const POLL_MS = 50
+/** For a signal whose number Node does not tell. */
+const NAMELESS_SIGNAL_CODE = 255
+/** Between the order to start and the process there is a fork. */
+const POLL_MS = 5
 
+/** Made before the command is to start, since a thread takes longer to start than a process. */
 export class Child {
-  readonly #process: ChildProcess
-  /** @throws NotStartedError */
-  readonly ending: Promise<Ending>
-  #terminating: Promise<void> = Promise.resolve()
+  /** `null` where there is none: then Node's own way, which takes the end by a real-time signal for a good one. */
+  #thread: Worker | null
+  /** The other children of this process. */
+  readonly #others: () => readonly (number | undefined)[]
+  #process: ChildProcess | null = null
+  #isRunning = false
 
-  /** @throws NotStartedError */
-  constructor(command: readonly string[], env: NodeJS.ProcessEnv) {
-    this.#process = start(command, env)
-    this.ending = new Promise((resolve, reject) => {
-      this.#process.once('error', (error) => reject(new NotStartedError(codeOf(error) ?? 'EINVAL')))
-      this.#process.once('exit', (code, signal) => resolve(endingOf(code, signal)))
-    })
+  /** @param others the processes that we have started beside the command */
+  constructor(others: () => readonly (number | undefined)[]) {
+    this.#others = others
+    this.#thread = startThread()
+    this.#thread?.once('error', () => (this.#thread = null))
   }
 
-  /** Once {@link terminate} has done its work. */
-  get allTerminated(): Promise<void> {
-    return this.#terminating
+  /** @throws NotStartedError */
+  async run(order: StartOrder): Promise<Ending> {
+    this.#isRunning = true
+    const { errno, code, signal } = await (this.#thread === null ? this.#runHere(order) : this.#runIn(this.#thread, order))
+    this.#isRunning = false
+    if (errno !== null) throw new NotStartedError(errno)
+    return endingOf(code, signal)
   }
 
-  signal(signal: NodeJS.Signals): void {
+  /** Of the command, as soon as there is one and as long as it runs. */
+  async pid(): Promise<number | null> {
+    while (this.#isRunning) {
+      const pid = this.#process?.pid ?? childrenOfOurs().find((pid) => !this.#others().includes(pid))
+      if (pid !== undefined) return pid
+      await sleep(POLL_MS)
+    }
+    return null
+  }
+
+  async signal(signal: NodeJS.Signals): Promise<void> {
+    const pid = await this.pid()
+    if (pid !== null) send(pid, signal)
+  }
+
+  async #runIn(thread: Worker, order: StartOrder): Promise<CommandEnd> {
+    thread.ref()
+    thread.postMessage(order)
+    return (await once(thread, 'message'))[0] as CommandEnd
+  }
+
+  async #runHere({ command: [file = '', ...args], env, stdio }: StartOrder): Promise<CommandEnd> {
     try {
-      this.#process.kill(signal)
-    } catch {} // it may run as another user by now (sudo)
-  }
-
-  /** TERM to it and to all that it started; KILL to those that are still there after `killAfterMs`. */
-  terminate(killAfterMs: number): void {
-    this.#terminating = this.#terminate(killAfterMs)
-  }
-
-  /** Without a /proc, or with that of another pid namespace, whose numbers mean other processes here: the command, and nothing that it started. */
-  get #alone(): Pick<Family, 'signal' | 'lives'> {
-    const lives = () => this.#process.exitCode === null && this.#process.signalCode === null
-    return { signal: (signal) => this.signal(signal), lives }
-  }
-
-  async #terminate(killAfterMs: number): Promise<void> {
-    const { pid } = this.#process
-    if (pid === undefined) return
-    const family = procIsOurs() ? new Family(pid) : this.#alone
-    family.signal('SIGTERM')
-    family.signal('SIGCONT') // who is stopped would never notice
-    const deadlineMs = performance.now() + killAfterMs
-    while (family.lives() && performance.now() < deadlineMs) await sleep(Math.min(POLL_MS, killAfterMs))
-    family.signal('SIGKILL')
+      this.#process = spawn(file, args, { env, stdio })
+      const [code, signal] = await once(this.#process, 'exit')
+      return { errno: null, code, signal }
+    } catch (error) {
+      return { errno: codeOf(error) ?? 'EINVAL', code: null, signal: null }
+    }
   }
 }
 
-function start([file = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+/** `null` without a /proc of our own, where children cannot be looked up, and where no thread can be had (`ulimit -u`). */
+function startThread(): Worker | null {
+  if (!procIsOurs()) return null
   try {
-    return spawn(file, args, { stdio: 'inherit', env })
-  } catch (error) {
-    throw new NotStartedError(codeOf(error) ?? 'EINVAL') // some errors come at once, such as a name with a NUL
+    const thread = new Worker(new URL(import.meta.resolve('#command-thread')))
+    thread.unref()
+    return thread
+  } catch {
+    return null
   }
 }
 
-function endingOf(code: number | null, signal: NodeJS.Signals | null): Ending {
-  if (signal === null) return { code: code ?? 0, signal: null }
+function endingOf(code: number | null, signal: NodeJS.Signals | '' | null): Ending {
+  if (code !== null) return { code, signal: null }
+  if (signal === null || signal === '') return { code: NAMELESS_SIGNAL_CODE, signal: null }
   return CORE.includes(signal) ? { code: 128 + constants.signals[signal], signal: null } : { code: 0, signal }
 }

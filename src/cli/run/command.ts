@@ -16,13 +16,19 @@ export const RUN_COMMAND = command<RunOptions>({
   about: `Acquires the lock at PATH, runs COMMAND, and releases. Its exit status is ours, and our signals are its own. $MOUNTLOCK_TOKEN is the fencing token, for what the lock protects (none of advisory locks). When the lock is lost, COMMAND and all that it started are terminated. Options may stand before PATH and behind it; COMMAND begins behind --, or else with the first word behind PATH that is no option.`,
   takesCommand: true,
   options: {
-    wait: valued('Wait at most SECONDS for the lock', { alias: 'w', defaultDescription: 'for ever' }),
-    'no-wait': flag('Do not wait at all', 'n'),
+    command: valued('Run this line by $SHELL, instead of COMMAND', { alias: 'c' }),
+    wait: valued('Wait at most SECONDS for the lock', { alias: ['w', 'timeout'], defaultDescription: 'for ever' }),
+    'no-wait': flag('Do not wait at all', ['n', 'nb', 'nonblock']),
     'conflict-exit-code': valued('The exit code when the lock was not to be had', {
       alias: 'E',
       defaultDescription: String(EXIT.busy),
     }),
+    exclusive: flag('A lock that excludes all others: the default', ['x', 'e']),
     shared: flag('A shared (read) lock; advisory locks only', 's'),
+    unlock: flag('Run COMMAND without the lock', 'u'),
+    close: flag('What COMMAND leaves running does not keep the lock', 'o'),
+    'no-fork': flag('As without it: for the sake of flock(1)', 'F'),
+    verbose: flag('Say how long it took to get the lock, and what is executed'),
     'lock-type': valued('Instead of what the configuration says', { choices: ['linkbased', 'advisory', 'renamebased'] }),
     'use-symlinks': valued('Instead of what the configuration says', { choices: ['0', '1'] }),
     config: CONFIG_OPTION,
@@ -46,12 +52,23 @@ export const RUN_COMMAND = command<RunOptions>({
   run: async (options) => (await import('./run.js')).runCommand(options),
 })
 
+/** Of flock(1) the last one counts, except for the last pair. */
+const EXCLUDING = [
+  ['exclusive', 'shared'],
+  ['exclusive', 'unlock'],
+  ['shared', 'unlock'],
+  ['close', 'no-fork'],
+] as const
+
 /** @throws UsageError */
 function readRunOptions(parsed: Parsed): RunOptions {
   const path = readPath(parsed)
   const command = readCommand(path, parsed)
   const wait = readSeconds('wait', parsed.wait)
   if (wait !== undefined && parsed['no-wait']) throw new UsageError('--wait and --no-wait exclude each other')
+  for (const [one, other] of EXCLUDING) {
+    if (parsed[one] && parsed[other]) throw new UsageError(`--${one} and --${other} exclude each other`)
+  }
   const useSymlinks = parsed['use-symlinks']
   return {
     path,
@@ -60,6 +77,9 @@ function readRunOptions(parsed: Parsed): RunOptions {
     lockType: parsed['lock-type'] as LockType | undefined,
     useSymlinks: useSymlinks === undefined ? undefined : useSymlinks === '1',
     shared: parsed.shared === true,
+    unlock: parsed.unlock === true,
+    close: parsed.close === true,
+    verbose: parsed.verbose === true,
     label: parsed.label as string | undefined,
     waitMs: parsed['no-wait'] ? 0 : (wait ?? null),
     conflictExitCode: readNumber('conflict-exit-code', parsed['conflict-exit-code'], 0, 255, EXIT.busy),
@@ -77,8 +97,13 @@ function readPath(parsed: Parsed): string {
   return readText('the path of a lock', path) as string
 }
 
+/** With -c as flock(1): by the user's shell. */
 function readCommand(path: string, parsed: Parsed): readonly string[] {
   const words = (parsed['--'] ?? []) as readonly string[]
+  if (parsed.command !== undefined) {
+    if (words.length > 0) throw new UsageError(`Expected the whole command in one word after --command, got also "${words[0]}"`)
+    return [process.env.SHELL || '/bin/sh', '-c', parsed.command as string]
+  }
   if (words[0] === undefined || words[0] === '') throw new UsageError(`Expected a command behind ${path}: ${USAGE}`)
   return words
 }

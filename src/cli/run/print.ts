@@ -1,32 +1,45 @@
 /** What `locktester run` says, all of it on standard error: standard output is the command's. */
 
-import type { LockEvent } from '../../log/events.js'
-import type { LockTimeoutError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
-import { messageOf, paint, writeError } from '../shared/output.js'
+import { paint, writeError } from '../shared/output.js'
 import type { NotStartedError } from './child.js'
+import type { OnLoss } from './keeper-messages.js'
+import type { KeeperError } from './keeping.js'
 
 export function error(message: string): void {
-  writeError(`locktester run: ${paint('red', 'error:')} ${message}`)
+  writeError(`locktester run: ${paint('red', 'error:')} ${printable(message)}`)
 }
 
 function warn(message: string): void {
   writeError(`locktester run: ${paint('yellow', 'warning:')} ${message}`)
 }
 
-export function waiting({ path, detail }: LockEvent): void {
-  writeError(`locktester run: waiting for ${printable(path)}${detail === undefined ? '' : `, held by ${printable(detail)}`}`)
+function talk(message: string): void {
+  writeError(`locktester run: ${message}`)
+}
+
+export function waiting(path: string, holder: string | undefined): void {
+  talk(`waiting for ${printable(path)}${holder === undefined ? '' : `, held by ${printable(holder)}`}`)
+}
+
+export function acquired(waitedMs: number, command: readonly string[]): void {
+  talk(`getting lock took ${(waitedMs / 1000).toFixed(6)} seconds`)
+  talk(`executing ${name(command)}`)
+}
+
+export function kept(path: string): void {
+  talk(`processes that the command has left behind keep the lock: ${printable(path)}`)
 }
 
 /** The library's own advice is for programmers. */
-export function conflict(timeout: LockTimeoutError): void {
-  const [what = ''] = messageOf(timeout).split(timeout.advice)
-  error(`${what}Wait longer (--wait), or see who it is: locktester status ${printable(timeout.path ?? '')}`)
+export function conflict({ message, advice, path }: KeeperError): void {
+  const [what = ''] = message.split(advice)
+  error(`${what}Wait longer (--wait), or see who it is: locktester status ${path ?? ''}`)
 }
 
-export function lost(reason: unknown, command: readonly string[], onLoss: 'terminate' | 'ignore'): void {
-  if (onLoss === 'terminate') error(`${messageOf(reason)} Terminating ${name(command)}.`)
-  else warn(`${messageOf(reason)} ${name(command)} goes on, as --on-loss=ignore says.`)
+export function lost(message: string, command: readonly string[], onLoss: OnLoss): void {
+  if (onLoss === 'terminate') error(`${message} Terminating ${name(command)}.`)
+  else warn(`${printable(message)} ${name(command)} goes on, as --on-loss=ignore says.`)
 }
 
 export function lostAtTheEnd(path: string, command: readonly string[]): void {

@@ -1,24 +1,25 @@
 /**
- * `locktester run`: acquires, runs the command, releases, and ends as the command did. What it promises: the command is not
- * started without the lock, and does not go on without it longer than --kill-after, unless this process itself is killed
- * by a signal that cannot be caught; against that only the fencing token protects.
+ * `locktester run`: has the lock acquired, runs the command, and ends as the command did. A process of its own holds the lock, the
+ * keeper, because the lock may have to outlive this process: while processes go on that the command has left behind, or
+ * when this process is killed. What that promises is told in keeper.ts.
+ *
+ * The command is not started without the lock, and does not go on without it longer than --kill-after, unless the keeper and
+ * this process are both killed by a signal that cannot be caught; against that only the fencing token protects.
  */
 
-import { subscribe } from 'node:diagnostics_channel'
 import { basename, resolve } from 'node:path'
 import { loadConfig } from '../../config/load.js'
-import { AbortError, LockTimeoutError, MountlockError } from '../../errors.js'
-import { createLocker } from '../../locker/locker.js'
-import type { LockEvent } from '../../log/events.js'
-import type { Lock, Locker, LockType } from '../../types.js'
-import { endsWithin } from '../shared/bounded.js'
+import type { LockType } from '../../types.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { dieBySignal, endProcess } from '../shared/interrupt.js'
-import { messageOf } from '../shared/output.js'
 import { commonOptions, refuseErrors } from '../shared/settings.js'
 import { Child, type Ending, NotStartedError } from './child.js'
-import { SignalRelay } from './signals.js'
+import { inheritedDescriptors, stdioOf } from './descriptors.js'
+import { Family } from './family.js'
+import type { KeepOrder, OnLoss } from './keeper-messages.js'
+import { KeeperError, Keeping } from './keeping.js'
 import * as words from './print.js'
+import { SignalRelay } from './signals.js'
 
 export interface RunOptions {
   path: string
@@ -28,104 +29,136 @@ export interface RunOptions {
   lockType: LockType | undefined
   useSymlinks: boolean | undefined
   shared: boolean
+  /** The command is run without the lock, as flock(1) does it. */
+  unlock: boolean
   label: string | undefined
   /** `null`: without end. */
   waitMs: number | null
   conflictExitCode: number
-  onLoss: 'terminate' | 'ignore'
+  /** What the command leaves behind does not keep the lock. */
+  close: boolean
+  verbose: boolean
+  onLoss: OnLoss
   killAfterMs: number
 }
 
-/** The longest wait that the library knows; who waits without end begins again. */
-const WAIT_MS_MAX = 2 ** 31 - 1
-const CLEAN_UP_LIMIT_MS = 5000
+/** Where the leash is among the descriptors of the command: shell scripts open their own files below. */
+const LEASH_PLACE = 10
 
 /** Runs the command and ends the process. */
 export async function runCommand(options: RunOptions): Promise<void> {
+  const descriptors = inheritedDescriptors() // before anything of ours is open
   const config = loadConfig({ file: options.config })
   const refusal = refuseErrors(config)
   if (refusal !== null) return endProcess(refusal)
   const relay = new SignalRelay()
-  let locker: Locker | null = null
+  const keeping = options.unlock ? null : new Keeping(resolve(options.path))
+  const child = new Child(() => [keeping?.pid])
+  const run: Run = { options, relay, child, descriptors }
   let ending: Ending
   try {
-    locker = createLocker({
-      ...commonOptions(config.settings),
-      lockType: options.lockType ?? config.settings.lockType,
-      useSymlinks: options.useSymlinks ?? config.settings.useSymlinks,
-      label: options.label ?? basename(options.command[0] as string),
-    })
-    if (process.stderr.isTTY) subscribe('mountlock:wait', (event) => words.waiting(event as LockEvent))
-    ending = await runUnder(await acquire(locker, options, relay.signal), options, relay)
+    if (keeping === null) ending = await runChild(run, null, null)
+    else ending = await runKept(run, keeping, orderOf(options, commonOptions(config.settings), config.settings.lockType))
   } catch (error) {
     ending = failure(error, options, relay)
   }
-  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, locker?.close() ?? Promise.resolve())
+  await keeping?.close()
   if (ending.signal !== null) dieBySignal(ending.signal)
-  else await endProcess(ending.code, !isClean)
+  else await endProcess(ending.code)
 }
 
-/** @throws LockTimeoutError when it is not to be had in time */
-async function acquire(locker: Locker, { path, waitMs, shared }: RunOptions, signal: AbortSignal): Promise<Lock> {
-  for (;;) {
-    try {
-      return await locker.acquire(resolve(path), { shared, signal, waitMs: waitMs ?? WAIT_MS_MAX })
-    } catch (error) {
-      if (waitMs !== null || !(error instanceof LockTimeoutError)) throw error
-    }
+interface Run {
+  options: RunOptions
+  relay: SignalRelay
+  child: Child
+  descriptors: readonly number[]
+}
+
+function orderOf(options: RunOptions, common: KeepOrder['locker'], lockType: LockType): Omit<KeepOrder, 'leash'> {
+  const { path, command, shared, waitMs, onLoss, killAfterMs, label } = options
+  return {
+    path: resolve(path),
+    shared,
+    waitMs,
+    onLoss,
+    killAfterMs,
+    locker: {
+      ...common,
+      lockType: options.lockType ?? lockType,
+      ...(options.useSymlinks === undefined ? {} : { useSymlinks: options.useSymlinks }),
+      label: label ?? basename(command[0] as string),
+    },
   }
 }
 
-async function runUnder(lock: Lock, options: RunOptions, relay: SignalRelay): Promise<Ending> {
+/** Under the lock. @throws KeeperError, NotStartedError */
+async function runKept(run: Run, keeping: Keeping, order: Omit<KeepOrder, 'leash'>): Promise<Ending> {
+  const { options, relay, child } = run
   const { command, onLoss, killAfterMs } = options
-  relay.signal.throwIfAborted() // it came at the last moment: nothing is started
-  const child = new Child(command, environment(lock))
-  relay.passTo(child)
-  let isTerminated = false
-  const onLost = () => {
-    words.lost(lock.signal.reason, command, onLoss)
-    isTerminated = onLoss === 'terminate'
-    if (isTerminated) child.terminate(killAfterMs)
+  keeping.onSignal = (signal) => relay.receive(signal, 'keeper')
+  if (process.stderr.isTTY || options.verbose) keeping.onWaiting = words.waiting
+  const startMs = performance.now()
+  const token = await keeping.acquire(order, relay.signal)
+  if (options.verbose) words.acquired(performance.now() - startMs, command)
+  let isLost = false
+  let terminated = Promise.resolve()
+  keeping.onLost = (message, isKeeperGone) => {
+    if (!isLost) words.lost(message, command, onLoss)
+    isLost = true
+    if (isKeeperGone && onLoss === 'terminate') terminated = terminate(child, keeping.leashName, killAfterMs)
   }
-  if (lock.signal.aborted) onLost()
-  else lock.signal.addEventListener('abort', onLost, { once: true })
   try {
-    const ending = await child.ending
-    await child.allTerminated
-    return isTerminated ? { code: EXIT.lost, signal: null } : ending
+    relay.signal.throwIfAborted() // it came at the last moment: nothing is started
+    void child.pid().then((pid) => pid !== null && keeping.started(pid))
+    const ending = await runChild(run, token, options.close ? null : keeping.leash)
+    await terminated
+    return isLost && onLoss === 'terminate' ? { code: EXIT.lost, signal: null } : ending
   } finally {
-    lock.signal.removeEventListener('abort', onLost)
-    if (!(await endsWithin(CLEAN_UP_LIMIT_MS, release(lock, command)))) words.notReleased(lock.path)
+    const outcome = await keeping.end(killAfterMs)
+    // A loss that nobody noticed while the command ran is told: what it wrote last may not have been protected.
+    if (outcome?.kind === 'released' && outcome.lost && !isLost) words.lostAtTheEnd(order.path, command)
+    if (outcome?.kind === 'released' && !outcome.isClean) words.notReleased(order.path)
+    if (outcome === null && !isLost) words.notReleased(order.path)
+    if (outcome?.kind === 'kept' && options.verbose) words.kept(order.path)
   }
 }
 
-/** A loss that nobody noticed while the command ran is told: what it wrote last may not have been protected. */
-async function release(lock: Lock, command: readonly string[]): Promise<void> {
-  const wasLost = lock.signal.aborted
-  const { lost } = await lock.release()
-  if (lost && !wasLost) words.lostAtTheEnd(lock.path, command)
+async function terminate(child: Child, leash: string | null, killAfterMs: number): Promise<void> {
+  await new Family({ pid: await child.pid(), leash, run: process.pid }).terminate(killAfterMs)
 }
 
-function environment({ token }: Lock): NodeJS.ProcessEnv {
+/** @throws NotStartedError */
+async function runChild(
+  { options, relay, child, descriptors }: Run,
+  token: string | null,
+  leash: number | null,
+): Promise<Ending> {
+  const { command } = options
+  const running = child.run({ command, env: environment(token), stdio: stdioOf(descriptors, leash, LEASH_PLACE) })
+  relay.passTo(child)
+  return await running
+}
+
+function environment(token: string | null): NodeJS.ProcessEnv {
   // A token that we inherited would be that of another lock.
   const { MOUNTLOCK_TOKEN: _, ...env } = process.env
-  return token === null ? env : { ...env, MOUNTLOCK_TOKEN: String(token) }
+  return token === null ? env : { ...env, MOUNTLOCK_TOKEN: token }
 }
 
 function failure(error: unknown, { conflictExitCode, command }: RunOptions, relay: SignalRelay): Ending {
   const end = (code: number): Ending => ({ code, signal: null })
-  if (relay.received !== null && (error instanceof AbortError || relay.signal.reason === error)) {
-    return { code: 0, signal: relay.received }
-  }
-  if (error instanceof LockTimeoutError) {
-    words.conflict(error)
-    return end(conflictExitCode)
-  }
+  const isAborted = relay.signal.reason === error || (error instanceof KeeperError && error.code === 'ABORT_ERR')
+  if (relay.received !== null && isAborted) return { code: 0, signal: relay.received }
   if (error instanceof NotStartedError) {
     words.notStarted(command, error)
     return end(error.isMissing ? EXIT.notFound : EXIT.notExecutable)
   }
-  if (!(error instanceof MountlockError)) throw error
-  words.error(messageOf(error))
+  if (!(error instanceof KeeperError)) throw error
+  if (error.code === 'LOCK_TIMEOUT') {
+    words.conflict(error)
+    return end(conflictExitCode)
+  }
+  words.error(error.message)
+  if (error.code === 'UNEXPECTED') return end(EXIT.internal)
   return end(error.code === 'INVALID_ARGUMENT' ? EXIT.usage : EXIT.cannotLock)
 }

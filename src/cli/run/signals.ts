@@ -3,7 +3,7 @@
 import type { Child } from './child.js'
 import { readStatus } from './family.js'
 
-const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
+export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 /** The terminal sends these to each process of the group in its foreground, so the command has it already. */
 const FROM_KEYBOARD: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
@@ -13,8 +13,8 @@ export class SignalRelay {
   #child: Child | null = null
 
   constructor() {
-    for (const signal of ENDING) process.on(signal, () => this.#receive(signal))
-    process.on('SIGCONT', () => this.#child?.signal('SIGCONT'))
+    for (const signal of ENDING_SIGNALS) process.on(signal, () => this.receive(signal, 'own'))
+    process.on('SIGCONT', () => void this.#child?.signal('SIGCONT'))
     // Standard error is the command's as well: that nobody reads ours is no reason to stop it.
     process.stderr.on('error', () => {})
   }
@@ -32,9 +32,11 @@ export class SignalRelay {
     this.#child = child
   }
 
-  #receive(signal: NodeJS.Signals): void {
+  /** `from`: the keeper is in no terminal's foreground, so that what it gets, the command has not got already. */
+  receive(signal: NodeJS.Signals, from: 'own' | 'keeper'): void {
     if (this.#child !== null) {
-      if (!(FROM_KEYBOARD.includes(signal) && isInForeground())) this.#child.signal(signal)
+      if (from === 'own' && FROM_KEYBOARD.includes(signal) && isInForeground()) return
+      void this.#child.signal(signal)
       return
     }
     this.#received ??= signal

@@ -78,7 +78,7 @@ export const valued = (describe: string, more: Options = {}): Options => ({
 })
 
 /** An option without one: with `nargs`, yargs neither takes the word behind it nor `--flag=value`. */
-export const flag = (describe: string, alias?: string): Options => ({
+export const flag = (describe: string, alias?: string | string[]): Options => ({
   type: 'boolean',
   nargs: 0,
   describe,
