@@ -6,6 +6,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Agent } from './support/agent.js'
@@ -82,6 +83,29 @@ describe.skipIf(!isRoot || !hasStrace)('in a sticky directory that another user 
     expect(await agent.ask('tryAcquireSync', { path })).toBeNull()
     expect(count(/unlink/)).toBeLessThan(MANY)
     expect(await (await agent.acquire(path, 60_000)).release()).toEqual({ lost: false })
+  })
+
+  test('a process reads a bounded number of what looks like sessions, and ends soon after its locker is closed', async () => {
+    const folder = await stickyFolder()
+    const record = {
+      mountlock: 1,
+      beat: 1,
+      state: 'alive',
+      host: hostname(),
+      pid: 1,
+      uid: EVE,
+      refreshRateMs: 1,
+      check: '1 alive',
+    }
+    for (let i = 1; i <= MANY; i++) fileOf(EVE, join(folder, sessionName(hostname(), i)), JSON.stringify(record))
+    const { agent, count } = await tracedAgent('openat')
+    const lock = await agent.acquire(join(folder, 'lock'))
+    await expect.poll(() => count(/41c29.*O_RDONLY/), { timeout: 20_000, interval: 20 }).toBeGreaterThan(0)
+    await lock.release()
+    await agent.ask('close')
+    await agent.ask('end', { how: 'return' })
+    await agent.ended
+    expect(count(/41c29.*O_RDONLY/)).toBeLessThan(MANY / 2)
   })
 })
 
