@@ -5,7 +5,7 @@
 
 import { driveAsynchronously, driveBlocking, type Machine } from './drive.js'
 
-export interface Step {
+interface Step {
   blocking(): unknown
   asynchronous(): Promise<unknown>
 }

@@ -1,7 +1,5 @@
 /** What a failure proves. One list, so that no two places disagree about what is in doubt. */
 
-import type { Surroundings } from './site.js'
-
 /**
  * The failures that prove that nothing was done: the request was checked and refused. Every other one is in doubt. The
  * reply to something that was done can be lost, and then the error is whatever the client makes of it (`ECONNABORTED` of a
@@ -27,7 +25,7 @@ const PROOFS = new Set([
 export const provesNothingDone = (code: string) => PROOFS.has(code)
 
 /** It may have been done, or may still be. SFTP has one word, `EPERM`, for all that fails: on what may be such a share it proves nothing. */
-export function isInDoubt(code: string, { coherent }: Pick<Surroundings, 'coherent'>): boolean {
+export function isInDoubt(code: string, { coherent }: { readonly coherent: boolean }): boolean {
   return !provesNothingDone(code) || (code === 'EPERM' && !coherent)
 }
 

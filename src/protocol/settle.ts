@@ -117,7 +117,7 @@ export function* ownerOf(
 }
 
 /** The one way in which a held generation becomes free. Unlinking it would make the highest generation shrink. */
-export const rename = (view: LockView, entry: string, generation: bigint) =>
+const rename = (view: LockView, entry: string, generation: bigint) =>
   ask.rename(`${view.path}/${entry}`, `${view.path}/${freeName(generation)}`)
 
 /** Gives back a generation that was claimed and does not count. What cannot be settled now is remembered. */

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { deviceName, mountAt, mountsOfDevice, parseMounts, readMounts } from '../../build/drivers/mount-info.js'
+import { deviceName, mountAt, mountsOfDevice, parseMounts, readMounts } from '../../src/drivers/mount-info.js'
 
 const SAMPLE = `22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard
 30 22 0:26 / /mnt/share rw,nosuid shared:5 master:2 - nfs4 server:/export rw,vers=4.2,actimeo=60

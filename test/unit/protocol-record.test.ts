@@ -12,7 +12,7 @@ import {
   recordMark,
   type SessionRecord,
   TIMEOUT_INTERVAL_MS_MAX,
-} from '../../build/protocol/record.js'
+} from '../../src/protocol/record.js'
 
 const text = (maxLength: number) => fc.string({ unit: fc.constantFrom(...'aZ09 .-_/:[]"\\ü€'), maxLength })
 const intervals = fc.integer({ min: 1, max: TIMEOUT_INTERVAL_MS_MAX })

@@ -11,7 +11,7 @@ import type { Node } from '../remote/node.js'
 import { RemoteHolder } from './remote-holder.js'
 
 /** One node tried while another one held. */
-export interface Attempt {
+interface Attempt {
   by: string
   result: 'excluded' | 'acquired' | 'failed'
   /** Who holds it, as the lock itself says there. */
@@ -24,7 +24,7 @@ export interface Attempt {
   error: { code: string; message: string } | null
 }
 
-export interface Passing {
+interface Passing {
   to: string
   /** `null`: it did not come to pass within `limitMs`. */
   tookMs: number | null

@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream'
 import { errorReport } from '../shared/output.js'
 
 /** The version of the conversation: both sides must speak the same one. */
-export const DIALECT = 1
+const DIALECT = 1
 
 /** An error as it is told by another process. */
 export class RemoteError extends Error {

@@ -6,7 +6,7 @@
 import { type MountInfo, mountAt } from '../../drivers/mount-info.js'
 import { printable } from '../../log/printable.js'
 
-export type Reach = 'shared' | 'local' | 'unknown'
+type Reach = 'shared' | 'local' | 'unknown'
 
 export interface Mount extends Pick<MountInfo, 'type' | 'source' | 'mountPoint' | 'options'> {
   reach: Reach

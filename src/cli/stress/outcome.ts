@@ -36,7 +36,7 @@ export interface StressFacts {
   crashes: readonly string[]
 }
 
-export interface NodeOutcome {
+interface NodeOutcome {
   name: string
   acquisitions: number
   waitMedianMs: number | null

@@ -106,6 +106,6 @@ export class Neighbours {
   }
 }
 
-export function isAlive({ process, beating }: Neighbour): boolean {
+function isAlive({ process, beating }: Neighbour): boolean {
   return beating || process === 'alive'
 }
