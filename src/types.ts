@@ -22,7 +22,7 @@ export interface LockerOptions {
   refreshRateMs?: number
   /** Locks that were not refreshed for this long count as abandoned, in milliseconds; more than refreshRateMs. @default 30000 */
   timeoutIntervalMs?: number
-  /** A few words about the holder, shown to those who wait or inspect; at most 120 characters are kept. */
+  /** A few words about the holder, shown to waiters and by `inspect`; at most 120 characters are kept. */
   label?: string
   /** Log every attempt to acquire, every release, refresh failure and reap. @default false */
   enableLogging?: boolean
@@ -84,7 +84,7 @@ export interface Lock extends AsyncDisposable, Disposable {
   releaseSync(): ReleaseResult
 }
 
-/** Who holds a lock. Fields that the lock type cannot know are `null`. */
+/** The holder of a lock. Fields that the lock type cannot know are `null`. */
 export interface Holder {
   host: string | null
   pid: number | null
@@ -120,7 +120,7 @@ export interface Locker extends AsyncDisposable {
   readonly settings: Readonly<LockerSettings>
   /** @throws LockTimeoutError, AbortError, and what {@link Locker.tryAcquire} throws */
   acquire(path: string, options?: AcquireOptions): Promise<Lock>
-  /** `null` when somebody else holds it. @throws LockFileSystemError, ForeignLockError, MountChangedError, … */
+  /** `null` when it is held already. @throws LockFileSystemError, ForeignLockError, MountChangedError, … */
   tryAcquire(path: string, options?: TryAcquireOptions): Promise<Lock | null>
   acquireSync(path: string, options?: AcquireSyncOptions): Lock
   tryAcquireSync(path: string, options?: TryAcquireOptions): Lock | null

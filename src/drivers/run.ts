@@ -75,12 +75,8 @@ export function runCalls<Result>(calls: Calls<Result>, lane: Lane): Promise<Resu
 /** The same, blocking. @throws what the sequence throws */
 export const runCallsBlocking = <Result>(calls: Calls<Result>): Result => driveBlocking(calls, callBlocking)
 
-function callBlocking(call: Call): unknown {
-  const perform = blockingCalls[call[0]] as (...args: unknown[]) => unknown
-  // Most calls have one path or two; spreading arguments would cost as much as they do.
-  if (call.length === 2) return perform(call[1])
-  if (call.length === 3) return perform(call[1], call[2])
-  return perform(...call.slice(1))
+function callBlocking([name, ...args]: Call): unknown {
+  return (blockingCalls[name] as (...args: unknown[]) => unknown)(...args)
 }
 
 function callAsynchronously([name, ...args]: Call, lane: Lane): Promise<unknown> {

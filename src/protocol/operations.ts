@@ -88,12 +88,7 @@ export interface FileStatus {
 export type ProcessState = 'alive' | 'gone' | 'unknown'
 
 /** A piece of the protocol: yields operations, receives what they answered, returns its result. */
-export interface Protocol<Result> {
-  next(answer?: unknown): IteratorResult<Operation, Result>
-  /** For defects of a driver alone: what the file system refuses is a reply. */
-  throw(error: unknown): IteratorResult<Operation, Result>
-  [Symbol.iterator](): Protocol<Result>
-}
+export type Protocol<Result> = Generator<Operation, Result, unknown>
 
 /** The protocol's vocabulary: one typed step for each operation. */
 export const ask = {
@@ -116,29 +111,7 @@ export const ask = {
   wanted: () => step<boolean>({ op: 'wanted' }),
 }
 
-const step = <Answer>(operation: Operation): Protocol<Answer> => new Asking<Answer>(operation)
-
-/** One operation, and its own first result. Written out, because a cycle of a lock asks ten times, and a generator takes ten times the memory. */
-class Asking<Answer> {
-  readonly done = false
-  readonly value: Operation
-  #isAsked = false
-
-  constructor(operation: Operation) {
-    this.value = operation
-  }
-
-  next(answer?: unknown): IteratorResult<Operation, Answer> {
-    if (this.#isAsked) return { done: true, value: answer as Answer }
-    this.#isAsked = true
-    return this
-  }
-
-  throw(error: unknown): never {
-    throw error
-  }
-
-  [Symbol.iterator](): Protocol<Answer> {
-    return this
-  }
+/** One operation, typed. */
+function* step<Answer>(operation: Operation): Protocol<Answer> {
+  return (yield operation) as Answer
 }
