@@ -3,7 +3,7 @@
  * know that, and how it watches, is in `waiter.ts`; whether the lock is left to others is known to a {@link Turn}.
  */
 
-/** What a waiter knows. Times are those of `performance.now()`. */
+/** What a waiter knows. Times are those of `monotonicMs()`. */
 export interface Known {
   /** The last try was in vain then, or another process was seen to take the lock since. */
   sinceMs: number
