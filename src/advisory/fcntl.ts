@@ -18,16 +18,7 @@ import {
   openLockFile,
   readPastCache,
 } from './lock-file.js'
-import {
-  addEntry,
-  type Entry,
-  findEntry,
-  finishEntrySync,
-  leaveEntry,
-  leaveEntrySync,
-  park,
-  takeTurn,
-} from './process-registry.js'
+import { addEntry, type Entry, findEntry, finishEntrySync, leaveEntry, leaveEntrySync, park, visit } from './process-registry.js'
 
 export function refuseFcntlSync(path: string): never {
   throw new UnsupportedPlatformError(
@@ -54,28 +45,28 @@ export async function attemptFcntl(path: string, options: OpenOptions, lane: Lan
   if (before) return before
   // The kernel grants a write lock to a descriptor that can write only, whatever the file system (flock is not so strict).
   const file = await runInLane(openLockFile(path, shared ? 'reading' : 'writing', options), lane)
-  const endTurn = await takeTurn(file.identity)
+  const endVisit = await visit(file.identity)
   try {
     const meanwhile = answerFromRegistry(path, file.identity, realPath, shared, lane)
-    if (!meanwhile) return await lockInTurn(fsExt, { path, realPath, file, shared, lane })
+    if (!meanwhile) return await lockWhileVisiting(fsExt, { path, realPath, file, shared, lane })
     park(file.identity, file.fd, lane)
     return meanwhile
   } finally {
-    await endTurn()
+    await endVisit()
   }
 }
 
 /** Is the whole file free of fcntl locks, of this process too? Takes one for a moment. Closes the file. `unknown` as {@link testFlock}. */
 export async function testFcntl(file: LockFile, lane: Lane): Promise<'free' | 'held' | 'unknown'> {
-  const endTurn = await takeTurn(file.identity)
+  const endVisit = await visit(file.identity)
   try {
-    // Parked in any case: closed at the end of the turn, or with the entry that holds the inode.
+    // Parked in any case: closed at the end of the visit, or with the entry that holds the inode.
     park(file.identity, file.fd, lane)
     if (findEntry(file.identity, null)) return 'held'
     if (!(await trySetLock(loadFsExt(), file.fd, !file.writable, lane))) return 'held'
     return file.writable ? 'free' : 'unknown'
   } finally {
-    await endTurn()
+    await endVisit()
   }
 }
 
@@ -144,7 +135,7 @@ interface Attempt {
   readonly lane: Lane
 }
 
-async function lockInTurn(fsExt: FsExt, attempt: Attempt): Promise<FcntlHold | 'busy' | 'replaced'> {
+async function lockWhileVisiting(fsExt: FsExt, attempt: Attempt): Promise<FcntlHold | 'busy' | 'replaced'> {
   const { path, realPath, file, shared, lane } = attempt
   let outcome: 'busy' | 'replaced' = 'busy'
   try {
@@ -161,7 +152,7 @@ async function lockInTurn(fsExt: FsExt, attempt: Attempt): Promise<FcntlHold | '
     park(file.identity, file.fd, lane)
     throw error
   }
-  // Nothing of ours is locked on this inode, and the end of the turn closes it.
+  // Nothing of ours is locked on this inode, and the end of the visit closes it.
   park(file.identity, file.fd, lane)
   return outcome
 }

@@ -3,9 +3,9 @@
  * and closing *any* descriptor of the file drops them. So one registry per process (on `globalThis`, which loaded copies
  * of this package share) knows which inodes are locked, and every descriptor of a lock file is closed through it.
  *
- * The rules: whoever sets or closes something on an inode has its *turn*. While an entry holds the inode, nothing else is
- * set, and no descriptor of it is closed: those are *parked*, and closed before the entry goes. Plain data only, since
- * another version of this package may be the one that reads it.
+ * The rules: a call that sets or closes something on an inode *visits* it, one visit at a time. While an entry holds the
+ * inode, nothing else is set, and no descriptor of it is closed: those are *parked*, and closed before the entry goes. Plain
+ * data only, since another version of this package may be the one that reads it.
  *
  * Not covered: a flock descriptor that a *worker thread* closes on a file that the main thread has locked with fcntl
  * (threads do not share `globalThis`). Use one kind of lock for one path.
@@ -46,23 +46,23 @@ const KEY = Symbol.for('mountlock.advisory.v1')
 
 const home = globalThis as { [KEY]?: Registry }
 home[KEY] ??= { byIdentity: new Map(), byRealPath: new Map(), turns: new Map(), parked: new Map() }
-const { byIdentity, byRealPath, turns, parked } = home[KEY]
+const { byIdentity, byRealPath, turns: visits, parked } = home[KEY]
 
 /** The entry of this inode. By path as well: on some FUSE and SMB mounts inode numbers change from one lookup to the next. */
 export function findEntry(identity: string | null, realPath: string | null): Entry | undefined {
   return byIdentity.get(identity ?? '') ?? byRealPath.get(realPath ?? '')
 }
 
-/** To be called in the inode's turn, by whoever has just locked it. */
+/** To be called within the visit that has just locked the inode. */
 export function addEntry(entry: Entry): void {
   byIdentity.set(entry.identity, entry)
   byRealPath.set(entry.realPath, entry)
 }
 
-/** Waits for the inode's turn. The result ends it. */
-export async function takeTurn(identity: string): Promise<() => Promise<void>> {
-  for (let current = turns.get(identity); current; current = turns.get(identity)) await current
-  return beginTurn(identity)
+/** Visits an inode, when earlier visits are over. The result ends the visit. */
+export async function visit(identity: string): Promise<() => Promise<void>> {
+  for (let current = visits.get(identity); current; current = visits.get(identity)) await current
+  return beginVisit(identity)
 }
 
 /** Keeps a descriptor open until closing it can do no harm. */
@@ -72,16 +72,16 @@ export function park(identity: string, fd: number, lane: AnyLane): void {
   else parked.set(identity, [{ fd, lane }])
 }
 
-/** Closes a descriptor that nothing is locked through any more, or parks it where closing would drop an fcntl lock. Never waits for a turn. */
+/** Closes a descriptor that nothing is locked through any more, or parks it where closing would drop an fcntl lock. Never waits for a visit. */
 export function closeOrPark(identity: string, fd: number, lane: AnyLane, done: (error: Error | null) => void): void {
   if (isTaken(identity)) {
     park(identity, fd, lane)
     done(null)
     return
   }
-  const endTurn = beginTurn(identity)
+  const endVisit = beginVisit(identity)
   close(fd, (error) => {
-    void endTurn()
+    void endVisit()
     done(error)
   })
 }
@@ -127,12 +127,12 @@ export function finishEntrySync(entry: Entry): void {
 }
 
 function isTaken(identity: string): boolean {
-  return byIdentity.size + turns.size > 0 && (byIdentity.has(identity) || turns.has(identity))
+  return byIdentity.size + visits.size > 0 && (byIdentity.has(identity) || visits.has(identity))
 }
 
-function beginTurn(identity: string): () => Promise<void> {
+function beginVisit(identity: string): () => Promise<void> {
   let settle!: () => void
-  turns.set(
+  visits.set(
     identity,
     new Promise((resolve) => {
       settle = resolve
@@ -140,7 +140,7 @@ function beginTurn(identity: string): () => Promise<void> {
   )
   return async () => {
     while (!byIdentity.has(identity) && isAnyParked(identity)) await closeParked(identity)
-    turns.delete(identity)
+    visits.delete(identity)
     settle()
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { printable } from '../../log/printable.js'
-import { FUSE_WITH_LOCKS, fileSystemText, type Mount, OBJECT_STORES } from '../shared/mounts.js'
+import { FUSE_WITH_LOCKS, fileSystemText, type MountProfile, OBJECT_STORES } from '../shared/mounts.js'
 import { type Finding, fine, trouble } from './finding.js'
 
 /** Which advisory locks other nodes do not see, by the options alone. */
@@ -166,7 +166,7 @@ const RULES: readonly Rule[] = [
   [/^autofs$/, null, 'note', 'AUTOMOUNT', 'Nothing is mounted here yet: the first use mounts it.', 'Name a directory inside.'],
 ]
 
-export function mountFindings(mount: Mount | null): Finding[] {
+export function mountFindings(mount: MountProfile | null): Finding[] {
   if (mount === null) {
     return [trouble('note', 'NO_MOUNT_TABLE', 'There is no mount table here', 'The options of the mount are unknown.')]
   }
@@ -192,12 +192,12 @@ export function mountFindings(mount: Mount | null): Finding[] {
 }
 
 /** By the options alone; what the mount really does only another node can tell. */
-export function localLocks(mount: Mount | null): LocalLocks {
+export function localLocks(mount: MountProfile | null): LocalLocks {
   const kinds = mount === null ? [] : matches(mount).flatMap(([[, , , , , , local = []]]) => local)
   return { flock: kinds.includes('flock'), fcntl: kinds.includes('fcntl') }
 }
 
-function matches({ type, options }: Mount): [Rule, seen: string][] {
+function matches({ type, options }: MountProfile): [Rule, seen: string][] {
   return RULES.filter(([types]) => types.test(type)).flatMap((rule): [Rule, string][] => {
     const [, wanted] = rule
     if (wanted === null) return [[rule, `File system type ${printable(type)}`]]
@@ -210,7 +210,7 @@ function matches({ type, options }: Mount): [Rule, seen: string][] {
 const NFS_CACHE = { acregmin: 3, acregmax: 60, acdirmin: 30, acdirmax: 60 }
 
 /** How old the attributes of files and directories of others may be, at most. */
-function cacheFindings({ type, options }: Mount): Finding[] {
+function cacheFindings({ type, options }: MountProfile): Finding[] {
   if (!NFS.test(type) || options.includes('noac') || options.includes('actimeo=0')) return []
   const secondsOf = (name: keyof typeof NFS_CACHE) => {
     const given = options.find((option) => option.startsWith(`${name}=`) || option.startsWith('actimeo='))

@@ -12,7 +12,7 @@ import { UsageError } from '../shared/usage.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
 import { KINDS, kindOf, type Recommendation } from '../shared/kinds.js'
-import { type Mount, mountOf } from '../shared/mounts.js'
+import { type MountProfile, mountOf } from '../shared/mounts.js'
 import { messageOf, writeError, writeJson } from '../shared/output.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { type Finding, type PlacedFinding, type Section, trouble } from './finding.js'
@@ -54,7 +54,7 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
   let directory = resolve(options.directory ?? '.')
   const findings: PlacedFinding[] = []
   let scratch: string | null = null
-  let mount: Mount | null = null
+  let mount: MountProfile | null = null
   let clock: measures.Clock | null = null
   let links: measures.Links | null = null
   let space: measures.Space | null = null

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { endsWithin } from '../shared/bounded.js'
 import type { NodeFacts } from '../shared/node-facts.js'
-import type { Mount } from '../shared/mounts.js'
+import type { MountProfile } from '../shared/mounts.js'
 import { PROGRAM } from '../shared/program.js'
 import { hasEnded, type Role, type WorkerWord } from './worker.js'
 import { Line, RemoteError } from './lines.js'
@@ -34,7 +34,7 @@ export class Node {
   readonly #line: Line
   #stderr = ''
   facts: Facts | null = null
-  mount: Mount | null = null
+  mount: MountProfile | null = null
   readonly #workers = new Map<number, RemoteWorker>()
 
   constructor(name: string, { host, directory }: NodeAddress, reach: ReachOptions) {
@@ -72,7 +72,7 @@ export class Node {
 
   async enter(name: string, create: readonly string[] | null): Promise<boolean> {
     const entered = this.ask('enter', { directory: this.directory, name, create })
-    const { mount, isThere } = (await this.#named(entered)) as { mount: Mount | null; isThere: boolean }
+    const { mount, isThere } = (await this.#named(entered)) as { mount: MountProfile | null; isThere: boolean }
     this.mount = mount
     return isThere
   }

@@ -8,7 +8,7 @@ import { printable } from '../../log/printable.js'
 
 type Reach = 'shared' | 'local' | 'unknown'
 
-export interface Mount extends Pick<MountInfo, 'type' | 'source' | 'mountPoint' | 'options'> {
+export interface MountProfile extends Pick<MountInfo, 'type' | 'source' | 'mountPoint' | 'options'> {
   reach: Reach
 }
 
@@ -29,19 +29,19 @@ function reachOf(type: string): Reach {
 }
 
 /** @param directory absolute and without symbolic links @returns `null` where the platform does not tell */
-export function mountOf(directory: string): Mount | null {
+export function mountOf(directory: string): MountProfile | null {
   const found = mountAt(directory)
   if (found === null) return null
   const { type, source, mountPoint, options } = found
   return { type, source, mountPoint, options: [...new Set(options)], reach: reachOf(type) }
 }
 
-export function fileSystemText({ type, source, mountPoint, reach }: Mount): string {
+export function fileSystemText({ type, source, mountPoint, reach }: MountProfile): string {
   const words = reach === 'unknown' ? 'local or shared: unknown' : reach
   return `${printable(type)} (${words}), ${printable(source)} on ${printable(mountPoint)}`
 }
 
 /** With its options, to be compared. */
-export function mountText(mount: Mount | null): string {
+export function mountText(mount: MountProfile | null): string {
   return mount === null ? 'unknown' : `${mount.type} ${mount.source} on ${mount.mountPoint} (${mount.options.join(',')})`
 }

@@ -8,13 +8,13 @@ import type { Evidence, StormEvent } from '../evidence/records.js'
 import { type Takeover, takeoversOf } from '../evidence/takeover.js'
 import type { Kind } from '../shared/kinds.js'
 import type { Facts } from '../remote/node.js'
-import type { Mount } from '../shared/mounts.js'
+import type { MountProfile } from '../shared/mounts.js'
 
 export interface NodeEvidence {
   name: string
   directory: string
   facts: Facts
-  mount: Mount | null
+  mount: MountProfile | null
   /** How exactly its clock is known, at worst. */
   clockSlackMs: number
   /** The processes that ran there. */

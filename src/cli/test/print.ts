@@ -7,7 +7,7 @@ import type { LoadedConfig } from '../../config/load.js'
 import { AdvisoryUnavailableError, MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
 import type { Identity } from '../shared/identity.js'
-import { type Mount, fileSystemText } from '../shared/mounts.js'
+import { type MountProfile, fileSystemText } from '../shared/mounts.js'
 import { messageOf } from '../shared/output.js'
 import { spell } from '../shared/spelling.js'
 import type { Neighbour } from './neighbours.js'
@@ -46,7 +46,7 @@ export function directoryLine(directory: string): string {
   return `directory: ${printable(directory)}`
 }
 
-export function fileSystemLine(mount: Mount | null): string {
+export function fileSystemLine(mount: MountProfile | null): string {
   return `file system: ${mount === null ? 'unknown (this platform does not tell)' : fileSystemText(mount)}`
 }
 
@@ -55,7 +55,7 @@ export function configurationLine({ file, found, settings }: LoadedConfig): stri
   return `configuration: ${printable(file)}${found ? '' : ' (does not exist: defaults)'}: ${values.join(' ')}`
 }
 
-export function localDiskWarning({ type, mountPoint }: Mount): string {
+export function localDiskWarning({ type, mountPoint }: MountProfile): string {
   return (
     `This directory is on a local disk (${type} on ${printable(mountPoint)}): other nodes cannot see it. ` +
     'Name a directory on the shared mount: locktester DIR.'

@@ -3,14 +3,14 @@
 import type { LoadedConfig } from '../../config/load.js'
 import type { LockType } from '../../types.js'
 import { ownIdentity } from '../shared/identity.js'
-import type { Mount } from '../shared/mounts.js'
+import type { MountProfile } from '../shared/mounts.js'
 import type { Neighbour } from './neighbours.js'
 import { errorReport, type Warning } from '../shared/output.js'
 import { exitCodeOf, type Finding, supported, type Verdict, verdictOf } from './verdict.js'
 
 export interface Facts {
   directory: string
-  mount: Mount | null
+  mount: MountProfile | null
   config: LoadedConfig
   findings: readonly Finding[]
   /** The other testers that are alive. */

@@ -12,7 +12,7 @@ import { configurationErrors } from '../shared/settings.js'
 import { ownIdentity } from '../shared/identity.js'
 import { dieBySignal, endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { type TestedLock, testedLocks } from './tested-locks.js'
-import { type Mount, mountOf } from '../shared/mounts.js'
+import { type MountProfile, mountOf } from '../shared/mounts.js'
 import { messageOf, Printer } from '../shared/output.js'
 import type { Neighbour } from './neighbours.js'
 import * as words from './print.js'
@@ -101,7 +101,7 @@ function attempt(options: TestOptions, config: LoadedConfig) {
     if (holds) await hold(trial, findings)
   }
 
-  function introduce(directory: string, mount: Mount | null, configuration: string): void {
+  function introduce(directory: string, mount: MountProfile | null, configuration: string): void {
     printer.talk(words.selfLine(ownIdentity()))
     printer.talk(words.directoryLine(directory))
     printer.talk(words.fileSystemLine(mount))
