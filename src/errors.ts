@@ -191,7 +191,8 @@ const MEANINGS: Record<string, Meaning> = {
   EACCES: {
     code: 'ACCESS_DENIED',
     what: 'Permission denied',
-    advice: 'The user needs write and search permission on its directory (on NFS, root may be mapped to nobody: root_squash).',
+    advice:
+      'The user needs write and search permission on the lock and its directory (on NFS, root may be mapped to nobody: root_squash). Where an ACL shares that, what is made in it needs a default one: setfacl -d -m u:USER:rwx DIRECTORY, before the lock is made anew.',
   },
   EPERM: {
     code: 'NOT_PERMITTED',

@@ -5,8 +5,6 @@ import {
   close,
   closeSync,
   constants,
-  fchmod,
-  fchmodSync,
   fstat,
   fstatSync,
   ftruncate,
@@ -25,8 +23,11 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { systemErrorCode } from '../drivers/error-code.js'
-import type { Lane } from '../drivers/lane.js'
+
 import { randomName } from '../drivers/identity.js'
+import { Lane } from '../drivers/lane.js'
+import { shareAsDirectory } from '../drivers/permissions.js'
+import { runCalls, runCallsBlocking } from '../drivers/run.js'
 import { ForeignLockError, fileSystemError, MountlockError } from '../errors.js'
 import { lookName } from '../protocol/names.js'
 import { make, type Program } from './calls.js'
@@ -218,7 +219,7 @@ function* openOrCreate(path: string, flags: number): Program<number> {
   const mode = lockFileMode(parent.mode)
   try {
     const fd = yield* make(openCall(path, flags | constants.O_CREAT | constants.O_EXCL, mode))
-    yield* setMode(fd, mode)
+    yield* share(fd, mode, path)
     return fd
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
@@ -243,10 +244,23 @@ function lockFileMode(directoryMode: number): number {
 }
 
 /** Against the umask. A file system that refuses is no obstacle to locking: other users then get an `EACCES` that says what it is. */
-function* setMode(fd: number, mode: number): Program<void> {
+function* share(fd: number, mode: number, path: string): Program<void> {
+  const sharing = () => shareAsDirectory(fd, mode, path, lockFilePermissions)
   try {
-    yield* make({ now: () => fchmodSync(fd, mode), start: (done) => fchmod(fd, mode, done) })
+    yield* make({
+      now: () => runCallsBlocking(sharing()),
+      start: (done) =>
+        void runCalls(sharing(), new Lane()).then(
+          () => done(null),
+          (error) => done(error as Error),
+        ),
+    })
   } catch {}
+}
+
+/** As {@link lockFileMode}, for an entry of an access control list. */
+function lockFilePermissions(directory: string): string {
+  return directory.includes('w') ? 'rw-' : directory.includes('r') ? 'r--' : '---'
 }
 
 function* examine(path: string, fd: number, writable: boolean): Program<LockFile> {

@@ -4,6 +4,7 @@
  */
 
 import * as fs from 'node:fs'
+import { getAcl, getAclSync, setAcl, setAclSync } from './acl.js'
 
 export const blockingCalls = {
   open: fs.openSync,
@@ -13,6 +14,8 @@ export const blockingCalls = {
   fstat: fs.fstatSync,
   fchmod: fs.fchmodSync,
   fchown: fs.fchownSync,
+  getAcl: getAclSync,
+  setAcl: setAclSync,
   fsync: fs.fsyncSync,
   lstat: fs.lstatSync,
   realpath: fs.realpathSync,
@@ -37,6 +40,8 @@ export const asynchronousCalls: Record<CallName, unknown> = {
   fstat: fs.fstat,
   fchmod: fs.fchmod,
   fchown: fs.fchown,
+  getAcl,
+  setAcl,
   fsync: fs.fsync,
   lstat: fs.lstat,
   realpath: fs.realpath,

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import type { Contents, FileOperation, FileStatus, Stamp } from '../protocol/operations.js'
 import type { Call, CallName, Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
-import { changeMode, checkMode, giveMode } from './permissions.js'
+import { changeMode, checkMode, shareAsDirectory } from './permissions.js'
 
 const { O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
 
@@ -59,11 +59,14 @@ export function* severalCalls(operation: FileOperation): Calls<unknown> {
   }
 }
 
-/** Against the umask, which is for files whose maker did not think about it. Never through a symlink that took the directory's place. */
+/**
+ * Against the umask, which is for files whose maker did not think about it. Never through a symlink that took the directory's
+ * place.
+ */
 function* setMode(path: string, mode: number): Calls<void> {
-  yield* withFile(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, function* (fd) {
-    yield* giveMode(fd, mode, path)
-  })
+  yield* withFile(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, (fd) =>
+    shareAsDirectory(fd, mode, path, (permissions) => permissions),
+  )
 }
 
 function* create(path: string, text: string, mode: number): Calls<Stamp> {

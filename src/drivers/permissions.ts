@@ -4,8 +4,9 @@
  * did not: so it is the mode that a file *has* which counts, and not what `chmod` answered.
  */
 
-import type { Stats } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
+import { inheritedAcl } from './acl.js'
 import type { Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
 
@@ -16,6 +17,59 @@ const WRITABLE_FOR_OTHERS = 0o022
 export function* giveMode(fd: number, mode: number, path: string): Calls<void> {
   const refusal = yield* changeMode(fd, mode)
   yield* checkMode((yield ['fstat', fd]) as Stats, mode, dirname(path), refusal)
+}
+
+const READ_ONLY_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY
+
+/**
+ * Lets those use what was just made who may use the directory around it in the same way, and nobody else: its group and its
+ * access control list included. `path`: where it was made.
+ */
+export function* shareAsDirectory(fd: number, mode: number, path: string, permit: (permissions: string) => string): Calls<void> {
+  const directory = `${dirname(path)}/.`
+  const around = (yield ['lstat', directory]) as Stats
+  const own = (yield ['fstat', fd]) as Stats
+  const isLikeOthers = ((mode >> 3) & 0o007) === (mode & 0o007)
+  const isOfGroup = own.gid === around.gid || (!isLikeOthers && (yield* changeGroup(fd, around.gid)))
+  const list = mayHaveAcl(around.mode) ? yield* readAcl(directory) : null
+  const owners = { uid: own.uid, gid: isOfGroup ? around.gid : own.gid, around }
+  const inherited = list === null ? null : inheritedAcl(list, owners, permit)
+  // Another group gets what everybody gets.
+  if (inherited === null) return yield* giveMode(fd, isOfGroup ? mode : (mode & ~0o070) | ((mode & 0o007) << 3), path)
+  // First for its owner alone: in a list the bits of the group are those of its mask.
+  yield* giveMode(fd, mode & ~0o077, path)
+  yield ['setAcl', fd, inherited]
+}
+
+/** A list shows in the bits of the group: what they grant differs from what others get, or is more than to look. */
+function mayHaveAcl(mode: number): boolean {
+  const group = (mode >> 3) & 0o007
+  return (group & 0o002) !== 0 || (group !== 0 && group !== (mode & 0o007))
+}
+
+function* changeGroup(fd: number, gid: number): Calls<boolean> {
+  try {
+    yield ['fchown', fd, -1, gid]
+    return true
+  } catch (error) {
+    if (systemErrorCode(error) === null) throw error
+    return false
+  }
+}
+
+function* readAcl(directory: string): Calls<string | null> {
+  let fd: number
+  try {
+    fd = (yield ['open', directory, READ_ONLY_DIRECTORY, 0]) as number
+  } catch (error) {
+    if (systemErrorCode(error) === null) throw error
+    return null // it may be written to, and not read
+  }
+  try {
+    return (yield ['getAcl', fd]) as string | null
+  } finally {
+    yield ['close', fd]
+  }
 }
 
 /** The refusal, or `null`. It means nothing yet: see {@link checkMode}. */

@@ -3,11 +3,13 @@
 import { systemErrorCode } from '../drivers/error-code.js'
 import { type DirectoryFacts, directoryFacts, directoryFactsSync } from '../drivers/file-system.js'
 import { canUseDescriptors, Footing } from '../drivers/footing.js'
-import { type Ground, type Identity, placeOf } from '../drivers/ground.js'
+import { type Ground, groundOf, type Identity, placeOf } from '../drivers/ground.js'
 import { Lane } from '../drivers/lane.js'
 import { mountAt } from '../drivers/mount-info.js'
+import { runAsynchronously, runCalls } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { fileSystemError, LockFileSystemError, MountChangedError } from '../errors.js'
+import type { Protocol } from '../protocol/operations.js'
 
 /** Until the device of a directory is known, calls go through a lane of the mount that its name suggests. */
 const lanes = new Map<string, Lane>()
@@ -64,6 +66,13 @@ export function footingOn(ground: Ground | null, path?: string, seen?: Identity 
     path: ground.path,
     advice: 'Mount /proc, or lock in a directory that only this user and root can write to.',
   })
+}
+
+/** Runs a piece of protocol in a directory that was not looked at before. @throws LockFileSystemError */
+export async function inDirectory<Result>(directory: string, protocol: Protocol<Result>): Promise<Result> {
+  const lane = discoveryLane(directory)
+  const ground = await runCalls(groundOf(directory), lane)
+  return await runAsynchronously(protocol, lane, undefined, footingOn(ground))
 }
 
 /** A share that was unmounted and mounted again may have another device number; a local file system is known by it alone. */

@@ -7,8 +7,7 @@
 import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { Lane } from '../../drivers/lane.js'
-import { runAsynchronously } from '../../drivers/run.js'
+import { inDirectory } from '../../mounts/directories.js'
 import { fileSystemError, MountlockError } from '../../errors.js'
 import { ask } from '../../protocol/operations.js'
 import { asLockError, bounded, codeOf } from './bounded.js'
@@ -71,7 +70,7 @@ export async function openLockDirectory(directory: string): Promise<string> {
   const path = join(directory, LOCK_DIRECTORY)
   try {
     const { mode } = await bounded(directory, stat(directory))
-    const made = await bounded(path, runAsynchronously(ask.mkdir(path, mode & 0o7777), new Lane()))
+    const made = await bounded(path, inDirectory(directory, ask.mkdir(path, mode & 0o7777)))
     if (!made.ok && made.code !== 'EEXIST') throw fileSystemError('create', path, made.code, made.error)
     // In a directory that others may write to, the name may be somebody's symbolic link.
     if (!(await bounded(path, lstat(path))).isDirectory()) throw fileSystemError('create', path, 'ENOTDIR')

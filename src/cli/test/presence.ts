@@ -11,11 +11,14 @@
 
 import { constants, type Dirent } from 'node:fs'
 import { open, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { randomName } from '../../drivers/identity.js'
 import { Lane } from '../../drivers/lane.js'
 import { giveMode } from '../../drivers/permissions.js'
 import { runCalls } from '../../drivers/run.js'
+import { fileSystemError } from '../../errors.js'
+import { inDirectory } from '../../mounts/directories.js'
+import { ask, type Protocol, type Reply } from '../../protocol/operations.js'
 import { printable } from '../../log/printable.js'
 import { bounded, codeOf, endsWithin, listSome } from '../shared/bounded.js'
 import { type Identity, ownIdentity } from '../shared/identity.js'
@@ -197,8 +200,15 @@ export interface Found {
 
 /** Removes what a dead instance has left. */
 export async function removeRecord(file: string): Promise<void> {
-  await unlink(file)
-  await unlink(changeOf(file)).catch(() => {}) // it may have been killed in the middle of a look
+  const removed = await inDirectory(dirname(file), removeBoth(file, changeOf(file)))
+  if (!removed.ok) throw fileSystemError('open', file, removed.code, removed.error)
+}
+
+/** In the same directory, whatever its path leads to by now. The second one is there if its owner was killed in the middle of a look. */
+function* removeBoth(record: string, change: string): Protocol<Reply<void>> {
+  const removed = yield* ask.unlink(record)
+  yield* ask.unlink(change)
+  return removed
 }
 
 function isRecord(entry: Dirent): boolean {
