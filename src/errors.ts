@@ -54,8 +54,9 @@ export type LostReason =
   | 'lease-expired' // no heartbeat was completed in time
   | 'retired' // the heartbeat found that the lease had run out (for example after a pause of the whole machine)
   | 'heartbeat-ended' // the heartbeat thread of this process ended, so that nothing keeps the lock alive
-  | 'taken-over' // somebody else holds a higher generation
-  | 'removed' // the lock's entry is gone: broken by an administrator, or deleted
+  | 'taken-over' // another process holds a higher generation
+  | 'broken' // there is a higher generation, and no process holds it: an administrator broke the holder's claim
+  | 'removed' // the lock's entry is gone from its directory
   | 'closed' // the locker was closed
   | 'advisory-lost' // the kernel gave the advisory lock up
 
@@ -64,6 +65,7 @@ const LOST_TEXT: Record<LostReason, string> = {
   retired: 'a heartbeat came too late, so others may have taken the lock for abandoned',
   'heartbeat-ended': 'the heartbeat thread of this process ended, so that nothing keeps the lock alive',
   'taken-over': 'another process holds it now',
+  broken: 'it was taken from this holder and is free now, as locktester break does it',
   removed: 'its entry is gone from the lock directory',
   closed: 'it was released or its locker closed',
   'advisory-lost': 'the kernel has dropped the advisory lock',

@@ -9,22 +9,8 @@ export function toInspection(path: string, lockType: LockType, inspection: LinkI
   const base = { path, lockType, token: generation, unknownEntries }
   if (state === 'free') return { ...base, state }
   const holder = record === null ? null : toHolder(record, inspection)
-  if (state === 'unknown' || holder === null) {
-    return state === 'stale' ? { ...base, state, holder: NOBODY } : { ...base, state: 'unknown', reason: why, holder }
-  }
+  if (state === 'unknown' || holder === null) return { ...base, state: 'unknown', reason: why, holder }
   return { ...base, state, holder }
-}
-
-/** A symlink to a session file that is gone: its holder ended, and took its name along. */
-const NOBODY: Holder = {
-  host: null,
-  pid: null,
-  uid: null,
-  user: null,
-  label: null,
-  since: null,
-  heartbeatAgeMs: null,
-  sameHost: false,
 }
 
 function toHolder(record: SessionRecord, { sinceMs, heartbeatAgeMs, sameHost }: LinkInspection): Holder {

@@ -162,7 +162,7 @@ export class KnownLock implements Lockable, LinkSite {
     const listed = await this.directory.runAsynchronously(freshListing(this.site))
     if (!listed.ok) return isAbsent(listed.code) && (await this.directory.isMounted(session)) ? 'removed' : null
     const { highest, free } = listed.value
-    if (highest !== null && highest > generation) return 'taken-over'
+    if (highest !== null && highest > generation) return free ? 'broken' : 'taken-over'
     return highest !== generation || free ? 'removed' : null
   }
 }

@@ -62,6 +62,9 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
   const verdict = yield* judge({ directory, path: entry, sessionFile: found.sessionFile }, surroundings)
   if (verdict.state === 'missing')
     return { kind: 'seen', inspection: { ...seen, state: 'unknown', why: 'it was changing hands' } }
+  // A session that ended has given back all that it held, this lock too, even where the entry could not be renamed any more.
+  if (verdict.state === 'dead' && verdict.why === 'ended')
+    return { kind: 'seen', inspection: { ...seen, why: 'its holder has ended' } }
   const { record } = verdict
   const status = yield* ask.stat(entry)
   const isSymlink = status.ok && status.value.type === 'symlink'

@@ -36,8 +36,8 @@ export type Standing =
   | { kind: 'free' }
   /** It is the highest, and another session holds it. */
   | { kind: 'of-another' }
-  /** There is a higher one. */
-  | { kind: 'surpassed' }
+  /** There is a higher one. `isFree`: and no process holds that. */
+  | { kind: 'surpassed'; isFree: boolean }
   /** It is not there, but an operation that is still under way could bring it. `highest`: the entry that is there. */
   | { kind: 'absent'; highest: string }
   /** There is no lock directory any more, or one in which nobody will ever hold the lock again. */
@@ -51,7 +51,7 @@ export function* standing(view: LockView, { generation, session }: Unsettled): P
   const { highest, free, crowded, entry } = listed.value
   if (isDissolved(listed.value)) return { kind: 'no-lock' }
   if (crowded || highest === null) return { kind: 'unknown', failure: null }
-  if (highest > generation) return { kind: 'surpassed' }
+  if (highest > generation) return { kind: 'surpassed', isFree: free }
   if (highest < generation) return { kind: 'absent', highest: entry }
   if (free) return { kind: 'free' }
   const owner = yield* ownerOf(view, listed.value)
@@ -129,8 +129,8 @@ export function* giveBack(site: Site, entry: string, unsettled: Unsettled): Prot
 
 export type ReleaseOutcome =
   | { kind: 'released' }
-  /** Another session has it, or it was removed: it was not ours any more. */
-  | { kind: 'lost'; reason: 'taken-over' | 'removed' }
+  /** Another session has it or has had it, or it was removed: it was not ours any more. */
+  | { kind: 'lost'; reason: 'taken-over' | 'broken' | 'removed' }
   /** It could not be told; it is being settled, and until then this process does not acquire the lock again. */
   | { kind: 'unsettled'; code: string; error?: unknown }
 
@@ -154,7 +154,7 @@ export function* release(
     case 'surpassed': {
       // Done and followed by a successor, or taken over? While the lease lasts nobody can take over.
       const mayBeDone = isInDoubt(renamed.code, site.surroundings) && (yield* ask.lease(session)) > 0
-      return mayBeDone ? { kind: 'released' } : { kind: 'lost', reason: 'taken-over' }
+      return mayBeDone ? { kind: 'released' } : { kind: 'lost', reason: found.isFree ? 'broken' : 'taken-over' }
     }
     case 'of-another':
       return { kind: 'lost', reason: 'taken-over' }

@@ -3,6 +3,7 @@
 import { chmod, mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { endHolding } from './fixtures/locktester-library.mjs'
 import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
@@ -34,6 +35,12 @@ const KINDS: [string, string[]][] = [
   ['rename', ['--lock-type', 'renamebased']],
 ]
 
+const KIND_OPTIONS: [string, object][] = [
+  ['hard link', {}],
+  ['symlink', { useSymlinks: true }],
+  ['rename', { lockType: 'renamebased' }],
+]
+
 describe('break', () => {
   test.each(KINDS)('takes a lock by %s from its holder, who is told, and names him', async (_, options) => {
     const { program, token } = await hold(options)
@@ -41,8 +48,10 @@ describe('break', () => {
     expect(await only.end, only.stderr).toBe(0)
     expect(only.stdout).toContain(`Broken: process ${program.pid} on`)
     expect(only.stdout).toContain('(nightly)')
-    // Its command is terminated, because its signal told it of the loss.
+    // Its command is terminated, because its signal told it of the loss: which no other process is behind.
     expect(await program.end).toBe(74)
+    expect(program.stderr).toContain('it was taken from this holder and is free now')
+    expect(program.stderr).not.toContain('another process')
     const next = await hold(options)
     expect(next.token).toBeGreaterThan(token)
   })
@@ -72,6 +81,13 @@ describe('break', () => {
     expect(await only.end).toBe(0)
     expect(only.stderr).toContain('nothing was broken')
     expect(only.stdout).toBe('')
+  })
+
+  test.each(KIND_OPTIONS)('of a lock by %s whose holder ended without giving it back breaks nothing', async (_, options) => {
+    const token = await endHolding(bench, path, options)
+    const only = bench.locktester(['break', path, '--token', token, '--json'])
+    expect(await only.end).toBe(0)
+    expect(JSON.parse(only.stdout)).toMatchObject({ result: 'already-free', holder: null, token })
   })
 
   test('refuses what is no lock, an advisory lock, and a token that is none', async () => {

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
+import { endHolding } from './fixtures/locktester-library.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
 const PATIENCE = { timeout: 20_000 }
@@ -92,6 +93,16 @@ describe('what it finds', () => {
       { path: join(directory, 'free.lock'), state: 'free', holder: null },
       { path: join(directory, 'stale.lock'), state: 'stale', holder: { pid: killed.pid } },
     ])
+  })
+
+  test.each([
+    ['hard link', {}],
+    ['symlink', { useSymlinks: true }],
+    ['rename', { lockType: 'renamebased' }],
+  ])('free is the lock by %s of a process that ended as it should without releasing: none died', async (_, options) => {
+    const token = await endHolding(bench, join(directory, 'ended.lock'), options)
+    const { locks } = await report(directory)
+    expect(locks).toMatchObject([{ path: join(directory, 'ended.lock'), state: 'free', holder: null, token }])
   })
 
   test('the advisory lock in a file that was named, with the process that holds it', async () => {

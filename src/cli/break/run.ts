@@ -30,6 +30,8 @@ export function runBreak(options: BreakOptions): Promise<void> {
 /** @throws UsageError if there is no such lock, or it is of a kind that has no tokens */
 async function breakHolder({ path, token }: BreakOptions): Promise<Result> {
   const before = await lookAt(path)
+  // Its holder may have ended without giving it back: nothing is left to be taken from it.
+  if (before.state === 'free') return { result: 'already-free', holder: null, token: before.token, reason: null }
   const outcome = await actOn(before, (locks, lock) => locks.breakHolder(lock, token)).catch(toResult)
   const { holder } = before
   if (outcome.kind === 'refused') return { result: 'failed', holder, token, reason: outcome.reason }
