@@ -177,7 +177,7 @@ const ROWS: Record<string, () => Promise<void>> = {
     const line = `exec 3>three 9>nine 63</etc/hostname {both}<> <(:); $run L bash -c 'echo 3 >&3; echo 9 >&9; cat <&63; [ -e /proc/self/fd/'$both' ] && echo pipe'; cat three nine`
     expect((await same(line)).stdout).toMatch(/\npipe\n3\n9\n$/)
     // Of those that are not ours and not the leash: only what the shell has, as flock(1) adds only its own.
-    const list = `exec 3>three 9>nine; $run L bash -c 'cd /proc/$$/fd; for fd in *; do [ $fd -gt 2 ] && readlink $fd; done' | sed 's/:.*//; s/.*\\///' | grep -v lock | sort`
+    const list = `exec 3>three 7</dev/null 9>nine 40>/dev/null; $run L bash -c 'cd /proc/$$/fd; for fd in *; do [ $fd -gt 2 ] && readlink $fd; done' | sed 's/:.*//; s/.*\\///' | grep -v lock | sort`
     const [theirs, answer] = [await flock(list), await ours(list)]
     expect(answer.stdout.split('\n').filter((what) => what !== 'socket')).toEqual(theirs.stdout.split('\n'))
     // The jobserver of make is a pipe with both its ends in each process.
