@@ -20,11 +20,12 @@ const NOT_BELOW = -1
 
 /** Runs the command and ends the process. */
 export function runBreak(options: BreakOptions): Promise<void> {
-  return runInterruptibly(async () => {
+  const work = async () => {
     const result = await breakHolder(options)
     say(result, options)
     return EXIT_CODES[result.result]
-  })
+  }
+  return runInterruptibly(work, { needsReader: false })
 }
 
 /** @throws UsageError if there is no such lock, or it is of a kind that has no tokens */

@@ -23,11 +23,12 @@ const CLEAN_UP_LIMIT_MS = 3000
 export async function runDemo(): Promise<void> {
   const interrupt = new Interrupt()
   const demo = new Demo()
-  let code: number = EXIT.ok
+  let code: number | null = null
   try {
     const played = demo.play()
     if (!(await interrupt.race(endsWithin(LIMIT_MS, played)))) throw new SurpriseError(`It took longer than ${LIMIT_MS} ms`)
     await played
+    code = EXIT.ok
   } catch (error) {
     if (!(error instanceof Interrupted)) {
       writeError(`locktester demo: ${(error as Error).message}`)

@@ -8,12 +8,12 @@ import { join, resolve } from 'node:path'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { MountlockError } from '../../errors.js'
 import { asLockError, bounded, endsWithin } from '../shared/bounded.js'
+import { explainUnexpected } from '../shared/unexpected.js'
 import { UsageError } from '../shared/usage.js'
-import { EXIT } from '../shared/exit-codes.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
 import { KINDS, kindOf, type Recommendation } from '../shared/kinds.js'
 import { type MountProfile, mountOf } from '../shared/mounts.js'
-import { messageOf, writeError, writeJson } from '../shared/output.js'
+import { messageOf, writeJson } from '../shared/output.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { type Finding, type PlacedFinding, type Section, trouble } from './finding.js'
 import { type LockTrial, lockFindings, tryLock } from './lock-trials.js'
@@ -39,12 +39,12 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   const config = loadConfig({ file: options.config })
   const interrupt = new Interrupt()
   const { run, cleanUp } = examination(options, config, interrupt)
-  let code: number = EXIT.internal
+  let code: number | null = null
   try {
     code = await run()
   } catch (error) {
     if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
-    if (!(error instanceof Interrupted)) writeError(String((error as Error).stack))
+    if (!(error instanceof Interrupted)) code = explainUnexpected(error)
   }
   const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, cleanUp())
   await interrupt.end(code, !isClean)

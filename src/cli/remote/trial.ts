@@ -1,11 +1,11 @@
 /** What `nodes` and `stress` have in common: the intervals to try with, how they end, and what they say of a failure. */
 
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
-import { MountlockError } from '../../errors.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { messageOf, Printer } from '../shared/output.js'
 import { refuseErrors } from '../shared/settings.js'
+import { explainUnexpected } from '../shared/unexpected.js'
 import { RemoteError } from './lines.js'
 
 /** Brisk, so that a takeover does not take long; not so brisk that a busy node looks dead. */
@@ -33,7 +33,7 @@ export async function runTrial(
   const refusal = options.config === undefined ? null : refuseErrors(config)
   if (refusal !== null) return endProcess(refusal)
   if (options.config === undefined) Object.assign(config.settings, BRISK)
-  const interrupt = new Interrupt()
+  const interrupt = new Interrupt({ needsReader: false }) // what it says comes at its end
   const printer = new Printer(options)
   const trial = create(config, interrupt, printer)
   let code: number = EXIT.cannotLock
@@ -48,8 +48,7 @@ export async function runTrial(
 
 /** @returns the exit code */
 function explain(error: unknown, printer: Printer): number {
+  if (!(error instanceof RemoteError)) return explainUnexpected(error, (text) => printer.error(text))
   printer.error(messageOf(error))
-  if (error instanceof RemoteError || error instanceof MountlockError) return EXIT.cannotLock
-  printer.talk(String((error as Error).stack))
-  return EXIT.internal
+  return EXIT.cannotLock
 }

@@ -28,6 +28,8 @@ import { endProcess } from '../shared/interrupt.js'
 import { inheritedDescriptors } from './descriptors.js'
 import { Family } from './family.js'
 import { type Failure, type FromKeeper, type KeepOrder, LEASH, type ToKeeper } from './keeper-messages.js'
+import { guardStreams } from '../shared/streams.js'
+import { guardProcess } from '../shared/unexpected.js'
 import { ENDING_SIGNALS } from './signals.js'
 
 /** The longest wait that the library knows; a wait without end begins again. */
@@ -155,7 +157,8 @@ function main(): void {
   closeInherited()
   const leash = new Leash(LEASH)
   let order: KeepOrder | null = null
-  process.stderr.on('error', () => {}) // it is that of `locktester run`, which may be gone
+  guardStreams() // they are those of `locktester run`, which may be gone
+  guardProcess()
   for (const signal of ENDING_SIGNALS) {
     process.on(signal, () => {
       if (process.connected) tell({ kind: 'signal', signal })

@@ -15,8 +15,6 @@ export class SignalRelay {
   constructor() {
     for (const signal of ENDING_SIGNALS) process.on(signal, () => this.receive(signal, 'own'))
     process.on('SIGCONT', () => void this.#child?.signal('SIGCONT'))
-    // Standard error is the command's as well: that nobody reads ours is no reason to stop it.
-    process.stderr.on('error', () => {})
   }
 
   /** Aborted by a signal that came before there was a command. */

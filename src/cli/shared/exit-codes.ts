@@ -6,6 +6,8 @@ export const EXIT = {
   usage: 64,
   cannotLock: 69,
   internal: 70,
+  /** What standard output leads to cannot be written. */
+  notWritten: 73,
   lost: 74,
   busy: 75,
   notSafe: 76,

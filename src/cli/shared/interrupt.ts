@@ -5,8 +5,10 @@
 
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { EXIT } from './exit-codes.js'
+import { onOutputObstacle, outputObstacle } from './streams.js'
 
-/** What `race` rejects with once a signal has come. */
+/** What `race` rejects with once a signal has come, or the reader of our output has gone. */
 export class Interrupted extends Error {}
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -15,11 +17,10 @@ export class Interrupt {
   readonly #controller = new AbortController()
   #received: NodeJS.Signals | null = null
 
-  constructor() {
+  /** @param needsReader the work has no use when nobody reads what it says, and ends as if asked to. @default true */
+  constructor({ needsReader = true }: { needsReader?: boolean } = {}) {
     for (const signal of SIGNALS) process.on(signal, () => this.#receive(signal))
-    // The reader of our output is gone: nobody is left to tell, so end as if asked to.
-    process.stdout.on('error', () => this.#controller.abort())
-    process.stderr.on('error', () => {})
+    if (needsReader) onOutputObstacle(() => this.#controller.abort())
   }
 
   /** The signal that came first, if any. */
@@ -54,10 +55,11 @@ export class Interrupt {
     })
   }
 
-  /** Ends the process: as the signal would have that came, or else with `code`. */
-  async end(code: number, isStuck = false): Promise<void> {
+  /** Ends the process: as the signal would have that came, or else with `code`. @param code `null`: the work was cut short */
+  async end(code: number | null, isStuck = false): Promise<void> {
     if (this.#received !== null) dieBySignal(this.#received)
-    else await endProcess(code, isStuck)
+    else if (code === null && outputObstacle() === 'gone') dieBySignal('SIGPIPE')
+    else await endProcess(code ?? EXIT.notWritten, isStuck)
   }
 
   #receive(signal: NodeJS.Signals): void {
@@ -68,18 +70,25 @@ export class Interrupt {
 }
 
 /** Does the work and ends the process with the exit code that it comes to, or as a signal would have that comes before. */
-export async function runInterruptibly(work: (signal: AbortSignal) => Promise<number>): Promise<void> {
-  const interrupt = new Interrupt()
+export async function runInterruptibly(
+  work: (signal: AbortSignal) => Promise<number>,
+  needs?: { needsReader: boolean },
+): Promise<void> {
+  const interrupt = new Interrupt(needs)
+  let code: number | null = null
   try {
-    await endProcess(await interrupt.race(work(interrupt.signal)))
+    code = await interrupt.race(work(interrupt.signal))
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error
-    dieBySignal(interrupt.received ?? 'SIGTERM')
   }
+  if (code === null) await interrupt.end(null)
+  else await endProcess(code)
 }
 
 /** Ends the process as the signal would have without us, so that a shell sees it. Nothing else is run. */
 export function dieBySignal(signal: NodeJS.Signals): void {
+  // Node ignores SIGPIPE until a listener to it has come and gone.
+  process.on(signal, () => {})
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
   // The first process of a namespace (a container's) is immune to it.

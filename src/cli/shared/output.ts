@@ -4,6 +4,7 @@ import { styleText } from 'node:util'
 import { type Diagnostic, formatDiagnostic } from '../../config/diagnostics.js'
 import { printable } from '../../log/printable.js'
 import { codeOf } from './bounded.js'
+import { writeOutput, writeTalk } from './streams.js'
 
 export interface Warning {
   /** Stable, for programs. */
@@ -78,7 +79,7 @@ export function paint(
 }
 
 export function writeOut(text: string): void {
-  process.stdout.write(`${text}\n`)
+  writeOutput(`${text}\n`)
 }
 
 export function writeJson(report: object): void {
@@ -86,7 +87,7 @@ export function writeJson(report: object): void {
 }
 
 export function writeError(text: string): void {
-  process.stderr.write(`${text}\n`)
+  writeTalk(`${text}\n`)
 }
 
 export function writeErrorDiagnostics(diagnostics: readonly Diagnostic[]): void {

@@ -5,7 +5,7 @@
  */
 
 import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { inDirectory } from '../../mounts/directories.js'
 import { fileSystemError, MountlockError } from '../../errors.js'
@@ -18,12 +18,43 @@ export const LOCK_DIRECTORY = '.locktester'
 /** The named directory is not there: the caller's mistake. */
 export class NoSuchDirectoryError extends MountlockError {}
 
-/** The user's client-state directory, as Workbench finds it. */
-function defaultStateDirectory(): string {
-  const { RSTUDIO_DATA_HOME: own, XDG_DATA_HOME: xdg, HOME: home } = process.env
+/** The user's client-state directory, as Workbench finds it. @throws MountlockError where there is no home directory to have it in */
+async function defaultStateDirectory(): Promise<string> {
+  const { RSTUDIO_DATA_HOME: own, XDG_DATA_HOME: xdg } = process.env
   if (own) return resolve(own)
   if (xdg && isAbsolute(xdg)) return join(xdg, 'rstudio') // the XDG specification wants relative ones ignored
-  return join(home || homedir(), '.local/share/rstudio')
+  return join(await existingHome(), '.local/share/rstudio')
+}
+
+/** Nothing is created in its place: a home directory that is not there is one that is not mounted, most likely. */
+async function existingHome(): Promise<string> {
+  const home = process.env.HOME || homeOfUser()
+  if (home === null || home === '') {
+    throw noHome('HOME is not set, and the user database has no home directory for this user', undefined)
+  }
+  if (!isAbsolute(home)) throw noHome('HOME is not an absolute path', home)
+  const isDirectory = await bounded(home, stat(home)).then(
+    (status) => status.isDirectory(),
+    (error: unknown) => {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false
+      throw asLockError(error, home)
+    },
+  )
+  if (!isDirectory) throw noHome('The home directory is not there: is it mounted, and is HOME right?', home)
+  return home
+}
+
+/** By the user database, whatever HOME says. */
+function homeOfUser(): string | null {
+  try {
+    return userInfo().homedir
+  } catch {
+    return null // no entry, as in many containers
+  }
+}
+
+function noHome(what: string, path: string | undefined): MountlockError {
+  return new MountlockError(what, { code: 'NO_HOME', path, advice: 'Name the directory to test: locktester DIR.' })
 }
 
 const OR_LEAVE_IT_OUT = 'Create it, mount the share, or leave it out for your client-state directory.'
@@ -52,7 +83,7 @@ export async function openNamedDirectory(directory: string, advice = OR_LEAVE_IT
 
 /** The default directory's real path, created (0700, like its parents) when it is missing. Must be the caller's own. */
 export async function openDefaultDirectory(): Promise<string> {
-  const path = defaultStateDirectory()
+  const path = await defaultStateDirectory()
   try {
     const created = await bounded(path, mkdir(path, { recursive: true, mode: 0o700 }))
     if (created !== undefined) await bounded(path, chmod(path, 0o700))

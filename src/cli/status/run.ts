@@ -2,8 +2,9 @@
 
 import { endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
+import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { writeOut } from '../shared/output.js'
+import { outputObstacle, writeOutput } from '../shared/streams.js'
 import { type Look, Looker } from '../locks/look.js'
 import { lookLines, reportOf, talk } from './print.js'
 
@@ -24,7 +25,7 @@ const CLEAR = '\x1b[H\x1b[2J'
 export async function runStatus(options: StatusOptions): Promise<void> {
   const interrupt = new Interrupt()
   const looker = new Looker(options)
-  let code: number = EXIT.ok
+  let code: number | null = null
   let isWatching = false
   try {
     do {
@@ -38,15 +39,16 @@ export async function runStatus(options: StatusOptions): Promise<void> {
     if (!(error instanceof Interrupted)) throw error
   }
   const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, looker.close())
+  const isRead = outputObstacle() === null
   // Ctrl+C is how watching ends.
-  if (interrupt.received !== null && !isWatching) dieBySignal(interrupt.received)
-  else await endProcess(code, !isClean)
+  if (isWatching && isRead) await endProcess(code ?? EXIT.ok, !isClean)
+  else await interrupt.end(isWatching ? null : code, !isClean)
 }
 
 function show(look: Look, { json, watchMs }: StatusOptions, code: number): void {
   if (json) return writeOut(JSON.stringify(reportOf(look, code), null, watchMs === null ? 2 : 0))
   const isInPlace = watchMs !== null && process.stdout.isTTY
-  if (isInPlace) process.stdout.write(CLEAR)
+  if (isInPlace) writeOutput(CLEAR)
   const lines = lookLines(look)
   if (watchMs !== null && !isInPlace) lines.push('') // one look ends, the next begins
   if (lines.length > 0) writeOut(lines.join('\n'))

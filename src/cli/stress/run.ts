@@ -16,6 +16,7 @@ import { ownIdentity } from '../shared/identity.js'
 import { writePage } from '../shared/page.js'
 import { messageOf, type Printer, writeJson, writeOut } from '../shared/output.js'
 import { spellIntervals } from '../shared/spelling.js'
+import { writeTalk } from '../shared/streams.js'
 import { Cluster } from '../remote/cluster.js'
 import { RemoteError } from '../remote/lines.js'
 import type { Facts, Node } from '../remote/node.js'
@@ -149,7 +150,7 @@ function stress(options: StressOptions, settings: ConfigSettings, interrupt: Int
     await interrupt.wait(options.durationMs)
     over.abort()
     clearInterval(talk)
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+    if (process.stderr.isTTY) writeTalk('\r\x1b[K')
     const quiet = Promise.all([blown, sampled])
     if (await endsWithin(ANSWER_LIMIT_MS, quiet)) await quiet
   }
@@ -159,7 +160,7 @@ function stress(options: StressOptions, settings: ConfigSettings, interrupt: Int
     if (!process.stderr.isTTY || options.quiet) return
     const count = (kind: string) => chaos?.faults.filter((fault) => fault.kind === kind).length ?? 0
     const counts = { ...progress, kills: count('kill'), stalls: count('stall') }
-    process.stderr.write(`\r\x1b[K${progressText(counts, elapsedMs, options.durationMs)}`)
+    writeTalk(`\r\x1b[K${progressText(counts, elapsedMs, options.durationMs)}`)
   }
 
   async function keepSampling(): Promise<void> {

@@ -5,12 +5,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
-import { MountlockError } from '../../errors.js'
+import { explainUnexpected } from '../shared/unexpected.js'
 import { UsageError } from '../shared/usage.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { configurationErrors } from '../shared/settings.js'
 import { ownIdentity } from '../shared/identity.js'
-import { dieBySignal, endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
+import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { type TestedLock, testedLocks } from './tested-locks.js'
 import { type MountProfile, mountOf } from '../shared/mounts.js'
 import { messageOf, Printer } from '../shared/output.js'
@@ -50,6 +50,7 @@ function attempt(options: TestOptions, config: LoadedConfig) {
   const interrupt = new Interrupt()
   let trial: Trial | null = null
   let isHolding = false
+  let isCutShort = false
   let code: number = EXIT.ok
 
   async function run(): Promise<void> {
@@ -57,17 +58,17 @@ function attempt(options: TestOptions, config: LoadedConfig) {
       await test()
     } catch (error) {
       if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
-      if (!(error instanceof Interrupted)) fail(error)
+      if (error instanceof Interrupted) isCutShort = true
+      else code = explainUnexpected(error, (text) => printer.error(text))
     }
     const patience = setTimeout(() => printer.talk(words.RELEASING), RELEASING_MS)
     const isClean = (await trial?.end()) ?? true
     clearTimeout(patience)
     if (!isClean) printer.warn('NOT_RELEASED', words.NOT_RELEASED)
     else if (isHolding) printer.talk('Released.')
-    const { received } = interrupt
     // Ctrl+C is how a hold ends; before that it cuts the test short, and the shell should know.
-    if (received !== null && !isHolding) dieBySignal(received)
-    else await endProcess(code, !isClean)
+    if (isHolding) await endProcess(code, !isClean)
+    else await interrupt.end(isCutShort ? null : code, !isClean)
   }
 
   async function test(): Promise<void> {
@@ -177,15 +178,6 @@ function attempt(options: TestOptions, config: LoadedConfig) {
         for (const { tested } of both) everyNodeAcquired(tested, [double])
       }
       await sleep(LOOK_EVERY_MS, undefined, { signal: over }).catch(() => {})
-    }
-  }
-
-  function fail(error: unknown): void {
-    printer.error(messageOf(error))
-    if (error instanceof MountlockError) code = EXIT.cannotLock
-    else {
-      code = EXIT.internal
-      printer.talk(String((error as Error).stack))
     }
   }
 

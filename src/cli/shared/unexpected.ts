@@ -1,0 +1,53 @@
+/** The last guard: whatever nobody else has dealt with is said in one sentence, with what to do next, and never as a raw stack. */
+
+import { getSystemErrorMap } from 'node:util'
+import { MountlockError } from '../../errors.js'
+import { printable } from '../../log/printable.js'
+import { codeOf } from './bounded.js'
+import { EXIT } from './exit-codes.js'
+import { endProcess } from './interrupt.js'
+import { writeError } from './output.js'
+import { version } from './program.js'
+
+/** Asks for the stack, for a report. */
+const STACK_VARIABLE = 'LOCKTESTER_STACK'
+
+/** What Node calls a refusal of the machine besides the names of the system: no thread, no memory, no entry in the user database. */
+const REFUSALS = ['ERR_SYSTEM_ERROR', 'ERR_WORKER_INIT_FAILED', 'ERR_WORKER_OUT_OF_MEMORY', 'ERR_MEMORY_ALLOCATION_FAILED']
+const ERRNOS = new Set([...getSystemErrorMap().values()].map(([name]) => name))
+
+/** Nothing that happens in the process from now on ends it by a raw stack. */
+export function guardProcess(): void {
+  // A rejection that nobody handles arrives here as well.
+  process.on('uncaughtException', (error: unknown) => {
+    const code = explainUnexpected(error)
+    process.removeAllListeners('uncaughtException')
+    void endProcess(code)
+  })
+}
+
+/** Says what happened. @returns the exit code */
+export function explainUnexpected(error: unknown, say = (text: string) => writeError(`locktester: ${text}`)): number {
+  const { text, code } = describe(error)
+  say(text)
+  if (process.env[STACK_VARIABLE] && error instanceof Error) {
+    writeError((error.stack ?? '').split('\n').map(printable).join('\n'))
+  }
+  return code
+}
+
+function describe(error: unknown): { text: string; code: number } {
+  const message = printable(error instanceof Error ? error.message : String(error))
+  if (error instanceof MountlockError) return { text: message, code: EXIT.cannotLock }
+  const errno = codeOf(error ?? {})
+  if (errno !== null && (ERRNOS.has(errno) || REFUSALS.includes(errno))) {
+    return { text: `The system refused what is needed here (${message}), so nothing more was done.`, code: EXIT.cannotLock }
+  }
+  const name = error instanceof Error ? printable(error.name) : 'Error'
+  return {
+    text:
+      `This is a defect of locktester ${version()} (${name}: ${message}): please report it to its authors, ` +
+      `with what it says when ${STACK_VARIABLE}=1 is set in its environment.`,
+    code: EXIT.internal,
+  }
+}
