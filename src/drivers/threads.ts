@@ -11,11 +11,19 @@ export function ownThreads(): string[] | null {
   }
 }
 
+/** How many there are: needs no descriptor. `null` without /proc. */
+export function ownThreadCount(): number | null {
+  const facts = statSync(TASKS, { throwIfNoEntry: false })
+  return facts === undefined ? null : facts.nlink - DIRECTORY_LINKS
+}
+
 /** Needs no descriptor. */
 export function isThreadAlive(id: string): boolean {
   return statSync(`${TASKS}/${id}`, { throwIfNoEntry: false }) !== undefined
 }
 
+/** Its own two, and one for each directory in it. */
+const DIRECTORY_LINKS = 2
 const TASKS = '/proc/self/task'
 
 /** An event loop takes so many (Node 20 to 24, Linux: with three the thread ended with EMFILE, with four it ran). */

@@ -7,7 +7,14 @@
 import { Worker } from 'node:worker_threads'
 import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
 import { assert } from '../assert.js'
-import { awayFromMissingDirectory, isThreadAlive, missingDirectory, obstacleToThreads, ownThreads } from '../drivers/threads.js'
+import {
+  awayFromMissingDirectory,
+  isThreadAlive,
+  missingDirectory,
+  obstacleToThreads,
+  ownThreadCount,
+  ownThreads,
+} from '../drivers/threads.js'
 import { type LostReason, MountlockError } from '../errors.js'
 import type { Session } from '../protocol/session.js'
 import { heartbeatCode } from './heartbeat-code.js'
@@ -96,10 +103,16 @@ export class Heartbeat {
     if (this.#threadIds.length === 0) {
       // It ended before it was ever seen, or the list left it out because another thread ended at that moment.
       const ids = this.#newThreads()
-      if (ids === null) return false
+      if (ids === null) return this.#isOneMissing()
       this.#threadIds = ids
     }
     return !this.#threadIds.some(isThreadAlive)
+  }
+
+  /** Without a descriptor threads can still be counted. One that fails to start keeps those that it took until its end is heard. */
+  #isOneMissing(): boolean {
+    const [before, count] = [this.#threadsBefore?.length, ownThreadCount()]
+    return before !== undefined && count !== null && count <= before
   }
 
   #newThreads(): string[] | null {
