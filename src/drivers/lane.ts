@@ -1,3 +1,7 @@
+let answers = 0
+/** How many operations have been answered so far, on whatever mount: it goes on while this process gets anywhere. */
+export const answersSoFar = (): number => answers
+
 /**
  * A lane to one mount: at most two asynchronous file operations in flight. libuv has four threads for all of them, so
  * a mount that hangs must not be able to take more than its share.
@@ -13,6 +17,7 @@ export class Lane {
       const begin = () => {
         this.#inFlight++
         const done = (error: Error | null, value?: T) => {
+          answers++
           this.#inFlight--
           this.#waiting.shift()?.()
           if (error) reject(error)

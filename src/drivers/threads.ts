@@ -1,6 +1,7 @@
 /** What the start of a thread depends on: descriptors and a current directory. And whether a thread lives, for callers that are blocked. */
 
-import { closeSync, openSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
 
 /** The threads of this process; `null` where it cannot be told: without /proc, or without a descriptor for looking. */
 export function ownThreads(): string[] | null {
@@ -25,6 +26,21 @@ export function isThreadAlive(id: string): boolean {
 /** Its own two, and one for each directory in it. */
 const DIRECTORY_LINKS = 2
 const TASKS = '/proc/self/task'
+
+/** Does another thread of this process run, or wait for a processor? One that waits for a mount does not. `false` also where it cannot be told. */
+export function wantsProcessor(): boolean {
+  try {
+    const me = basename(readlinkSync('/proc/thread-self'))
+    return readdirSync(TASKS).some((id) => id !== me && isRunnable(id))
+  } catch {
+    return false
+  }
+}
+
+function isRunnable(id: string): boolean {
+  const status = readFileSync(`${TASKS}/${id}/stat`, 'utf8')
+  return status.startsWith('R', status.lastIndexOf(')') + 2) // behind the name, in which anything may stand
+}
 
 /** An event loop takes so many (Node 20 to 24, Linux: with three the thread ended with EMFILE, with four it ran). */
 const DESCRIPTORS_OF_THREAD = 4

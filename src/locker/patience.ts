@@ -1,6 +1,8 @@
 /** How long a caller is ready to wait: a deadline and an `AbortSignal` in one. */
 
-import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
+import { clearTimeout, monotonicMs, setImmediate, setTimeout } from '../drivers/clock.js'
+import { answersSoFar } from '../drivers/lane.js'
+import { wantsProcessor } from '../drivers/threads.js'
 import { type Work, runAsynchronously } from '../drivers/work.js'
 import { AbortError, LockTimeoutError } from '../errors.js'
 import { onAbort } from './abort-listeners.js'
@@ -10,6 +12,11 @@ const NO_ANSWER = 'the file system has not answered: does the mount hang?'
 export const THIS_PROCESS = 'this process'
 /** What is waited for where a lock has a holder; `null`: it is not known which. */
 export const heldBy = (holder: string | null): string => (holder === null ? 'it is held' : `held by ${holder}`)
+
+/** While nothing is answered for so long, and no thread of this process waits for a processor, the file system is what is waited for. */
+const SILENCE_MS = 100
+/** A process that gets no processor is waited for no longer than this, by its own clock. */
+const BUSY_MS_MAX = 10_000
 
 export class Patience {
   readonly #path: string
@@ -21,6 +28,7 @@ export class Patience {
   #error: Error | undefined
   readonly #racing = new Set<(error: Error) => void>()
   #timerIsForAll = false
+  #isDone = false
   /** What is waited for, in words: for the message when it was in vain. */
   waitingFor = NO_ANSWER
 
@@ -38,7 +46,34 @@ export class Patience {
 
   #startTimer(forMs: number): NodeJS.Timeout {
     const restMs = Math.max(0, this.#startMs + forMs - monotonicMs())
-    return setTimeout(() => this.end(new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor)), restMs)
+    return setTimeout(() => this.#timeIsUp(), restMs)
+  }
+
+  /** Answers that have come meanwhile are taken first: a process that stood still finds them together with its timer. */
+  #timeIsUp(): void {
+    const answers = answersSoFar()
+    const timer = this.#timer
+    setImmediate(() => {
+      if (this.#isDone || timer !== this.#timer) return
+      if (!this.#isFirstTryExtended) this.#giveUp()
+      else this.#timer = setTimeout(() => this.#endUnlessStarved(answers), SILENCE_MS)
+    })
+  }
+
+  /** The first try ends when the file system does not answer. That this process or its threads get no processor is no reason. */
+  #endUnlessStarved(answersBefore: number): void {
+    const isStarved = answersSoFar() !== answersBefore || wantsProcessor()
+    if (isStarved && monotonicMs() < this.#startMs + this.#firstTryMs + BUSY_MS_MAX) this.#timeIsUp()
+    else this.#giveUp()
+  }
+
+  /** Is the first try still going on, although the wait that the caller asked for is over? */
+  get #isFirstTryExtended(): boolean {
+    return !this.#timerIsForAll && this.#waitMs < this.#firstTryMs
+  }
+
+  #giveUp(): void {
+    this.end(new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor))
   }
 
   /** From now on only the wait that the caller asked for counts. */
@@ -106,6 +141,7 @@ export class Patience {
 
   /** Ends the timer and the listener. */
   done(): void {
+    this.#isDone = true
     clearTimeout(this.#timer)
     this.#ignoreSignal?.()
   }

@@ -1,0 +1,41 @@
+/**
+ * However short the wait, a first try is made. Goal: it ends without the lock when the file system does not answer, and not
+ * because this process gets no processor. Method: a program stops itself in the middle of the try for longer than a try may
+ * take, which is what a machine does to it that is busy with others; and a mount that really hangs.
+ */
+
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { Agent } from './support/agent.js'
+import { temporaryFolder } from './support/folder.js'
+import { sshShare } from './support/ssh-share.js'
+import { outlast, processState } from './support/time.js'
+
+const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
+
+test('a process that gets no processor in the middle of its first try has the free lock when it goes on', async () => {
+  const text = `import { createLocker } from ${JSON.stringify(LIBRARY)}
+    const acquiring = createLocker().acquire(process.argv[1], { waitMs: 0 })
+    process.kill(process.pid, 'SIGSTOP')
+    console.log(await acquiring.then(({ held }) => held, ({ message }) => message))
+    process.exit()`
+  const node = spawn(process.execPath, ['--input-type=module', '-e', text, join(await temporaryFolder(), 'lock')])
+  const lines = createInterface(node.stdout)[Symbol.asyncIterator]()
+  await processState(node.pid as number, 'T')
+  await outlast(1500)
+  node.kill('SIGCONT')
+  expect((await lines.next()).value).toBe('true')
+})
+
+test('where the file system does not answer, the first try ends', async () => {
+  const { space, path, hang } = await sshShare()
+  const agent = await Agent.start({ on: space })
+  await (await agent.acquire(join(path, 'lock'))).release()
+  await hang()
+  expect(await agent.refusal(join(path, 'lock'), 'acquire', 0)).toMatchObject({
+    code: 'LOCK_TIMEOUT',
+    message: expect.stringMatching(/does the mount hang/),
+  })
+})
