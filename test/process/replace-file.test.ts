@@ -104,3 +104,12 @@ test('a link that leads nowhere is an error, and stays', async () => {
   await expect(lock.replaceFile(file, 'new')).rejects.toMatchObject({ code: 'ENOENT' })
   expect((await lstat(file)).isSymbolicLink()).toBe(true)
 })
+
+test('a lock that is over before the new file is in its place leaves the old one as it was, and nothing beside it', async () => {
+  await writeFile(file, 'old')
+  const replacing = lock.replaceFile(file, 'new')
+  lock.releaseSync()
+  await expect(replacing).rejects.toMatchObject({ code: 'LOCK_LOST' })
+  expect(await readFile(file, 'utf8')).toBe('old')
+  expect((await readdir(folder)).filter((name) => name.startsWith('data'))).toEqual(['data'])
+})

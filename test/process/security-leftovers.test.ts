@@ -59,6 +59,14 @@ describe('a directory that looks like a lock that was never finished', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  test('is left alone as long as it may be unfinished, however often it is looked at', async () => {
+    const folder = await temporaryFolder()
+    mkdirSync(join(folder, LEFTOVER))
+    const leftovers = new Map()
+    for (let minute = 0; minute < 10; minute++) expect(patrolAt(1000 + minute * 60_000, folder, leftovers)).toEqual([])
+    expect(readdirSync(folder)).toEqual([LEFTOVER])
+  })
+
   test.skipIf(!isRoot)('is left alone when somebody else has made it (needs root rights)', async () => {
     const folder = await temporaryFolder(0o1777)
     mkdirSync(join(folder, LEFTOVER))
