@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { endHolding } from './fixtures/locktester-library.mjs'
-import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
+import { Bench, keeperOf, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
 let bench: Bench
@@ -44,9 +44,10 @@ const KIND_OPTIONS: [string, object][] = [
 describe('break', () => {
   test.each(KINDS)('takes a lock by %s from its holder, who is told, and names him', async (_, options) => {
     const { program, token } = await hold(options)
+    const keeper = await keeperOf(program)
     const only = bench.locktester(['break', path, '--token', String(token)])
     expect(await only.end, only.stderr).toBe(0)
-    expect(only.stdout).toContain(`Broken: process ${program.pid} on`)
+    expect(only.stdout).toContain(`Broken: process ${keeper} on`)
     expect(only.stdout).toContain('(nightly)')
     // Its command is terminated, because its signal told it of the loss: which no other process is behind.
     expect(await program.end).toBe(74)
@@ -68,7 +69,7 @@ describe('break', () => {
     expect(await only.end).toBe(75)
     const report = JSON.parse(only.stdout)
     expect(await conformsTo('break', report)).toEqual([])
-    expect(report).toMatchObject({ result: 'other-holder', token: String(token), holder: { pid: program.pid } })
+    expect(report).toMatchObject({ result: 'other-holder', token: String(token), holder: { pid: await keeperOf(program) } })
     program.endInput()
     expect(await program.end).toBe(7)
   })

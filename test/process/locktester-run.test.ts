@@ -6,7 +6,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
+import { Bench, childrenOf, keeperOf, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
 
 /** Runs until its standard input ends, then exits with 7. */
 const UNTIL_END = ['sh', '-c', 'echo running; cat >/dev/null; exit 7']
@@ -31,26 +31,12 @@ async function parentOf(pid: number): Promise<number> {
   return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1])
 }
 
-async function childrenOf({ pid }: Program): Promise<number[]> {
-  const tasks = await readdir(`/proc/${pid}/task`)
-  const lists = await Promise.all(tasks.map((task) => readFile(`/proc/${pid}/task/${task}/children`, 'utf8')))
-  return lists.flatMap((list) =>
-    list
-      .split(' ')
-      .filter((word) => word !== '')
-      .map(Number),
-  )
-}
-
 const commandLineOf = (pid: number) => readFile(`/proc/${pid}/cmdline`, 'latin1')
 
-async function findChild(of: Program, isKeeper: boolean): Promise<number> {
-  for (const pid of await childrenOf(of)) if ((await commandLineOf(pid)).includes('keeper.js') === isKeeper) return pid
-  throw new Error('Expected a keeper and a command')
+async function commandOf(first: Program): Promise<number> {
+  for (const pid of await childrenOf(first)) if (!(await commandLineOf(pid)).includes('keeper.js')) return pid
+  throw new Error('Expected a command')
 }
-
-const commandOf = (first: Program) => findChild(first, false)
-const keeperOf = (first: Program) => findChild(first, true)
 
 /** A run that holds the lock, until its input ends. */
 async function holder(...options: string[]): Promise<Program> {

@@ -4,7 +4,7 @@ import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
+import { Bench, keeperOf, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
 import { endHolding } from './fixtures/locktester-library.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
@@ -68,7 +68,7 @@ describe('what it finds', () => {
         token: expect.stringMatching(/^\d+$/),
         holder: {
           host: hostname(),
-          pid: holder.pid,
+          pid: await keeperOf(holder),
           uid: 0,
           user: 'root',
           label: 'nightly backup',
@@ -86,12 +86,13 @@ describe('what it finds', () => {
     free.endInput()
     await free.end
     const killed = await hold('stale.lock')
-    killed.kill('SIGKILL')
+    const keeper = await keeperOf(killed)
+    process.kill(keeper, 'SIGKILL')
     await killed.end
     const { locks } = await report(directory)
     expect(locks).toMatchObject([
       { path: join(directory, 'free.lock'), state: 'free', holder: null },
-      { path: join(directory, 'stale.lock'), state: 'stale', holder: { pid: killed.pid } },
+      { path: join(directory, 'stale.lock'), state: 'stale', holder: { pid: keeper } },
     ])
   })
 
@@ -108,7 +109,7 @@ describe('what it finds', () => {
   test('the advisory lock in a file that was named, with the process that holds it', async () => {
     const holder = await hold('data.lock', ['--lock-type', 'advisory'])
     const { locks } = await report(join(directory, 'data.lock'))
-    expect(locks).toMatchObject([{ lockType: 'advisory', state: 'held', token: null, holder: { pid: holder.pid } }])
+    expect(locks).toMatchObject([{ lockType: 'advisory', state: 'held', token: null, holder: { pid: await keeperOf(holder) } }])
   })
 
   test('locks by symbolic link and by rename', async () => {
@@ -116,8 +117,8 @@ describe('what it finds', () => {
     const byRename = await hold('b.lock', ['--lock-type', 'renamebased'])
     const { locks } = await report(directory)
     expect(locks).toMatchObject([
-      { lockType: 'linkbased', state: 'held', holder: { pid: bySymlink.pid } },
-      { lockType: 'renamebased', state: 'held', holder: { pid: byRename.pid } },
+      { lockType: 'linkbased', state: 'held', holder: { pid: await keeperOf(bySymlink) } },
+      { lockType: 'renamebased', state: 'held', holder: { pid: await keeperOf(byRename) } },
     ])
   })
 
@@ -128,18 +129,18 @@ describe('what it finds', () => {
     await vi.waitUntil(async () => (await report(directory)).locks[0]?.waiters.length === 1, PATIENCE)
     const { locks, waitingOrIdle } = await report(directory)
     expect(locks).toMatchObject([
-      { holder: { pid: holder.pid }, waiters: [{ pid: waiting.pid, label: 'patient-command' }] },
+      { holder: { pid: await keeperOf(holder) }, waiters: [{ pid: await keeperOf(waiting), label: 'patient-command' }] },
       { state: 'free', waiters: [] },
     ])
     expect(waitingOrIdle.sort((a: { pid: number }, b: { pid: number }) => a.pid - b.pid)).toMatchObject([
       { directory, pid: idle.pid, label: 'idler', isWaiting: false },
-      { directory, pid: waiting.pid, label: 'patient-command', isWaiting: true },
+      { directory, pid: await keeperOf(waiting), label: 'patient-command', isWaiting: true },
     ])
     const table = bench.locktester(['status', directory])
     expect(await table.end).toBe(0)
     expect(table.stdout).toMatch(/^held .* 1 +\/.*job\.lock$/m)
     expect(table.stderr).toContain(
-      `waiting for ${join(directory, 'job.lock')}: ${hostname()} pid ${waiting.pid} (patient-command)`,
+      `waiting for ${join(directory, 'job.lock')}: ${hostname()} pid ${await keeperOf(waiting)} (patient-command)`,
     )
     expect(table.stderr).toContain(`idle in ${directory}: ${hostname()} pid ${idle.pid} (idler)`)
   })
@@ -163,7 +164,7 @@ describe('what it finds', () => {
     const waiting = bench.locktester(argv, { through: OTHER_NODE })
     await vi.waitUntil(async () => (await report(directory)).locks[0]?.waiters.length === 1, PATIENCE)
     const { locks, waitingOrIdle } = await report(directory)
-    expect(locks).toMatchObject([{ holder: { pid: holder.pid }, waiters: [{ label: 'patient-command' }] }])
+    expect(locks).toMatchObject([{ holder: { pid: await keeperOf(holder) }, waiters: [{ label: 'patient-command' }] }])
     expect(waitingOrIdle).toMatchObject([{ isWaiting: true }])
     // And that it waits no longer.
     holder.kill('SIGTERM')
@@ -176,7 +177,7 @@ describe('what it finds', () => {
     await writeFile(join(directory, 'other'), '')
     const { locks } = await report(directory)
     expect(locks).toMatchObject([
-      { path: join(directory, 'data.lock'), lockType: 'advisory', state: 'held', holder: { pid: holder.pid } },
+      { path: join(directory, 'data.lock'), lockType: 'advisory', state: 'held', holder: { pid: await keeperOf(holder) } },
     ])
   })
 
@@ -202,7 +203,7 @@ describe('how it says it', () => {
     const [head, line, rest] = only.stdout.split('\n')
     expect(head?.split(/ +/)).toEqual(['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'WAITING', 'PATH'])
     expect(line).toMatch(
-      new RegExp(`^held +linkbased +root@${hostname()} pid ${holder.pid} +nightly +[0-9:]+ +.* ago +\\d+ +- +/`),
+      new RegExp(`^held +linkbased +root@${hostname()} pid ${await keeperOf(holder)} +nightly +[0-9:]+ +.* ago +\\d+ +- +/`),
     )
     expect(rest).toBe('')
     expect(only.stderr).toBe('')
