@@ -4,7 +4,7 @@ const STYLE =
   ':root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}' +
   'h2{margin-top:2.5rem}pre{overflow-x:auto;padding:.5rem;font-size:13px}svg{display:block;width:100%;height:auto;margin:1rem 0}' +
   'table{border-collapse:collapse}th,td{border:1px solid #8885;padding:.5rem;text-align:left}th,pre{background:#8881}' +
-  '.pass{background:#2a42}.unsafe{background:#d336;font-weight:600}.failed{background:#da04}summary{cursor:pointer}small{opacity:.7}' +
+  '.pass{background:#2a42}.unsafe{background:#d336;font-weight:600}.failed,.unclear{background:#da04}summary{cursor:pointer}small{opacity:.7}' +
   '@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181c}}'
 
 /** @param title plain text @param body markup */

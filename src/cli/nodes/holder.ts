@@ -1,12 +1,20 @@
 /** A process that holds one lock and can be killed while it does. */
 
-import { LockTimeoutError } from '../../errors.js'
+import { LockLostError, LockTimeoutError, type LostReason } from '../../errors.js'
 import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
 import type { Answering } from '../remote/worker.js'
 
 /** What came of an attempt. */
 export type Outcome = { outcome: 'acquired'; token: string | null } | { outcome: 'busy'; heldBy: string | null }
+
+/** Whether it holds, and if it has lost the lock, why. */
+export interface Holding {
+  held: boolean
+  lost: LostReason | null
+}
+
+export type Release = Pick<Holding, 'lost'>
 
 export function holder(): Answering {
   let locker: Locker
@@ -34,16 +42,24 @@ export function holder(): Answering {
         throw error
       }
     },
-    held: () => lock?.held ?? false,
-    async release() {
-      await lock?.release()
+    held: (): Holding => ({ held: lock?.held ?? false, lost: lock === null ? null : reasonOf(lock) }),
+    /** Whether it was still ours, and if not, why. */
+    async release(): Promise<Release> {
+      const held = lock
       lock = null
+      if (held === null) return { lost: null }
+      const { lost } = await held.release()
+      return { lost: lost ? reasonOf(held) : null }
     },
   }
 
   function acquired(now: Lock): Outcome {
     lock = now
     return { outcome: 'acquired', token: now.token === null ? null : String(now.token) }
+  }
+
+  function reasonOf({ signal }: Lock): LostReason | null {
+    return signal.reason instanceof LockLostError ? signal.reason.reason : null
   }
 
   return { answers, close: async () => await locker?.close() }

@@ -12,7 +12,7 @@ export function page(report: NodesReport): string {
     `locktester nodes: ${directory}`,
     `<p>Which locks exclude between these nodes, with ${spellIntervals(settings)}.</p>
 <p><strong>${text(verdict).replaceAll('\n', '<br>')}</strong></p>
-${fileLocks === null ? '<p>No kind of lock can be recommended.</p>' : `<p>Install this as <code>/etc/rstudio/file-locks</code> on every node:</p><pre>${text(fileLocks)}</pre>`}
+${fileLocks === null ? '<p>There is nothing to install.</p>' : `<p>Install this as <code>/etc/rstudio/file-locks</code> on every node:</p><pre>${text(fileLocks)}</pre>`}
 ${matrix(report)}
 <h2>Nodes</h2>${nodeTable(report)}
 <h2>Evidence</h2>${evidence(report)}`,

@@ -1,13 +1,15 @@
 /** What the studies amount to: pure, so that the text, the JSON, the page and the exit code cannot contradict each other. */
 
 import { EXIT } from '../shared/exit-codes.js'
+import { type Limitation, limitationText } from '../shared/scope.js'
 import { KINDS, type Kind, type Recommendation, settingsFor } from '../shared/kinds.js'
 import type { Round } from './study.js'
 
 export type Mark =
   | 'pass' // excluded everybody else, handed over, was taken over
   | 'unsafe' // two held it at the same time
-  | 'failed' // something ended with an error, or was not had in time
+  | 'failed' // something ended with an error, or was not had in time though all answered
+  | 'unclear' // a node was too slow to tell, or went away
 
 export interface Cell {
   node: string
@@ -24,11 +26,12 @@ export interface KindResult {
 }
 
 export function cellOf(kind: Kind, round: Round): Cell {
-  const { node, attempts, handOver, takeOver, error } = round
+  const { node, attempts, handOver, takeOver, error, doubt } = round
   const evidence = [...attempts.map((attempt) => attemptText(node, attempt)), ...passingTexts(node, round)]
-  if (error !== null) evidence.push(`${node}: ${error.message}`)
+  if (error !== null || doubt !== null) evidence.push(`${node}: ${(doubt ?? error)?.message}`)
   const overlap = attempts.find(({ heldByBoth }) => heldByBoth)
   if (overlap !== undefined) return { node, mark: 'unsafe', text: 'UNSAFE', evidence }
+  if (doubt !== null) return { node, mark: 'unclear', text: doubt.code === 'GONE' ? 'GONE' : 'too slow', evidence }
   const failed = attempts.find(({ result }) => result !== 'excluded')
   if (failed !== undefined) return { node, mark: 'failed', text: failed.error?.code ?? 'lost', evidence }
   if (error !== null) return { node, mark: 'failed', text: error.code, evidence }
@@ -40,32 +43,58 @@ export function cellOf(kind: Kind, round: Round): Cell {
 export function markOf({ kind, rounds }: KindResult): Mark {
   const marks = rounds.map((round) => cellOf(kind, round).mark)
   if (marks.includes('unsafe')) return 'unsafe'
-  return marks.length > 0 && marks.every((mark) => mark === 'pass') ? 'pass' : 'failed'
+  if (marks.includes('failed') || marks.length === 0) return 'failed'
+  return marks.includes('unclear') ? 'unclear' : 'pass'
 }
 
-/** The first kind that passed everywhere; `null` where none did. */
-export function recommend(results: readonly KindResult[]): Recommendation | null {
-  const passed = results.filter((result) => markOf(result) === 'pass').map(({ kind }) => kind)
+const kindsOf = (results: readonly KindResult[], mark: Mark) =>
+  results.filter((result) => markOf(result) === mark).map(({ kind }) => kind)
+
+export type Result =
+  | 'excludes' // a kind of lock passed, between machines
+  | 'one-machine' // a kind passed, but no more than one machine took part
+  | 'local-disk' // a kind passed, but no other node can see the directory
+  | Exclude<Mark, 'pass'> // none passed: the worst
+
+/** For programs, in one word. */
+export function resultOf({ results, limitation }: Findings): Result {
+  if (kindsOf(results, 'pass').length > 0) return limitation ?? 'excludes'
+  return (['unsafe', 'failed'] as const).find((mark) => kindsOf(results, mark).length > 0) ?? 'unclear'
+}
+
+/** What came of the studies, and what they cannot prove wherever they came to. */
+export interface Findings {
+  results: readonly KindResult[]
+  limitation: Limitation
+}
+
+/** The first kind that passed everywhere; `null` where none did, or where that proves nothing about other nodes. */
+export function recommend({ results, limitation }: Findings): Recommendation | null {
+  const passed = limitation === null ? kindsOf(results, 'pass') : []
   const kind = KINDS.find((each) => passed.includes(each) && settingsFor(each) !== null)
   return kind === undefined ? null : settingsFor(kind)
 }
 
 export function exitCodeOf(results: readonly KindResult[]): number {
-  if (recommend(results) !== null) return EXIT.ok
-  return results.some((result) => markOf(result) === 'unsafe') ? EXIT.notSafe : EXIT.cannotLock
+  if (kindsOf(results, 'pass').some((kind) => settingsFor(kind) !== null)) return EXIT.ok
+  return kindsOf(results, 'unsafe').length > 0 ? EXIT.notSafe : EXIT.cannotLock
 }
 
-export function verdictText(results: readonly KindResult[]): string {
-  const named = (mark: Mark) => results.filter((result) => markOf(result) === mark).map(({ kind }) => kind)
+export function verdictText({ results, limitation }: Findings): string {
+  const passed = limitation === null ? 'exclude between these nodes' : 'exclude between processes here'
   const sentences = [
-    [named('pass'), 'exclude between these nodes'],
-    [named('unsafe'), 'do NOT exclude: two nodes held the same lock at the same time'],
-    [named('failed'), 'cannot be used: see the evidence'],
+    ['pass', passed],
+    ['unsafe', 'do NOT exclude: two nodes held the same lock at the same time'],
+    ['failed', 'cannot be used: see the evidence'],
+    ['unclear', 'are not judged, for it was too slow to tell or a node went away: try again when the nodes are less busy'],
   ] as const
-  return sentences
-    .filter(([kinds]) => kinds.length > 0)
-    .map(([kinds, what]) => `Locks by ${kinds.join(', ')} ${what}.`)
-    .join('\n')
+  return [
+    ...sentences
+      .map(([mark, what]) => ({ kinds: kindsOf(results, mark), what }))
+      .filter(({ kinds }) => kinds.length > 0)
+      .map(({ kinds, what }) => `Locks by ${kinds.join(', ')} ${what}.`),
+    ...(limitation === null ? [] : [limitationText(limitation)]),
+  ].join('\n')
 }
 
 function attemptText(
@@ -75,7 +104,8 @@ function attemptText(
   if (heldByBoth) return `${holder} held it, said so before and after, and ${by} acquired it in between and held it too`
   if (result === 'acquired') return `${by} acquired it; ${holder} had lost it (held before: ${heldBefore}, after: ${heldAfter})`
   if (result === 'failed') return `${by} could not try: ${error?.message}`
-  return `${by} was refused${heldBy === null ? '' : ` (held by ${heldBy})`} while ${holder} held it`
+  const meanwhile = heldBefore && heldAfter ? `while ${holder} held it` : `but ${holder} was not sure of it all the time`
+  return `${by} was refused${heldBy === null ? '' : ` (held by ${heldBy})`} ${meanwhile}`
 }
 
 function passingTexts(node: string, { handOver, takeOver }: Round): string[] {

@@ -3,11 +3,12 @@
 import { settingLines } from '../shared/kinds.js'
 import { paint } from '../shared/output.js'
 import { duration, type Cell as TableCell, tableLines } from '../shared/table.js'
-import { type Cell, cellOf, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
+import { type Cell, cellOf, type Findings, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
 
-const COLOURS = { pass: 'green', unsafe: 'red', failed: 'yellow' } as const satisfies Record<Mark, string>
+const COLOURS = { pass: 'green', unsafe: 'red', failed: 'yellow', unclear: 'yellow' } as const satisfies Record<Mark, string>
 
-export function matrixLines(results: readonly KindResult[]): string[] {
+export function matrixLines(findings: Findings): string[] {
+  const { results, limitation } = findings
   const nodes = results[0]?.rounds.map(({ node }) => node) ?? []
   const rows = nodes.map((node, index) => [
     { text: node },
@@ -19,19 +20,22 @@ export function matrixLines(results: readonly KindResult[]): string[] {
       return { text: mark === 'pass' && took != null ? `${text} ${duration(took)}` : text, colour: COLOURS[mark] }
     }),
   ])
-  const recommendation = recommend(results)
+  const recommendation = recommend(findings)
   return [
     ...tableLines(['HOLDER', ...results.map(({ kind }) => kind.toUpperCase())], rows),
     'pass: refused to the others, handed over, and taken over after so long when the process that held it was killed',
     '',
     ...troubles(results),
-    verdictText(results),
+    verdictText(findings),
     '',
     ...(recommendation === null
-      ? ['# No kind of lock can be recommended between these nodes.']
+      ? [limitation === null ? NONE : UNPROVED]
       : ['# Install this as /etc/rstudio/file-locks on every node:', ...settingLines(recommendation)]),
   ]
 }
+
+const NONE = '# No kind of lock can be recommended between these nodes.'
+const UNPROVED = '# Nothing to install: name nodes on other machines, and a directory that all of them see.'
 
 /** The evidence of what did not pass. */
 function troubles(results: readonly KindResult[]): string[] {

@@ -2,7 +2,18 @@
 
 import type { ConfigSettings } from '../../config/settings.js'
 import { type Kind, type Recommendation, settingLines } from '../shared/kinds.js'
-import { type Cell, cellOf, exitCodeOf, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
+import {
+  type Cell,
+  cellOf,
+  exitCodeOf,
+  type Findings,
+  type Mark,
+  markOf,
+  recommend,
+  type Result,
+  resultOf,
+  verdictText,
+} from './judgement.js'
 import type { Facts, Node } from '../remote/node.js'
 import type { Sight } from '../remote/cluster.js'
 import type { Round } from './study.js'
@@ -15,6 +26,8 @@ export interface NodesReport {
   nodes: (Facts & { name: string; directory: string; fileSystem: Node['mount'] })[]
   sights: Sight[]
   kinds: { kind: Kind; mark: Mark; rounds: (Round & Pick<Cell, 'mark' | 'evidence'>)[] }[]
+  result: Result
+  /** For people. */
   verdict: string
   recommendation: Recommendation | null
   /** The text of the file to install. */
@@ -26,10 +39,11 @@ export function reportOf(facts: {
   nodes: readonly Node[]
   settings: ConfigSettings
   sights: readonly Sight[]
-  results: readonly KindResult[]
+  findings: Findings
 }): NodesReport {
-  const { nodes, settings, sights, results } = facts
-  const recommendation = recommend(results)
+  const { nodes, settings, sights, findings } = facts
+  const { results } = findings
+  const recommendation = recommend(findings)
   return {
     version: 1,
     directory: nodes[0]?.directory ?? '',
@@ -49,7 +63,8 @@ export function reportOf(facts: {
         return { ...round, mark, evidence }
       }),
     })),
-    verdict: verdictText(results),
+    result: resultOf(findings),
+    verdict: verdictText(findings),
     recommendation,
     fileLocks: recommendation === null ? null : `${settingLines(recommendation).join('\n')}\n`,
     exitCode: exitCodeOf(results),

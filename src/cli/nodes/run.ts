@@ -6,14 +6,14 @@
 import type { LoadedConfig } from '../../config/load.js'
 import { silenceMs } from '../../protocol/lease.js'
 import { EXIT } from '../shared/exit-codes.js'
-import type { Interrupt } from '../shared/interrupt.js'
+import { Interrupted, type Interrupt } from '../shared/interrupt.js'
 import { type Kind, optionsOf } from '../shared/kinds.js'
-import { writePage } from '../shared/page.js'
+import { Page } from '../shared/page.js'
 import { type Printer, writeJson, writeOut } from '../shared/output.js'
 import { spellIntervals } from '../shared/spelling.js'
 import { duration } from '../shared/table.js'
 import { page } from './html.js'
-import { exitCodeOf, type KindResult } from './judgement.js'
+import { exitCodeOf, type Findings, type KindResult } from './judgement.js'
 import { Cluster, type Sight } from '../remote/cluster.js'
 import type { NodeAddress, ReachOptions } from '../remote/options.js'
 import { type RemoteTrial, runTrial } from '../remote/trial.js'
@@ -40,6 +40,7 @@ export function runNodes(options: NodesOptions): Promise<void> {
 
 function prove(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt, printer: Printer): RemoteTrial {
   const cluster = new Cluster('nodes', options.nodes, options, printer)
+  let html: Page | null = null
 
   function run(): Promise<number> {
     return interrupt.race(proveAll())
@@ -47,16 +48,20 @@ function prove(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt
 
   /** @returns the exit code */
   async function proveAll(): Promise<number> {
+    if (options.html !== undefined) html = await Page.open(options.html)
     if (!(await cluster.connect())) return EXIT.cannotLock
     const sights = await cluster.meet(options.kinds.map(directoryOf))
     if (sights === null) return EXIT.cannotLock
     const results = await studyAll()
-    await publish(sights, results)
+    // Nodes that were told to end in the middle have proved nothing.
+    if (interrupt.signal.aborted) throw new Interrupted()
+    await publish(sights, { results, limitation: cluster.limitation })
     return exitCodeOf(results)
   }
 
   async function end(): Promise<void> {
     await cluster.end()
+    await html?.close()
   }
 
   /** All kinds at once: each has a lock and processes of its own. */
@@ -76,6 +81,7 @@ function prove(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt
           options: optionsOf(kind, settings),
           pathOn: (node) => cluster.pathOn(node, directoryOf(kind), 'lock'),
           limitMs,
+          refreshRateMs: settings.refreshRateMs,
           onProgress: (what) => {
             if (process.stderr.isTTY && !interrupt.signal.aborted) printer.talk(what)
           },
@@ -85,15 +91,14 @@ function prove(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt
     )
   }
 
-  async function publish(sights: readonly Sight[], results: readonly KindResult[]): Promise<void> {
-    const facts = { nodes: cluster.nodes, settings: config.settings, sights, results }
+  async function publish(sights: readonly Sight[], findings: Findings): Promise<void> {
+    const facts = { nodes: cluster.nodes, settings: config.settings, sights, findings }
     const report = reportOf(facts)
     if (options.json) writeJson(report)
-    else for (const line of matrixLines(results)) writeOut(line)
-    const { html } = options
-    if (html === undefined) return
-    await writePage(html, page(report))
-    printer.talk(`The page is in ${html}.`)
+    else for (const line of matrixLines(findings)) writeOut(line)
+    if (html === null) return
+    await html.write(page(report))
+    printer.talk(`The page is in ${html.file}.`)
   }
 
   return { run, end }

@@ -2,13 +2,19 @@
  * The study of one kind of lock: each node in turn holds it while the others try, hands it over, and is killed while
  * another one waits. That two hold at the same time is proved by messages only: the holder says before and after the attempt of
  * another that it holds, so the attempt lies between, whatever any clock shows.
+ *
+ * Slowness is no refusal: a round in which a node was too slow to keep its lease, or to answer, says nothing about the lock, and is
+ * played again.
  */
 
 import type { LockerOptions } from '../../types.js'
 import type { Kind } from '../shared/kinds.js'
 import { errorReport } from '../shared/output.js'
+import type { LostReason } from '../../errors.js'
+import { endsWithin } from '../shared/bounded.js'
 import type { Node } from '../remote/node.js'
-import { RemoteHolder } from './remote-holder.js'
+import type { Outcome } from './holder.js'
+import { NO_ANSWER, RemoteHolder } from './remote-holder.js'
 
 /** One node tried while another one held. */
 interface Attempt {
@@ -21,7 +27,15 @@ interface Attempt {
   heldAfter: boolean
   /** `acquired`: it really holds, after the holder's second answer. */
   heldByBoth: boolean
+  /** Why the holder, or else the one that acquired it, had lost it after the attempt. */
+  lost: LostReason | null
   error: { code: string; message: string } | null
+}
+
+/** Why a round says nothing about the lock. */
+interface Doubt {
+  code: 'TOO_SLOW' | 'GONE'
+  message: string
 }
 
 interface Passing {
@@ -33,6 +47,8 @@ interface Passing {
 /** What one node showed as the holder. */
 export interface Round {
   node: string
+  /** How often it was played until it said something, or was given up. */
+  tries: number
   holder: { pid: number; token: string | null } | null
   attempts: Attempt[]
   /** The holder released while another one waited. */
@@ -41,6 +57,8 @@ export interface Round {
   takeOver: Passing | null
   /** What kept the round from its end. */
   error: { code: string; message: string } | null
+  /** `null`: it says something. */
+  doubt: Doubt | null
 }
 
 export interface StudyOptions {
@@ -51,35 +69,46 @@ export interface StudyOptions {
   pathOn(node: Node): string
   /** For one acquisition that must succeed. */
   limitMs: number
+  refreshRateMs: number
   onProgress(what: string): void
 }
+
+/** Of a node that was busy for a moment the second round says enough; one that never catches up has to be named some time. */
+const TRIES_MAX = 3
+
+/** A lease that ran out is what these come to, and leases run out where a process or its server is too slow. */
+const LEASE_REASONS: ReadonlySet<LostReason> = new Set(['lease-expired', 'retired', 'heartbeat-ended', 'taken-over', 'broken'])
 
 export async function study(setup: StudyOptions): Promise<Round[]> {
   const start = (node: Node) => RemoteHolder.start(node, setup.options, setup.pathOn(node))
   const rounds: Round[] = []
-  let workers: RemoteHolder[] = []
   try {
-    workers = await Promise.all(setup.nodes.map(start))
+    const workers = await Promise.all(setup.nodes.map(start))
     for (const [index, node] of setup.nodes.entries()) {
       setup.onProgress(`${setup.kind}: ${node.name} holds, the others try`)
-      const round: Round = { node: node.name, holder: null, attempts: [], handOver: null, takeOver: null, error: null }
-      rounds.push(round)
-      const holder = workers[index] as RemoteHolder
       const others = [...workers.slice(index + 1), ...workers.slice(0, index)]
-      await playRound(round, holder, others, setup)
-      await Promise.all(others.map((other) => other.release()))
-      workers[index] = await start(node) // the killed one
+      for (let tries = 1; tries <= TRIES_MAX; tries++) {
+        const round = newRound(node, tries)
+        rounds[index] = round
+        await playRound(round, workers[index] as RemoteHolder, others, setup)
+        for (const other of others) await other.release()
+        workers[index] = await start(node) // the killed one
+        if (round.doubt === null) break
+        setup.onProgress(`${setup.kind}: ${round.doubt.message}${tries < TRIES_MAX ? '; once more' : ''}`)
+      }
     }
   } catch (error) {
     // Nothing more is asked of nodes of which one does not answer as it should.
     const last = rounds.at(-1)
-    const rest = setup.nodes.slice(last?.error === null ? rounds.length - 1 : rounds.length)
-    if (last?.error === null) last.error = errorReport(error)
-    for (const { name } of rest.filter(({ name }) => name !== last?.node)) {
-      rounds.push({ node: name, holder: null, attempts: [], handOver: null, takeOver: null, error: errorReport(error) })
-    }
+    const why = { error: errorReport(error), doubt: doubtOf(error) }
+    if (last?.error === null) Object.assign(last, why)
+    for (const node of setup.nodes.slice(rounds.length)) rounds.push({ ...newRound(node, 0), ...why })
   }
   return rounds
+}
+
+function newRound({ name }: Node, tries: number): Round {
+  return { node: name, tries, holder: null, attempts: [], handOver: null, takeOver: null, error: null, doubt: null }
 }
 
 /** Ends with the holder killed, unless something went wrong on the way. */
@@ -87,29 +116,61 @@ async function playRound(
   round: Round,
   holder: RemoteHolder,
   others: readonly RemoteHolder[],
-  { limitMs }: StudyOptions,
+  setup: StudyOptions,
 ): Promise<void> {
   try {
-    const held = await holder.acquire(limitMs)
-    if (held.outcome === 'busy') throw new Error(`not acquired within ${limitMs / 1000} s, though nobody holds it`)
-    round.holder = { pid: holder.pid, token: held.token }
+    round.holder = { pid: holder.pid, token: await acquire(holder, setup) }
     for (const other of others) round.attempts.push(await attempt(holder, other))
+    round.doubt = doubtOfAttempts(holder, round.attempts)
     const next = others[0] as RemoteHolder
-    if (round.attempts.every(({ result }) => result === 'excluded')) {
-      round.handOver = await passTo(next, limitMs, holder, () => holder.release())
+    if (round.doubt === null && round.attempts.every(({ result }) => result === 'excluded')) {
+      round.handOver = await passTo(next, setup, holder, async () => assertKept(holder, (await holder.release()).lost))
       await next.release()
-      if ((await holder.acquire(limitMs)).outcome === 'busy') throw new Error('not handed back')
-      round.takeOver = await passTo(next, limitMs, holder, () => holder.kill())
+      await acquire(holder, setup)
+      round.takeOver = await passTo(next, setup, holder, () => holder.kill())
       return
     }
   } catch (error) {
-    round.error = errorReport(error)
+    round.doubt = doubtOf(error)
+    if (!(error instanceof SlowError)) round.error = errorReport(error)
   }
   await holder.kill().catch(() => {})
 }
 
+/** Too slow to say anything about the lock. */
+class SlowError extends Error {
+  readonly code = 'TOO_SLOW'
+}
+
+const SLOW_CODES: ReadonlySet<unknown> = new Set(['TOO_SLOW', NO_ANSWER, 'SERVER_TIMEOUT'])
+
+function doubtOf(error: unknown): Doubt | null {
+  const { code, message } = errorReport(error)
+  if (code === 'GONE') return { code, message }
+  return SLOW_CODES.has(code) ? { code: 'TOO_SLOW', message } : null
+}
+
+function doubtOfAttempts(holder: RemoteHolder, attempts: readonly Attempt[]): Doubt | null {
+  if (attempts.some(({ heldByBoth }) => heldByBoth)) return null
+  for (const { lost, error } of attempts) {
+    if (lost !== null && LEASE_REASONS.has(lost)) return doubtOf(new SlowError(slowText(holder, lost)))
+    const doubt = error === null ? null : doubtOf(error)
+    if (doubt !== null) return doubt
+  }
+  return null
+}
+
+const slowText = ({ node }: RemoteHolder, lost: LostReason) =>
+  `${node.name} lost the lock in between (${lost}): it was too slow to keep its lease`
+
+/** @throws SlowError where it was lost for being slow */
+function assertKept(holder: RemoteHolder, lost: LostReason | null): void {
+  if (lost === null) return
+  throw LEASE_REASONS.has(lost) ? new SlowError(slowText(holder, lost)) : new Error(`${holder.node.name} lost the lock (${lost})`)
+}
+
 async function attempt(holder: RemoteHolder, other: RemoteHolder): Promise<Attempt> {
-  const heldBefore = await holder.held()
+  const { held: heldBefore } = await holder.held()
   let made: Pick<Attempt, 'result' | 'heldBy' | 'error'>
   try {
     const outcome = await other.try()
@@ -120,19 +181,50 @@ async function attempt(holder: RemoteHolder, other: RemoteHolder): Promise<Attem
   } catch (error) {
     made = { result: 'failed', heldBy: null, error: errorReport(error) }
   }
-  const heldAfter = await holder.held()
-  const heldByBoth = made.result === 'acquired' && heldBefore && heldAfter && (await other.held())
+  const { held: heldAfter, lost: lostByHolder } = await holder.held()
+  const { held: heldByOther, lost: lostByOther } = await other.held()
   if (made.result === 'acquired') await other.release()
-  return { by: other.node.name, ...made, heldBefore, heldAfter, heldByBoth }
+  const heldByBoth = made.result === 'acquired' && heldBefore && heldAfter && heldByOther
+  return { by: other.node.name, ...made, heldBefore, heldAfter, heldByBoth, lost: lostByHolder ?? lostByOther }
+}
+
+/** Nothing stands in its way. @returns the token */
+async function acquire(holder: RemoteHolder, setup: StudyOptions): Promise<string | null> {
+  const outcome = await seeThrough(holder, holder.acquire(setup.limitMs), setup)
+  if (outcome.outcome === 'acquired') return outcome.token
+  throw new Error(`not acquired within ${setup.limitMs / 1000} s, though nobody holds it`)
 }
 
 /** `next` waits; then the holder gives up the lock in some way. */
-async function passTo(next: RemoteHolder, limitMs: number, holder: RemoteHolder, giveUp: () => Promise<void>): Promise<Passing> {
-  const waiting = next.acquire(limitMs)
+async function passTo(
+  next: RemoteHolder,
+  setup: StudyOptions,
+  holder: RemoteHolder,
+  giveUp: () => Promise<void>,
+): Promise<Passing> {
+  const waiting = next.acquire(setup.limitMs)
   waiting.catch(() => {})
-  await holder.held() // a round trip: the other one has begun to wait
+  assertKept(holder, (await holder.held()).lost) // a round trip: the other one has begun to wait
   const startMs = performance.now()
   await giveUp()
-  const { outcome } = await waiting
+  const { outcome } = await seeThrough(next, waiting, setup)
   return { to: next.node.name, tookMs: outcome === 'acquired' ? performance.now() - startMs : null }
+}
+
+/** Waits for what a waiter comes to. @throws SlowError where it came to nothing and the waiter did not answer in between as it should */
+async function seeThrough(
+  waiter: RemoteHolder,
+  waiting: Promise<Outcome>,
+  { refreshRateMs, limitMs }: StudyOptions,
+): Promise<Outcome> {
+  let slowestMs = 0
+  while (!(await endsWithin(refreshRateMs, waiting))) {
+    const askedMs = performance.now()
+    await waiter.held()
+    slowestMs = Math.max(slowestMs, performance.now() - askedMs)
+  }
+  const outcome = await waiting
+  if (outcome.outcome === 'acquired' || slowestMs < refreshRateMs) return outcome
+  const took = `it took up to ${Math.round(slowestMs)} ms to answer`
+  throw new SlowError(`${waiter.node.name} did not get the lock within ${limitMs / 1000} s, but ${took}`)
 }

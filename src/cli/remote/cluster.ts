@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { randomName } from '../../drivers/identity.js'
 import { mountText } from '../shared/mounts.js'
 import type { Printer } from '../shared/output.js'
-import { Node, UnreachableError } from './node.js'
+import { type Limitation, limitationOf } from '../shared/scope.js'
+import { type Facts, Node, UnreachableError } from './node.js'
 import type { NodeAddress, ReachOptions } from './options.js'
 
 /** How long it took until a file of one node was seen by another. */
@@ -23,6 +24,8 @@ export class Cluster {
   readonly #printer: Printer
   /** The directory of the trial, inside the one that was named. */
   readonly #trial: string
+  /** Nodes that were told to end have nothing to complain of. */
+  #isEnding = false
 
   /** Starts to reach them. */
   constructor(command: 'nodes' | 'stress', addresses: readonly NodeAddress[], reach: ReachOptions, printer: Printer) {
@@ -38,7 +41,7 @@ export class Cluster {
     const failed = connections.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
     for (const reason of failed) {
       if (!(reason instanceof UnreachableError)) throw reason
-      this.#printer.error(reason.message) // it has lines of its own, and what came from outside in it is harmless
+      this.#complain(reason.message) // it has lines of its own, and what came from outside in it is harmless
     }
     for (const { name, facts } of failed.length > 0 ? [] : this.nodes) {
       this.#printer.talk(`${name}: ${facts?.host} (pid ${facts?.pid}), uid ${facts?.uid}, Node ${facts?.nodeVersion}`)
@@ -57,7 +60,7 @@ export class Cluster {
     await first.enter(this.#trial, folders)
     const isThere = await Promise.all(others.map((node) => node.enter(this.#trial, null)))
     const blind = others.filter((_, index) => !isThere[index])
-    for (const node of blind) this.#printer.error(blindText(node, first))
+    for (const node of blind) this.#complain(blindText(node, first))
     if (blind.length > 0) return null
     const uids = new Set(this.nodes.map(({ facts }) => facts?.uid))
     if (uids.size > 1)
@@ -76,8 +79,16 @@ export class Cluster {
       }),
     )
     const unseen = sights.filter(({ tookMs }) => tookMs === null)
-    for (const { by, of } of unseen) this.#printer.error(`${by} does not see a file that ${of} wrote in the directory.`)
+    for (const { by, of } of unseen) this.#complain(`${by} does not see a file that ${of} wrote in the directory.`)
     return unseen.length > 0 ? null : sights
+  }
+
+  /** What this trial cannot prove, for where its nodes are: known once they have met. */
+  get limitation(): Limitation {
+    return limitationOf(
+      this.nodes.map(({ facts }) => facts as Facts),
+      this.nodes.map(({ mount }) => mount),
+    )
   }
 
   /** A path in the directory of the trial, as this node has it. */
@@ -85,8 +96,13 @@ export class Cluster {
     return join(node.directory, this.#trial, ...inside)
   }
 
+  #complain(message: string): void {
+    if (!this.#isEnding) this.#printer.error(message)
+  }
+
   /** The first node made the directory, so it removes it last. */
   async end(): Promise<void> {
+    this.#isEnding = true
     const [first, ...others] = this.nodes
     await Promise.all(others.map((node) => node.end()))
     await first?.end()

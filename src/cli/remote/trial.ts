@@ -40,7 +40,8 @@ export async function runTrial(
   try {
     code = await trial.run()
   } catch (error) {
-    if (!(error instanceof Interrupted)) code = explain(error, printer)
+    if (error instanceof Interrupted) printer.error('interrupted: nothing was judged')
+    else code = explain(error, printer)
   }
   await trial.end()
   await interrupt.end(code)

@@ -9,6 +9,7 @@ import { type Takeover, takeoversOf } from '../evidence/takeover.js'
 import type { Kind } from '../shared/kinds.js'
 import type { Facts } from '../remote/node.js'
 import type { MountProfile } from '../shared/mounts.js'
+import type { Limitation } from '../shared/scope.js'
 
 export interface NodeEvidence {
   name: string
@@ -29,6 +30,7 @@ export interface StressFacts {
   fromMs: number
   toMs: number
   nodes: readonly NodeEvidence[]
+  limitation: Limitation
   evidence: Evidence
   lives: readonly Life[]
   faults: readonly Fault[]
@@ -45,7 +47,16 @@ interface NodeOutcome {
   losses: number
 }
 
+export type Verdict =
+  | 'no-violation' // between machines, and with all that was asked for
+  | 'one-machine' // no violation, but no more than one took part
+  | 'local-disk' // no violation, but no other node can see the directory
+  | 'no-kills' // no violation, but --chaos killed no process
+  | 'nothing-proved' // no process got the lock
+  | 'not-safe'
+
 export interface Outcome {
+  verdict: Verdict
   facts: StressFacts
   sections: Section[]
   takeovers: Takeover[]
@@ -79,7 +90,9 @@ export function outcomeOf(facts: StressFacts): Outcome {
   const failures = failuresOf(facts, sections)
   const countOf = (kind: Fault['kind']) => faults.filter((fault) => fault.kind === kind).length
   const accepted = evidence.resource.filter((request) => request.accepted && request.written !== null)
+  const kills = countOf('kill')
   return {
+    verdict: verdictOf(facts, { violations: violations.length, acquisitions: sections.length, kills }),
     facts,
     sections,
     takeovers,
@@ -87,7 +100,7 @@ export function outcomeOf(facts: StressFacts): Outcome {
     counts: {
       acquisitions: sections.length,
       increments: accepted.length,
-      kills: countOf('kill'),
+      kills,
       stalls: countOf('stall'),
       takeovers: takeovers.length,
       losses: sections.filter(({ lostMs }) => lostMs !== null).length,
@@ -98,6 +111,16 @@ export function outcomeOf(facts: StressFacts): Outcome {
     failures,
     exitCode: violations.length > 0 ? EXIT.notSafe : failures.length > 0 ? EXIT.cannotLock : EXIT.ok,
   }
+}
+
+function verdictOf(
+  { chaos, limitation }: StressFacts,
+  { violations, acquisitions, kills }: Record<'violations' | 'acquisitions' | 'kills', number>,
+): Verdict {
+  if (violations > 0) return 'not-safe'
+  if (acquisitions === 0) return 'nothing-proved'
+  if (chaos && kills === 0) return 'no-kills'
+  return limitation ?? 'no-violation'
 }
 
 function nodeOutcome({ name, processes }: NodeEvidence, all: readonly Section[], takeovers: readonly Takeover[]): NodeOutcome {

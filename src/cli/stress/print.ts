@@ -5,6 +5,7 @@ import { drawCourse } from '../evidence/picture.js'
 import { timelinePage } from '../evidence/timeline.js'
 import { mountText } from '../shared/mounts.js'
 import { paint } from '../shared/output.js'
+import { limitationText } from '../shared/scope.js'
 import { spellIntervals } from '../shared/spelling.js'
 import { duration, tableLines } from '../shared/table.js'
 import { courseOf, type Outcome } from './outcome.js'
@@ -13,8 +14,8 @@ const LISTED_MAX = 10
 const HEADS = ['NODE', 'ACQUISITIONS', 'WAIT (MEDIAN)', 'WAIT (MAX)', 'TAKEOVERS', 'LOSSES TOLD']
 
 export function outcomeLines(outcome: Outcome): string[] {
-  const { exitCode, counts, violations } = outcome
-  const colour = violations.length > 0 ? 'red' : exitCode === 0 ? 'green' : 'yellow'
+  const { exitCode, verdict, violations } = outcome
+  const colour = violations.length > 0 ? 'red' : exitCode === 0 && verdict === 'no-violation' ? 'green' : 'yellow'
   return [
     ...nodeLines(outcome),
     '',
@@ -22,7 +23,7 @@ export function outcomeLines(outcome: Outcome): string[] {
     ...listed(violations.map((violation) => violationText(outcome, violation))),
     ...listed(outcome.failures.map(failureText)),
     '',
-    paint(colour, verdictText(counts, outcome.failures.length), process.stdout),
+    paint(colour, verdictText(outcome), process.stdout),
   ]
 }
 
@@ -31,7 +32,7 @@ export function page(outcome: Outcome): string {
   const title = 'locktester stress: who held the lock, when'
   const remarks = [...listed(violations.map((each) => violationText(outcome, each))), ...listed(failures.map(failureText))]
   const said = [
-    verdictText(outcome.counts, failures.length),
+    verdictText(outcome),
     '',
     countsLine(outcome),
     ...remarks,
@@ -76,12 +77,16 @@ function countsLine({ counts, facts }: Outcome): string {
   return `${seconds(facts.toMs - facts.fromMs)}: ${count(acquisitions, 'acquisition')}, ${count(increments, 'increment')}, ${count(takeovers, 'takeover')}${chaos}`
 }
 
-function verdictText({ acquisitions, violations }: Outcome['counts'], failures: number): string {
-  if (violations > 0)
-    return `NOT SAFE: ${count(violations, 'violation')}. Locks of this kind do not exclude here: do not use them.`
-  if (acquisitions === 0) return 'Nobody got the lock, so nothing is proved.'
-  const but = failures > 0 ? ' But not everything went well: see above.' : ''
-  return `No violation: nobody was sure of the lock while another one was, and no increment was lost.${but}`
+function verdictText({ verdict, counts, failures, facts: { limitation } }: Outcome): string {
+  if (verdict === 'not-safe')
+    return `NOT SAFE: ${count(counts.violations, 'violation')}. Locks of this kind do not exclude here: do not use them.`
+  if (verdict === 'nothing-proved') return 'Nobody got the lock, so nothing is proved.'
+  const seen =
+    verdict === 'no-kills'
+      ? 'No process was killed, though --chaos was to kill some: nothing is proved about what follows a crash. Let it run longer (--duration).'
+      : 'No violation: nobody was sure of the lock while another one was, and no increment was lost.'
+  const limits = limitation === null ? '' : ` ${limitationText(limitation)}`
+  return `${seen}${limits}${failures.length > 0 ? ' But not everything went well: see above.' : ''}`
 }
 
 function violationText({ facts }: Outcome, { rule, atMs, text }: Outcome['violations'][number]): string {

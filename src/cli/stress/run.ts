@@ -13,7 +13,8 @@ import { EXIT } from '../shared/exit-codes.js'
 import type { Interrupt } from '../shared/interrupt.js'
 import { type Kind, kindOf, LOCK_TYPES, optionsOf } from '../shared/kinds.js'
 import { ownIdentity } from '../shared/identity.js'
-import { writePage } from '../shared/page.js'
+import { Page } from '../shared/page.js'
+import { limitationText } from '../shared/scope.js'
 import { messageOf, type Printer, writeJson, writeOut } from '../shared/output.js'
 import { spellIntervals } from '../shared/spelling.js'
 import { writeTalk } from '../shared/streams.js'
@@ -69,11 +70,13 @@ function stress(options: StressOptions, settings: ConfigSettings, interrupt: Int
   const crashes: string[] = []
   const progress = { acquisitions: 0, losses: 0 }
   let chaos: StressChaos | null = null
+  let html: Page | null = null
   let fromMs = 0
   const over = new AbortController()
 
   async function run(): Promise<number> {
     const race = <T>(promise: Promise<T>) => interrupt.race(promise)
+    if (options.html !== undefined) html = await Page.open(options.html)
     if (!(await race(cluster.connect()))) return EXIT.cannotLock
     if ((await race(cluster.meet([]))) === null) return EXIT.cannotLock
     await race(startAll())
@@ -87,18 +90,17 @@ function stress(options: StressOptions, settings: ConfigSettings, interrupt: Int
   async function end(): Promise<void> {
     over.abort()
     await cluster.end()
+    await html?.close()
   }
 
   function introduce(): void {
     const { processes, durationMs, chaos } = options
-    const bootIds = new Set(cluster.nodes.map(({ facts }) => facts?.bootId))
     printer.talk(
       `${processes * cluster.nodes.length} processes go for one ${kind} lock for ${durationMs / 1000} s, ` +
         `with ${spellIntervals(settings)}${chaos ? '; some are killed and stalled' : ''}. Ctrl+C ends it early.`,
     )
-    if (bootIds.size === 1) {
-      printer.talk('All of them run on one machine: nothing is proved about others. Name some: --nodes local node2')
-    }
+    const { limitation } = cluster
+    if (limitation !== null) printer.talk(`${limitationText(limitation)} Name some: --nodes local node2`)
   }
 
   async function startAll(): Promise<void> {
@@ -223,6 +225,7 @@ function stress(options: StressOptions, settings: ConfigSettings, interrupt: Int
       fromMs,
       toMs,
       nodes: cluster.nodes.map((node) => nodeEvidence(node)),
+      limitation: cluster.limitation,
       evidence: { hasTokens: LOCK_TYPES[kind] !== 'advisory', processes, resource: resource.requests },
       lives: lives.map((life) => ({ ...life, toMs: Math.min(life.toMs, toMs) })),
       faults: chaos?.faults ?? [],
@@ -240,10 +243,9 @@ function stress(options: StressOptions, settings: ConfigSettings, interrupt: Int
   async function publish(outcome: Outcome): Promise<void> {
     if (options.json) writeJson(reportOf(outcome))
     else for (const line of outcomeLines(outcome)) writeOut(line)
-    const { html } = options
-    if (html === undefined) return
-    await writePage(html, page(outcome))
-    printer.talk(`The page is in ${html}.`)
+    if (html === null) return
+    await html.write(page(outcome))
+    printer.talk(`The page is in ${html.file}.`)
   }
 
   return { run, end }
