@@ -38,8 +38,8 @@ beforeEach(async () => {
 })
 afterEach(() => bench.close())
 
-async function report(args: readonly string[], code = 0) {
-  const only = bench.locktester(['nodes', '--json', ...args, directory])
+async function report(args: readonly string[], code = 0, env: Record<string, string> = {}) {
+  const only = bench.locktester(['nodes', '--json', ...args, directory], { env })
   expect(await only.end, only.stderr).toBe(code)
   const found = JSON.parse(only.stdout)
   expect(await conformsTo('nodes', found)).toEqual([])
@@ -55,9 +55,47 @@ describe('local local', () => {
     expect(head).toMatch(/^HOLDER +HARD LINK +SYMLINK +RENAME +FLOCK +FCNTL$/)
     expect(first).toMatch(/^local#1( +pass \d+ (ms|s)){5}$/)
     expect(second).toMatch(/^local#2( +pass \d+ (ms|s)){5}$/)
-    expect(only.stdout).toContain('Locks by hard link, symlink, rename, flock, fcntl exclude between these nodes.')
-    expect(only.stdout).toMatch(/file-locks on every node:\nlock-type=linkbased\nuse-symlinks=0\n$/)
+    expect(only.stdout).toContain('Locks by hard link, symlink, rename, flock, fcntl exclude between processes here.')
+    expect(only.stdout).toContain('All of it ran on one machine, which proves nothing about others.')
+    expect(only.stdout).not.toContain('lock-type=')
     expect(await readdir(directory)).toEqual([])
+  })
+
+  test('--json says in one word that only one machine took part, and recommends nothing', async () => {
+    const { result, verdict, recommendation, fileLocks } = await report(['--kinds', 'hard-link,flock', 'local', 'local'])
+    expect(result).toBe('one-machine')
+    expect(verdict).toContain('one machine')
+    expect(verdict).not.toContain('between these nodes')
+    expect({ recommendation, fileLocks }).toEqual({ recommendation: null, fileLocks: null })
+  })
+
+  test('a holder that stands still for longer than its lease is slow, and has not failed: it is measured again', async () => {
+    const [{ mark, rounds }] = (await stalled(1, 0)).kinds
+    expect(mark).toBe('pass')
+    expect(rounds[0].tries).toBeGreaterThan(1)
+  }, 60_000)
+
+  test('of one that stands still again and again it is too slow to tell, and no kind of lock has failed: 69', async () => {
+    const { result, kinds, verdict, recommendation } = await stalled(100, 69)
+    expect({ result, recommendation }).toEqual({ result: 'unclear', recommendation: null })
+    expect(kinds).toMatchObject([{ mark: 'unclear', rounds: [{ mark: 'unclear', tries: 3, doubt: { code: 'TOO_SLOW' } }, {}] }])
+    expect(verdict).toContain('too slow to tell')
+    expect(verdict).not.toContain('cannot be used')
+  }, 120_000)
+
+  /** With so many times that a process stands still. */
+  async function stalled(most: number, code: number) {
+    const stalling = new URL('fixtures/locktester-stall.mjs', import.meta.url).href
+    const env = { NODE_OPTIONS: `--import ${stalling}`, STALLS: `${await bench.directory()} ${most}` }
+    return await report(['--kinds', 'hard-link', 'local', 'local'], code, env)
+  }
+
+  test('a page that cannot be written is told before the work: 69, and nothing else', async () => {
+    const only = bench.locktester(['nodes', '--html', join(directory, 'no/where.html'), 'local', 'local', directory])
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toContain('where.html')
+    expect(only.stderr).not.toContain('Holding, trying')
+    expect(only.stdout).toBe('')
   })
 
   test('of three nodes each attempt lies between two answers of the holder that it holds', async () => {
@@ -97,14 +135,19 @@ describe('local local', () => {
   })
 
   test('Ctrl+C in the middle ends it by that signal, and leaves neither a process nor a file', async () => {
-    const only = bench.locktester(['nodes', 'local', 'local', directory])
+    const html = join(await bench.directory(), 'report.html')
+    const only = bench.locktester(['nodes', '--html', html, 'local', 'local', directory])
     await only.says('Holding, trying', 'stderr')
     await vi.waitUntil(async () => (await readdir(directory)).length > 0)
     const children = await agentsOf(only.pid)
     expect(children).toHaveLength(2)
     only.kill('SIGINT')
     expect(await only.end).toBe('SIGINT')
+    expect(only.stderr).toContain('interrupted: nothing was judged')
+    expect(only.stderr).not.toContain('cannot be used')
+    expect(only.stdout).toBe('')
     expect(await readdir(directory)).toEqual([])
+    expect(await readdir(join(html, '..'))).toEqual([])
     for (const child of children) expect(() => process.kill(child, 0)).toThrow('ESRCH')
   })
 
@@ -133,7 +176,7 @@ async function agentsOf(pid: number): Promise<number[]> {
 describe('over ssh', () => {
   test('a node of its own is refused by all kinds and gets them; a killed link-based holder is taken over after its timeout-interval', async () => {
     const { host, sshCommand } = await startSshd(bench, { through: OTHER_NODE })
-    const { kinds, nodes, recommendation } = await report(['--ssh-command', sshCommand, 'local', host])
+    const { kinds, nodes, result, recommendation } = await report(['--ssh-command', sshCommand, 'local', host])
     expect(nodes.map(({ name }: { name: string }) => name)).toEqual(['local', host])
     expect(kinds.map(({ kind, mark }: Kind) => `${kind}: ${mark}`)).toEqual(
       ['hard link', 'symlink', 'rename', 'flock', 'fcntl'].map((kind) => `${kind}: pass`),
@@ -145,9 +188,25 @@ describe('over ssh', () => {
         else expect(takeOver?.tookMs).toBeGreaterThan(1000)
       }
     }
-    expect(recommendation).toEqual({ lockType: 'linkbased', useSymlinks: false })
+    // A process namespace of its own makes it another node to the locks, and not another machine.
+    expect({ result, recommendation }).toEqual({ result: 'one-machine', recommendation: null })
     expect(await readdir(directory)).toEqual([])
   })
+
+  test('another machine that would have to see a local disk proves nothing: nothing is recommended', async () => {
+    const { host, sshCommand } = await startSshd(bench, { through: withMounts(await ofAnotherBoot()) })
+    const args = ['--kinds', 'rename', '--ssh-command', sshCommand, 'local', host]
+    const { result, verdict, recommendation } = await report(args)
+    expect({ result, recommendation }).toEqual({ result: 'local-disk', recommendation: null })
+    expect(verdict).toContain('on a local disk')
+  })
+
+  /** A machine is told by what its kernel calls this boot. */
+  async function ofAnotherBoot(): Promise<string> {
+    const file = join(await bench.directory(), 'boot_id')
+    await writeFile(file, '00000000-0000-4000-8000-000000000001\n')
+    return `mount --bind ${file} /proc/sys/kernel/random/boot_id`
+  }
 
   test('Ctrl+C leaves nothing behind on the remote node either', async () => {
     const { host, sshCommand } = await startSshd(bench, { through: OTHER_NODE })
@@ -173,7 +232,7 @@ describe('over ssh', () => {
     // Over there the same directory is behind sshfs, at the same place; the server answers from a second name for it.
     const behind = await bench.directory()
     const mounts = `mount --bind ${served} ${behind}; sshfs -o ssh_command=${script},dir_cache=no server:${behind} ${served}`
-    const { host, sshCommand } = await startSshd(bench, { through: withMounts(mounts) })
+    const { host, sshCommand } = await startSshd(bench, { through: withMounts(`${mounts}; ${await ofAnotherBoot()}`) })
     const kinds = ['--kinds', 'hard-link,flock,fcntl']
     const found = await report(['--ssh-command', sshCommand, ...kinds, 'local', host])
     const byKind = Object.fromEntries(found.kinds.map((kind: Kind) => [kind.kind, kind]))
@@ -185,7 +244,9 @@ describe('over ssh', () => {
       expect(byKind[kind].rounds[0].evidence[0]).toContain(`local held it, said so before and after, and ${host} acquired it`)
     }
     expect(byKind['hard link'].mark).toBe('pass')
+    expect(found.result).toBe('excludes')
     expect(found.recommendation).toEqual({ lockType: 'linkbased', useSymlinks: false })
+    expect(found.fileLocks).toBe('lock-type=linkbased\nuse-symlinks=0\n')
     const only = bench.locktester(['nodes', '--kinds', 'flock', '--ssh-command', sshCommand, 'local', host, directory])
     expect(await only.end).toBe(76)
     expect(only.stdout).toMatch(/^local +UNSAFE$/m)
@@ -266,12 +327,13 @@ describe('a node that cannot be used', () => {
     expect(only.stderr).toContain('There is no such directory')
   })
 
-  test('without fs-ext advisory locks are marked with the code of the error, and links are recommended', async () => {
+  test('without fs-ext advisory locks are marked with the code of the error, and only the others pass', async () => {
     const root = await bench.packageWithoutFsExt()
     const only = bench.locktester(['nodes', '--kinds', 'flock,rename', 'local', 'local', directory], { root })
     expect(await only.end).toBe(0)
     expect(only.stdout).toMatch(/^local#1 +pass \d+ m?s +FS_EXT_NOT_INSTALLED$/m)
-    expect(only.stdout).toContain('lock-type=renamebased')
+    expect(only.stdout).toContain('Locks by rename exclude')
+    expect(only.stdout).toContain('Locks by flock cannot be used: see the evidence.')
   })
 
   test.each([

@@ -210,13 +210,40 @@ describe('however it ends', () => {
     expect(only.stdout).toContain('Nobody got the lock, so nothing is proved.')
   })
 
-  test('a page that cannot be written is said so, and the result is there all the same', async () => {
-    await mkdir(join(directory, 'shared'))
-    const args = ['stress', join(directory, 'shared'), '--duration', '1', '--html', join(directory, 'no/where.html')]
-    const only = bench.locktester(args)
+  test('a page that cannot be written is told before the work: 69, and nothing else', async () => {
+    const only = bench.locktester(['stress', directory, '--html', join(directory, 'no/where.html')])
     expect(await only.end).toBe(69)
-    expect(only.stdout).toContain('No violation')
+    expect(only.stdout).toBe('')
     expect(only.stderr).toContain('where.html')
+    expect(only.stderr).not.toContain(BEGUN)
+  })
+
+  test('a page from before stays until there is another one', async () => {
+    const html = join(directory, 'stress.html')
+    await writeFile(html, 'the page from before, which is longer than nothing')
+    await mkdir(join(directory, 'shared'))
+    const refused = bench.locktester(['stress', join(directory, 'nowhere'), '--html', html])
+    expect(await refused.end).toBe(69)
+    expect(await readFile(html, 'utf8')).toContain('the page from before')
+    const done = bench.locktester(['stress', join(directory, 'shared'), '--duration', '1', '--html', html])
+    expect(await done.end).toBe(0)
+    expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>/)
+  })
+
+  test('chaos that had no time to kill says so, and not that there was no violation', async () => {
+    const { verdict } = await report([directory, '--chaos', '--duration', '0.01'])
+    expect(['no-kills', 'nothing-proved']).toContain(verdict)
+    const only = bench.locktester(['stress', directory, '--chaos', '--procs', '1', '--duration', '0.3'])
+    expect(await only.end, only.stderr).toBe(0)
+    expect(only.stdout).toContain('No process was killed')
+    expect(only.stdout).not.toContain('No violation')
+  })
+
+  test('on one machine, the verdict itself says that nothing is proved about others', async () => {
+    const only = bench.locktester(['stress', directory, '--quiet', '--duration', '1'])
+    expect(await only.end).toBe(0)
+    expect(only.stdout).toContain('All of it ran on one machine, which proves nothing about others.')
+    expect((await report([directory, '--duration', '1'])).verdict).toBe('one-machine')
   })
 })
 
