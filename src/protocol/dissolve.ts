@@ -262,10 +262,11 @@ function* revive(site: LockView, reviving: string): Protocol<Dissolution | null>
   return revived.ok || isAbsent(revived.code) ? null : { kind: 'failed', ...revived }
 }
 
-/** Where a slow process creates it again, it lies below what is the highest generation by then. */
-function* putFree(path: string): Protocol<Dissolution | 'is there'> {
+/** Where a slow process creates it again, it lies below what is the highest generation by then. `null`: look again. */
+function* putFree(path: string): Protocol<Dissolution | null | 'is there'> {
   const created = yield* ask.create(path, '', 0o644)
-  return created.ok || created.code === 'EEXIST' ? 'is there' : { kind: 'failed', ...created }
+  if (created.ok || created.code === 'EEXIST') return 'is there'
+  return isAbsent(created.code) ? null : { kind: 'failed', ...created }
 }
 
 /**

@@ -55,8 +55,8 @@ export class Copy {
   async #test(file: string, test: string): Promise<Outcome> {
     const report = join(this.#directory as string, 'report.json')
     rmSync(report, { force: true })
-    const named = test === '' ? [] : ['-t', test.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')]
-    const args = ['vitest', 'run', `test/${file}`, ...named, '--reporter=json', `--outputFile=${report}`]
+    const pattern = test.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    const args = ['vitest', 'run', `test/${file}`, '-t', pattern, '--reporter=json', `--outputFile=${report}`]
     const { output } = await this.#run('npx', args)
     try {
       const { numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(readFileSync(report, 'utf8'))

@@ -10,6 +10,7 @@ import { attempt } from '../../src/protocol/acquire.js'
 import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
 import { renameClaim } from '../../src/protocol/claim-rename.js'
 import { dissolve } from '../../src/protocol/dissolve.js'
+import { dissolvedName, revivingName } from '../../src/protocol/names.js'
 import type { FileOperation, Operation, Protocol, Reply } from '../../src/protocol/operations.js'
 import { createSession, type Session } from '../../src/protocol/session.js'
 import { cleanUp, release } from '../../src/protocol/settle.js'
@@ -545,3 +546,35 @@ test('a lock that stays has its marker again, although a holder came while the m
   expect(slow()).toMatchObject({ kind: 'held' })
   expect([...(lock.entries?.keys() ?? [])].sort()).toEqual(['.links', '5.free', '6'])
 })
+
+test.each(['nothing', 'the file of an advisory lock'])(
+  'a slow process that goes on reviving a lock where %s is by now finds that there is no lock directory',
+  (what) => {
+    const files = new Files()
+    const random = new Random(1)
+    const lock = files.make(true)
+    files.root.entries?.set('P', lock)
+    for (const name of [revivingName('links', 8n, random.name()), '.nfs0']) lock.entries?.set(name, files.make(false))
+    const slow = advance(files, dissolve(siteOf(hardLinkClaim), null), random, ({ op }) => op === 'list')
+    expect(slow()).toBe('waits')
+    files.root.entries?.delete('P')
+    if (what !== 'nothing') files.root.entries?.set('P', files.make(false))
+    expect(slow()).toBe('waits')
+    expect(slow()).toEqual({ kind: 'gone' })
+  },
+)
+
+test.each([[5n, 8n] as const, [8n, 5n] as const])(
+  'a lock with the markers of two that were dissolved (%d and %d) goes on above the last of them',
+  (first, second) => {
+    const files = new Files()
+    const random = new Random(1)
+    const lock = files.make(true)
+    files.root.entries?.set('P', lock)
+    const markers = [first, second].map((generation) => dissolvedName('links', generation, random.name()))
+    for (const name of [...markers, '.nfs0']) lock.entries?.set(name, files.make(false))
+    const dissolving = advance(files, dissolve(siteOf(hardLinkClaim), null), random, () => false)
+    expect(dissolving()).toEqual({ kind: 'obstructed', names: ['.nfs0'] })
+    expect([...(lock.entries?.keys() ?? [])].sort()).toEqual(['.links', '.nfs0', '10.free'])
+  },
+)
