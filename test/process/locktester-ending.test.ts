@@ -3,7 +3,7 @@
  * that nothing is left behind then. Also what it says of itself: --help, --version, --json, --quiet.
  */
 
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Bench, OTHER_NODE, PACKAGE, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
@@ -221,10 +221,23 @@ describe('what it says of itself', () => {
         { lockType: 'linkbased', variant: null, result: 'excluded', heldBy: { pid: first.pid } },
       ],
       supported: ['advisory', 'link-based'],
-      verdict: 'excluded',
+      verdict: 'one-machine',
+      warnings: [{ code: 'LOCAL_DISK' }, { code: 'ONE_MACHINE' }],
       holds: false,
       exitCode: 0,
     })
+  })
+
+  test('--json says local-disk where another machine holds the locks of a directory that it should not be able to see', async () => {
+    const bootId = join(await bench.directory(), 'boot_id')
+    await writeFile(bootId, '00000000-0000-4000-8000-000000000001\n')
+    const through = withMounts(`mount --bind ${bootId} /proc/sys/kernel/random/boot_id`)
+    const first = bench.locktester([directory], { through })
+    await first.says('Holding.', 'stderr')
+    const second = bench.locktester(['--json', directory])
+    expect(await second.end).toBe(0)
+    expect(JSON.parse(second.stdout)).toMatchObject({ verdict: 'local-disk', warnings: [{ code: 'LOCAL_DISK' }] })
+    expect(second.stderr).not.toContain('this very machine')
   })
 
   test('--json of a failure carries the code and the message of the error', async () => {

@@ -122,6 +122,9 @@ export function holdingTalk(holdMs: number | undefined): string {
   return `Holding. Now run locktester on the next node, as the same user. ${end}.`
 }
 
+export const ONE_MACHINE =
+  'The locks are held by processes of this very machine, which proves nothing about others: run locktester on the next node as well.'
+
 export const HOLD_HINT =
   'Released at once, for not every lock was acquired. To try those that were from the next node: --hold 600.'
 

@@ -6,7 +6,7 @@ import { ownIdentity } from '../shared/identity.js'
 import type { MountProfile } from '../shared/mounts.js'
 import type { Neighbour } from './neighbours.js'
 import { errorReport, type Warning } from '../shared/output.js'
-import { exitCodeOf, type Finding, supported, type Verdict, verdictOf } from './verdict.js'
+import { exitCodeOf, type Finding, limitationOfFindings, supported, type Verdict, verdictOf } from './verdict.js'
 
 export interface Facts {
   directory: string
@@ -67,7 +67,7 @@ export interface Report {
 
 export function reportOf({ directory, mount, config, findings, others, warnings, holds }: Facts): Report {
   const { file, found, settings, diagnostics } = config
-  const verdict = verdictOf(findings)
+  const verdict = verdictOf(findings, limitationOfFindings(findings, ownIdentity(), mount))
   return {
     version: 1,
     directory,

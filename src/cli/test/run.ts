@@ -19,7 +19,7 @@ import * as words from './print.js'
 import { reportOf } from './report.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { Trial } from './trial.js'
-import { exitCodeOf, type Finding, holdsOn, verdictOf } from './verdict.js'
+import { exitCodeOf, type Finding, holdsOn, limitationOfFindings, verdictOf } from './verdict.js'
 
 export interface TestOptions {
   /** `undefined`: the user's client-state directory. */
@@ -90,12 +90,14 @@ function attempt(options: TestOptions, config: LoadedConfig) {
     const others = await lookAround(trial, findings)
 
     const holds = options.holdMs !== 0 && holdsOn(findings, options.holdMs !== undefined)
-    code = exitCodeOf(verdictOf(findings))
+    const limitation = limitationOfFindings(findings, ownIdentity(), mount)
+    code = exitCodeOf(verdictOf(findings, limitation))
     isHolding = holds
     // Only now the last line: who reads it knows that all is judged and, if all was acquired, that the hold has begun.
     show(findings.at(-1) as Finding)
     const verdict = words.verdictLine(findings)
     if (verdict !== null) printer.line(`\n${verdict}`)
+    if (limitation === 'one-machine') printer.warn('ONE_MACHINE', words.ONE_MACHINE)
     explain(findings, holds)
     const { warnings } = printer
     printer.report(reportOf({ directory, mount, config, findings, others, warnings, holds }))

@@ -1,6 +1,8 @@
 /** What the attempts amount to: pure, so that the lines, the JSON report and the exit code cannot contradict each other. */
 
 import { EXIT } from '../shared/exit-codes.js'
+import type { MountProfile } from '../shared/mounts.js'
+import { isSameMachine, type Limitation, type Place } from '../shared/scope.js'
 import type { TestedLock } from './tested-locks.js'
 import type { Neighbour } from './neighbours.js'
 
@@ -15,13 +17,24 @@ export type Finding = { tested: TestedLock } /** `alsoHeldBy`: others who hold i
 export type Verdict =
   | 'acquired' // all of them
   | 'excluded' // at least one is held by another process, and none failed
+  | 'one-machine' // the same, but by processes of this very machine: nothing is proved about others
+  | 'local-disk' // the same, but in a directory that other nodes cannot see
   | 'failed' // at least one failed with an error
   | 'unsafe' // at least one is held twice
 
-export function verdictOf(findings: readonly Finding[]): Verdict {
+/** @param limitation of what an exclusion proves: see {@link limitationOfFindings} */
+export function verdictOf(findings: readonly Finding[], limitation: Limitation): Verdict {
   if (findings.some((finding) => finding.result === 'acquired' && finding.alsoHeldBy.length > 0)) return 'unsafe'
   if (findings.some(({ result }) => result === 'failed')) return 'failed'
-  return findings.some(({ result }) => result === 'excluded') ? 'excluded' : 'acquired'
+  return findings.some(({ result }) => result === 'excluded') ? (limitation ?? 'excluded') : 'acquired'
+}
+
+/** What the exclusions among these findings cannot prove. Of a holder that is not known, it is not known where it is. */
+export function limitationOfFindings(findings: readonly Finding[], own: Place, mount: MountProfile | null): Limitation {
+  const excluded = findings.filter((finding) => finding.result === 'excluded')
+  if (excluded.length === 0) return null
+  if (excluded.every(({ heldBy }) => heldBy !== null && isSameMachine(heldBy.record, own))) return 'one-machine'
+  return mount?.reach === 'local' ? 'local-disk' : null
 }
 
 export function exitCodeOf(verdict: Verdict): number {
