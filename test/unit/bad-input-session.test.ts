@@ -177,19 +177,24 @@ describe('whatever stands in a session file', () => {
     },
   )
 
-  test('it is inspected without an error, and called stale only if its owner may be dead', { timeout: 300_000 }, () => {
-    fc.assert(
-      fc.property(contents, anyClaim, (text, claim) => {
-        const world = worldWith(NAME, text)
-        hold(world, claim, NAME)
-        const outcome = run(world, inspect(siteOf(claim)))
-        if (outcome.kind !== 'seen') throw new Error(`Expected it to be seen, got ${outcome.kind}`)
-        if (outcome.inspection.state === 'stale') expect(mayBeDead(text), text).toBe(true)
-        else expect(['held', 'unknown']).toContain(outcome.inspection.state)
-      }),
-      { numRuns: RUNS },
-    )
-  })
+  test(
+    'it is inspected without an error, and called stale or free only if its owner may be dead, or says that it ended',
+    { timeout: 300_000 },
+    () => {
+      fc.assert(
+        fc.property(contents, anyClaim, (text, claim) => {
+          const world = worldWith(NAME, text)
+          hold(world, claim, NAME)
+          const outcome = run(world, inspect(siteOf(claim)))
+          if (outcome.kind !== 'seen') throw new Error(`Expected it to be seen, got ${outcome.kind}`)
+          const { state } = outcome.inspection
+          if (state === 'stale' || state === 'free') expect(mayBeDead(text), text).toBe(true)
+          else expect(['held', 'unknown']).toContain(state)
+        }),
+        { numRuns: RUNS },
+      )
+    },
+  )
 
   test('the patrol passes by without an error, and marks or removes only what may be dead', { timeout: 300_000 }, () => {
     fc.assert(
