@@ -9,6 +9,7 @@ import { expect, test } from 'vitest'
 import { attempt } from '../../src/protocol/acquire.js'
 import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
 import { renameClaim } from '../../src/protocol/claim-rename.js'
+import { symlinkClaim } from '../../src/protocol/claim-symlink.js'
 import { dissolve } from '../../src/protocol/dissolve.js'
 import { dissolvedName, revivingName } from '../../src/protocol/names.js'
 import type { FileOperation, Operation, Protocol, Reply } from '../../src/protocol/operations.js'
@@ -23,6 +24,10 @@ const GIVEN_UP = 'given up'
 const TICK_MS = 100
 const STEPS = 3000
 const SEEDS = 400
+
+const VIEW = { bootId: 'b', pidNamespace: 'n', timeNamespace: 't', userNamespace: 'u' }
+const OWNER = { host: 'h', ...VIEW, pid: 1, startTime: '', uid: 0, user: null }
+const INTERVALS = { label: '', refreshRateMs: 1e6, timeoutIntervalMs: 8e7 }
 
 type Mutation = 'none' | 'no sentence in the file' | 'no look after the marker is taken' | 'emptied before it is decided'
 
@@ -95,6 +100,8 @@ class Files {
         const inode = this.at(operation.from)
         return typeof inode === 'string' ? inode : this.#enter(operation.to, inode)
       }
+      case 'symlink':
+        return this.#enter(operation.path, this.make(false))
       case 'mkdir':
         return this.#enter(operation.path, this.make(true))
       case 'create':
@@ -307,9 +314,7 @@ class Universe {
 
   *#session(actor: Actor): Generator<Operation | Act, Session, unknown> {
     const startTime = this.random.name()
-    const view = { bootId: 'b', pidNamespace: 'n', timeNamespace: 't', userNamespace: 'u' }
-    const owner = { host: 'h', ...view, pid: 1, startTime, uid: 0, user: null }
-    const made = yield* createSession('/d', owner, { label: '', refreshRateMs: 1e6, timeoutIntervalMs: 8e7 })
+    const made = yield* createSession('/d', { ...OWNER, startTime }, INTERVALS)
     if (!made.ok) throw new Error(made.code)
     actor.session = made.value
     actor.alive.set(startTime, made.value.record.id)
@@ -408,9 +413,7 @@ const unlock = (file: Inode, actor: Actor) => {
 }
 
 function siteOf(claim: Claim): Site {
-  const view = { bootId: 'b', pidNamespace: 'n', timeNamespace: 't', userNamespace: 'u' }
-  const me = { host: 'h', ...view, pid: 1, startTime: '', uid: 0, user: null }
-  const surroundings = { coherent: true, extraSilenceMs: 0, me, observations: new Map() }
+  const surroundings = { coherent: true, extraSilenceMs: 0, me: OWNER, observations: new Map() }
   return { path: LOCK, directory: '/d', dev: 1, mode: 0o755, claim, memory: newMemory(), surroundings }
 }
 
@@ -489,6 +492,14 @@ test.each(['no sentence in the file', 'no look after the marker is taken', 'empt
   },
 )
 
+const ANSWERS: Partial<Record<Operation['op'], (random: Random) => unknown>> = {
+  name: (random) => random.name(),
+  clock: () => ({ ownMs: 0, wallMs: 0 }),
+  lease: () => 1000,
+  wanted: () => true,
+  process: () => 'alive',
+}
+
 /** Drives a piece of the protocol by hand: to its end, or to the first operation that is to wait. */
 function advance<Result>(files: Files, protocol: Protocol<Result>, random: Random, isToWait: (operation: Operation) => boolean) {
   let answer: unknown
@@ -497,7 +508,7 @@ function advance<Result>(files: Files, protocol: Protocol<Result>, random: Rando
       const step = protocol.next(answer)
       if (step.done) return step.value
       const operation = step.value
-      answer = operation.op === 'name' ? random.name() : files.perform(operation as FileOperation)
+      answer = ANSWERS[operation.op]?.(random) ?? files.perform(operation as FileOperation)
       if (isToWait(operation)) return 'waits'
     }
   }
@@ -576,5 +587,31 @@ test.each([[5n, 8n] as const, [8n, 5n] as const])(
     const dissolving = advance(files, dissolve(siteOf(hardLinkClaim), null), random, () => false)
     expect(dissolving()).toEqual({ kind: 'obstructed', names: ['.nfs0'] })
     expect([...(lock.entries?.keys() ?? [])].sort()).toEqual(['.links', '.nfs0', '10.free'])
+  },
+)
+
+test.each([
+  { claim: renameClaim, marker: '.renames' },
+  { claim: symlinkClaim, marker: '.links' },
+])(
+  'where the share was unmounted in the middle of an attempt, a claim by $claim.name in the lock on the disk below does not count',
+  ({ claim, marker }) => {
+    const files = new Files()
+    const random = new Random(1)
+    const freeLock = () => {
+      const lock = files.make(true)
+      for (const name of [marker, '5.free']) lock.entries?.set(name, files.make(false))
+      return lock
+    }
+    files.root.entries?.set('P', freeLock())
+    const made = advance(files, createSession('/d', OWNER, INTERVALS), random, () => false)()
+    if (made === 'waits' || !made.ok) throw new Error('no session')
+    const slow = advance(files, attempt(siteOf(claim), made.value, false), random, ({ op }) => op === 'list')
+    expect(slow()).toBe('waits')
+    files.root.entries?.clear()
+    files.root.entries?.set('P', freeLock())
+    let outcome = slow()
+    while (outcome === 'waits') outcome = slow()
+    expect(outcome).toMatchObject({ kind: 'session-spent', why: 'missing' })
   },
 )
