@@ -40,7 +40,8 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     from: 'if (isGivenUp) late(value)',
     to: 'if (isGivenUp) return',
     caughtBy: ['process/link-hung-mount.test.ts', 'a call that was given up on undoes itself'],
-    redundantBecause: null,
+    redundantBecause:
+      'both lock types ask last whether the lock is still wanted; this covers a patience that ends between their answer and the caller',
   },
   {
     name: 'a first try ends while the process gets no processor',
@@ -119,7 +120,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     file: 'drivers/file-operations.ts',
     from: 'O_RDONLY | O_NOFOLLOW | O_NONBLOCK | extraFlags',
     to: 'O_RDONLY | O_NOFOLLOW | extraFlags',
-    caughtBy: ['process/link-leftovers.test.ts', 'a record that is a FIFO stops nobody'],
+    caughtBy: ['process/security-bounds.test.ts', 'status neither waits for a FIFO'],
     redundantBecause: null,
   },
   {

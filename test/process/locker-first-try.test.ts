@@ -34,8 +34,11 @@ test('where the file system does not answer, the first try ends', async () => {
   const agent = await Agent.start({ on: space })
   await (await agent.acquire(join(path, 'lock'))).release()
   await hang()
+  const from = performance.now()
   expect(await agent.refusal(join(path, 'lock'), 'acquire', 0)).toMatchObject({
     code: 'LOCK_TIMEOUT',
     message: expect.stringMatching(/does the mount hang/),
   })
+  // A process that gets no processor would be waited for up to 11 s.
+  expect(performance.now() - from).toBeLessThan(8000)
 })
