@@ -47,7 +47,7 @@ interface NodeOutcome {
   losses: number
 }
 
-export type Verdict =
+type Verdict =
   | 'no-violation' // between machines, and with all that was asked for
   | 'one-machine' // no violation, but no more than one took part
   | 'local-disk' // no violation, but no other node can see the directory
