@@ -20,6 +20,7 @@ import { mountOf } from '../shared/mounts.js'
 import { PROGRAM } from '../shared/program.js'
 import { openNamedDirectory } from '../shared/state-directory.js'
 import { Line, tell } from '../remote/lines.js'
+import type { Shape } from '../remote/shapes.js'
 import { type Answering, CLEAN_UP_LIMIT_MS, hasEnded, type Role, runWorker, type WorkerWord } from '../remote/worker.js'
 
 /** A file of another node that is not seen after this time is not there: its name is new, so no cache can say that it is missing for long. */
@@ -32,6 +33,9 @@ interface Child {
   /** While it is stopped: continues it when we end, however. */
   reviver: ChildProcessByStdio<Writable, null, null> | null
 }
+
+/** The asking side looks at it. */
+const asItIs: Shape<unknown> = (raw) => raw
 
 interface Job {
   worker: number
@@ -56,7 +60,8 @@ function agent(): Answering {
     hello: () => ({ ...nodeFacts(), pid: process.pid, nodeVersion: process.versions.node }),
     clock: monotonicMs,
     start,
-    ask: ({ worker, op, args }: Job & { op: string; args: Record<string, unknown> }) => childOf(worker).line.ask(op, args),
+    ask: ({ worker, op, args }: Job & { op: string; args: Record<string, unknown> }) =>
+      childOf(worker).line.ask(op, args, asItIs),
 
     /** Goes to the trial directory, which the first node creates, with these directories in it. */
     async enter({ directory: named, name, create }: { directory: string; name: string; create: readonly string[] | null }) {
@@ -118,7 +123,7 @@ function agent(): Answering {
     const worker = ++lastChild
     const child = spawn(process.execPath, [PROGRAM, 'agent', '--worker', role], { stdio: ['pipe', 'pipe', 'inherit'] })
     const say = (word: Omit<WorkerWord, 'worker'>) => tell(process.stdout, { worker, ...word })
-    const line = new Line(child.stdout, child.stdin, (said: unknown) => say({ said }))
+    const line = new Line(child.stdout, child.stdin, (said) => say({ said }))
     children.set(worker, { process: child, line, reviver: null })
     // `close` comes after the last of its words.
     child.on('close', (code, signal) => say({ ended: { code, signal, wasKilled: !children.has(worker) } }))

@@ -1,6 +1,7 @@
 /** How the agent is started behind ssh, and what to say when it is not. */
 
 import { printable } from '../../log/printable.js'
+import { NO_AGENTS, RemoteError } from './lines.js'
 
 const NO_NODE = 'locktester-agent: no node here'
 const NO_PROGRAM = 'locktester-agent: no locktester here'
@@ -24,6 +25,7 @@ export function remoteScript(remoteCommand: string | undefined, program: string)
 export function explainFailure(host: string, exitCode: number | null, stderr: string, error: Error): string {
   const said = stderr.trim() === '' ? '' : `\n  it said: ${stderr.trim().split('\n').map(printable).join('\n           ')}`
   const how = 'Or say where it is: --remote-command "/opt/node/bin/node /opt/mountlock/bin/locktester".'
+  if (error instanceof RemoteError && NO_AGENTS.includes(error.code)) return `${host}: ${printable(error.message)}.${said}`
   if (host === 'local') return `local: the agent did not start (${printable(error.message)})${said}`
   if (stderr.includes(NO_NODE)) return `${host}: there is no Node in the PATH there. Install Node 20.19 or newer. ${how}`
   if (stderr.includes(NO_PROGRAM)) return `${host}: the package is not there: npm install --global mountlock. ${how}`

@@ -1,14 +1,30 @@
 /**
  * Questions and answers as lines of JSON. Lines that are not ours are passed over: a remote shell may greet us on the
- * same stream.
+ * same stream. Whatever the other side says is bounded and looked at before it is used: it is another machine's, or that of a
+ * program that happens to write on the stream.
  */
 
-import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { printable } from '../../log/printable.js'
 import { errorReport } from '../shared/output.js'
+import { LINE_CHARACTERS_MAX, readLines } from './bounded-lines.js'
+import { type Shape, WrongShapeError } from './shapes.js'
 
 /** The version of the conversation: both sides must speak the same one. */
 const DIALECT = 1
+
+/** Longer than any text that an agent sends, and short enough for a terminal. */
+const TEXT_CHARACTERS_MAX = 4096
+/** The greetings of a shell, with much to spare. */
+const FOREIGN_LINES_MAX = 10_000
+/** 64 processes of a node have a question each, and the clock is asked once in a second. */
+const PENDING_MAX = 4096
+/** 64 hammers of a node say some thousand words in a second. Each is remembered until it is judged, in about 250 bytes. */
+const WORDS_PER_S_MAX = 20_000
+const WORDS_MAX = 4_000_000
+
+/** The codes of what is said by something that is no agent, or not one of this version. */
+export const NO_AGENTS: readonly string[] = ['NO_AGENT', 'BAD_ANSWER']
 
 /** An error as it is told by another process. */
 export class RemoteError extends Error {
@@ -35,25 +51,49 @@ interface Answer {
   error?: { code: string; message: string }
 }
 
+interface Pending {
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
 /** The asking side. */
 export class Line {
+  readonly #input: Readable
   readonly #output: Writable
-  readonly #onWord: (word: never) => void
-  readonly #pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  readonly #onWord: (word: Record<string, unknown>) => void
+  readonly #pending = new Map<number, Pending>()
+  readonly #startMs = performance.now()
   #lastId = 0
+  #foreignLines = 0
+  #words = 0
   #closed: Error | null = null
 
-  /** @param onWord is called for what the other side says of its own accord: see {@link tell} */
-  constructor(input: Readable, output: Writable, onWord: (word: never) => void = () => {}) {
+  /** @param onWord is called for what the other side says of its own accord, an object, of which no more is known: see {@link tell} */
+  constructor(input: Readable, output: Writable, onWord: (word: Record<string, unknown>) => void = () => {}) {
+    this.#input = input
     this.#output = output
     this.#onWord = onWord
     output.on('error', () => {}) // the other side's end is told by the end of its output
-    const lines = createInterface({ input })
-    lines.on('line', (text) => this.#receive(text))
-    lines.on('close', () => this.close(new RemoteError({ code: 'GONE', message: 'the process there ended' })))
+    readLines(input, {
+      onLine: (text) => this.#receive(text),
+      onTooLong: () => this.#refuse(`a line of more than ${LINE_CHARACTERS_MAX} characters`),
+      onEnd: () => this.close(new RemoteError({ code: 'GONE', message: 'the process there ended' })),
+    })
   }
 
-  ask(op: string, args: Record<string, unknown> = {}): Promise<unknown> {
+  /** @param shape of the answer: another one is an error */
+  async ask<T>(op: string, args: Record<string, unknown>, shape: Shape<T>): Promise<T> {
+    const value = await this.#answerTo(op, args)
+    try {
+      return shape(value)
+    } catch (error) {
+      if (!(error instanceof WrongShapeError)) throw error
+      throw new RemoteError({ code: 'BAD_ANSWER', message: `it gave an answer to "${op}" that no agent gives` })
+    }
+  }
+
+  #answerTo(op: string, args: Record<string, unknown>): Promise<unknown> {
+    if (this.#pending.size >= PENDING_MAX) this.#refuse('no answer to thousands of questions')
     if (this.#closed !== null) return Promise.reject(this.#closed)
     const question: Question = { locktester: DIALECT, id: ++this.#lastId, op, args }
     return new Promise((resolve, reject) => {
@@ -69,29 +109,58 @@ export class Line {
     this.#pending.clear()
   }
 
-  #receive(text: string): void {
-    const answer = parse<Answer>(text)
-    if (answer === null) return
-    const { id } = answer
-    if (id === undefined) return this.#onWord(answer.word as never)
-    const pending = this.#pending.get(id)
-    if (pending === undefined) return
-    this.#pending.delete(id)
-    if (answer.error === undefined) pending.resolve(answer.value)
-    else pending.reject(new RemoteError(answer.error))
+  /** Nothing more is read of a process that is no agent. */
+  #refuse(what: string): void {
+    this.close(new RemoteError({ code: 'NO_AGENT', message: `what runs there is no agent: it gave ${what}` }))
+    this.#input.destroy()
   }
+
+  #receive(text: string): void {
+    if (this.#closed !== null) return
+    const answer = parse(text, harmless)
+    if (answer === null) return this.#passOver()
+    const { id, word, error, value } = answer
+    if (id === undefined) return isObject(word) ? this.#hear(word) : this.#passOver()
+    const pending = this.#pending.get(id as number)
+    if (pending === undefined) return this.#passOver()
+    this.#pending.delete(id as number)
+    if (error === undefined) pending.resolve(value)
+    else pending.reject(remoteError(error))
+  }
+
+  #passOver(): void {
+    if (++this.#foreignLines > FOREIGN_LINES_MAX) this.#refuse(`more than ${FOREIGN_LINES_MAX} lines that are no answers`)
+  }
+
+  #hear(word: Record<string, unknown>): void {
+    const elapsedS = (performance.now() - this.#startMs) / 1000
+    const most = Math.min(WORDS_MAX, WORDS_PER_S_MAX * (1 + elapsedS))
+    if (++this.#words > most) this.#refuse('more words than its processes can say')
+    else this.#onWord(word)
+  }
+}
+
+function remoteError(raw: unknown): RemoteError {
+  const { code, message } = isObject(raw) ? raw : {}
+  return new RemoteError({
+    code: typeof code === 'string' && /^\w{1,64}$/.test(code) ? code : 'UNEXPECTED',
+    message: typeof message === 'string' ? message : 'it told an error that says nothing',
+  })
 }
 
 /** By question. Each knows the arguments that it is given. */
 export type Answers = Readonly<Record<string, (args: never) => unknown>>
 
 /** The answering side; several questions may be under way at once. Resolves when nobody asks any more. */
-export async function serve(answers: Answers, input: Readable, output: Writable): Promise<void> {
+export function serve(answers: Answers, input: Readable, output: Writable): Promise<void> {
   output.on('error', () => {})
-  for await (const text of createInterface({ input })) {
-    const question = parse<Question>(text)
-    if (question !== null) void reply(question)
-  }
+  return new Promise((resolve) => {
+    const onLine = (text: string) => {
+      const question = parse(text)
+      if (question !== null) void reply(question as unknown as Question)
+    }
+    readLines(input, { onLine, onTooLong: resolve, onEnd: resolve })
+  })
 
   async function reply({ id, op, args }: Question): Promise<void> {
     const told: Answer = { locktester: DIALECT, id }
@@ -107,15 +176,25 @@ export async function serve(answers: Answers, input: Readable, output: Writable)
 }
 
 /** Says something that nobody has asked for. */
-export function tell(output: Writable, word: unknown): void {
+export function tell(output: Writable, word: object): void {
   output.write(`${JSON.stringify({ locktester: DIALECT, word } satisfies Answer)}\n`)
 }
 
-function parse<T extends { locktester: number }>(text: string): T | null {
+/** A line in our dialect; `null` for any other. */
+function parse(text: string, reviver?: (key: string, value: unknown) => unknown): Record<string, unknown> | null {
   try {
-    const value = JSON.parse(text) as T
-    return value.locktester === DIALECT ? value : null
+    const value: unknown = JSON.parse(text, reviver)
+    return isObject(value) && value.locktester === DIALECT ? value : null
   } catch {
     return null
   }
+}
+
+/** No text of another machine reaches a terminal, a report or a page with characters that would do something there. */
+function harmless(_: string, value: unknown): unknown {
+  return typeof value === 'string' ? printable(value.slice(0, TEXT_CHARACTERS_MAX)) : value
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }

@@ -4,22 +4,20 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { endsWithin } from '../shared/bounded.js'
-import type { NodeFacts } from '../shared/node-facts.js'
 import type { MountProfile } from '../shared/mounts.js'
 import { PROGRAM } from '../shared/program.js'
-import { hasEnded, type Role, type WorkerWord } from './worker.js'
+import { AGENT_ANSWERS, type Facts, WORKER_ANSWERS } from './answers.js'
+import { hasEnded, type Role, workerWordOf, type WorkerWord } from './worker.js'
 import { Line, RemoteError } from './lines.js'
 import type { NodeAddress, ReachOptions } from './options.js'
 import { explainFailure, remoteScript } from './launch.js'
+import type { Shape } from './shapes.js'
 
 const HELLO_LIMIT_MS = 30_000
 const END_LIMIT_MS = 6000
 const STDERR_CHARACTERS_MAX = 4000
 
-export interface Facts extends NodeFacts {
-  pid: number
-  nodeVersion: string
-}
+export type { Facts }
 
 /** The node could not be reached, or has not what is needed there; the message says which, and what to do. */
 export class UnreachableError extends Error {}
@@ -48,9 +46,10 @@ export class Node {
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS_MAX)
     })
-    this.#line = new Line(this.#process.stdout, this.#process.stdin, ({ worker, ...word }: WorkerWord) =>
-      this.#workers.get(worker)?.hear(word),
-    )
+    this.#line = new Line(this.#process.stdout, this.#process.stdin, (raw) => {
+      const { worker, ...word } = workerWordOf(raw) ?? { worker: -1 }
+      this.#workers.get(worker)?.hear(word)
+    })
   }
 
   /** @throws UnreachableError */
@@ -59,20 +58,33 @@ export class Node {
     const isAnswered = await endsWithin(HELLO_LIMIT_MS, hello)
     try {
       if (!isAnswered) throw new RemoteError({ code: 'TIMEOUT', message: `no answer within ${HELLO_LIMIT_MS / 1000} s` })
-      this.facts = (await hello) as Facts
+      this.facts = await hello
     } catch (error) {
       await endsWithin(END_LIMIT_MS, this.end())
       throw new UnreachableError(explainFailure(this.#host, this.#process.exitCode, this.#stderr, error as Error))
     }
   }
 
-  ask(op: string, args: Record<string, unknown> = {}): Promise<unknown> {
-    return this.#line.ask(op, args)
+  ask<Op extends keyof typeof AGENT_ANSWERS>(
+    op: Op,
+    args: Record<string, unknown> = {},
+  ): Promise<ReturnType<(typeof AGENT_ANSWERS)[Op]>> {
+    return this.#line.ask(op, args, AGENT_ANSWERS[op] as Shape<ReturnType<(typeof AGENT_ANSWERS)[Op]>>)
+  }
+
+  /** One of its workers answers. */
+  askWorker<Op extends keyof typeof WORKER_ANSWERS>(
+    worker: number,
+    op: Op,
+    args: Record<string, unknown>,
+  ): Promise<ReturnType<(typeof WORKER_ANSWERS)[Op]>> {
+    const shape = WORKER_ANSWERS[op] as Shape<ReturnType<(typeof WORKER_ANSWERS)[Op]>>
+    return this.#line.ask('ask', { worker, op, args }, shape)
   }
 
   async enter(name: string, create: readonly string[] | null): Promise<boolean> {
     const entered = this.ask('enter', { directory: this.directory, name, create })
-    const { mount, isThere } = (await this.#named(entered)) as { mount: MountProfile | null; isThere: boolean }
+    const { mount, isThere } = await this.#named(entered)
     this.mount = mount
     return isThere
   }
@@ -89,7 +101,7 @@ export class Node {
 
   /** @param onWord is called for all that it says of its own accord, and when it ends */
   async startWorker(role: Role, onWord: (word: Word) => void = () => {}): Promise<RemoteWorker> {
-    const { worker, pid } = (await this.ask('start', { role })) as { worker: number; pid: number }
+    const { worker, pid } = await this.ask('start', { role })
     const remote = new RemoteWorker(this, worker, pid, onWord)
     this.#workers.set(worker, remote)
     return remote
@@ -122,8 +134,11 @@ export class RemoteWorker {
     this.hear = hear
   }
 
-  ask(op: string, args: Record<string, unknown> = {}): Promise<unknown> {
-    return this.#node.ask('ask', { worker: this.#id, op, args })
+  ask<Op extends keyof typeof WORKER_ANSWERS>(
+    op: Op,
+    args: Record<string, unknown> = {},
+  ): Promise<ReturnType<(typeof WORKER_ANSWERS)[Op]>> {
+    return this.#node.askWorker(this.#id, op, args)
   }
 
   /** SIGSTOP, SIGCONT, or SIGKILL; resolves once its node says that it is done. */

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { Options } from 'yargs'
 import { valued } from '../shared/command.js'
 import { readText, UsageError } from '../shared/usage.js'
+import { destinationOf, readUri } from './host.js'
 
 /** One node, and where the directory is there: nodes may have mounted a share at different places. */
 export interface NodeAddress {
@@ -37,7 +38,7 @@ export function readReach(parsed: Record<string, unknown>): ReachOptions {
 }
 
 /**
- * Each word is `node1`, or `node1:/mnt/share` where the directory is somewhere else than on the others.
+ * Each word is `node1` (see host.ts), or `node1:/mnt/share` where the directory is somewhere else than on the others.
  * @param common the directory of those that name none @throws UsageError
  */
 export function readAddresses(words: readonly string[], common: string | undefined): NodeAddress[] {
@@ -48,12 +49,8 @@ export function readAddresses(words: readonly string[], common: string | undefin
 }
 
 function readAddress(word: string, common: string | undefined): NodeAddress {
-  const colon = word.indexOf(':/')
-  const host = readText('the name of a host', colon === -1 ? word : word.slice(0, colon)) as string
-  if (host.startsWith('-') || host.includes('/')) {
-    throw new UsageError(`Expected the name of a host, got "${word}"; the directory comes last`)
-  }
-  const directory = colon === -1 ? common : word.slice(colon + 1)
+  const { host, place } = readHost(readText('the name of a host', word) as string)
+  const directory = place ?? common
   if (directory === undefined) {
     throw new UsageError(`Expected a directory for ${host}: write ${host}:/its/directory, or one directory for all`)
   }
@@ -61,4 +58,13 @@ function readAddress(word: string, common: string | undefined): NodeAddress {
     throw new UsageError(`Expected an absolute path, for all nodes, got "${directory}"`)
   }
   return { host, directory }
+}
+
+/** `place`: the directory that is named with the host. @throws UsageError */
+function readHost(word: string): { host: string; place: string | undefined } {
+  const uri = readUri(word)
+  if (uri !== null) return { host: uri.destination, place: uri.directory ?? undefined }
+  const colon = word.indexOf(':/')
+  const name = readText('the name of a host', colon === -1 ? word : word.slice(0, colon)) as string
+  return { host: destinationOf(name), place: colon === -1 ? undefined : word.slice(colon + 1) }
 }

@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { endsWithin } from '../shared/bounded.js'
 import { endProcess } from '../shared/interrupt.js'
 import { type Answers, serve } from './lines.js'
+import { count, fields, orNull, type Shape, text, truth } from './shapes.js'
 
 export const CLEAN_UP_LIMIT_MS = 4000
 
@@ -15,6 +16,22 @@ export interface WorkerWord {
   worker: number
   said?: unknown
   ended?: { code: number | null; signal: NodeJS.Signals | null; wasKilled: boolean }
+}
+
+const ending = fields<NonNullable<WorkerWord['ended']>>({
+  code: orNull(count),
+  signal: orNull(text as Shape<NodeJS.Signals>),
+  wasKilled: truth,
+})
+
+/** What an agent has told of a worker; `null` for what no agent tells. */
+export function workerWordOf(raw: Record<string, unknown>): WorkerWord | null {
+  try {
+    const worker = count(raw.worker)
+    return raw.ended === undefined ? { worker, said: raw.said } : { worker, ended: ending(raw.ended) }
+  } catch {
+    return null
+  }
 }
 
 /** What answers questions until nobody asks any more. */

@@ -82,8 +82,19 @@ export function writeOut(text: string): void {
   writeOutput(`${text}\n`)
 }
 
-export function writeJson(report: object): void {
-  writeOut(JSON.stringify(report, null, 2))
+/** @param indent 0: on one line */
+export function writeJson(report: object, indent = 2): void {
+  writeOut(JSON.stringify(report, null, indent).replace(UNSAFE_IN_JSON, escapedUnits))
+}
+
+/** What JSON lets stand as it is, and a terminal does not: control characters above 127, and what turns the writing round. */
+const UNSAFE_IN_JSON = /[\x7f-\x9f\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu
+
+function escapedUnits(text: string): string {
+  return text
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')
 }
 
 export function writeError(text: string): void {

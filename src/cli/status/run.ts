@@ -3,7 +3,7 @@
 import { endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
-import { writeOut } from '../shared/output.js'
+import { writeJson, writeOut } from '../shared/output.js'
 import { outputObstacle, writeOutput } from '../shared/streams.js'
 import { type Look, Looker } from '../locks/look.js'
 import { lookLines, reportOf, talk } from './print.js'
@@ -46,7 +46,7 @@ export async function runStatus(options: StatusOptions): Promise<void> {
 }
 
 function show(look: Look, { json, watchMs }: StatusOptions, code: number): void {
-  if (json) return writeOut(JSON.stringify(reportOf(look, code), null, watchMs === null ? 2 : 0))
+  if (json) return writeJson(reportOf(look, code), watchMs === null ? 2 : 0)
   const isInPlace = watchMs !== null && process.stdout.isTTY
   if (isInPlace) writeOutput(CLEAR)
   const lines = lookLines(look)

@@ -7,7 +7,8 @@ import type { StormEvent } from '../evidence/records.js'
 import type { Resource } from '../evidence/resource.js'
 import { RemoteError } from '../remote/lines.js'
 import type { Node, RemoteWorker } from '../remote/node.js'
-import type { HammerSettings, HammerWord } from './hammer.js'
+import type { HammerSettings } from './hammer.js'
+import { hammerWordOf } from './hammer-word.js'
 
 const FINISH_LIMIT_MS = 10_000
 
@@ -27,6 +28,7 @@ export class Player implements Victim {
   isStopped = false
   #isRunning = false
   #isFinished = false
+  #isDistrusted = false
   #worker: RemoteWorker | null = null
 
   constructor(node: Node, place: string, name: string) {
@@ -47,8 +49,11 @@ export class Player implements Victim {
         this.#isRunning = false
         return
       }
-      const word = said as HammerWord
-      if ('event' in word) {
+      const word = hammerWordOf(said)
+      if (word === null) {
+        if (!this.#isDistrusted) listener.onCrash('it said what no process of locktester says')
+        this.#isDistrusted = true
+      } else if ('event' in word) {
         this.events.push(word.event)
         listener.onEvent(word.event)
       } else void this.#tellSafely('answer', { ...resource.answer(this.name, word.question) })
@@ -96,7 +101,7 @@ export class Player implements Victim {
 
   #bury: () => void = () => {}
 
-  #tellSafely(op: string, args: Record<string, unknown>): Promise<void> {
+  #tellSafely(op: 'answer' | 'finish', args: Record<string, unknown>): Promise<void> {
     return this.#unlessGone(this.#worker?.ask(op, args))
   }
 

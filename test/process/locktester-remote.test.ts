@@ -1,0 +1,167 @@
+/**
+ * What another machine says is not believed: `--ssh-command` starts programs here that say what no agent says. Each trial ends
+ * with 69 and a sentence, in bounded time and memory, and nothing that they say does anything to a terminal.
+ */
+
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Bench } from './fixtures/locktester-driver.mjs'
+
+let bench: Bench
+let directory: string
+beforeEach(async () => {
+  bench = new Bench()
+  directory = await bench.directory()
+})
+afterEach(() => bench.close())
+
+/** What would do something to a terminal, but for the colours that are ours. */
+const UNSAFE = /[\p{Cc}\p{Cf}]/u
+const STACK = /^ {4}at |TypeError|RangeError|Unhandled/m
+
+/** A program in place of ssh. `answers`: JavaScript, by question; all else is answered as an agent does that has workers. */
+async function pretender(answers: string, before = ''): Promise<string> {
+  const file = join(await bench.directory(), 'ssh')
+  const program = `#!${process.execPath}
+const tell = (message) => process.stdout.write(JSON.stringify({ locktester: 1, ...message }) + '\\n')
+const held = { outcome: 'acquired', token: '1' }
+const answers = {
+  hello: () => ({ host: 'h', bootId: null, container: null, uid: 0, user: 'u', pid: 7, nodeVersion: '20.0.0' }),
+  clock: () => 1, start: () => ({ worker: 1, pid: 8 }), sees: () => 1,
+  enter: () => ({ directory: '/d', mount: null, isThere: true }),
+  ask: ({ op }) => (({ try: held, acquire: held, held: true })[op] ?? null),
+  ...${answers}
+}
+${before}
+require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id, op, args } = JSON.parse(line)
+  try { tell({ id, value: (answers[op] ?? (() => null))(args) }) } catch (error) { tell({ id, error: error.told }) }
+}).on('close', () => process.exit())
+process.stdout.on('error', () => process.exit())`
+  await writeFile(file, program)
+  await chmod(file, 0o755)
+  return file
+}
+
+async function ended(ssh: string, command: readonly string[]) {
+  const only = bench.locktester([...command, '--ssh-command', ssh])
+  const status = await only.end
+  expect(only.stderr, only.stderr).not.toMatch(STACK)
+  expect(only.stdout.replaceAll('\n', '')).not.toMatch(UNSAFE)
+  expect(only.stderr.replaceAll('\n', '')).not.toMatch(UNSAFE)
+  return { status, stderr: only.stderr, stdout: only.stdout }
+}
+
+const nodes = () =>
+  ['nodes', '--kinds', 'flock', 'h1', 'local', directory].map((word) => (word === 'h1' ? `h1:${directory}` : word))
+const stress = () => ['stress', directory, '--nodes', 'h1', '--procs', '1', '--duration', '1']
+
+describe('an answer that no agent gives', () => {
+  test.each([
+    ['null for who it is', 'hello: () => null'],
+    [
+      'a name that is a list',
+      "hello: () => ({ host: ['h'], pid: 7, uid: 0, user: null, bootId: null, container: null, nodeVersion: '' })",
+    ],
+    ['no mount', 'enter: () => ({ isThere: true })'],
+    ['a word for the time that it took', "sees: () => 'soon'"],
+    ['null for a worker', 'start: () => null'],
+    ['an outcome that there is not', "ask: () => ({ outcome: 'perhaps' })"],
+    ['a token that is none', "ask: ({ op }) => op === 'open' ? null : ({ outcome: 'acquired', token: 'x' })"],
+    ['null for an error', 'ask: () => { throw { told: null } }'],
+    ['an error without words', 'start: () => { throw { told: {} } }'],
+  ])('%s ends nodes with 69', async (_, answers) => {
+    const { status } = await ended(await pretender(`{ ${answers} }`), nodes())
+    expect(status).toBe(69)
+    expect(await readdir(directory)).toEqual([])
+  })
+
+  test.each([
+    ['a time that is none', "{ clock: () => 'noon' }", ''],
+    ['a time without end', '{ clock: () => { process.stdout.write(\'{"locktester":1,"id":4,"value":1e999}\\n\') } }', ''],
+    ['an event that is none', '{}', 'setInterval(() => tell({ word: { worker: 1, said: { event: null } } }), 5)'],
+    [
+      'an event of a kind that there is not',
+      '{}',
+      "setInterval(() => tell({ word: { worker: 1, said: { event: { type: 'toString' } } } }), 5)",
+    ],
+    [
+      'a question with a token that is none',
+      '{}',
+      "setInterval(() => tell({ word: { worker: 1, said: { question: { id: 1, attempt: 1, lock: 0, token: 'x', written: null } } } }), 5)",
+    ],
+    ['an end that is none', '{}', 'setInterval(() => tell({ word: { worker: 1, ended: 7 } }), 5)'],
+    ['a word that is null', '{}', 'setInterval(() => tell({ word: null }), 5)'],
+    ['no word at all', '{}', 'setInterval(() => tell({}), 5)'],
+  ])('%s ends stress with 69', async (_, answers, before) => {
+    const { status } = await ended(await pretender(answers, before), stress())
+    expect(status).toBe(69)
+  })
+})
+
+describe('what has no end', () => {
+  const flood = (line: string) => `const many = (${line}).repeat(1000)
+    const more = () => { while (process.stdout.write(many)); process.stdout.once('drain', more) }
+    setTimeout(more, 100)`
+
+  test.each([
+    ['a line', "'x'.repeat(1000)", 'a line of more than'],
+    ['lines that are no answers', "'hello\\n'", 'lines that are no answers'],
+    ['answers that nobody has asked for', '\'{"locktester":1,"id":99999,"value":1}\\n\'', 'lines that are no answers'],
+    [
+      'words',
+      '\'{"locktester":1,"word":{"worker":1,"said":{"event":{"type":"asked","attempt":1,"lock":0,"atMs":1}}}}\\n\'',
+      'more words than',
+    ],
+  ])('%s: it is not read any more, which is said, and takes little memory', async (_, line, sentence) => {
+    const ssh = await pretender('{ hello: () => {} }', flood(line))
+    const only = bench.locktester(['nodes', '--kinds', 'flock', `h1:${directory}`, 'local', directory, '--ssh-command', ssh], {
+      env: { NODE_OPTIONS: '--max-old-space-size=128' },
+    })
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toContain(sentence)
+    expect(only.stderr).not.toMatch(STACK)
+  })
+})
+
+describe('what would do something to a terminal', () => {
+  test.each([
+    ['nodes', nodes],
+    ['stress', stress],
+  ] as const)('does not reach it from %s', async (_, command) => {
+    const evil = '\\u001b[31mEVIL\\u009b2J\\u202e\\n'
+    const facts = `hello: () => ({ host: '${evil}', bootId: '${evil}', container: '${evil}', uid: 0, user: '${evil}', pid: 7, nodeVersion: '${evil}' })`
+    const refusal = `ask: () => { throw { told: { code: '${evil}', message: '${evil}' } } }`
+    const mount = `enter: () => ({ isThere: true, mount: { type: '${evil}', source: '${evil}', mountPoint: '${evil}', options: ['${evil}'], reach: 'shared' } })`
+    const ssh = await pretender(`{ ${facts}, ${mount}, ${refusal} }`, `console.error('${evil}')`)
+    for (const more of [[], ['--json']]) {
+      const { stderr, status } = await ended(ssh, [...command(), ...more])
+      expect(status).toBe(69)
+      expect(stderr).toContain('\\u001b[31mEVIL')
+    }
+  })
+})
+
+test('a host that would be an option of ssh is refused before anything is started', async () => {
+  const ssh = await pretender('{}', `require('fs').writeFileSync('${directory}/started', '')`)
+  for (const host of ['ann@-oProxyCommand=touch', 'ssh://-oProxyCommand=touch']) {
+    const { status, stderr } = await ended(ssh, ['nodes', host, 'local', directory])
+    expect(status).toBe(64)
+    expect(stderr).toContain('Expected the name of a host')
+  }
+  expect(await readdir(directory)).toEqual([])
+})
+
+test('ssh is told of a host as it understands it', async () => {
+  const log = join(directory, 'log')
+  const ssh = join(await bench.directory(), 'ssh')
+  await writeFile(ssh, `#!/bin/sh\necho "$1" >> ${log}\nexit 255\n`)
+  await chmod(ssh, 0o755)
+  const hosts = ['ann@my_node-1', '[::1]', 'node2:2222', 'ssh://ann@node3:22']
+  const { status, stderr } = await ended(ssh, ['nodes', ...hosts, directory])
+  expect(status).toBe(69)
+  expect(stderr).toContain('ssh could not connect')
+  const told = (await readFile(log, 'utf8')).trim().split('\n').sort()
+  expect(told).toEqual(['::1', 'ann@my_node-1', 'ssh://ann@node3:22', 'ssh://node2:2222'])
+})
