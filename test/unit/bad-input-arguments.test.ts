@@ -107,7 +107,7 @@ const isPaths = (value: unknown) => Array.isArray(value) && value.length > 0 && 
 const isWhole = (least: number, most: number) => (value: unknown) =>
   Number.isInteger(value) && Number(value) >= least && Number(value) <= most
 const isAddress = (value: { host: string; directory: string }) =>
-  isNonemptyText(value.host) && !value.host.startsWith('-') && !value.host.includes('/') && value.directory.startsWith('/')
+  isNonemptyText(value.host) && /^(ssh:\/\/)?[^-/][^/]*$/.test(value.host) && value.directory.startsWith('/')
 
 const OPTION_TYPES: Record<string, (value: never) => boolean> = {
   action: (value) => value === 'check' || value === 'show',

@@ -1,14 +1,10 @@
 /** What an agent and its workers may answer to each question, and nothing else. */
 
 import type { MountProfile } from '../shared/mounts.js'
+import type { NodeFacts } from '../shared/node-facts.js'
 import { count, either, fields, list, nothing, number, oneOf, orNull, type Shape, text, token, truth, whole } from './shapes.js'
 
-export interface Facts {
-  host: string
-  bootId: string | null
-  container: string | null
-  uid: number
-  user: string | null
+export interface Facts extends NodeFacts {
   pid: number
   nodeVersion: string
 }
