@@ -30,7 +30,7 @@ const answers = {
   hello: () => ({ host: 'h', bootId: null, container: null, uid: 0, user: 'u', pid: 7, nodeVersion: '20.0.0' }),
   clock: () => 1, start: () => ({ worker: 1, pid: 8 }), sees: () => 1,
   enter: () => ({ directory: '/d', mount: null, isThere: true }),
-  ask: ({ op }) => (({ try: held, acquire: held, held: true })[op] ?? null),
+  ask: ({ op }) => (({ try: held, acquire: held, held: { held: true, lost: null }, release: { lost: null } })[op] ?? null),
   ...${answers}
 }
 ${before}

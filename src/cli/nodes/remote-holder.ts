@@ -51,7 +51,7 @@ export class RemoteHolder {
     return answered(this.node, this.#worker.signal('kill'))
   }
 
-  #ask(op: string): Promise<unknown> {
+  #ask(op: 'try' | 'held' | 'release'): Promise<unknown> {
     return answered(this.node, this.#worker.ask(op))
   }
 }

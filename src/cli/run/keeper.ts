@@ -29,7 +29,7 @@ import { inheritedDescriptors } from './descriptors.js'
 import { Family } from './family.js'
 import { type Failure, type FromKeeper, type KeepOrder, LEASH, type ToKeeper } from './keeper-messages.js'
 import { guardStreams } from '../shared/streams.js'
-import { guardProcess } from '../shared/unexpected.js'
+import { describeUnexpected, guardProcess } from '../shared/unexpected.js'
 import { ENDING_SIGNALS } from './signals.js'
 
 /** The longest wait that the library knows; a wait without end begins again. */
@@ -115,7 +115,7 @@ function failureOf(error: unknown): Failure {
     const { code, message, advice, path = null } = error
     return { code, message, advice, path }
   }
-  return { code: 'UNEXPECTED', message: String((error as Error).stack ?? error), advice: '', path: null }
+  return { code: 'UNEXPECTED', message: describeUnexpected(error).text, advice: '', path: null }
 }
 
 /** Our end of it. */

@@ -28,7 +28,7 @@ export function guardProcess(): void {
 
 /** Says what happened. @returns the exit code */
 export function explainUnexpected(error: unknown, say = (text: string) => writeError(`locktester: ${text}`)): number {
-  const { text, code } = describe(error)
+  const { text, code } = describeUnexpected(error)
   say(text)
   if (process.env[STACK_VARIABLE] && error instanceof Error) {
     writeError((error.stack ?? '').split('\n').map(printable).join('\n'))
@@ -36,7 +36,8 @@ export function explainUnexpected(error: unknown, say = (text: string) => writeE
   return code
 }
 
-function describe(error: unknown): { text: string; code: number } {
+/** In one sentence, and with the exit code. */
+export function describeUnexpected(error: unknown): { text: string; code: number } {
   const message = printable(error instanceof Error ? error.message : String(error))
   if (error instanceof MountlockError) return { text: message, code: EXIT.cannotLock }
   const errno = codeOf(error ?? {})
