@@ -64,7 +64,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     file: 'mounts/heartbeat-thread.ts',
     from: 'watched.restsUntilMs = endMs + refreshRateMs / RETRIES_PER_INTERVAL',
     to: 'lease.extendTo(endMs + leaseMs(timeoutIntervalMs))',
-    caughtBy: ['process/link-mounts.test.ts', 'a share can be unmounted while a lock is held'],
+    caughtBy: ['process/link-refused.test.ts', 'heartbeats that are answered with an error extend no lease'],
     redundantBecause: null,
   },
   {
@@ -185,7 +185,8 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     from: "if (highest === null || free) return { kind: 'not-held', highest }",
     to: "if (highest === null) return { kind: 'not-held', highest }",
     caughtBy: ['process/locktester-maintain.test.ts', 'of a free lock changes nothing'],
-    redundantBecause: null,
+    redundantBecause:
+      'the command looks before it breaks; a lock that is released in between would be claimed and given back, which takes it from no holder',
   },
   {
     name: 'break: what was claimed not released',

@@ -8,7 +8,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { provesNothingDone } from '../../build/protocol/doubt.js'
 import { Agent, AgentError, BRISK, FIXTURES } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
@@ -93,6 +93,19 @@ describe.each(KINDS)('$kind', ({ kind, locker }) => {
     await vi.waitFor(() => expect(existsSync(plan)).toBe(false), { timeout: 10_000 })
     expect(await other.tryAcquire(path)).toBeNull()
     expect(await held.release()).toEqual({ lost: false })
+  })
+
+  test('heartbeats that are answered with an error extend no lease: the holder hears when it is over', async () => {
+    const { env, plan, refuse } = await preloaded()
+    const path = join(await temporaryFolder(), 'x')
+    const told = await Agent.start({ locker, env })
+    const held = await told.acquire(path)
+    const refuseNext = () => {
+      if (!existsSync(plan)) refuse('pwrite', constants.errno.EIO, '.mountlock-41c29-')
+    }
+    const refusing = setInterval(refuseNext, 5)
+    onTestFinished(() => clearInterval(refusing))
+    expect((await held.lost()).error).toMatchObject({ code: 'LOCK_LOST', reason: 'lease-expired' })
   })
 
   test('a session of which half was written, because the disk was full then, is not used', async () => {
