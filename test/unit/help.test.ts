@@ -23,7 +23,9 @@ async function helpOf(...args: string[]): Promise<string> {
 const flat = (text: string) => text.replace(/\s+/g, ' ')
 
 function expectOption(help: string, name: string, { alias, describe: meaning, choices = [], defaultDescription }: Options) {
-  const from = help.indexOf(`  ${alias === undefined ? '   ' : `-${alias},`} --${name} `)
+  const names = [name, ...[alias ?? []].flat()].toSorted((one, other) => Math.min(one.length, 2) - Math.min(other.length, 2))
+  const written = names.map((each) => (each.length === 1 ? `-${each}` : `--${each}`)).join(', ')
+  const from = help.indexOf(`  ${written.startsWith('--') ? '    ' : ''}${written} `)
   expect(from, name).toBeGreaterThan(-1)
   const part = flat(help.slice(from, help.indexOf('\n  ', help.indexOf(']\n', from))))
   expect(part).toContain(meaning)
