@@ -8,6 +8,7 @@
  * takeover, and the server's "already exists" picks the one winner.
  */
 
+import { assert } from '../assert.js'
 import { createLockDirectory } from './create-lock.js'
 import { isAbsent, isInDoubt } from './doubt.js'
 import { judge, ownChange, type Verdict } from './judge.js'
@@ -62,7 +63,8 @@ const CREATIONS_MAX = 2
 export function* attempt(site: Site, session: Session, fresh: boolean): Protocol<AttemptOutcome> {
   const { memory } = site
   if (memory.unsettled !== null) {
-    const settlement = yield* settle(site, memory.unsettled)
+    const { path, directory, surroundings } = site
+    const settlement = yield* settle({ path, directory, surroundings }, memory.unsettled)
     if (settlement.kind === 'unknown') {
       if (settlement.failure !== null) return failed('settle', settlement.failure)
       const { generation } = memory.unsettled
@@ -100,8 +102,8 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<{ kind: 'free';
     if (!(yield* ask.wanted())) return { kind: 'cancelled' }
     const planted = yield* notADirectory(site)
     if (planted !== null) return planted
-    // Where the lock directory is missing the change fails, and creating it is a change as well.
-    const sure = coherent || (fresh && site.memory.isDirectory && (yield* ownChange(site.path)))
+    // Not in what may be another program's: a file in its empty directory would keep it from letting go of its lock.
+    const sure = coherent || (fresh && site.memory.isMarked && (yield* ownChange(site.path)))
     fresh = !coherent
     const listed = yield* ask.list(site.path)
     if (!listed.ok) {
@@ -115,6 +117,7 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<{ kind: 'free';
       continue
     }
     const listing = parseListing(listed.value)
+    site.memory.isMarked = listing.kind !== null
     if (listing.crowded && listing.kind === site.claim.kind) {
       const isLess = yield* cleanUp(site, [...listing.below, ...listing.looks])
       last = isLess ? BEING_CLEANED : failed('list', { code: 'ECROWDED' })
@@ -127,7 +130,8 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<{ kind: 'free';
       if (coherent) return inconclusive
       continue
     }
-    const generation = listing.highest as bigint
+    const generation = listing.highest
+    assert(generation !== null, 'a generation in a listing of which nothing is in doubt', generation)
     site.memory.floor = generation
     const { entry, sessionFile } = listing
     if (listing.free) return { kind: 'free', from: { generation, entry, own: false, takenFrom: null } }
@@ -205,9 +209,12 @@ function* doubted(site: Site, session: Session, from: Free, failure: Failure): P
   if (found.kind !== 'absent' && found.kind !== 'unknown') return 'beaten'
   // A rename whose source is gone has lost the race, and will not happen any more.
   if (found.kind === 'absent' && site.claim.kind === 'renames' && found.highest !== from.entry) return 'beaten'
-  if (failure.code === 'ENOENT' && !(yield* ask.stat(session.path)).ok) return { kind: 'session-spent', why: 'missing' }
   // It may still happen. A session of which that is true takes no new locks; the entry is settled for as long as it lives.
   site.memory.unsettled = unsettled
+  if (failure.code === 'ENOENT') {
+    const file = yield* ask.stat(session.path)
+    if (!file.ok && isAbsent(file.code)) return { kind: 'session-spent', why: 'missing' }
+  }
   return isThere ? 'beaten' : { kind: 'session-spent', why: 'doubtful', failure: failed('claim', failure) }
 }
 

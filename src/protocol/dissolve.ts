@@ -60,8 +60,8 @@ import {
 import { ask, type Protocol, type Reply } from './operations.js'
 import type { SessionRecord } from './record.js'
 import { isAbsent, isInDoubt } from './doubt.js'
-import type { LockView } from './settle.js'
 import { aheadOfServer, outnumber } from './succession.js'
+import { cleanUp, type LockView } from './settle.js'
 
 export type Dissolution =
   /** There is no lock directory any more. */
@@ -148,6 +148,8 @@ function* begin(site: LockView, kind: LockKind, wanted: LockKind | null): Protoc
   if (!listed.ok) return null
   const listing = parseListing(listed.value)
   if (listing.kind !== kind) return null
+  // No user of the lock tidies one of another kind: traces of waiters that died or lost a reply would keep it for ever.
+  if (listing.crowded && (yield* cleanUp(site, listing.looks))) return null
   // Without a generation nobody can tell whether somebody holds it: its administrator has to.
   if (listing.highest === null || listing.crowded) return { kind: 'foreign' }
   const obstacles = obstaclesIn(listing)

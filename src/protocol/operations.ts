@@ -1,8 +1,35 @@
 /**
- * What the protocol may ask of the world. The protocol itself does no I/O: it is a set of generators that yield
- * operations and are resumed with replies. A driver performs the operations: with blocking calls, with asynchronous
- * ones, in the heartbeat thread, or on the simulated file server of the tests. Time, names and the state of processes
- * come in as replies too, so a protocol run is a function of its replies and can be replayed.
+ * The protocol of link-based locks: what this room promises, and in which order its pieces are called.
+ *
+ * It does no I/O. It is a set of generators that yield operations and are resumed with replies; a driver performs them: with
+ * blocking calls, with asynchronous ones, in the heartbeat thread, or on the simulated file server of the tests. Time, names and
+ * the state of processes come in as replies too, so a run is a function of its replies and can be replayed.
+ *
+ * A process that locks calls, in this order:
+ *
+ *   createSession              session.ts   once for each directory: the file of which every lock held there is a name
+ *   attempt                    acquire.ts   as often as it takes. It looks (create-lock.ts where there is nothing to look at),
+ *                                           judges the holder (judge.ts), claims the next generation (claim-*.ts), looks again
+ *   release                    settle.ts    gives the generation back, and tells what was lost
+ *   endSession                 session.ts   all locks of the session are free at once
+ *
+ * Beside that, in the heartbeat thread: `beat` (session.ts) every refresh-rate, and after it `settleAll` (settle.ts) for what is
+ * in doubt. In the background: `cleanUp` (settle.ts) below a generation that counted, and `patrol` (patrol.ts) every
+ * timeout-interval. Administrators: `breakHolder` and `prune` (maintain.ts), `inspect` (inspect.ts). A change of lock-type:
+ * `dissolve` (dissolve.ts). What failures prove is in doubt.ts, how names are spelled in names.ts, how long which silence
+ * counts in lease.ts, what a session file says in record.ts, what is remembered of one lock in site.ts.
+ *
+ * What it guarantees, whatever is late, lost, repeated, stale or stopped:
+ *
+ * - The fencing tokens of one lock increase in the order in which they were decided, and none is given twice.
+ * - A name that may mean something else by now is never removed or replaced. A held generation becomes free by one rename of
+ *   a name that is used once.
+ * - A holder is dead only by proof, or by silence on the judge's own clock (judge.ts); dead is for ever (session.ts).
+ * - A holder knows from its own clocks, before any other process can take the lock, that it may have lost it.
+ * - An error proves that nothing was done, or the operation is in doubt (doubt.ts). What is in doubt is looked at, remembered
+ *   in `LockMemory.unsettled`, and settled at the heartbeats; so no lock stays held by a process that does not know it.
+ *
+ * Nothing is ever thrown into it, and it throws nothing but defects of its own.
  */
 
 /** One file operation, named after the system call that decides it. Paths are absolute. */

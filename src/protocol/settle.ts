@@ -8,19 +8,24 @@ import { decodeRecord } from './record.js'
 import type { Site, Unsettled } from './site.js'
 
 /** What it takes to look at a lock. */
-export type LockView = Pick<Site, 'path' | 'directory' | 'surroundings'>
+export type LockView = Pick<Site, 'path' | 'directory' | 'surroundings'> & {
+  /** The device that its directory is on. Absent where the heartbeats of the session decide in the end: they only come to it where the share is mounted. */
+  readonly dev?: number
+}
 
 /** A listing that this node cannot have had in a cache. */
 export function* freshListing(view: LockView): Protocol<Reply<LockListing>> {
   if (!view.surroundings.coherent) {
     const changed = yield* changeOfOwn(view.path)
-    // Where the lock directory itself is gone there is nothing to change in it.
-    if (!changed.ok) return failureOf(yield* ask.list(view.path)) ?? changed
+    if (!changed.ok) {
+      // Where the lock directory itself is gone there is nothing to change in it. Only a listing tells that.
+      const listed = yield* ask.list(view.path)
+      if (!listed.ok) return listed
+      return isAbsent(changed.code) ? { ok: false, code: 'EIO', error: changed.error } : changed
+    }
   }
   return yield* listing(view)
 }
-
-const failureOf = (reply: Reply<unknown>): Failure | null => (reply.ok ? null : reply)
 
 /** A listing as this node has it: fresh after a change of its own, perhaps from a cache otherwise. */
 export function* listing({ path }: LockView): Protocol<Reply<LockListing>> {
@@ -32,8 +37,10 @@ export function* listing({ path }: LockView): Protocol<Reply<LockListing>> {
 export type Standing =
   /** It is the highest, and our session holds it. */
   | { kind: 'held'; entry: string }
-  /** It is the highest, and nobody holds it. */
+  /** It is the highest, and was released. */
   | { kind: 'free' }
+  /** It is the highest, and its session has ended, so that nobody holds it. */
+  | { kind: 'ended' }
   /** It is the highest, and another session holds it. */
   | { kind: 'of-another' }
   /** There is a higher one. `isFree`: and no process holds that. */
@@ -45,7 +52,15 @@ export type Standing =
   /** It could not be told. `failure`: why not, where the file system said so. */
   | { kind: 'unknown'; failure: Failure | null }
 
-export function* standing(view: LockView, { generation, session }: Unsettled): Protocol<Standing> {
+export function* standing(view: LockView, unsettled: Unsettled): Protocol<Standing> {
+  const seen = yield* seenStanding(view, unsettled)
+  if (seen.kind === 'held' || seen.kind === 'unknown' || view.dev === undefined) return seen
+  // Where the share is not mounted just now that was the disk below it, and the entry comes back with the share.
+  const here = yield* ask.stat(view.directory)
+  return here.ok && here.value.dev === view.dev ? seen : { kind: 'unknown', failure: here.ok ? null : here }
+}
+
+function* seenStanding(view: LockView, { generation, session }: Unsettled): Protocol<Standing> {
   const listed = yield* freshListing(view)
   if (!listed.ok) return isAbsent(listed.code) ? { kind: 'no-lock' } : { kind: 'unknown', failure: listed }
   const { highest, free, crowded, entry } = listed.value
@@ -57,7 +72,7 @@ export function* standing(view: LockView, { generation, session }: Unsettled): P
   const owner = yield* ownerOf(view, listed.value)
   if (owner === session) return { kind: 'held', entry }
   if (owner === 'unknown') return { kind: 'unknown', failure: null }
-  return { kind: owner === 'ended' ? 'free' : 'of-another' }
+  return { kind: owner === 'ended' ? 'ended' : 'of-another' }
 }
 
 /** From the moment in which it gets this marker nobody will hold the lock again; see `dissolve.ts`. */
@@ -129,8 +144,8 @@ export function* giveBack(site: Site, entry: string, unsettled: Unsettled): Prot
 
 export type ReleaseOutcome =
   | { kind: 'released' }
-  /** Another session has it or has had it, or it was removed: it was not ours any more. */
-  | { kind: 'lost'; reason: 'taken-over' | 'broken' | 'removed' }
+  /** Another session has it or has had it, it was removed, or our session was retired: it was not ours any more. */
+  | { kind: 'lost'; reason: 'taken-over' | 'broken' | 'removed' | 'retired' }
   /** It could not be told; it is being settled, and until then this process does not acquire the lock again. */
   | { kind: 'unsettled'; code: string; error?: unknown }
 
@@ -158,6 +173,8 @@ export function* release(
     }
     case 'of-another':
       return { kind: 'lost', reason: 'taken-over' }
+    case 'ended':
+      return { kind: 'lost', reason: 'retired' }
     case 'absent':
     case 'no-lock':
       return { kind: 'lost', reason: 'removed' }

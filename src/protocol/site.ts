@@ -18,13 +18,15 @@ export interface LockMemory {
   floor: bigint
   /** It was seen to be a directory, and not a symlink to one. */
   isDirectory: boolean
+  /** It had our marker when it was last listed: nothing is ever made in a directory that may be another program's. */
+  isMarked: boolean
   /** The generation of our own last release: most likely still the highest, which saves a listing. */
   known: bigint | null
   /** While this is there, the lock is not acquired again. */
   unsettled: Unsettled | null
 }
 
-export const newMemory = (): LockMemory => ({ floor: -1n, isDirectory: false, known: null, unsettled: null })
+export const newMemory = (): LockMemory => ({ floor: -1n, isDirectory: false, isMarked: false, known: null, unsettled: null })
 
 /** What was seen of somebody's heartbeat, and since when on our own clock it stands there. */
 export interface Observation {

@@ -40,7 +40,8 @@ export type ClientOperation = FileOperation | { readonly op: 'utimes'; readonly 
 
 export class Client {
   dev: number
-  readonly #server: FileServer
+  #server: FileServer
+  readonly #share: FileServer
   readonly #habits: CacheHabits
   readonly #chance: (probability: number) => boolean
   readonly #nowMs: () => number
@@ -59,6 +60,7 @@ export class Client {
     tear: () => number | null = () => null,
   ) {
     this.#server = server
+    this.#share = server
     this.dev = dev
     this.#habits = habits
     this.#chance = chance
@@ -68,6 +70,25 @@ export class Client {
 
   /** Unmounted and mounted again: nothing is cached, and the device has another number. */
   remount(dev: number): void {
+    this.#mount(this.#share, dev)
+  }
+
+  /** Unmounted: what it shows is on the disk below. */
+  unmount(below: FileServer, dev: number): void {
+    this.#mount(below, dev)
+  }
+
+  get isMounted(): boolean {
+    return this.#server === this.#share
+  }
+
+  /** What it shows just now. */
+  get server(): FileServer {
+    return this.#server
+  }
+
+  #mount(server: FileServer, dev: number): void {
+    this.#server = server
     this.dev = dev
     this.#names.clear()
     this.#listings.clear()

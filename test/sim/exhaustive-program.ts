@@ -126,7 +126,7 @@ export class ExhaustiveProgram {
   isPrivate(operation: Operation): boolean {
     const { startsWithoutLock, jumpsMax, ticksMax } = this.#rules
     if (startsWithoutLock || jumpsMax > 0 || ticksMax > 0) return false
-    if (operation.op === 'stat') return operation.path === '/d/P' && !this.comesAndGoes
+    if (operation.op === 'stat') return operation.path === '/d' || (operation.path === '/d/P' && !this.comesAndGoes)
     return operation.op === 'create' && operation.path.startsWith('/d/.mountlock-41c29-')
   }
 

@@ -6,7 +6,7 @@
  */
 
 import { NO_FAULTS } from './faults.js'
-import { type LifePlan, runLife } from './life.js'
+import { type LifePlan, type PlannedRefusal, runLife } from './life.js'
 import type { ClaimName } from './process.js'
 import type { ProtocolBundle } from './protocol.js'
 import { ERRORS_IN_DOUBT } from './world.js'
@@ -31,15 +31,18 @@ export function exploreRefusals(
   protocol: ProtocolBundle,
   isFull = false,
 ): RefusalsReport {
-  const live = (change: number, code: string) => runLife(planRefusal(claim, isOneMachine, { change, code }), protocol)
-  const { changes } = live(-1, 'none')
+  const live = (change: number, code: string, isDone: boolean, times: number) =>
+    runLife(planRefusal(claim, isOneMachine, { change, code, isDone, times }), protocol)
+  const { changes } = live(-1, 'none', false, 0)
   const always = isOneMachine ? TOLD_APART : [...TOLD_APART, 'EPERM']
   let lives = 0
   for (const change of choose(changes, isFull)) {
     const dealtOut = ERRORS_IN_DOUBT.filter((_, index) => isFull || index % changes.length === change % ERRORS_IN_DOUBT.length)
-    for (const code of new Set([...always, ...dealtOut])) {
+    const done = [...new Set([...always, ...dealtOut])].map((code) => ({ code, isDone: true, times: 1 }))
+    // What is refused twice in a row, and not done, is left to the heartbeats.
+    for (const { code, isDone, times } of [...done, { code: 'EIO', isDone: false, times: 2 }]) {
       lives++
-      const { violation } = live(change, code)
+      const { violation } = live(change, code, isDone, times)
       if (violation === null) continue
       return { lives, changes, failure: `${violation.message}: change ${change}, ${changes[change]}, was answered ${code}` }
     }
@@ -48,7 +51,7 @@ export function exploreRefusals(
 }
 
 /** Everything happens in it: claims, takeovers, releases, heartbeats, broken and pruned locks. */
-function planRefusal(claim: ClaimName, isOneMachine: boolean, refusal: { change: number; code: string }): LifePlan {
+function planRefusal(claim: ClaimName, isOneMachine: boolean, refusal: PlannedRefusal): LifePlan {
   const faults = { ...NO_FAULTS, administration: 0.5 }
   return { seed: 282, nodes: 2, acquisitions: 4, faults, isThorough: false, claim, isOneMachine, refusal }
 }

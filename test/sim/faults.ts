@@ -66,6 +66,12 @@ export interface Faults {
   mixedViews: boolean
   /** How many users there are: a file is written by its owner alone. */
   users: number
+  /** The share is unmounted for a while: the disk below it shows, with a lock directory of the same name. */
+  unmounted: number
+  /** A file that is not ours appears in the lock directory, and stays until everything heals. */
+  strangersFile: number
+  /** In the beginning another library holds the lock, with an empty directory. */
+  emptyDirectory: boolean
 }
 
 export const NO_FAULTS: Faults = {
@@ -102,6 +108,9 @@ export const NO_FAULTS: Faults = {
   deletedFile: 0,
   mixedViews: false,
   users: 1,
+  unmounted: 0,
+  strangersFile: 0,
+  emptyDirectory: false,
 }
 
 const HOUR_MS = 3_600_000
@@ -146,6 +155,9 @@ export function chooseFaults(random: Random): Faults {
     deletedFile: rate(0.3, 0.5, 6),
     mixedViews: random.chance(0.3),
     users: random.pick([1, 2]),
+    unmounted: rate(0.15, 0.2, 2),
+    strangersFile: rate(0.2, 0.5, 4),
+    emptyDirectory: random.chance(0.1),
   }
   // A lock that was taken away and is made again is numbered by the server's clock: if that was set back in between, so are tokens.
   return chosen.serverStep > 0 ? { ...chosen, administration: 0, otherKind: false } : chosen

@@ -9,9 +9,9 @@ import { type ClaimName, type ProcessTerms, SimProcess } from './process.js'
 import { Properties, Violation } from './properties.js'
 import type { ProtocolBundle } from './protocol.js'
 import { Random } from './random.js'
-import { ROOT, UID } from './server.js'
+import { FileServer, ROOT, UID } from './server.js'
 import { Trace } from './trace.js'
-import { type Actor, World } from './world.js'
+import { type Actor, type Refusal, type Thread, World } from './world.js'
 
 export interface LifePlan {
   seed: number
@@ -23,8 +23,13 @@ export interface LifePlan {
   /** Chosen by chance where it is absent. */
   claim?: ClaimName
   isOneMachine?: boolean
-  /** One change, by its number, is done and answered with this error all the same. Then no lock may be held by nobody for longer than two intervals. */
-  refusal?: { change: number; code: string }
+  /** From one change on, by its number, so many of its thread are answered with an error. Then no lock may be held by nobody for longer than two intervals. */
+  refusal?: PlannedRefusal
+}
+
+export interface PlannedRefusal extends Refusal {
+  change: number
+  times: number
 }
 
 export interface LifeReport {
@@ -85,6 +90,7 @@ class Life {
     // One machine with processes beside each other, or a node for each: what is local is coherent.
     const isOneMachine = plan.isOneMachine ?? (plan.faults.staleCache === 0 && random.chance(0.15))
     this.properties = new Properties(this.world, isOneMachine)
+    if (plan.faults.emptyDirectory) this.world.after(random.logarithmic(1, TIMEOUT_MS), () => this.properties.releaseForeign())
     const nodes = isOneMachine ? 1 : plan.nodes
     for (let index = 0; index < nodes; index++) this.world.addNode(`n${index}`)
     for (let index = 0; index < plan.nodes; index++)
@@ -98,10 +104,13 @@ class Life {
     }
   }
 
-  #refuse({ change, code }: { change: number; code: string }): void {
-    this.world.refuses = ({ op }, { name }) => {
-      this.changes.push(`${name}: ${op}`)
-      return this.changes.length - 1 === change ? code : null
+  #refuse(refusal: PlannedRefusal): void {
+    let refused: Thread | null = null
+    let left = refusal.times
+    this.world.refuses = ({ op }, thread) => {
+      this.changes.push(`${thread.name}: ${op}`)
+      if (this.changes.length - 1 === refusal.change) refused = thread
+      return thread === refused && left-- > 0 ? refusal : null
     }
     this.#watchForNobody(null, 0)
   }
@@ -117,13 +126,28 @@ class Life {
   #prepare(): void {
     const { server, random } = this.world
     server.makeDirectory(ROOT, 'd', 0o755)
-    if (!this.#plan.faults.crowded || this.#terms.claim === 'renameClaim') return
+    this.world.diskBelow = () => this.#diskBelow()
+    this.world.onStranger = () => this.properties.plant()
+    if (this.#plan.faults.emptyDirectory) server.makeDirectory(server.lookUp(ROOT, 'd') as number, 'P', 0o755)
+    if (this.#plan.faults.emptyDirectory || !this.#plan.faults.crowded || this.#terms.claim === 'renameClaim') return
     const directory = server.lookUp(ROOT, 'd') as number
     server.makeDirectory(directory, 'P', 0o755)
     const lock = server.lookUp(directory, 'P') as number
     server.create(lock, '.links', '', 0o644)
     const first = Math.floor(server.clockMs() - 1000) * 1000
     for (let index = random.whole(60); index >= 0; index--) server.create(lock, `${first + index}.free`, '', 0o644)
+  }
+
+  /** Where it was locked before the share was mounted over it. */
+  #diskBelow(): FileServer {
+    const disk = new FileServer()
+    disk.makeDirectory(ROOT, 'd', 0o755)
+    const directory = disk.lookUp(ROOT, 'd') as number
+    disk.makeDirectory(directory, 'P', 0o755)
+    const lock = disk.lookUp(directory, 'P') as number
+    disk.create(lock, this.#terms.claim === 'renameClaim' ? '.renames' : '.links', '', 0o644)
+    disk.create(lock, '5.free', '', 0o644)
+    return disk
   }
 
   #start(node: Node, pid: number, goal: number): SimProcess {
@@ -189,6 +213,8 @@ class Life {
     const isDone = () => this.properties.processes.every((process) => !process.alive || process.isWaiting || process.isIntruder)
     world.startTimeline()
     world.run(TIMEOUT_MS * 3 * this.#plan.acquisitions, isDone)
+    // What is in doubt has to be settled by the heartbeats alone.
+    if (this.#plan.refusal !== undefined) world.run(world.nowMs + 3 * TIMEOUT_MS, () => false)
     this.#heal()
     // Long stalls that have begun go on until they are over; a cached name or a long interval takes its time too.
     const beganMs = world.nowMs
@@ -219,6 +245,7 @@ class Life {
     const { world } = this
     world.note('everything', 'heals')
     world.isHealed = true
+    this.properties.removePlanted()
     // What mounts and servers are like is no fault, and stays.
     const { nocto, attributeCacheMs, piecewiseListings } = this.#plan.faults
     world.faults = { ...NO_FAULTS, nocto, attributeCacheMs, piecewiseListings }

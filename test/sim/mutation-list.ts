@@ -201,7 +201,7 @@ export const MUTATIONS: Mutation[] = [
         to: '\n',
       },
       { file: 'settle', from: '  site.memory.unsettled = unsettled\n  return', to: '  return' },
-      { file: 'acquire', from: '  site.memory.unsettled = unsettled\n  return isThere', to: '  return isThere' },
+      { file: 'acquire', from: '  site.memory.unsettled = unsettled\n  if (failure', to: '  if (failure' },
     ],
     caughtIn: '2 × 2, time-outs, lost replies',
     redundantBecause: null,
@@ -280,6 +280,126 @@ export const MUTATIONS: Mutation[] = [
       },
     ],
     caughtIn: REFUSALS,
+    redundantBecause: null,
+  },
+  {
+    name: 'what is in doubt not settled at the heartbeats',
+    edits: [
+      {
+        file: 'settle',
+        from: "if ((yield* settle(lock.view, lock.unsettled)).kind !== 'settled') left.push(lock)",
+        to: 'left.push(lock)',
+      },
+    ],
+    caughtIn: REFUSALS,
+    redundantBecause: null,
+  },
+  {
+    name: 'a lost lock reported as released',
+    edits: [
+      {
+        file: 'settle',
+        from: "return mayBeDone ? { kind: 'released' } : { kind: 'lost', reason: 'taken-over' }",
+        to: "return { kind: 'released' }",
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'a spent session not given back',
+    edits: [
+      {
+        file: 'acquire',
+        from: "if (counted.kind !== 'acquired') yield* giveBack",
+        to: "if (counted.kind !== 'acquired' && counted.kind !== 'session-spent') yield* giveBack",
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'rename over an empty directory',
+    edits: [
+      {
+        file: 'create-lock',
+        from: "if (present.ok || present.code !== 'ENOENT') return yield* discard(draft, [first, marker], present.ok ? null : present)",
+        to: '',
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'a change of our own in the empty directory of another library',
+    edits: [{ file: 'acquire', from: 'fresh && site.memory.isMarked && ', to: 'fresh && site.memory.isDirectory && ' }],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'a change of our own that fails taken for a missing lock',
+    edits: [
+      {
+        file: 'settle',
+        from: "return isAbsent(changed.code) ? { ok: false, code: 'EIO', error: changed.error } : changed",
+        to: 'return changed',
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'a failed change of our own ignored',
+    edits: [
+      {
+        file: 'judge',
+        from: "return created.ok || removed.ok || created.code === 'ESTALE' ? { ok: true, value: undefined } : created",
+        to: 'return { ok: true, value: undefined }',
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'verify left out',
+    edits: [
+      {
+        file: 'acquire',
+        from: 'if (site.claim.verify !== undefined && !(yield* site.claim.verify(session, from)))',
+        to: 'if (site.claim.verify === null)',
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'the disk below believed where the share is not mounted',
+    edits: [
+      {
+        file: 'settle',
+        from: "seen.kind === 'unknown' || view.dev === undefined) return seen",
+        to: "seen.kind === 'unknown' || view.path !== '') return seen",
+      },
+    ],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'leftovers removed at the second look',
+    edits: [{ file: 'patrol', from: 'if (ownMs - seen.sinceMs < LEFTOVER_MS) return false', to: '' }],
+    caughtIn: null,
+    redundantBecause: null,
+  },
+  {
+    name: 'unknown entries swept',
+    edits: [
+      {
+        file: 'acquire',
+        from: 'yield* cleanUp(site, [...listing.below, ...listing.looks])',
+        to: 'yield* cleanUp(site, [...listing.below, ...listing.looks, ...listing.unknown])',
+      },
+    ],
+    caughtIn: null,
     redundantBecause: null,
   },
   {

@@ -256,6 +256,7 @@ export class SimProcess implements Actor {
         if (session.remainingMs(this.node.ownMs) <= 0) return 'lease'
         return this.#held(session, Number(outcome.generation), outcome.entry)
       }
+      this.#properties.onNotAcquired(this, session)
       if (this.#world.trace !== null) this.#world.note(this.name, `main: ${describeOutcome(outcome)}`)
       if (outcome.kind === 'foreign') yield* this.#makeWay()
       if (outcome.kind !== 'session-spent') return outcome.kind
@@ -285,6 +286,7 @@ export class SimProcess implements Actor {
     const present = this.#session
     if (present !== null && !present.takesNoMore && present.remainingMs(this.node.ownMs) > 0) return present
     this.#session = null
+    if (!this.node.client.isMounted) return null // as `Directories.look` does
     this.#dev = this.node.client.dev
     const session = yield* this.#makeSession()
     this.#session = session
@@ -348,6 +350,7 @@ export class SimProcess implements Actor {
     const generation = BigInt(hold.generation)
     const outcome = yield* this.#protocol.release(this.#site(), generation, hold.session.id, hold.entry)
     if (outcome.kind === 'unsettled') this.#settleLater({ generation, session: hold.session.id })
+    if (outcome.kind === 'released') this.#properties.onReleased(hold)
     this.hold = null
     hold.session.holds.delete(hold)
     this.#endIfSpent(hold.session)

@@ -18,6 +18,9 @@ export type PropertyName =
   | 'holder did not know'
   | 'heartbeat did not tell'
   | 'no progress'
+  | 'released what was lost'
+  | 'acquired elsewhere'
+  | "another's file removed"
   | 'held by nobody'
   | 'buried unmarked'
   | 'left behind'
@@ -32,6 +35,12 @@ export class Violation extends Error {
 
 /** A lock directory is tidied at the latest when a listing of it is not made in one piece any more; a few waiters may add to that. */
 const ENTRIES_MAX = 40
+
+/** How long what seems to be a leftover has to stand there at least, by true time: ten minutes of the slowest clock. */
+const LEFTOVER_MS = 9 * 60_000
+const MOMENTARY = /^\.(mountlock-new|look)-/
+/** A file that is not ours. */
+const PLANTED = 'README'
 
 /** A lock that a process believes to hold. */
 export interface Hold {
@@ -87,6 +96,14 @@ export class Properties {
   readonly #superseded = new Map<Hold, number>()
   /** Of those the ones whose only clock that could have told was set back: no later heartbeat tells either. */
   readonly #excused = new Set<Hold>()
+  /** Generations whose names became free. */
+  readonly #freed = new Set<number>()
+  /** When what is there for a moment only appeared beside the lock. */
+  readonly #momentary = new Map<string, number>()
+  /** The empty directory by which another library holds the lock. */
+  #foreign: number | null = null
+  /** There is a file in the lock directory that is not ours. */
+  #isPlanted = false
   onFirstAcquired: () => void = () => {}
 
   constructor(world: World, isCoherent: boolean) {
@@ -100,7 +117,41 @@ export class Properties {
       // The state stands in front.
       if (text.slice(0, 100).includes('"state":"ended"')) this.#marked.add(number)
     }
-    this.#onChange(0, 'P')
+    this.#lock = world.server.lookUp(world.server.lookUp(ROOT, 'd') ?? 0, 'P') ?? 0
+    this.#top = this.#readTop()
+    if (world.faults.emptyDirectory) this.#foreign = this.#lock
+  }
+
+  /** The other library lets go of it. */
+  releaseForeign(): void {
+    const { server } = this.#world
+    this.#foreign = null
+    server.removeDirectory(server.lookUp(ROOT, 'd') ?? 0, 'P')
+  }
+
+  /** A user, a backup program or an administrator puts a file where it does not belong. */
+  plant(): void {
+    if (this.#isPlanted || this.#foreign !== null || this.#world.isHealed) return
+    this.#isPlanted = this.#world.server.create(this.#lock, PLANTED, '', 0o644).ok
+  }
+
+  removePlanted(): void {
+    if (!this.#isPlanted) return
+    this.#isPlanted = false
+    this.#world.server.unlink(this.#lock, PLANTED)
+  }
+
+  #checkBeside(name: string): void {
+    const { server, executing, nowMs } = this.#world
+    const isThere = server.lookUp(server.lookUp(ROOT, 'd') ?? 0, name) !== null
+    const sinceMs = this.#momentary.get(name)
+    // A patrol gives a leftover a name of its own before it empties it.
+    if (isThere) this.#momentary.set(name, sinceMs ?? (executing?.name === 'patrol' ? -LEFTOVER_MS : nowMs))
+    else if (sinceMs !== undefined) {
+      this.#momentary.delete(name)
+      if (executing?.name === 'patrol' && nowMs - sinceMs < LEFTOVER_MS)
+        throw new Violation("another's file removed", `${name}, ${Math.round(nowMs - sinceMs)} ms after it was made`)
+    }
   }
 
   /** As a process of that node and time namespace sees it. */
@@ -153,17 +204,22 @@ export class Properties {
     if (directory !== this.#lock) {
       this.#checkBurial(name)
       // The lock directory is made, or taken away, by a rename of any name to its own.
+      if (directory === server.lookUp(ROOT, 'd') && MOMENTARY.test(name)) this.#checkBeside(name)
       const lock = server.lookUp(server.lookUp(ROOT, 'd') ?? 0, 'P') ?? 0
       if (lock === this.#lock) return
+      if (this.#foreign !== null) throw new Violation("another's lock removed", "the other library's")
       this.#lock = lock
       this.#top = this.#readTop()
       return
     }
+    if (name === PLANTED && this.#isPlanted && server.lookUp(directory, name) === null)
+      throw new Violation("another's file removed", `${PLANTED}, by ${executing?.actor.name}`)
     const generation = generationOf(name)
     if (generation === 0) return
     const free = isFree(name)
     const before = this.#top
     const inode = server.lookUp(directory, name)
+    if (free && inode !== null) this.#freed.add(generation)
     // A name that comes back after its lock was broken decides nothing any more.
     if (!free && inode !== null && !this.#broken.has(generation)) this.#created.set(generation, executed)
     if (before !== null && generation < before.generation) return
@@ -208,6 +264,7 @@ export class Properties {
     const { process, generation } = hold
     if (this.#world.trace !== null) this.#world.note(process.name, `main: ACQUIRED ${generation}`)
     if (this.#given.length === 0) this.onFirstAcquired()
+    if (!this.#created.has(generation)) throw new Violation('acquired elsewhere', `${process.name} acquired ${generation}`)
     this.#checkToken(generation, process.name)
     // A machine that stood still during its last look does not know what came after, until its next heartbeat.
     if (this.#unnoticedMs(hold) > 0 && (this.#given.at(-1)?.token ?? 0) > generation)
@@ -247,6 +304,27 @@ export class Properties {
       if (other.decidedAt < decidedAt) throw new Violation('tokens out of order', `${other.token} decided before ${token}`)
     }
     this.#given.unshift({ token, decidedAt, who })
+  }
+
+  /** An attempt is over and did not acquire: what it left is remembered, to be settled. */
+  onNotAcquired(process: SimProcess, session: SimSession): void {
+    // What a session held whose lease is over goes to the next one that watches it.
+    if (session.remainingMs(process.node.ownMs) <= 0) return
+    const top = this.#readTop()
+    const entries = this.#world.server.inodes.get(this.#lock)?.entries
+    if (top === null || top.free || !(entries?.has('.links') || entries?.has('.renames'))) return
+    const names = [...(entries?.keys() ?? [])].filter((name) => generationOf(name) === top.generation)
+    const text = this.#world.server.inodes.get(top.inode)?.text ?? ''
+    // Marked as ended by others, or its file is gone, to which the entry leads by its name only.
+    if (text.includes('"state":"ended"') || (!text.startsWith('{') && this.#isGone(session))) return
+    if (!(names.join(' ') + text).includes(session.id)) return
+    if (session.unsettled.some(({ unsettled }) => Number(unsettled.generation) === top.generation)) return
+    throw new Violation('held by nobody', `${top.generation} is held by ${process.name}, which has not acquired it`)
+  }
+
+  onReleased(hold: Hold): void {
+    if (this.#freed.has(hold.generation) || this.#broken.has(hold.generation) || this.#unnoticedMs(hold) > 0) return
+    throw new Violation('released what was lost', `${hold.process.name} was told that it has released ${hold.generation}`)
   }
 
   /** A heartbeat that began after its machine stood still tells the holder. */

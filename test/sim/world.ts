@@ -74,6 +74,12 @@ const ATOMIC_ENTRIES_MAX = 32
 /** Whether it is over need not be asked after each event. */
 const EVENTS_BETWEEN_LOOKS = 16
 
+/** An answer that is wrong where it was done all the same. */
+export interface Refusal {
+  code: string
+  isDone: boolean
+}
+
 export class World {
   nowMs = 0
   /** By how much the server's clock is off. */
@@ -89,15 +95,20 @@ export class World {
   executing: Thread | null = null
   /** How many operations the server has executed: their order. */
   executed = 0
-  /** Decides of each change whether it is done and answered with an error all the same. `null`: it is not. */
-  refuses: (operation: ClientOperation, thread: Thread) => string | null = () => null
+  /** Decides of each change whether it is answered with an error. `null`: it is not. */
+  refuses: (operation: ClientOperation, thread: Thread) => Refusal | null = () => null
   onCrash: (actor: Actor, samePid: boolean) => void = () => {}
   onReboot: (node: Node) => void = () => {}
   /** Somebody removes a session file by hand. */
   onFileDeleted: () => void = () => {}
+  onStranger: () => void = () => {}
+  /** What shows where the share is not mounted. */
+  diskBelow: () => FileServer = () => new FileServer()
   readonly #heap = new EventHeap()
   readonly #timeoutMs: number
   #dozes = 0
+  /** Which server each operation was sent to. */
+  readonly #sentTo = new WeakMap<ClientOperation, FileServer>()
   #devs = 1
 
   /** `timeoutMs`: the scale of the long faults. */
@@ -236,8 +247,12 @@ export class World {
 
   #submit(thread: Thread, operation: ClientOperation): void {
     const { faults, random } = this
+    this.#sentTo.set(operation, thread.actor.node.client.server)
     const refusal = isChange(operation) ? this.refuses(operation, thread) : null
-    if (refusal !== null) return this.#execute(thread, operation, this.#latencyMs(), 0, failure(refusal))
+    if (refusal !== null) {
+      if (refusal.isDone) return this.#execute(thread, operation, this.#latencyMs(), 0, failure(refusal.code))
+      return this.after(this.#latencyMs(), () => this.#resume(thread, failure(refusal.code)))
+    }
     if (this.isHealed) return this.#execute(thread, operation, this.#latencyMs(), 0, null)
     if (random.chance(faults.crash)) {
       this.crash(thread.actor) // before or after it was sent
@@ -311,10 +326,13 @@ export class World {
   }
 
   #perform(thread: Thread, operation: ClientOperation, heard: boolean): Reply<unknown> {
+    const { client } = thread.actor.node
+    // What is under way does not arrive at the disk below, when the share is unmounted meanwhile.
+    if ((this.#sentTo.get(operation) ?? client.server) !== client.server) return failure('ESTALE')
     this.executing = thread
-    this.server.actingUid = thread.actor.uid
+    client.server.actingUid = thread.actor.uid
     this.executed++
-    const reply = thread.actor.node.client.perform(operation, heard)
+    const reply = client.perform(operation, heard)
     this.executing = null
     if (this.trace !== null) this.#log(thread, operation, `= ${describeReply(reply)}${heard ? '' : ' (nobody hears it)'}`)
     return reply
@@ -343,14 +361,17 @@ export class World {
     heard: boolean,
     answer: (reply: Reply<unknown>) => void,
   ): void {
-    const created = this.#perform(thread, { ...operation, text: '' }, heard)
+    const empty = { ...operation, text: '' }
+    this.#sentTo.set(empty, this.#sentTo.get(operation) ?? this.server)
+    const created = this.#perform(thread, empty, heard)
     if (!created.ok) return answer(created)
     const { client } = thread.actor.node
-    const file = this.server.lookUp(client.directoryOf(operation.path), split(operation.path)[1])
+    const { server } = client
+    const file = server.lookUp(client.directoryOf(operation.path), split(operation.path)[1])
     this.after(this.#latencyMs(), () => {
       if (!thread.actor.alive) return
-      this.server.actingUid = thread.actor.uid
-      const written = this.server.write(file ?? 0, operation.text)
+      server.actingUid = thread.actor.uid
+      const written = server.write(file ?? 0, operation.text)
       answer(
         written.ok
           ? { ok: true, value: { serverMs: written.value.modifiedMs, dev: client.dev, links: written.value.links } }
@@ -380,6 +401,8 @@ export class World {
       this.note(node.name, 'remounted')
     })
     this.#every(faults.deletedFile, () => this.onFileDeleted())
+    this.#every(faults.unmounted, () => this.#unmount(this.random.pick(this.nodes)))
+    this.#every(faults.strangersFile, () => this.onStranger())
     this.#every(faults.reboot, () => {
       const node = this.random.pick(this.nodes)
       node.bootId = `boot-${node.name}-${this.#devs}`
@@ -397,6 +420,16 @@ export class World {
       if (this.isHealed) return
       happen()
       this.#every(perMinute, happen)
+    })
+  }
+
+  #unmount(node: Node): void {
+    if (!node.client.isMounted) return
+    node.client.unmount(this.diskBelow(), this.#devs++)
+    this.note(node.name, 'unmounted')
+    this.after(this.longMs(), () => {
+      node.client.remount(this.#devs++)
+      this.note(node.name, 'mounted again')
     })
   }
 
