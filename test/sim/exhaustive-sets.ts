@@ -35,6 +35,15 @@ export const SETS: Setting[] = [
   },
   {
     ...PLAIN,
+    name: '2 × 1, listings from caches, time-outs',
+    processes: 2,
+    acquisitions: 1,
+    staleListings: true,
+    timeOuts: true,
+    isCoherent: false,
+  },
+  {
+    ...PLAIN,
     name: '2 × 2, leases, lost replies',
     processes: 2,
     acquisitions: 2,

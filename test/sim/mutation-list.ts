@@ -357,7 +357,7 @@ export const MUTATIONS: Mutation[] = [
         to: 'return { ok: true, value: undefined }',
       },
     ],
-    caughtIn: null,
+    caughtIn: '2 × 1, listings from caches, time-outs',
     redundantBecause: null,
   },
   {
