@@ -12,6 +12,8 @@ import type { LockPath } from '../lock-type/lock-path.js'
 import type { Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { type AttemptOutcome, attempt, type FailedAttempt } from '../protocol/acquire.js'
 import { isAbsent } from '../protocol/doubt.js'
+import type { LockListing } from '../protocol/names.js'
+import type { Reply } from '../protocol/operations.js'
 import { freshListing, type ReleaseOutcome, release } from '../protocol/settle.js'
 import { type Claim, newMemory, type Site } from '../protocol/site.js'
 import { type Claimed, LinkHold, type LinkSite } from './link-hold.js'
@@ -160,11 +162,18 @@ export class KnownLock implements Lockable, LinkSite {
 
   async missing(session: LinkSession, generation: bigint): Promise<LostReason | null> {
     const listed = await this.directory.runAsynchronously(freshListing(this.site))
-    if (!listed.ok) return isAbsent(listed.code) && (await this.directory.isMounted(session)) ? 'removed' : null
-    const { highest, free } = listed.value
-    if (highest !== null && highest > generation) return free ? 'broken' : 'taken-over'
-    return highest !== generation || free ? 'removed' : null
+    const reason = lossShownBy(listed, generation)
+    // Where the share is not mounted just now that was the disk below it, and the entry comes back with the share.
+    return reason !== null && (await this.directory.isMounted(session)) ? reason : null
   }
+}
+
+function lossShownBy(listed: Reply<LockListing>, generation: bigint): LostReason | null {
+  if (!listed.ok) return isAbsent(listed.code) ? 'removed' : null
+  const { highest, free, crowded } = listed.value
+  if (crowded) return null // made in pieces: what is not in it may be there
+  if (highest !== null && highest > generation) return free ? 'broken' : 'taken-over'
+  return highest !== generation || free ? 'removed' : null
 }
 
 function busy({ holder, why }: Outcome<'busy'>): TryOutcome {

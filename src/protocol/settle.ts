@@ -15,16 +15,15 @@ export type LockView = Pick<Site, 'path' | 'directory' | 'surroundings'> & {
 
 /** A listing that this node cannot have had in a cache. */
 export function* freshListing(view: LockView): Protocol<Reply<LockListing>> {
-  if (!view.surroundings.coherent) {
-    const changed = yield* changeOfOwn(view.path)
-    if (!changed.ok) {
-      // Where the lock directory itself is gone there is nothing to change in it. Only a listing tells that.
-      const listed = yield* ask.list(view.path)
-      if (!listed.ok) return listed
-      return isAbsent(changed.code) ? { ok: false, code: 'EIO', error: changed.error } : changed
-    }
-  }
-  return yield* listing(view)
+  if (view.surroundings.coherent) return yield* listing(view)
+  const first = yield* ask.list(view.path)
+  if (!first.ok) return first
+  // A file of ours in the empty directory of another library would keep it from letting go of its lock.
+  if (first.value.length === 0) return { ok: true, value: parseListing([]) }
+  const changed = yield* changeOfOwn(view.path)
+  if (changed.ok) return yield* listing(view)
+  // It was there just now: what failed does not say that it is not.
+  return isAbsent(changed.code) ? { ok: false, code: 'EIO', error: changed.error } : changed
 }
 
 /** A listing as this node has it: fresh after a change of its own, perhaps from a cache otherwise. */

@@ -353,7 +353,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'judge',
-        from: "return created.ok || removed.ok || created.code === 'ESTALE' ? { ok: true, value: undefined } : created",
+        from: 'return created.ok || removed.ok ? { ok: true, value: undefined } : created',
         to: 'return { ok: true, value: undefined }',
       },
     ],

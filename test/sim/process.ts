@@ -5,7 +5,7 @@
  */
 
 import type { AttemptOutcome } from '../../src/protocol/acquire.js'
-import type { LocalQuestion, Reply } from '../../src/protocol/operations.js'
+import type { FileStatus, LocalQuestion, Reply } from '../../src/protocol/operations.js'
 import type { SessionOwner } from '../../src/protocol/record.js'
 import type { Session } from '../../src/protocol/session.js'
 import type { UnsettledLock } from '../../src/protocol/settle.js'
@@ -253,7 +253,10 @@ export class SimProcess implements Actor {
       if (unsettled !== null) this.#settleLater(unsettled)
       if (outcome.kind === 'acquired') {
         if (outcome.below.length > 0) this.#cleanUpLater(site, outcome.below)
-        if (session.remainingMs(this.node.ownMs) <= 0) return 'lease'
+        if (session.remainingMs(this.node.ownMs) <= 0) {
+          this.#expire(session) // as `LinkHold.remainingMs` does
+          return 'lease'
+        }
         return this.#held(session, Number(outcome.generation), outcome.entry)
       }
       this.#properties.onNotAcquired(this, session)
@@ -430,9 +433,13 @@ export class SimProcess implements Actor {
   *#lookAtEach(session: SimSession): Program {
     for (const hold of [...session.holds]) {
       const listed = yield* this.#protocol.freshListing(this.#site())
-      if (!listed.ok) {
-        if (listed.code === 'ENOENT') this.lose(hold)
-      } else if (listed.value.highest !== BigInt(hold.generation) || listed.value.free) this.lose(hold)
+      const isThere = listed.ok
+        ? listed.value.crowded || (listed.value.highest === BigInt(hold.generation) && !listed.value.free)
+        : listed.code !== 'ENOENT'
+      if (isThere) continue
+      // Where the share is not mounted just now that was the disk below it.
+      const file = (yield { op: 'stat', path: session.session.path }) as Reply<FileStatus>
+      if (file.ok && file.value.dev === session.session.dev) this.lose(hold)
     }
   }
 
