@@ -8,7 +8,7 @@
 import { NO_FAULTS } from './faults.js'
 import { type LifePlan, type PlannedRefusal, runLife } from './life.js'
 import type { ClaimName } from './process.js'
-import type { ProtocolBundle } from './protocol.js'
+import { type ProtocolBundle, shippingProtocol } from './protocol.js'
 import { ERRORS_IN_DOUBT } from './world.js'
 
 export const CLAIMS: readonly ClaimName[] = ['hardLinkClaim', 'symlinkClaim', 'renameClaim']
@@ -31,9 +31,9 @@ export function exploreRefusals(
   protocol: ProtocolBundle,
   isFull = false,
 ): RefusalsReport {
+  const { seed, changes } = fullLife(claim, isOneMachine)
   const live = (change: number, code: string, isDone: boolean, times: number) =>
-    runLife(planRefusal(claim, isOneMachine, { change, code, isDone, times }), protocol)
-  const { changes } = live(-1, 'none', false, 0)
+    runLife(planRefusal(seed, claim, isOneMachine, { change, code, isDone, times }), protocol)
   const always = isOneMachine ? TOLD_APART : [...TOLD_APART, 'EPERM']
   let lives = 0
   for (const change of choose(changes, isFull)) {
@@ -44,16 +44,41 @@ export function exploreRefusals(
       lives++
       const { violation } = live(change, code, isDone, times)
       if (violation === null) continue
-      return { lives, changes, failure: `${violation.message}: change ${change}, ${changes[change]}, was answered ${code}` }
+      const what = `${isDone ? 'done and' : `${times} times`} answered ${code}`
+      return {
+        lives,
+        changes,
+        failure: `${violation.message}: change ${change} of seed ${seed}, ${changes[change]}, was ${what}`,
+      }
     }
   }
   return { lives, changes, failure: null }
 }
 
-/** Everything happens in it: claims, takeovers, releases, heartbeats, broken and pruned locks. */
-function planRefusal(claim: ClaimName, isOneMachine: boolean, refusal: PlannedRefusal): LifePlan {
+/** What the life has to consist of. */
+const CHANGES = ['create', 'mkdir', 'rename'].map((op) => `main: ${op}`)
+const CHANGES_OF_OTHERS = ['heart: rewrite', 'heart: unlink', 'prune: rename', 'prune: rmdir']
+const CHANGES_OF_CLAIM: Record<ClaimName, string[]> = {
+  hardLinkClaim: ['main: link', 'break: link', 'clean-up: unlink'],
+  symlinkClaim: ['main: symlink', 'break: symlink', 'clean-up: unlink'],
+  renameClaim: ['break: rename'],
+}
+const SEEDS_MAX = 2000
+
+/** The first life in which everything happens: claims, takeovers, releases, heartbeats, broken and pruned locks. */
+function fullLife(claim: ClaimName, isOneMachine: boolean): { seed: number; changes: string[] } {
+  const wanted = [...CHANGES, ...CHANGES_OF_OTHERS, ...CHANGES_OF_CLAIM[claim]]
+  for (let seed = 1; seed <= SEEDS_MAX; seed++) {
+    const none = { change: -1, code: 'none', isDone: false, times: 0 }
+    const { changes } = runLife(planRefusal(seed, claim, isOneMachine, none), shippingProtocol)
+    if (wanted.every((change) => changes.includes(change))) return { seed, changes }
+  }
+  throw new Error(`Expected a life with ${wanted.join(', ')} among ${SEEDS_MAX}`)
+}
+
+function planRefusal(seed: number, claim: ClaimName, isOneMachine: boolean, refusal: PlannedRefusal): LifePlan {
   const faults = { ...NO_FAULTS, administration: 0.5 }
-  return { seed: 282, nodes: 2, acquisitions: 4, faults, isThorough: false, claim, isOneMachine, refusal }
+  return { seed, nodes: 2, acquisitions: 4, faults, isThorough: false, claim, isOneMachine, refusal }
 }
 
 function choose(changes: string[], isFull: boolean): number[] {

