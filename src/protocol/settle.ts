@@ -64,7 +64,9 @@ function* seenStanding(view: LockView, { generation, session }: Unsettled): Prot
   if (!listed.ok) return isAbsent(listed.code) ? { kind: 'no-lock' } : { kind: 'unknown', failure: listed }
   const { highest, free, crowded, entry } = listed.value
   if (isDissolved(listed.value)) return { kind: 'no-lock' }
-  if (crowded || highest === null) return { kind: 'unknown', failure: null }
+  if (crowded) return { kind: 'unknown', failure: null }
+  // Emptied by a process that dissolved it, or by hand.
+  if (highest === null) return { kind: 'absent', highest: entry }
   if (highest > generation) return { kind: 'surpassed', isFree: free }
   if (highest < generation) return { kind: 'absent', highest: entry }
   if (free) return { kind: 'free' }
