@@ -39,8 +39,12 @@ export function exploreRefusals(
   for (const change of choose(changes, isFull)) {
     const dealtOut = ERRORS_IN_DOUBT.filter((_, index) => isFull || index % changes.length === change % ERRORS_IN_DOUBT.length)
     const done = [...new Set([...always, ...dealtOut])].map((code) => ({ code, isDone: true, times: 1 }))
-    // What is refused twice in a row, and not done, is left to the heartbeats.
-    for (const { code, isDone, times } of [...done, { code: 'EIO', isDone: false, times: 2 }]) {
+    // What is refused twice in a row, and not done, is left to the heartbeats; so is what a look could not tell either.
+    const inRow = [
+      { code: 'EIO', isDone: false, times: 2 },
+      { code: 'ENOENT', isDone: true, times: 3 },
+    ]
+    for (const { code, isDone, times } of [...done, ...inRow]) {
       lives++
       const { violation } = live(change, code, isDone, times)
       if (violation === null) continue

@@ -70,7 +70,7 @@ export interface Faults {
   unmounted: number
   /** A file that is not ours appears in the lock directory, and stays until everything heals. */
   strangersFile: number
-  /** In the beginning another library holds the lock, with an empty directory. */
+  /** While the lock directory is made for the first time another library takes the lock, with an empty directory. */
   emptyDirectory: boolean
 }
 
@@ -157,7 +157,7 @@ export function chooseFaults(random: Random): Faults {
     users: random.pick([1, 2]),
     unmounted: rate(0.15, 0.2, 2),
     strangersFile: rate(0.2, 0.5, 4),
-    emptyDirectory: random.chance(0.1),
+    emptyDirectory: staleCache === 0 && random.chance(0.2),
   }
   // A lock that was taken away and is made again is numbered by the server's clock: if that was set back in between, so are tokens.
   return chosen.serverStep > 0 ? { ...chosen, administration: 0, otherKind: false } : chosen

@@ -90,7 +90,6 @@ class Life {
     // One machine with processes beside each other, or a node for each: what is local is coherent.
     const isOneMachine = plan.isOneMachine ?? (plan.faults.staleCache === 0 && random.chance(0.15))
     this.properties = new Properties(this.world, isOneMachine)
-    if (plan.faults.emptyDirectory) this.world.after(random.logarithmic(1, TIMEOUT_MS), () => this.properties.releaseForeign())
     const nodes = isOneMachine ? 1 : plan.nodes
     for (let index = 0; index < nodes; index++) this.world.addNode(`n${index}`)
     for (let index = 0; index < plan.nodes; index++)
@@ -128,7 +127,6 @@ class Life {
     server.makeDirectory(ROOT, 'd', 0o755)
     this.world.diskBelow = () => this.#diskBelow()
     this.world.onStranger = () => this.properties.plant()
-    if (this.#plan.faults.emptyDirectory) server.makeDirectory(server.lookUp(ROOT, 'd') as number, 'P', 0o755)
     if (this.#plan.faults.emptyDirectory || !this.#plan.faults.crowded || this.#terms.claim === 'renameClaim') return
     const directory = server.lookUp(ROOT, 'd') as number
     server.makeDirectory(directory, 'P', 0o755)

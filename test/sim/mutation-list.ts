@@ -345,7 +345,7 @@ export const MUTATIONS: Mutation[] = [
         to: 'return changed',
       },
     ],
-    caughtIn: null,
+    caughtIn: REFUSALS,
     redundantBecause: null,
   },
   {

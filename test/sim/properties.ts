@@ -38,6 +38,8 @@ const ENTRIES_MAX = 40
 
 /** How long what seems to be a leftover has to stand there at least, by true time: ten minutes of the slowest clock. */
 const LEFTOVER_MS = 9 * 60_000
+/** How long another library holds the lock. */
+const FOREIGN_MS_MAX = 6000
 const MOMENTARY = /^\.(mountlock-new|look)-/
 /** A file that is not ours. */
 const PLANTED = 'README'
@@ -100,6 +102,8 @@ export class Properties {
   readonly #freed = new Set<number>()
   /** When what is there for a moment only appeared beside the lock. */
   readonly #momentary = new Map<string, number>()
+  /** Another library takes the lock as soon as the first draft of a lock directory is there: none can be on its way into place then. */
+  #awaitsDraft = false
   /** The empty directory by which another library holds the lock. */
   #foreign: number | null = null
   /** There is a file in the lock directory that is not ours. */
@@ -119,14 +123,21 @@ export class Properties {
     }
     this.#lock = world.server.lookUp(world.server.lookUp(ROOT, 'd') ?? 0, 'P') ?? 0
     this.#top = this.#readTop()
-    if (world.faults.emptyDirectory) this.#foreign = this.#lock
+    this.#awaitsDraft = world.faults.emptyDirectory
   }
 
-  /** The other library lets go of it. */
-  releaseForeign(): void {
-    const { server } = this.#world
-    this.#foreign = null
-    server.removeDirectory(server.lookUp(ROOT, 'd') ?? 0, 'P')
+  /** The other library takes the lock, and lets go of it after a while. */
+  #takeForeign(): void {
+    const { server, random } = this.#world
+    const directory = server.lookUp(ROOT, 'd') ?? 0
+    this.#awaitsDraft = false
+    if (server.lookUp(directory, 'P') !== null) return
+    server.makeDirectory(directory, 'P', 0o755)
+    this.#foreign = this.#lock
+    this.#world.after(random.logarithmic(1, FOREIGN_MS_MAX), () => {
+      this.#foreign = null
+      server.removeDirectory(directory, 'P')
+    })
   }
 
   /** A user, a backup program or an administrator puts a file where it does not belong. */
@@ -146,6 +157,7 @@ export class Properties {
     const isThere = server.lookUp(server.lookUp(ROOT, 'd') ?? 0, name) !== null
     const sinceMs = this.#momentary.get(name)
     // A patrol gives a leftover a name of its own before it empties it.
+    if (isThere && this.#awaitsDraft && name.startsWith('.mountlock-new-')) this.#takeForeign()
     if (isThere) this.#momentary.set(name, sinceMs ?? (executing?.name === 'patrol' ? -LEFTOVER_MS : nowMs))
     else if (sinceMs !== undefined) {
       this.#momentary.delete(name)
