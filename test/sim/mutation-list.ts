@@ -299,7 +299,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'settle',
-        from: "return mayBeDone ? { kind: 'released' } : { kind: 'lost', reason: 'taken-over' }",
+        from: "return mayBeDone ? { kind: 'released' } : { kind: 'lost', reason: found.isFree ? 'broken' : 'taken-over' }",
         to: "return { kind: 'released' }",
       },
     ],
