@@ -16,7 +16,10 @@ export class InternalError extends MountlockError {
   }
 }
 
-/** Throws an {@link InternalError} unless the condition holds. `expected`: what must be so, in words; `got`: what was there instead. */
+/**
+ * Throws an {@link InternalError} unless the condition holds. `expected`: what must be so, in words; `got`: what was
+ * there instead.
+ */
 export function assert(condition: boolean, expected: string, got: unknown): asserts condition {
   if (!condition) throw new InternalError(expected, got)
 }

@@ -86,7 +86,10 @@ export class LockLostError extends MountlockError {
   }
 }
 
-/** The caller's `AbortSignal` ended the wait. `name` is `AbortError`, `code` is `ABORT_ERR`, as in Node's own APIs; `cause` is the signal's reason. */
+/**
+ * The caller's `AbortSignal` ended the wait. `name` is `AbortError`, `code` is `ABORT_ERR`, as in Node's own APIs;
+ * `cause` is the signal's reason.
+ */
 export class AbortError extends MountlockError {
   override readonly name = 'AbortError'
   constructor(path: string, reason: unknown) {

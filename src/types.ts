@@ -1,6 +1,9 @@
 /** The shapes of the public interface: options that go in, handles and reports that come out. */
 
-/** What kind of lock: see the README for how to choose. Names as in the `file-locks` configuration file, of which `renamebased` is our addition. */
+/**
+ * What kind of lock: see the README for how to choose. Names as in the `file-locks` configuration file, of which
+ * `renamebased` is our addition.
+ */
 export type LockType = 'linkbased' | 'advisory' | 'renamebased'
 
 /** Which system call an advisory lock uses. */
@@ -10,7 +13,10 @@ export type AdvisoryKind = 'flock' | 'fcntl'
 export interface LockerOptions {
   /** Path of a `file-locks` configuration file; a missing file means the defaults. Nothing is read when this is absent. */
   config?: string
-  /** Throw a {@link ConfigError} when the configuration file has a diagnostic, instead of going on with the default. @default false */
+  /**
+   * Throw a {@link ConfigError} when the configuration file has a diagnostic, instead of going on with the default.
+   * @default false
+   */
   strict?: boolean
   /** @default 'linkbased' */
   lockType?: LockType
@@ -36,7 +42,10 @@ export interface TryAcquireOptions {
 }
 
 export interface AcquireOptions extends TryAcquireOptions {
-  /** How long to wait for a holder at the most, in milliseconds; the first try has up to a second in any case. @default timeoutIntervalMs + refreshRateMs + 10000 */
+  /**
+   * How long to wait for a holder at the most, in milliseconds; the first try has up to a second in any case.
+   * @default timeoutIntervalMs + refreshRateMs + 10000
+   */
   waitMs?: number
   /** Ends the wait with an {@link AbortError}. */
   signal?: AbortSignal
@@ -61,11 +70,17 @@ export interface Lock extends AsyncDisposable, Disposable {
   readonly token: bigint | null
   /** Aborted as soon as the lock may have been lost; its reason is a `LockLostError`. */
   readonly signal: AbortSignal
-  /** How long the lock is certain to be ours from now on, in milliseconds, by this machine's clocks; 0 when lost or released. `Infinity` for advisory locks. */
+  /**
+   * How long the lock is certain to be ours from now on, in milliseconds, by this machine's clocks; 0 when lost or
+   * released. `Infinity` for advisory locks.
+   */
   readonly remainingMs: number
   /** `false` as soon as the lock was released or may have been lost. Decides from the clocks at the moment of the call. */
   readonly held: boolean
-  /** Throws `LockLostError` unless {@link held}. An operation *begun* before a deadline may take effect after it: only the token protects there. */
+  /**
+   * Throws `LockLostError` unless {@link held}. An operation *begun* before a deadline may take effect after it: only
+   * the token protects there.
+   */
   assertHeld(): void
   /**
    * Reads a file that the lock protects, as the server has it and never from this node's cache: a lock is no cache barrier.
@@ -91,7 +106,10 @@ export interface Holder {
   uid: number | null
   user: string | null
   label: string | null
-  /** When it was acquired, in milliseconds since the epoch, by the file server's clock. Link-based locks on a shared mount know it with symlinks only. */
+  /**
+   * When it was acquired, in milliseconds since the epoch, by the file server's clock. Link-based locks on a shared
+   * mount know it with symlinks only.
+   */
   since: number | null
   /** How long ago its last heartbeat was, by the file server's clock; an estimate for people, decides nothing. */
   heartbeatAgeMs: number | null
@@ -124,7 +142,10 @@ export interface Locker extends AsyncDisposable {
   tryAcquire(path: string, options?: TryAcquireOptions): Promise<Lock | null>
   acquireSync(path: string, options?: AcquireSyncOptions): Lock
   tryAcquireSync(path: string, options?: TryAcquireOptions): Lock | null
-  /** Acquires, runs `work`, releases (also when it throws). Rejects with LockLostError if the lock was lost meanwhile and `work` itself succeeded. */
+  /**
+   * Acquires, runs `work`, releases (also when it throws). Rejects with LockLostError if the lock was lost meanwhile
+   * and `work` itself succeeded.
+   */
   withLock<T>(path: string, work: (lock: Lock) => Promise<T> | T, options?: AcquireOptions): Promise<T>
   inspect(path: string): Promise<Inspection>
   /** Releases everything that it holds. */

@@ -3,8 +3,8 @@
  *
  * What is promised: an attempt never waits for a holder, it answers `busy`. A hold excludes every other process and, within
  * this process, every other attempt (also from another loaded copy of this package; flock: also from worker threads).
- * Nothing here drops somebody's lock, nothing creates a directory, and the lock file is never removed: it is the inode that
- * is locked, so whoever removed it would let two holders in. The kernel drops the locks of a process that ends.
+ * Nothing here drops a holder's lock, nothing creates a directory, and the lock file is never removed: it is the inode that
+ * is locked, so a process that removed it would let two holders in. The kernel drops the locks of a process that ends.
  *
  * What is not: flock and fcntl do not see each other on local file systems, and what this process does to a lock file
  * by other means (any `close` of it drops an fcntl lock) is out of sight.
@@ -36,9 +36,15 @@ export interface AdvisoryHold {
 
 interface AttemptOptions extends OpenOptions {
   kind: AdvisoryKind
-  /** Of the mount that the path is on. Asynchronous calls go through it, and so does `release()` of a hold that was got synchronously. */
+  /**
+   * Of the mount that the path is on. Asynchronous calls go through it, and so does `release()` of a hold that was got
+   * synchronously.
+   */
   lane: Lane
-  /** The device that the path is on, if that is a plain local file system: then a file that was locked before is locked quickly. */
+  /**
+   * The device that the path is on, if that is a plain local file system: then a file that was locked before is locked
+   * quickly.
+   */
   localDevice?: number | null
 }
 

@@ -56,7 +56,10 @@ export async function attemptFcntl(path: string, options: OpenOptions, lane: Lan
   }
 }
 
-/** Is the whole file free of fcntl locks, of this process too? Takes one for a moment. Closes the file. `unknown` as {@link testFlock}. */
+/**
+ * Is the whole file free of fcntl locks, of this process too? Takes one for a moment. Closes the file. `unknown` as
+ * {@link testFlock}.
+ */
 export async function testFcntl(file: LockFile, lane: Lane): Promise<'free' | 'held' | 'unknown'> {
   const endVisit = await visit(file.identity)
   try {
@@ -171,7 +174,7 @@ async function trySetLock(fsExt: FsExt, fd: number, shared: boolean, lane: Lane)
     await lane.run<void>((done) => fsExt.fcntl(fd, F_SETLK, shared ? F_RDLCK : F_WRLCK, done))
     return true
   } catch (error) {
-    // POSIX allows either for "somebody else holds it".
+    // POSIX allows either for "another process holds it".
     if (codeOf(error) === 'EAGAIN' || codeOf(error) === 'EACCES') return false
     throw error
   }

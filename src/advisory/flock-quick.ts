@@ -62,7 +62,10 @@ function isAsChecked(there: Stats, checked: Checked): boolean {
   return there.ino === checked.ino && there.dev === checked.dev && there.ctimeMs === checked.ctimeMs
 }
 
-/** Checks a file that a full attempt has just been made on, and that is in the kernel's memory therefore. `device`: of its directory. */
+/**
+ * Checks a file that a full attempt has just been made on, and that is in the kernel's memory therefore. `device`: of
+ * its directory.
+ */
 export function check(path: string, device: number): void {
   try {
     const there = lstatSync(path)

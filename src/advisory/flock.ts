@@ -77,7 +77,7 @@ export class FlockHold {
   readonly identity: string
   readonly #fsExt: FsExt
   readonly #lane: Lane
-  /** `null` once somebody has begun to release. */
+  /** `null` once a caller has begun to release. */
   #fd: number | null
   #released: Promise<void> | undefined
   readonly #isQuick: boolean
@@ -133,7 +133,7 @@ export class FlockHold {
   }
 }
 
-/** @returns `false` when somebody else holds it */
+/** @returns `false` when another holder has it */
 export function tryFlockNow(fsExt: FsExt, fd: number, shared: boolean): boolean {
   try {
     fsExt.flockSync(fd, flockOperation(fsExt, shared))
@@ -187,7 +187,8 @@ function* discard(fsExt: FsExt, file: LockFile, lane: Lane): Program<void> {
 
 /**
  * Unlocks and closes. Closing alone is not enough where the descriptor is parked, nor for a child process between its
- * fork and its exec, which still has the descriptor and would keep the lock. An error of unlocking means nothing: closing follows.
+ * fork and its exec, which still has the descriptor and would keep the lock. An error of unlocking means nothing:
+ * closing follows.
  */
 function giveUp(fsExt: FsExt, identity: string, fd: number, lane: Lane, done: (error: Error | null) => void): void {
   const then = () => closeOrPark(identity, fd, lane, done)

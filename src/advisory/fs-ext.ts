@@ -7,7 +7,10 @@ import { AdvisoryUnavailableError } from '../errors.js'
 
 type Callback = (error: Error | null) => void
 
-/** The part of `fs-ext` 2.1.1 that is sound. Its `fcntlSync` is not: it hands the kernel a number where a struct is due (`EFAULT`). */
+/**
+ * The part of `fs-ext` 2.1.1 that is sound. Its `fcntlSync` is not: it hands the kernel a number where a struct is due
+ * (`EFAULT`).
+ */
 export interface FsExt {
   /** Main thread only, like every asynchronous call of `fs-ext`: from a worker thread it aborts the whole process. */
   flock(fd: number, operation: number, callback: Callback): void
@@ -23,7 +26,10 @@ const WRONG_NODE = /NODE_MODULE_VERSION|undefined symbol|did not self-register/
 const requireFromHere = () => createRequire((import.meta.url as string | undefined) ?? __filename)
 let loaded: FsExt | undefined
 
-/** Only success is kept: a process that runs on while somebody rebuilds the addon needs no restart. @throws AdvisoryUnavailableError */
+/**
+ * Only success is kept: a process that runs on while an administrator rebuilds the addon needs no restart.
+ * @throws AdvisoryUnavailableError
+ */
 export function loadFsExt(): FsExt {
   if (loaded) return loaded
   try {

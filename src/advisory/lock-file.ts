@@ -1,4 +1,4 @@
-/** How a lock file is opened: what is refused, who creates it, and whether its path still leads to it. */
+/** How a lock file is opened: what is refused, which process creates it, and whether its path still leads to it. */
 
 import {
   type BigIntStats,
@@ -95,7 +95,7 @@ export function* openExistingLockFile(path: string): Program<LockFile | null> {
 
 /**
  * Written into a lock file that is about to be removed because its path becomes a lock of another type (`changeover.ts`):
- * into the file itself, so that no name in an NFS client's cache can hide it from those who lock the file too late.
+ * into the file itself, so that no name in an NFS client's cache can hide it from a process that locks the file too late.
  */
 export const GIVEN_UP = 'mountlock gives this lock file up: its path becomes a lock of another type.\n'
 
@@ -133,9 +133,9 @@ function* wasGivenUp({ fd }: LockFile): Program<boolean> {
 }
 
 /**
- * Who gives a file up holds its locks until it is removed. So either it is gone, and only a cached name still leads there:
- * then the sentence stays, for the next one who comes too late. Or that process has died before it removed the file: then
- * it is a lock file as before. After a change of our own in the directory the name tells the truth.
+ * A process that gives a file up holds its locks until it is removed. So either it is gone, and only a cached name still
+ * leads there: then the sentence stays, for the next process that comes too late. Or that process has died before it
+ * removed the file: then it is a lock file as before. After a change of our own in the directory the name tells the truth.
  */
 function* takeBack(path: string, { identity }: LockFile, lane: Lane): Program<boolean> {
   const look = join(dirname(path), lookName(randomName()))
@@ -208,7 +208,10 @@ export function lstatCall(path: string) {
   }
 }
 
-/** Creates with O_EXCL only: whoever creates sets the mode, and `protected_regular` (sticky directories) is not in the way of the others. */
+/**
+ * Creates with O_EXCL only: the process that creates sets the mode, and `protected_regular` (sticky directories) is not
+ * in the way of other processes.
+ */
 function* openOrCreate(path: string, flags: number): Program<number> {
   try {
     return yield* make(openCall(path, flags))
@@ -237,13 +240,19 @@ function* openForWritingIfPossible(path: string): Program<{ fd: number; writable
   return { fd: yield* make(openCall(path, READ_ONLY)), writable: false }
 }
 
-/** Whoever may change the directory may lock in it, so `w` becomes `rw`, and `r` stays: 0755 → 0644, 0770 → 0660, 01777 → 0666. */
+/**
+ * A user that may change the directory may lock in it, so `w` becomes `rw`, and `r` stays: 0755 → 0644, 0770 → 0660,
+ * 01777 → 0666.
+ */
 function lockFileMode(directoryMode: number): number {
   const write = directoryMode & 0o222
   return 0o600 | (directoryMode & 0o444) | write | (write << 1)
 }
 
-/** Against the umask. A file system that refuses is no obstacle to locking: other users then get an `EACCES` that says what it is. */
+/**
+ * Against the umask. A file system that refuses is no obstacle to locking: other users then get an `EACCES` that says
+ * what it is.
+ */
 function* share(fd: number, mode: number, path: string): Program<void> {
   const sharing = () => shareAsDirectory(fd, mode, path, lockFilePermissions)
   try {

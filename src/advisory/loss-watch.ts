@@ -8,7 +8,10 @@ import { clearInterval, setInterval } from '../drivers/clock.js'
 
 /** A held lock that can be asked about. */
 export interface Watched {
-  /** Finds out whether it is still held, and tells its holder if not. Never rejects. A mount that hangs gets no second question. */
+  /**
+   * Finds out whether it is still held, and tells its holder if not. Never rejects. A mount that hangs gets no second
+   * question.
+   */
   look(): Promise<void>
 }
 

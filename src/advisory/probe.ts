@@ -1,9 +1,9 @@
 /**
- * Says who holds an advisory lock, for people. Fails closed: `free` is said only of what is certain.
+ * Names the holders of an advisory lock, for people. Fails closed: `free` is said only of what is certain.
  *
  * `/proc/locks` answers for this node; on a plain local file system that is the whole answer. Elsewhere (network file
  * systems, or a container that does not see all processes) the lock is taken for a moment without waiting, as the last
- * resort: an attempt of somebody else in that moment finds it busy.
+ * resort: an attempt of another process in that moment finds it busy.
  */
 
 import { type BigIntStats, stat, statfs } from 'node:fs'

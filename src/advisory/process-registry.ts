@@ -26,7 +26,7 @@ export interface Entry {
   readonly shared: boolean
   /** How many holds share it; with 0 it is being given back and cannot be joined. */
   holders: number
-  /** `null` once somebody has begun to close it. */
+  /** `null` once a caller has begun to close it. */
   fd: number | null
 }
 
@@ -72,7 +72,10 @@ export function park(identity: string, fd: number, lane: AnyLane): void {
   else parked.set(identity, [{ fd, lane }])
 }
 
-/** Closes a descriptor that nothing is locked through any more, or parks it where closing would drop an fcntl lock. Never waits for a visit. */
+/**
+ * Closes a descriptor that nothing is locked through any more, or parks it where closing would drop an fcntl lock.
+ * Never waits for a visit.
+ */
 export function closeOrPark(identity: string, fd: number, lane: AnyLane, done: (error: Error | null) => void): void {
   if (isTaken(identity)) {
     park(identity, fd, lane)
@@ -153,7 +156,7 @@ function isAnyParked(identity: string): boolean {
 async function closeParked(identity: string): Promise<void> {
   const batch = parked.get(identity) ?? []
   parked.delete(identity)
-  // A parked descriptor carries no lock, so an error of its close means nothing to anybody.
+  // A parked descriptor carries no lock, so an error of its close means nothing to any caller.
   await Promise.all(batch.map(({ fd, lane }) => lane.run<void>((done) => close(fd, () => done(null)))))
 }
 

@@ -3,8 +3,8 @@
  * A *free* leftover of another type is taken away, and the path becomes a lock of the type that is wanted: so a live
  * cluster changes its lock type by changing its configuration, in any order, while locks are taken and released.
  *
- * What is promised: at no moment two processes hold the lock of one path, whatever their types; whoever is slow or dies at
- * any step breaks nobody's lock; a file that is not empty, and a directory that is not ours, are never touched.
+ * What is promised: at no moment two processes hold the lock of one path, whatever their types; a process that is slow or
+ * dies at any step breaks no other process's lock; a file that is not empty, and a directory that is not ours, are never touched.
  *
  * A lock directory goes the way that `protocol/dissolve.ts` describes, a lock file the way of `advisory/give-up.ts`.
  */
@@ -29,7 +29,7 @@ import { ask, type Protocol } from '../protocol/operations.js'
 import { isAbsent } from '../protocol/doubt.js'
 import type { Inspection, LockType } from '../types.js'
 
-/** Another type may come back as often as somebody uses it: then this is the answer after so many times. */
+/** Another type may come back as often as a process uses it: then this is the answer after so many times. */
 const CHANGES_MAX = 4
 
 const KIND_OF_TYPE: Record<LockType, LockKind | null> = { linkbased: 'links', renamebased: 'renames', advisory: null }
@@ -93,7 +93,7 @@ export class Changeover implements Locks {
     if (type === 'missing') return null
     if (type === 'file' && this.#wanted !== 'advisory')
       return (yield* giveUpFile(parts.path, lane, footing)) === 'done' ? null : CHANGING
-    // Where two renames of one name can both succeed, nobody could be sure to be the one who decides.
+    // Where two renames of one name can both succeed, no process could be sure that it is the one that decides.
     if (type !== 'directory' || !facts.renamesNames) throw refusal
     const surroundings = surroundingsOf(facts)
     const wanted = KIND_OF_TYPE[this.#wanted]

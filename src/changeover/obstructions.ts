@@ -4,7 +4,10 @@ import { readClock } from '../drivers/clock.js'
 import { ForeignLockError } from '../errors.js'
 import { isSillyRenamed } from '../protocol/names.js'
 
-/** A process that reads an entry while it is removed leaves a `.nfs…` file for as long as that takes: milliseconds. This is far longer. */
+/**
+ * A process that reads an entry while it is removed leaves a `.nfs…` file for as long as that takes: milliseconds. This
+ * is far longer.
+ */
 const MOMENT_MS_MAX = 5000
 const NAMES_MAX = 3
 const PATHS_MAX = 1000

@@ -20,7 +20,7 @@ export function isHeldSync(path: string): boolean {
   const site = { path: absolute, directory, dev, mode, claim: hardLinkClaim, memory: newMemory(), surroundings }
   const outcome = runBlocking(inspect(site), undefined, footingOn(ground))
   if (outcome.kind === 'failed') throw fileSystemError('list', absolute, outcome.code, outcome.error)
-  // What is not ours may be held by somebody: as long as it is there, nobody gets the lock.
+  // What is not ours may be held by another program: as long as it is there, no process gets the lock.
   if (outcome.kind === 'foreign') return true
   return outcome.inspection.state === 'held' || outcome.inspection.state === 'unknown'
 }

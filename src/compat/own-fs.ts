@@ -1,8 +1,14 @@
-/** Is an object that was handed over as `fs` Node's own? Code hands it over in many forms: a namespace, a copy, an interop object. */
+/**
+ * Is an object that was handed over as `fs` Node's own? Code hands it over in many forms: a namespace, a copy, an
+ * interop object.
+ */
 
 import defaultFs, * as namespace from 'node:fs'
 
-/** What `proper-lockfile` makes, keeps and removes its locks with. (`stat` and `realpath` only look; graceful-fs wraps some of them.) */
+/**
+ * What `proper-lockfile` makes, keeps and removes its locks with. (`stat` and `realpath` only look; graceful-fs wraps
+ * some of them.)
+ */
 const FUNCTIONS = ['mkdir', 'rmdir', 'utimes'] as const
 
 export function isOwnFs(handedOver: unknown): boolean {

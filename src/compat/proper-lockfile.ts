@@ -27,7 +27,10 @@ export interface UnlockOptions {
   realpath?: boolean | undefined
   /** The path of the lock. @default `${file}.lock` */
   lockfilePath?: string | undefined
-  /** Not supported: locks need the real file system. Node's own `fs` is accepted, in whatever object its functions are handed over. */
+  /**
+   * Not supported: locks need the real file system. Node's own `fs` is accepted, in whatever object its functions are
+   * handed over.
+   */
   fs?: unknown
 }
 
@@ -75,7 +78,7 @@ const held = new Map<string, Held>()
 const lockers = new Map<string, Locker>()
 let useSymlinks = false
 
-/** Acquires the lock of a file. @returns the function that releases it. @throws ELOCKED when somebody else has it */
+/** Acquires the lock of a file. @returns the function that releases it. @throws ELOCKED when another holder has it */
 export async function lock(file: string, options: LockOptions = {}): Promise<() => Promise<void>> {
   const canonical = await canonicalPath(file, options)
   const lockfilePath = lockPathOf(canonical, options)
@@ -287,7 +290,7 @@ function lockfileError(code: LockfileErrorCode, message: string, cause?: unknown
   return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code })
 }
 
-/** Who used to look for `EACCES` finds it; the original, with its advice, is the cause. */
+/** A program that used to look for `EACCES` finds it; the original, with its advice, is the cause. */
 function asSystemError(error: unknown): unknown {
   if (!(error instanceof LockFileSystemError)) return error
   return Object.assign(new Error(error.message, { cause: error }), { code: error.errno })

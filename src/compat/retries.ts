@@ -21,7 +21,10 @@ export interface RetryOptions {
   maxRetryTime?: number | undefined
 }
 
-/** What `retries` may be: a number of tries, the pauses themselves in milliseconds, or options. Anything else that is truthy means the defaults. */
+/**
+ * What `retries` may be: a number of tries, the pauses themselves in milliseconds, or options. Anything else that is
+ * truthy means the defaults.
+ */
 export type Retries = number | readonly number[] | RetryOptions | null | undefined
 
 /** The longest that a timer of Node can wait. */

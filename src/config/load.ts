@@ -11,7 +11,10 @@ import { type ParsedConfig, parseConfig } from './parse.js'
 import { defaultOrigins, defaultSettings } from './settings.js'
 
 export interface LoadConfigOptions {
-  /** Path of the file. When absent, the first that applies: `$RSTUDIO_CONFIG_DIR/file-locks`, the first of `$XDG_CONFIG_DIRS` that has `rstudio/file-locks`, `/etc/rstudio/file-locks`. */
+  /**
+   * Path of the file. When absent, the first that applies: `$RSTUDIO_CONFIG_DIR/file-locks`, the first of
+   * `$XDG_CONFIG_DIRS` that has `rstudio/file-locks`, `/etc/rstudio/file-locks`.
+   */
   file?: string | undefined
   /** Where those two variables are looked up. @default process.env */
   env?: Readonly<Record<string, string | undefined>> | undefined

@@ -122,7 +122,7 @@ class Parser {
       this.#origins[setting] = { line }
       return
     }
-    // People who write a comment behind a value wonder why it is not understood.
+    // A user that writes a comment behind a value wonders why it is not understood.
     const hint = problem.code !== 'BAD_CHARACTER' && /\s#/.test(value) ? ' (a comment needs a line of its own)' : ''
     const message = `${key}: expected ${problem.expected}, got ${shown(value)}${hint}; the default is used`
     this.#report('error', problem.code, line, valueColumn, message)

@@ -73,7 +73,8 @@ export function inheritedAcl(list: string, { uid, gid, around }: Owners, permit:
   const entries = list.split('\n').flatMap(parse)
   const mask = entries.find(({ tag }) => tag === 'mask')
   if (mask === undefined || entries.some(({ tag }) => tag === 'default')) return null
-  // With the mask applied, since the mask of the new list has to be a wider one: the owner of the directory is a named user in it.
+  // With the mask applied, since the mask of the new list has to be a wider one: the owner of the directory is a named
+  // user in it.
   const masked = (permissions: string) =>
     [...permissions].map((right) => (mask.permissions.includes(right) ? right : '-')).join('')
   const named = entries

@@ -4,7 +4,7 @@ import type { LocalQuestion } from '../protocol/operations.js'
 import { readClock } from './clock.js'
 import { processState, randomName } from './identity.js'
 
-/** What only the one who runs a piece of protocol knows. */
+/** What only the caller that runs a piece of protocol knows. */
 export interface Asker {
   /** How long the lease of a session is certain to last, in milliseconds; 0 once it is over, and for sessions of others. */
   leaseRemainingMs(session: string): number

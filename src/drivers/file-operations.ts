@@ -9,7 +9,7 @@ import { changeMode, checkMode, shareAsDirectory } from './permissions.js'
 
 const { O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
 
-/** Records are shorter; whoever writes more is not one of us. */
+/** Records are shorter; a program that writes more is not one of us. */
 const READ_BYTES_MAX = 4096
 
 /** The operations that are one system call, which is most of them: no generator for these. */

@@ -21,7 +21,10 @@ export interface DirectoryFacts {
   renamesNames: boolean
   /** How long an opened file may show old contents, in milliseconds. */
   staleOpenMs: number
-  /** Its server gives the advisory locks of a client that was silent for too long to others, and nobody tells their holder (NFSv4). */
+  /**
+   * Its server gives the advisory locks of a client that was silent for too long to others, and nobody tells their
+   * holder (NFSv4).
+   */
   leasesLocks: boolean
   /** There other users could swap what is worked in, so that work needs a footing; `null`: they could not. */
   ground: Ground | null
@@ -29,7 +32,10 @@ export interface DirectoryFacts {
   identity: string
 }
 
-/** Magic numbers of statfs(2) for file systems that live on this machine: ext2/3/4, xfs, btrfs, tmpfs, ramfs, overlay, zfs, f2fs. All others may be shared. */
+/**
+ * Magic numbers of statfs(2) for file systems that live on this machine: ext2/3/4, xfs, btrfs, tmpfs, ramfs, overlay,
+ * zfs, f2fs. All others may be shared.
+ */
 const LOCAL_TYPES = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0x2fc12fc1, 0xf2f52010])
 
 /** tmpfs, ramfs. */

@@ -1,6 +1,6 @@
 /**
  * Whose ground a directory is. Names are removed and renamed by path, and a path means what the owners of the directories on
- * it make it mean: a user who may rename one of them can put a symbolic link in its place between two calls. Where other users
+ * it make it mean: a user that may rename one of them can put a symbolic link in its place between two calls. Where other users
  * than this one and root could do that, work goes through descriptors (`footing.ts`).
  */
 
@@ -8,7 +8,10 @@ import type { BigIntStats, Stats } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Calls } from './calls.js'
 
-/** Which file or directory it is: device and inode number, exactly. Numbers of 64 bits would be rounded to those of neighbours. */
+/**
+ * Which file or directory it is: device and inode number, exactly. Numbers of 64 bits would be rounded to those of
+ * neighbours.
+ */
 export type Identity = string
 
 export const identityOf = ({ dev, ino }: BigIntStats): Identity => `${dev}:${ino}`
@@ -49,7 +52,10 @@ export function* groundOf(directory: string): Calls<Ground | null> {
 
 type Trust = (uid: number) => boolean
 
-/** `null` where files have no owners. An access ACL needs no look of its own: whatever it grants shows in the bits of the group. */
+/**
+ * `null` where files have no owners. An access ACL needs no look of its own: whatever it grants shows in the bits of
+ * the group.
+ */
 function trust(): Trust | null {
   const own = process.geteuid?.()
   return own === undefined ? null : (uid) => uid === 0 || uid === own
@@ -61,7 +67,10 @@ interface Step {
   isReplaceable: boolean
 }
 
-/** The directories that a path leads through once all its links are followed; also those that the links lie in are asked whose they are. */
+/**
+ * The directories that a path leads through once all its links are followed; also those that the links lie in are asked
+ * whose they are.
+ */
 function* resolveLinks(path: string, isTrusted: Trust): Calls<{ real: string; steps: Step[]; mayLeadElsewhere: boolean }> {
   let names = resolve(path).split('/').filter(Boolean)
   let at = '/'

@@ -1,9 +1,10 @@
 /**
- * Who this process is, and whether other processes of this machine live. Two sources tell: `kill` with signal 0, which asks
- * the kernel in this process's own pid namespace whatever is mounted, and /proc, which shows what its *mount* belongs to. A
- * /proc counts only where it is known to be that of this process's own pid namespace. Everywhere else (another namespace's
- * /proc, as after `unshare --pid` without `--mount-proc`; none at all; a directory of that name in a chroot) it says
- * nothing: neither whose namespace this is nor whether a process is a zombie or another one with the same id.
+ * The identity of this process, and whether other processes of this machine live. Two sources tell: `kill` with signal
+ * 0, which asks the kernel in this process's own pid namespace whatever is mounted, and /proc, which shows what its
+ * *mount* belongs to. A /proc counts only where it is known to be that of this process's own pid namespace. Everywhere
+ * else (another namespace's /proc, as after `unshare --pid` without `--mount-proc`; none at all; a directory of that
+ * name in a chroot) it says nothing: neither whose namespace this is nor whether a process is a zombie or another one
+ * with the same id.
  */
 
 import { randomBytes } from 'node:crypto'

@@ -45,7 +45,10 @@ export function parseMounts(text: string): MountInfo[] {
   return mounts
 }
 
-/** The mount that a path lies on, by its name alone: symbolic links are not followed. The latest of several on one place is the visible one. */
+/**
+ * The mount that a path lies on, by its name alone: symbolic links are not followed. The latest of several on one place
+ * is the visible one.
+ */
 export function mountAt(path: string, mounts: readonly MountInfo[] = readMounts()): MountInfo | null {
   let best: MountInfo | null = null
   for (const mount of mounts) {
@@ -56,7 +59,10 @@ export function mountAt(path: string, mounts: readonly MountInfo[] = readMounts(
   return best
 }
 
-/** The mounts of a device, given as `stat` gives it; none for file systems that give their subvolumes numbers of their own (btrfs). */
+/**
+ * The mounts of a device, given as `stat` gives it; none for file systems that give their subvolumes numbers of their
+ * own (btrfs).
+ */
 export function mountsOfDevice(dev: number, mounts: readonly MountInfo[] = readMounts()): MountInfo[] {
   const wanted = deviceName(dev)
   return mounts.filter(({ device }) => device === wanted)

@@ -7,7 +7,10 @@ export interface NameWatch {
   close(): void
 }
 
-/** `onName`: a name appeared or went; `null`: something happened. Returns `null` where there is no watch to be had: polling will do. */
+/**
+ * `onName`: a name appeared or went; `null`: something happened. Returns `null` where there is no watch to be had:
+ * polling will do.
+ */
 export function watchNames(path: string, onName: (name: string | null) => void): NameWatch | null {
   try {
     const watcher = watch(path, { persistent: false }, (_, name) => onName(name))
@@ -24,7 +27,7 @@ const IDLE_MS = 2000
 /** A directory that another node removed and made again is not what is watched. */
 const AGE_MS_MAX = 10_000
 
-/** A watch that outlives those who listen, for a while. */
+/** A watch that outlives its listeners, for a while. */
 export class KeptWatch {
   readonly #onName: (name: string | null) => void
   #watch: NameWatch | null = null

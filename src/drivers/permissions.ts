@@ -22,8 +22,8 @@ export function* giveMode(fd: number, mode: number, path: string): Calls<void> {
 const READ_ONLY_DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY
 
 /**
- * Lets those use what was just made who may use the directory around it in the same way, and nobody else: its group and its
- * access control list included. `path`: where it was made.
+ * Lets every user that may use the directory around it use what was just made in the same way, and no other user. The
+ * directory's group and its access control list count in that. `path`: where it was made.
  */
 export function* shareAsDirectory(fd: number, mode: number, path: string, permit: (permissions: string) => string): Calls<void> {
   const directory = `${dirname(path)}/.`
@@ -84,8 +84,8 @@ export function* changeMode(fd: number, mode: number): Calls<unknown> {
 }
 
 /**
- * Never silently wider: what is made may be used as it was meant to be, or by less, or (where the mount decides) by those who
- * may use the directory around it in the same way. `directory`: the path of that one.
+ * Never silently wider: what is made may be used as it was meant to be, or by less, or (where the mount decides) by users
+ * that may use the directory around it in the same way. `directory`: the path of that one.
  */
 export function* checkMode(status: Stats, mode: number, directory: string, refusal: unknown): Calls<void> {
   if (added(status.mode, mode) === 0) return

@@ -20,7 +20,10 @@ export function runBlocking<Result>(protocol: Protocol<Result>, asker: Asker = a
   }
 }
 
-/** Runs a piece of protocol to its end. It is never abandoned half-way: a caller that gives up says so through the question `wanted`. */
+/**
+ * Runs a piece of protocol to its end. It is never abandoned half-way: a caller that gives up says so through the
+ * question `wanted`.
+ */
 export function runAsynchronously<Result>(
   protocol: Protocol<Result>,
   lane: Lane,

@@ -1,4 +1,7 @@
-/** What the start of a thread depends on: descriptors and a current directory. And whether a thread lives, for callers that are blocked. */
+/**
+ * What the start of a thread depends on: descriptors and a current directory. And whether a thread lives, for callers
+ * that are blocked.
+ */
 
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -27,7 +30,10 @@ export function isThreadAlive(id: string): boolean {
 const DIRECTORY_LINKS = 2
 const TASKS = '/proc/self/task'
 
-/** Does another thread of this process run, or wait for a processor? One that waits for a mount does not. `false` also where it cannot be told. */
+/**
+ * Does another thread of this process run, or wait for a processor? One that waits for a mount does not. `false` also
+ * where it cannot be told.
+ */
 export function wantsProcessor(): boolean {
   try {
     const me = basename(readlinkSync('/proc/thread-self'))

@@ -119,7 +119,10 @@ export class KnownLock implements Lockable, LinkSite {
     return { outcome, listed }
   }
 
-  /** What was left in doubt is settled with the heartbeats of the session, whether or not this process asks for the lock again. */
+  /**
+   * What was left in doubt is settled with the heartbeats of the session, whether or not this process asks for the lock
+   * again.
+   */
   settleLater({ mount }: LinkSession): void {
     const { unsettled } = this.#memory
     if (unsettled !== null) mount.settle(unsettled.session, this.path, unsettled.generation)

@@ -115,7 +115,10 @@ export class LinkLocks implements Locks {
     return directory
   }
 
-  /** The patrols do this as well, but their timers wait for an event loop that a program of blocking calls may never return to. */
+  /**
+   * The patrols do this as well, but their timers wait for an event loop that a program of blocking calls may never
+   * return to.
+   */
   #endIdle(): void {
     const { ownMs } = readClock()
     if (ownMs - this.#endedIdleMs < this.#options.timeoutIntervalMs / IDLE_LOOKS) return

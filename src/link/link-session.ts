@@ -162,7 +162,7 @@ export class LinkSession implements SessionListener, Asker {
   }
 
   /**
-   * A heartbeat costs the same for thousands of locks as for one. The price: an administrator who takes one of n is noticed
+   * A heartbeat costs the same for thousands of locks as for one. The price: an administrator that takes one of n is noticed
    * after up to n heartbeats. (The takeover of a dead holder's lock need not be noticed: the lease tells.)
    */
   #lookAtNext(): void {

@@ -11,7 +11,8 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   const all = listeners.get(signal) ?? listenTo(signal)
   all.add(listener)
   return () => {
-    // A signal with a listener is kept in memory, so none stays behind. Taken back twice is taken back once: others may listen by now.
+    // A signal with a listener is kept in memory, so none stays behind. Taken back twice is taken back once: others may
+    // listen by now.
     if (all.delete(listener) && all.size === 0) ignore(signal)
   }
 }

@@ -33,7 +33,10 @@ export class HeldLocks implements LockKeeper {
     this.#report = report
   }
 
-  /** The last question before a lock is handed out: is it certain to be ours? `null`: its session is over, and with it everything that it held. */
+  /**
+   * The last question before a lock is handed out: is it certain to be ours? `null`: its session is over, and with it
+   * everything that it held.
+   */
   handOut(path: string, { hold, takenFrom }: Taken, company: Company): LockHandle | null {
     if (hold.remainingMs() <= 0) return null
     const lock = new LockHandle(path, hold, this)

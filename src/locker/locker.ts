@@ -43,10 +43,16 @@ export function createLocker(options: LockerOptions = {}): Locker {
   return new LockerOnMounts(lockerSettings(options))
 }
 
-/** However short the wait, a first try is made, and has this long: far more than a mount needs that does not hang. Chosen, not measured. */
+/**
+ * However short the wait, a first try is made, and has this long: far more than a mount needs that does not hang.
+ * Chosen, not measured.
+ */
 const FIRST_TRY_MS_MAX = 1000
 
-/** On top of what settles a lock in the worst case, so that a waiter sees a takeover through. That takes about a second more (docs/lab.md, "takes over from a killed node"). */
+/**
+ * On top of what settles a lock in the worst case, so that a waiter sees a takeover through. That takes about a second
+ * more (docs/lab.md, "takes over from a killed node").
+ */
 const DEFAULT_WAIT_EXTRA_MS = 10_000
 
 /** The longest that a timer of Node can wait. */

@@ -13,7 +13,10 @@ export const THIS_PROCESS = 'this process'
 /** What is waited for where a lock has a holder; `null`: it is not known which. */
 export const heldBy = (holder: string | null): string => (holder === null ? 'it is held' : `held by ${holder}`)
 
-/** While nothing is answered for so long, and no thread of this process waits for a processor, the file system is what is waited for. */
+/**
+ * While nothing is answered for so long, and no thread of this process waits for a processor, the file system is what
+ * is waited for.
+ */
 const SILENCE_MS = 100
 /** A process that gets no processor is waited for no longer than this, by its own clock. */
 const BUSY_MS_MAX = 10_000
@@ -109,7 +112,10 @@ export class Patience {
     return first.done ? first.value : await this.race(runAsynchronously(work, first), late)
   }
 
-  /** Waits for something as long as there is patience. What comes too late is given to `late`, always. @throws as {@link check} */
+  /**
+   * Waits for something as long as there is patience. What comes too late is given to `late`, always.
+   * @throws as {@link check}
+   */
   race<T>(promise: Promise<T>, late: (value: T) => void = () => {}): Promise<T> {
     return new Promise((resolve, reject) => {
       let isGivenUp = this.isOver

@@ -1,4 +1,7 @@
-/** The events on `node:diagnostics_channel`, as `mountlock:acquire`, `mountlock:wait` and so on, whether or not there is a log. */
+/**
+ * The events on `node:diagnostics_channel`, as `mountlock:acquire`, `mountlock:wait` and so on, whether or not there is
+ * a log.
+ */
 
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { LockEvent, LockEventName } from './events.js'
@@ -16,7 +19,10 @@ const CHANNELS: Record<LockEventName, Channel> = {
 /** Is it worth making an event? */
 export const hasSubscribers = (name: LockEventName) => CHANNELS[name].hasSubscribers
 
-/** Subscribers get the event itself. What a subscriber throws, Node turns into an uncaught exception; it never comes back here. */
+/**
+ * Subscribers get the event itself. What a subscriber throws, Node turns into an uncaught exception; it never comes
+ * back here.
+ */
 export function publish(event: LockEvent): void {
   if (hasSubscribers(event.event)) CHANNELS[event.event].publish(event)
 }

@@ -12,7 +12,7 @@ export interface LockEvent {
   /** One word: `acquired`, `busy`, `failed`, `timeout`, `aborted`, `released`, `lost`, `reaped`, … */
   outcome: string
   token?: bigint | null
-  /** More words for people, such as who holds it. */
+  /** More words for people, such as the name of the holder. */
   detail?: string
   error?: unknown
 }

@@ -3,8 +3,8 @@
  * other processes. (NFS does not: between *nodes* lines can get torn. Give each node its own file.)
  *
  * The file is opened for each batch and closed again: a kept descriptor would pin a mount, and would go on writing to the
- * file that logrotate has moved away. It is never reached through a symbolic link in its last component, which somebody
- * could have planted; and nothing here waits for a pipe or a terminal.
+ * file that logrotate has moved away. It is never reached through a symbolic link in its last component: another user
+ * could have planted that link. Nothing here waits for a pipe or a terminal.
  *
  * A new file has mode 0640 (less the umask): its paths tell the names of users and projects. So where processes of several
  * users share a log, the administrator creates it for them, for example with mode 0660 and a common group; the mode of a
@@ -24,7 +24,7 @@ const BATCH_CHARACTERS_MAX = 64 * 1024
 
 /**
  * The flags to try one after the other, each with the error that leads on to the next. First without O_CREAT: with it,
- * fs.protected_regular refuses somebody else's file in a sticky directory, even one that we may write.
+ * fs.protected_regular refuses another user's file in a sticky directory, even one that we may write.
  */
 const OPENINGS = [
   { flags: FLAGS, onwards: 'ENOENT' },

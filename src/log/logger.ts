@@ -8,8 +8,8 @@
  *     await logger.close()     // or, where the process ends without another turn of the event loop:
  *     logger.flushSync()
  *
- * It does not install an exit hook: whoever releases the locks at exit calls `flushSync()` after that. It does not publish
- * on `node:diagnostics_channel` either, which is wanted without a log too: see `publish`.
+ * It does not install an exit hook: the program that releases the locks at exit calls `flushSync()` after that. It does
+ * not publish on `node:diagnostics_channel` either, which is wanted without a log too: see `publish`.
  */
 
 import { hostname } from 'node:os'
@@ -41,7 +41,10 @@ interface SharedSink {
   users: number
 }
 
-/** All loggers of a process share one child, or one queue for each file: one complaint, and one thread at most in a hung mount. */
+/**
+ * All loggers of a process share one child, or one queue for each file: one complaint, and one thread at most in a hung
+ * mount.
+ */
 const sharedSinks = new Map<string | null, SharedSink>()
 
 export function createLogger({ enableLogging, logFile, host = hostname() }: LoggerOptions): Logger {

@@ -13,7 +13,7 @@ export interface Sink {
   close(): Promise<void>
 }
 
-/** An operation that takes longer than this is taken for stuck: whoever would wait for it might wait for ever. */
+/** An operation that takes longer than this is taken for stuck: a caller that waits for it might wait for ever. */
 const STUCK_AFTER_MS = 500
 
 /**

@@ -56,7 +56,11 @@ function refuseReplaced(before: Ground | null, now: Ground | null): void {
   throw fileSystemError('stat', before.path, 'EREPLACED', cause)
 }
 
-/** What a piece of work stands on there. `path`, `seen`: a directory in it, and which one that was when it was seen last. @throws LockFileSystemError */
+/**
+ * What a piece of work stands on there. `path`, `seen`: a directory in it, and which one that was when it was seen
+ * last.
+ * @throws LockFileSystemError
+ */
 export function footingOn(ground: Ground | null, path?: string, seen?: Identity | null): Footing | null {
   if (ground === null) return null
   if (canUseDescriptors()) return new Footing(ground, path, seen)

@@ -21,7 +21,10 @@ import { SharedFlag, SharedLease } from './shared-lease.js'
 /** A failed heartbeat is tried again this many times per refresh-rate. */
 const RETRIES_PER_INTERVAL = 4
 
-/** After so long messages are received, and it is asked anew which heartbeats are due: locks were taken and released meanwhile. */
+/**
+ * After so long messages are received, and it is asked anew which heartbeats are due: locks were taken and released
+ * meanwhile.
+ */
 const ROUND_MS_MAX = 50
 /** Where heartbeats take a considerable part of the time, they may become due sooner than they were. */
 const LOOK_MS_MAX = 1000
@@ -105,7 +108,7 @@ function beatOnce(watched: Watched): void {
   const outcome = runBlocking(beat(session), asker, footingOn(watched.directory.ground))
   const { id, refreshRateMs, timeoutIntervalMs } = session.record
   if (outcome.kind === 'retired' || lease.isOver) {
-    // The holder first: once the record says "ended", anybody may acquire.
+    // The holder first: once the record says "ended", any process may acquire.
     lease.end()
     tell({ type: 'retired', sessionId: id })
     return end(watched)

@@ -48,7 +48,11 @@ export class Heartbeat {
   #waiting = 0
   #isOver = false
 
-  /** `measured`: for what a heartbeat takes. `onIdle`: the last session has ended. `onOver`: this thread is not to be used any more. @throws MountlockError */
+  /**
+   * `measured`: for what a heartbeat takes. `onIdle`: the last session has ended. `onOver`: this thread is not to be
+   * used any more.
+   * @throws MountlockError
+   */
   constructor(measured: SharedArrayBuffer, onIdle: () => void, onOver: () => void) {
     this.#onIdle = onIdle
     this.#onOver = onOver
@@ -109,7 +113,10 @@ export class Heartbeat {
     return !this.#threadIds.some(isThreadAlive)
   }
 
-  /** Without a descriptor threads can still be counted. One that fails to start keeps those that it took until its end is heard. */
+  /**
+   * Without a descriptor threads can still be counted. One that fails to start keeps those that it took until its end
+   * is heard.
+   */
   #isOneMissing(): boolean {
     const [before, count] = [this.#threadsBefore?.length, ownThreadCount()]
     return before !== undefined && count !== null && count <= before
@@ -197,7 +204,10 @@ export class Heartbeat {
     }
   }
 
-  /** Without its thread no heartbeat is written, so everything that it kept alive is lost. Returns what to say of a failed start. */
+  /**
+   * Without its thread no heartbeat is written, so everything that it kept alive is lost. Returns what to say of a
+   * failed start.
+   */
   #fail(cause: unknown): MountlockError {
     const failure = cause instanceof MountlockError ? cause : startFailure(cause)
     if (this.#isOver) return failure

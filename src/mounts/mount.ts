@@ -43,7 +43,10 @@ export function mayBlockToStartThreads(): void {
 /** How long closing waits for a mount. */
 const END_MS_MAX = 5000
 
-/** A thread without sessions ends after this time: to start one takes 20 to 40 ms, and a program may make a locker for each lock. */
+/**
+ * A thread without sessions ends after this time: to start one takes 20 to 40 ms, and a program may make a locker for
+ * each lock.
+ */
 const IDLE_MS = 1000
 
 export class Mount {
@@ -55,7 +58,10 @@ export class Mount {
   #idleTimer: NodeJS.Timeout | undefined
   #background: Promise<unknown> = Promise.resolve();
 
-  /** Does something for which the heartbeat thread must run, such as making a session. @throws MountlockError if it does not start */
+  /**
+   * Does something for which the heartbeat thread must run, such as making a session.
+   * @throws MountlockError if it does not start
+   */
   *withHeartbeat<T>(work: () => Work<T>): Work<T> {
     this.#users++
     try {
@@ -114,7 +120,10 @@ export class Mount {
     this.#heartbeatOf(sessionId)?.announceWaiting(sessionId, names)
   }
 
-  /** Makes sure that this generation is not held by that session. Where its thread has ended, others convict it for its silence. */
+  /**
+   * Makes sure that this generation is not held by that session. Where its thread has ended, others convict it for its
+   * silence.
+   */
   settle(sessionId: string, lockPath: string, generation: bigint): void {
     this.#heartbeatOf(sessionId)?.settle(sessionId, lockPath, generation)
   }

@@ -1,4 +1,7 @@
-/** A session's lease, in memory that the heartbeat thread writes and the caller's thread reads: no message is under way when somebody asks. */
+/**
+ * A session's lease, in memory that the heartbeat thread writes and the caller's thread reads: no message is under way
+ * when a caller asks.
+ */
 
 import { assert } from '../assert.js'
 import { readClock, waitOnWord } from '../drivers/clock.js'
@@ -46,7 +49,10 @@ export class SharedLease {
     return Atomics.load(this.#words, 1)
   }
 
-  /** The link count of the session file was too small for what it holds, and nothing was missing: this file system does not count. */
+  /**
+   * The link count of the session file was too small for what it holds, and nothing was missing: this file system does
+   * not count.
+   */
   get linksAreNotCounted(): boolean {
     return Atomics.load(this.#words, 2) === 1
   }

@@ -1,8 +1,8 @@
 /**
  * One attempt to acquire a link-based lock.
  *
- * A lock is a directory of generations. Whoever creates generation n+1 over a free or dead n holds the lock, *if* a
- * listing made afterwards shows n+1 as the highest: generations are removed only by those who have seen a higher one,
+ * A lock is a directory of generations. A process that creates generation n+1 over a free or dead n holds the lock, *if*
+ * a listing made afterwards shows n+1 as the highest. A process removes generations only after it has seen a higher one,
  * so the highest never shrinks, and what is the highest after it was created was never there before. A delayed process
  * that re-creates an old name sees a higher one and withdraws. There is no reap step: acquiring over the dead is the
  * takeover, and the server's "already exists" picks the one winner.
@@ -20,7 +20,10 @@ import { cleanUp, freshListing, giveBack, listing, ownerOf, settle, type Standin
 import type { Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
-  /** `below`: names to be removed, in this order, when there is time. `ownBelow`: they are of this process itself, so that removing them waits for nobody. */
+  /**
+   * `below`: names to be removed, in this order, when there is time. `ownBelow`: they are of this process itself, so
+   * that removing them waits for nobody.
+   */
   | {
       kind: 'acquired'
       generation: bigint
@@ -59,7 +62,7 @@ const LOOKS_MAX = 8
 /** How often the creation of a lock directory is tried where its outcome was in doubt. */
 const CREATIONS_MAX = 2
 
-/** `fresh`: the listing must not come from a cache, whatever it costs (for those who wait). */
+/** `fresh`: the listing must not come from a cache, whatever it costs (for waiters). */
 export function* attempt(site: Site, session: Session, fresh: boolean): Protocol<AttemptOutcome> {
   const { memory } = site
   if (memory.unsettled !== null) {
@@ -170,7 +173,10 @@ const BEING_CLEANED: AttemptOutcome = {
 /** Most of it goes away by itself, in a moment. */
 const isCrowdOfWaiters = ({ looks, below, unknown }: LockListing) => looks.length > below.length + unknown.length
 
-/** What is wrong with a listing that was made in one piece, or `null`: marked, with a generation that is not below what was seen before. */
+/**
+ * What is wrong with a listing that was made in one piece, or `null`: marked, with a generation that is not below what
+ * was seen before.
+ */
 function doubt(site: Site, listing: LockListing): AttemptOutcome | null {
   if (listing.kind !== site.claim.kind) return { kind: 'foreign', what: listing.kind === null ? 'unmarked' : 'other-kind' }
   if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
@@ -178,7 +184,10 @@ function doubt(site: Site, listing: LockListing): AttemptOutcome | null {
   return listing.highest < site.memory.floor ? { kind: 'foreign', what: 'backwards' } : null
 }
 
-/** Claims the generation after a free one, and makes sure that it counts. `beaten`: another process was faster, or something is in doubt: look again. */
+/**
+ * Claims the generation after a free one, and makes sure that it counts. `beaten`: another process was faster, or
+ * something is in doubt: look again.
+ */
 export function* claim(site: Site, session: Session, from: Free): Protocol<AttemptOutcome | 'beaten'> {
   if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }
   if (!(yield* ask.wanted())) return { kind: 'cancelled' }
@@ -240,7 +249,10 @@ function* refused(site: Site, session: Session, failure: Failure): Protocol<Atte
   return failed(refusesAll ? 'create' : 'claim', failure)
 }
 
-/** The claim is placed. Does it count? If it does not, it has to be given back. `changedNow`: by a reply that says so, which makes this node's next listing fresh. */
+/**
+ * The claim is placed. Does it count? If it does not, it has to be given back. `changedNow`: by a reply that says so,
+ * which makes this node's next listing fresh.
+ */
 function* confirm(site: Site, session: Session, from: Free, changedNow: boolean): Protocol<AttemptOutcome | { kind: 'beaten' }> {
   const generation = from.generation + 1n
   let below: string[] = []

@@ -1,6 +1,6 @@
 /**
- * The claim by rename: the lock directory holds one entry, and whoever renames it from its free (or dead) name to a name
- * of its own holds the lock. The source name is used once and never again, so a rename of it succeeds for exactly one
+ * The claim by rename: the lock directory holds one entry. A process that renames it from its free (or dead) name to a
+ * name of its own holds the lock. The source name is used once and never again, so a rename of it succeeds for exactly one
  * caller, cannot hit a successor, and needs no second look. Only where the server resolves names itself: a file system that
  * renames through an open handle would let two callers succeed.
  */

@@ -1,4 +1,7 @@
-/** Creates a lock directory in one step: prepared under a name of its own, then renamed into place, marker and first generation inside. */
+/**
+ * Creates a lock directory in one step: prepared under a name of its own, then renamed into place, marker and first
+ * generation inside.
+ */
 
 import { provesNothingDone } from './doubt.js'
 import { freeName, isNameInDraft, MARKER_TEXT, markerName, newLockName } from './names.js'
@@ -14,7 +17,10 @@ export type CreateFailure = 'moved' | Failure
 /** Numbered by the server's time in microseconds: tokens go on increasing if the directory was removed and is made again. */
 export const firstNumber = (serverMs: number) => BigInt(Math.max(0, Math.floor(serverMs))) * 1000n
 
-/** `null` if the lock directory is there now, whichever process created it, or it is to be tried again; otherwise what went wrong. */
+/**
+ * `null` if the lock directory is there now, whichever process created it, or it is to be tried again; otherwise what
+ * went wrong.
+ */
 export function* createLockDirectory(site: Site): Protocol<CreateFailure | null> {
   const random = yield* ask.name()
   const draft = `${site.directory}/${newLockName(random)}`
@@ -43,7 +49,10 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   return (yield* ask.stat(site.path)).ok ? null : renamed
 }
 
-/** A file may show another device than its directory (overlayfs, with layers on two file systems): directories tell where one is. */
+/**
+ * A file may show another device than its directory (overlayfs, with layers on two file systems): directories tell
+ * where one is.
+ */
 function* isOnDevice(draft: string, dev: number): Protocol<boolean> {
   const status = yield* ask.stat(draft)
   return status.ok && status.value.dev === dev
@@ -58,7 +67,10 @@ function* dropMissingName(site: Site): Protocol<void> {
   if (made.ok) yield* ask.rmdir(site.path)
 }
 
-/** A process that dissolves a lock takes drafts away, lest one with an old number takes its place: then this is to be tried again. */
+/**
+ * A process that dissolves a lock takes drafts away, lest one with an old number takes its place: then this is to be
+ * tried again.
+ */
 function* unlessTakenAway({ directory }: Site, failure: Failure): Protocol<Failure | null> {
   return failure.code === 'ENOENT' && (yield* ask.stat(directory)).ok ? null : failure
 }
@@ -72,7 +84,8 @@ export function* discardMoved(directory: string, draft: string): Protocol<boolea
   const moved = `${directory}/${newLockName(random)}`
   const renamed = yield* ask.rename(draft, moved)
   if (!renamed.ok && provesNothingDone(renamed.code)) return false // the patrol will find it
-  // Where the reply was lost it is there, and where it is the lock by now it is not. No symlink is followed, and nothing is removed that is not of our form.
+  // Where the reply was lost it is there, and where it is the lock by now it is not. No symlink is followed, and
+  // nothing is removed that is not of our form.
   const status = yield* ask.stat(moved)
   if (!status.ok || status.value.type !== 'directory') return false
   const inside = yield* ask.list(moved)

@@ -69,7 +69,7 @@ export type Dissolution =
   /** It is of the wanted kind, and stays. */
   | { kind: 'kept' }
   | { kind: 'held'; lockKind: LockKind; holder: SessionRecord | null }
-  /** Somebody else is at work on it: look again later. */
+  /** Another process is at work on it: look again later. */
   | { kind: 'busy' }
   /** Nobody holds it, but the server's clock is behind its last generation: what came next would have smaller tokens. */
   | { kind: 'ahead' }
@@ -79,7 +79,7 @@ export type Dissolution =
   | { kind: 'obstructed'; names: string[] }
   | { kind: 'failed'; code: string; error?: unknown }
 
-/** Each round either gets somewhere or shows that somebody else does. */
+/** Each round either gets somewhere or shows that another process does. */
 const ROUNDS_MAX = 8
 
 /** `wanted`: the kind of lock that may stay at this path; `null`: none. */
@@ -140,7 +140,7 @@ function isLastRenamed(kind: LockKind, names: string[]): boolean {
   return kind === 'renames' && names.some((name) => isDissolvedName(name) && lastGeneration(name) >= highest)
 }
 
-/** Whoever is seen to hold the lock is not bothered. */
+/** A process that is seen to hold the lock is not bothered. */
 function* begin(site: LockView, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
   // An NFS client may go on showing a holder that is long gone.
   if (!site.surroundings.coherent) yield* ownChange(site.path)
@@ -150,7 +150,7 @@ function* begin(site: LockView, kind: LockKind, wanted: LockKind | null): Protoc
   if (listing.kind !== kind) return null
   // No user of the lock tidies one of another kind: traces of waiters that died or lost a reply would keep it for ever.
   if (listing.crowded && (yield* cleanUp(site, listing.looks))) return null
-  // Without a generation nobody can tell whether somebody holds it: its administrator has to.
+  // Without a generation no process can tell whether the lock is held: its administrator has to.
   if (listing.highest === null || listing.crowded) return { kind: 'foreign' }
   const obstacles = obstaclesIn(listing)
   if (obstacles.length > 0) return { kind: 'obstructed', names: obstacles }
@@ -159,7 +159,7 @@ function* begin(site: LockView, kind: LockKind, wanted: LockKind | null): Protoc
   return (yield* aheadOfServer(site, listing.highest)) ?? (yield* takeMarker(site, markerName(kind), kind, wanted))
 }
 
-/** Makes the marker, or the unfinished attempt of somebody else, one's own. */
+/** Makes the marker, or the unfinished attempt of another process, this process's own. */
 function* takeMarker(site: LockView, marker: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
   const mine = dissolvingName(kind, yield* ask.name())
   const taken = yield* ask.rename(`${site.path}/${marker}`, `${site.path}/${mine}`)
@@ -167,7 +167,7 @@ function* takeMarker(site: LockView, marker: string, kind: LockKind, wanted: Loc
   return yield* decide(site, mine, kind, wanted)
 }
 
-/** Nobody can acquire the lock while the marker is ours. Does somebody hold it? */
+/** No process can acquire the lock while the marker is ours. Does a process hold it? */
 function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const listed = yield* ask.list(site.path)
@@ -180,7 +180,7 @@ function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind 
     const obstacles = obstaclesIn(listing)
     if (obstacles.length > 0)
       return yield* putBack(site, mine, kind, kind === wanted ? { kind: 'kept' } : { kind: 'obstructed', names: obstacles })
-    // Not a lock of renames: somebody slow may be about to rename the one entry that it has.
+    // Not a lock of renames: a slow process may be about to rename the one entry that it has.
     if (kind === wanted && kind === 'links') return yield* putBack(site, mine, kind, { kind: 'kept' })
     const holder = yield* holderOf(site, listing)
     if (holder !== null) return yield* putBack(site, mine, kind, { kind: 'held', lockKind: kind, holder: holder.record })
@@ -196,7 +196,7 @@ function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind 
 }
 
 function* putBack(site: LockView, mine: string, kind: LockKind, because: Dissolution): Protocol<Dissolution> {
-  // Where that fails, somebody else has taken it over, or will.
+  // Where that fails, another process has taken it over, or will.
   yield* ask.rename(`${site.path}/${mine}`, `${site.path}/${markerName(kind)}`)
   return because
 }
@@ -240,7 +240,10 @@ function* sweep(site: LockView, names: string[], marker: string): Protocol<Disso
 /** A slow acquirer may have tried the generation after the last one, and no further one. */
 const REVIVED_ABOVE_LAST = 2n
 
-/** Begins to make a free lock again of a directory that cannot be removed. `false`: another process is ahead of us, or it is refused. */
+/**
+ * Begins to make a free lock again of a directory that cannot be removed. `false`: another process is ahead of us, or
+ * it is refused.
+ */
 function* undo(site: LockView, marker: string): Protocol<boolean> {
   const kind = dissolvedKind(marker)
   const free = lastGeneration(marker) + REVIVED_ABOVE_LAST

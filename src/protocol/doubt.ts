@@ -24,7 +24,10 @@ const PROOFS = new Set([
 
 export const provesNothingDone = (code: string) => PROOFS.has(code)
 
-/** It may have been done, or may still be. SFTP has one word, `EPERM`, for all that fails: on what may be such a share it proves nothing. */
+/**
+ * It may have been done, or may still be. SFTP has one word, `EPERM`, for all that fails: on what may be such a share
+ * it proves nothing.
+ */
 export function isInDoubt(code: string, { coherent }: { readonly coherent: boolean }): boolean {
   return !provesNothingDone(code) || (code === 'EPERM' && !coherent)
 }

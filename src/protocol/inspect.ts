@@ -1,4 +1,4 @@
-/** Looks at a lock without touching it: who holds it, and is the holder alive? */
+/** Looks at a lock without touching it: which process holds it, and is the holder alive? */
 
 import { judge, ownChange } from './judge.js'
 import { isDissolvedName, type LockListing, lockKindIn, lookName, parseReviving } from './names.js'
@@ -69,7 +69,7 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
   const status = yield* ask.stat(entry)
   const isSymlink = status.ok && status.value.type === 'symlink'
   // A symlink was made when the lock was taken. Other entries do not tell, and the directory's last change does only where
-  // those who wait make none.
+  // waiters make none.
   const changed = isSymlink ? status : surroundings.coherent ? lockDirectory : null
   const inspection: LinkInspection = {
     ...seen,
@@ -83,7 +83,10 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
   return { kind: 'seen', inspection }
 }
 
-/** A listing that does not come from a cache: after a change of our own, where we may write, but only in what is a lock of ours. */
+/**
+ * A listing that does not come from a cache: after a change of our own, where we may write, but only in what is a lock
+ * of ours.
+ */
 function* listOurs(site: Site): Protocol<Reply<LockListing>> {
   const first = yield* listing(site)
   if (!first.ok || first.value.kind === null || site.surroundings.coherent) return first

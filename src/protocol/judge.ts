@@ -24,7 +24,7 @@ export interface Holder {
   sessionFile: string | null
 }
 
-/** Judges whoever holds an entry of a lock directory, or the owner of a session file. */
+/** Judges the holder of an entry of a lock directory, or the owner of a session file. */
 export function* judge(holder: Holder, surroundings: Surroundings): Protocol<Verdict> {
   const before = yield* ask.clock()
   const found = yield* readRecord(holder, surroundings)
@@ -77,7 +77,10 @@ function* observe(record: SessionRecord, modifiedMs: number, beforeMs: number, s
 
 type Found = Reply<Contents> | 'missing' | 'dangling'
 
-/** Reads the record of a holder: a hard link is read itself, a symlink is followed by hand, to a session file beside the lock only. */
+/**
+ * Reads the record of a holder: a hard link is read itself, a symlink is followed by hand, to a session file beside the
+ * lock only.
+ */
 export function* readRecord({ directory, path, sessionFile }: Holder, surroundings: Surroundings): Protocol<Found> {
   if (sessionFile !== null) return yield* readSession(directory, sessionFile, surroundings)
   const direct = yield* ask.read(path, !surroundings.coherent)
@@ -95,14 +98,18 @@ function* readSession(directory: string, name: string, { coherent }: Surrounding
   const found = yield* ask.read(`${directory}/${name}`, !coherent)
   if (found.ok || found.code !== 'ENOENT') return found
   if (coherent) return 'dangling'
-  // A missing name may be a cached one that hides a live session. After a change of our own the directory is fresh. (Names that
-  // this client has seen missing *before* they were made can stay missing for good; nobody looks for a random name before it is there.)
+  // A missing name may be a cached one that hides a live session. After a change of our own the directory is fresh.
+  // (Names that this client has seen missing *before* they were made can stay missing for good; no process looks for a
+  // random name before it is there.)
   if (!(yield* ownChange(directory))) return { ok: false, code: 'ENOENT' }
   const again = yield* ask.read(`${directory}/${name}`, true)
   return !again.ok && again.code === 'ENOENT' ? 'dangling' : again
 }
 
-/** Changes a directory and puts it back: what this node reads of it next is fresh, on every NFS version. `false` if that could not be done. */
+/**
+ * Changes a directory and puts it back: what this node reads of it next is fresh, on every NFS version. `false` if that
+ * could not be done.
+ */
 export function* ownChange(directory: string): Protocol<boolean> {
   return (yield* changeOfOwn(directory)).ok
 }

@@ -1,4 +1,7 @@
-/** What an administrator does to a lock: break its holder's claim, or remove a lock that nobody uses. Neither hits anybody else. */
+/**
+ * What an administrator does to a lock: break its holder's claim, or remove a lock that no process uses. Neither hits
+ * another process.
+ */
 
 import { type AttemptOutcome, claim } from './acquire.js'
 import { type Dissolution, dissolve } from './dissolve.js'
@@ -9,7 +12,7 @@ import type { Site } from './site.js'
 
 export type BreakOutcome =
   | { kind: 'broken' }
-  /** Nobody holds it, or somebody with another token does. */
+  /** No process holds it, or a holder with another token does. */
   | { kind: 'not-held' | 'other-token'; highest: bigint | null }
   | { kind: 'failed'; outcome: AttemptOutcome | 'beaten' }
 

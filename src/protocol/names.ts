@@ -42,7 +42,7 @@ export const lookName = (random: string) => `.look-${random}`
 /** What the draft of a lock directory contains. */
 export const isNameInDraft = (name: string) => MARKERS.has(name) || (ENTRY.test(name) && name.endsWith('.free'))
 export const newLockName = (random: string) => `.mountlock-new-${random}`
-/** What somebody makes for a moment only: it stays where its maker died. */
+/** What a process makes for a moment only: it stays where that process died. */
 export const isMomentaryName = (name: string) => NEW_LOCK.test(name) || LOOK.test(name)
 
 /** The marker of a lock directory of which it is being decided whether it may be dissolved; see `dissolve.ts`. */
@@ -73,7 +73,10 @@ export function dissolvedOfNote(note: string, ino: number): string | null {
   const match = DISSOLVED_NOTE.exec(note)
   return match !== null && match[1] === ino.toString(16) ? `.dissolved-${match[2]}` : null
 }
-/** What a dissolved lock directory may contain besides its marker: generations, other markers, and the traces of those who looked. */
+/**
+ * What a dissolved lock directory may contain besides its marker: generations, other markers, and the traces of
+ * processes that looked.
+ */
 export const isSpentName = (name: string) => ENTRY.test(name) || LOOK.test(name) || DISSOLVING.test(name) || DISSOLVED.test(name)
 /** A lock directory that is being made. */
 export const isNewLockName = (name: string) => NEW_LOCK.test(name)
@@ -115,7 +118,7 @@ export interface LockListing {
   sessionFile: string | null
   /** What a successful acquirer may remove, in ascending order: lower generations. */
   below: string[]
-  /** Traces of waiters: most of them are about to be removed by those who made them. */
+  /** Traces of waiters: most waiters are about to remove their own. */
   looks: string[]
   /** Names that are not ours. */
   unknown: string[]

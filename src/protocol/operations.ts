@@ -46,8 +46,9 @@ export type FileOperation =
   | { readonly op: 'create'; readonly path: string; readonly text: string; readonly mode: number }
   /**
    * The first 4 KiB of a regular file. `ELOOP`: it is a symlink; `EINVAL`: it is not a regular file. Never blocks on a FIFO.
-   * `pastCache`: the server is asked, and does not delegate the file to this node. Whoever changes a delegated file, be it
-   * with a heartbeat, waits for the delegation's return: where this node has died, for as long as the server's lease.
+   * `pastCache`: the server is asked, and does not delegate the file to this node. A process that changes a delegated
+   * file, be it with a heartbeat, waits for the delegation's return: where this node has died, for as long as the
+   * server's lease.
    */
   | { readonly op: 'read'; readonly path: string; readonly pastCache: boolean }
   | { readonly op: 'readlink'; readonly path: string }

@@ -1,6 +1,6 @@
 /**
  * Keeping a directory tidy: each process watches the next two living sessions in the order of their names (a ring), so
- * that the dead are usually convicted before anybody asks, and removes what the dead have left. Best effort:
+ * that the dead are usually convicted before a process asks, and removes what the dead have left. Best effort:
  * correctness never depends on it, and no judge depends on what a patrol has seen or forgotten.
  *
  * What lies in the directory was put there by others, perhaps to keep us busy: a round looks at so many files and no more,

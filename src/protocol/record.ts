@@ -1,12 +1,12 @@
 /**
- * The session record: who holds the locks that are links to it, and a heartbeat counter. Written in place, always with
+ * The session record: the holder of the locks that are links to it, and a heartbeat counter. Written in place, always with
  * the same size, so that a write never truncates; what was read in the middle of a write is recognised, because the
  * counter and the state stand at both ends.
  *
  * A record also tells from where its process looks at /proc, because what /proc shows depends on the reader. A process id
  * means one process only within one boot and one pid namespace. A start time is shifted by the offset of the *reader's*
  * time namespace, so that a reader of another one sees a live process start at another time, as if its id had been used
- * again. Whoever judges by one of these has to know that both look from the same place: {@link isSameHost} and
+ * again. A judge that goes by one of these has to know that both look from the same place: {@link isSameHost} and
  * {@link provingStartTime} are the only two questions that are asked, by locks and by commands alike.
  *
  * Two versions of it are written by programs in use. The first one has a start time and no word about namespaces: it is
@@ -24,7 +24,10 @@ export interface SessionOwner {
   pid: number
   /** When the process started, in the kernel's ticks, as it sees that itself; `null` where it cannot be read. */
   startTime: string | null
-  /** Start times are the same only within one of these; {@link NO_NAMESPACE} where the kernel has none, `null` where it is not known. */
+  /**
+   * Start times are the same only within one of these; {@link NO_NAMESPACE} where the kernel has none, `null` where it
+   * is not known.
+   */
   timeNamespace: string | null
   /** As {@link timeNamespace}. */
   userNamespace: string | null

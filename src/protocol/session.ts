@@ -28,7 +28,7 @@ export interface SessionTerms {
   timeoutIntervalMs: number
 }
 
-/** Readable by everybody who can get there, so that other users can tell that we live; writable by us alone. */
+/** Readable by every user that can get there, so that other users can tell that we live; writable by us alone. */
 const SESSION_MODE = 0o644
 
 /** What is in doubt is tried once more, under another name: an error that persists is reported as itself. */
@@ -57,7 +57,10 @@ export type BeatOutcome =
   | { kind: 'alive'; links: number }
   /** It did not work this time; the lease goes on running. */
   | { kind: 'failed'; code: string; error?: unknown }
-  /** The lease was over: the session is dead, for good. Its holders must be told before {@link endSession} tells everybody else. */
+  /**
+   * The lease was over: the session is dead, for good. Its holders must be told before {@link endSession} tells
+   * everybody else.
+   */
   | { kind: 'retired' }
 
 /** One heartbeat. */
@@ -81,10 +84,14 @@ export function* beat(session: Session): Protocol<BeatOutcome> {
   return { kind: 'alive', links: written.value.links }
 }
 
-/** Our file is gone, or is not ours any more, though its directory is in place: we were convicted while this machine stood still. */
+/**
+ * Our file is gone, or is not ours any more, though its directory is in place: we were convicted while this machine
+ * stood still.
+ */
 function* isBuried(session: Session, code: string): Protocol<boolean> {
   if (code !== 'ENOENT' && code !== 'EINVAL') return false
-  // Below an unmounted share it is gone as well, and comes back with it: whose device is this? The change also ends a cached "missing".
+  // Below an unmounted share it is gone as well, and comes back with it: whose device is this? The change also ends a
+  // cached "missing".
   const random = yield* ask.name()
   const path = `${session.directory}/${lookName(random)}`
   const here = yield* ask.create(path, '', 0o600)

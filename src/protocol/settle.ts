@@ -9,7 +9,10 @@ import type { Site, Unsettled } from './site.js'
 
 /** What it takes to look at a lock. */
 export type LockView = Pick<Site, 'path' | 'directory' | 'surroundings'> & {
-  /** The device that its directory is on. Absent where the heartbeats of the session decide in the end: they only come to it where the share is mounted. */
+  /**
+   * The device that its directory is on. Absent where the heartbeats of the session decide in the end: they only come
+   * to it where the share is mounted.
+   */
   readonly dev?: number
 }
 

@@ -28,7 +28,7 @@ export interface LockMemory {
 
 export const newMemory = (): LockMemory => ({ floor: -1n, isDirectory: false, isMarked: false, known: null, unsettled: null })
 
-/** What was seen of somebody's heartbeat, and since when on our own clock it stands there. */
+/** What was seen of another process's heartbeat, and since when on our own clock it stands there. */
 export interface Observation {
   beat: number
   /** Not as a time: a write that was executed late may bring back an old counter, but not an old time stamp. */
@@ -56,7 +56,7 @@ export interface Site {
   readonly directory: string
   /** The device that the directory is on. */
   readonly dev: number
-  /** The directory's permission bits: who may create files there may lock. */
+  /** The directory's permission bits: a user that may create files there may lock. */
   readonly mode: number
   readonly claim: Claim
   readonly memory: LockMemory

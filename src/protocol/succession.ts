@@ -13,7 +13,10 @@ const TICK_LOOKS_MAX = 500
 /** The coarsest time stamps, and some: a number that is further ahead was given out before the server's clock was set back. */
 const TICK_MAX = firstNumber(3000)
 
-/** Will what comes into this place next have higher numbers? Tokens never go back. `null`: it will, or within the clock's next tick. */
+/**
+ * Will what comes into this place next have higher numbers? Tokens never go back. `null`: it will, or within the
+ * clock's next tick.
+ */
 export function* aheadOfServer(site: LockView, last: bigint): Protocol<Obstacle | null> {
   for (let looks = 0; looks < TICK_LOOKS_MAX; looks++) {
     const path = `${site.directory}/${lookName(yield* ask.name())}`

@@ -20,7 +20,10 @@ export type Occasion = 'released' | 'late'
 
 export type Decision =
   | { kind: 'try'; occasion: Occasion }
-  /** Nothing to do before then, unless the watch tells something new. `standsBack`: it would be time, but the lock is left to others. */
+  /**
+   * Nothing to do before then, unless the watch tells something new. `standsBack`: it would be time, but the lock is
+   * left to others.
+   */
   | { kind: 'watch'; untilMs: number; standsBack: boolean }
 
 export function decide({ sinceMs, intervalMs, release, leaveMs }: Known, nowMs: number): Decision {

@@ -19,7 +19,10 @@ import { parseEntry } from '../protocol/names.js'
 import { NETWORK_POLL_MS_MAX } from './pace.js'
 import type { Acquired, Turn } from './turn.js'
 
-/** How long the processes of a node may go on taking a lock: with other nodes about, before one was seen, and when none was for long. */
+/**
+ * How long the processes of a node may go on taking a lock: with other nodes about, before one was seen, and when none
+ * was for long.
+ */
 const TURN_MS_MIN = 250
 const TURN_MS_FIRST = 500
 const TURN_MS_MAX = 5000

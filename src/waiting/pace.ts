@@ -12,7 +12,10 @@ interface Pace {
   growth: number
 }
 
-/** Woken by the watch; polling only finds holders that died: 14 operations per second of waiting (docs/benchmarks, "Operations on the file system"). */
+/**
+ * Woken by the watch; polling only finds holders that died: 14 operations per second of waiting (docs/benchmarks,
+ * "Operations on the file system").
+ */
 const WATCHED: Pace = { firstMs: 250, lastMs: 250, growth: 1 }
 /**
  * Without a server a try is cheap; a process that has waited longer can wait a little longer: about a tenth of it. At the
@@ -21,7 +24,10 @@ const WATCHED: Pace = { firstMs: 250, lastMs: 250, growth: 1 }
 const LOCAL: Pace = { firstMs: 1, lastMs: 40, growth: 1.1 }
 /** The median of hand-offs between nodes that this makes is 220 ms on NFSv3, at 27 requests a second (docs/lab.md). */
 export const NETWORK_POLL_MS_MAX = 300
-/** Each try is several round trips. It does not get much slower: a process that has waited longer must not ask more rarely than a newcomer. */
+/**
+ * Each try is several round trips. It does not get much slower: a process that has waited longer must not ask more
+ * rarely than a newcomer.
+ */
 const NETWORK: Pace = { firstMs: 100, lastMs: NETWORK_POLL_MS_MAX, growth: 1.5 }
 /** So that waiters do not march in step. Chosen, not measured. */
 const JITTER = 0.2
@@ -43,7 +49,10 @@ export class Backoff {
   }
 }
 
-/** How far apart the waiters of one host try, at the most: 16 of them hand over in 2.9 ms, p99 15.1 (docs/benchmarks, "Hand-off on one host"). */
+/**
+ * How far apart the waiters of one host try, at the most: 16 of them hand over in 2.9 ms, p99 15.1 (docs/benchmarks,
+ * "Hand-off on one host").
+ */
 export const SPREAD_MS_MAX = 8
 const SPREAD_MS_MIN = 2
 

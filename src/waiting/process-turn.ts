@@ -15,7 +15,10 @@ const LONE_TURN_MS_MIN = 100
 const LONE_TURN_MS_MAX = 3200
 /** A longer pause between two acquisitions is a chance for every waiter: it ends the turn by itself. */
 const PAUSE_MS = 100
-/** At the longest: a process that sees the next release comes back with it. A waiter without a watch asks once in that time, in the beginning. */
+/**
+ * At the longest: a process that sees the next release comes back with it. A waiter without a watch asks once in that
+ * time, in the beginning.
+ */
 const STAND_BACK_MS = 1.5 * SPREAD_MS_MAX
 /**
  * How often a process stands back before it believes that there is no waiter: one that is woken late, on a loaded machine, may

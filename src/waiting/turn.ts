@@ -23,7 +23,10 @@ export interface Turn {
   leaveMs(nowMs: number): number
   /** This process leaves the lock to others from now on, for as long as it was told. */
   standsBack(nowMs: number): void
-  /** Tells the names that processes of this host change in the lock's directory, at least those of releases. One listener at a time. */
+  /**
+   * Tells the names that processes of this host change in the lock's directory, at least those of releases. One
+   * listener at a time.
+   */
   listen(path: string, onName: (name: string | null) => void): NameWatch | null
   close(): void
 }
