@@ -1,4 +1,4 @@
-/** The commands. The first is the one without a name, which people know. */
+/** The commands. The first is the one without a name, which users know. */
 
 import { AGENT_COMMAND } from './agent/command.js'
 import { BREAK_COMMAND } from './break/command.js'

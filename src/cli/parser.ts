@@ -9,7 +9,7 @@ import { type Command, DEFAULT_COMMAND, flag } from './shared/command.js'
 import { version } from './shared/program.js'
 import { checkChoice, MeantError, type Parsed, UsageError, wordMeant } from './shared/usage.js'
 
-/** Nobody means these. */
+/** No user means these. */
 const CONFIGURATION = {
   'boolean-negation': false,
   'camel-case-expansion': false,
@@ -125,8 +125,8 @@ function optionsOf(commands: readonly Command[]): [string, Options][] {
 }
 
 /**
- * `run PATH COMMAND …` with the `--` that may be left out there: what is behind it is another program's. As soon as there is one, it
- * is that one.
+ * `run PATH COMMAND …` with the `--` that may be left out there: what is behind it is another program's. As soon as there is
+ * one, it is that one.
  */
 function withDashes(args: readonly string[], commands: readonly Command[]): readonly string[] {
   if (args.includes('--')) return args

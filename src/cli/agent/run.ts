@@ -1,7 +1,7 @@
 /**
- * `locktester agent`: what `locktester nodes` and `stress` start on each node. It answers on standard output what is asked on standard
- * input, and starts the workers that take locks. When its input ends, for whatever reason, it ends: the workers release,
- * and the trial directory is removed. So a connection that breaks leaves nothing behind.
+ * `locktester agent`: what `locktester nodes` and `stress` start on each node. It answers on standard output what is asked
+ * on standard input, and starts the workers that take locks. When its input ends, for whatever reason, it ends: the workers
+ * release, and the trial directory is removed. So a connection that breaks leaves nothing behind.
  */
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
@@ -23,7 +23,10 @@ import { Line, tell } from '../remote/lines.js'
 import type { Shape } from '../remote/shapes.js'
 import { type Answering, CLEAN_UP_LIMIT_MS, hasEnded, type Role, runWorker, type WorkerWord } from '../remote/worker.js'
 
-/** A file of another node that is not seen after this time is not there: its name is new, so no cache can say that it is missing for long. */
+/**
+ * A file of another node that is not seen after this time is not there: its name is new, so no cache can say for long that
+ * it is missing.
+ */
 const SIGHT_LIMIT_MS = 20_000
 const SIGHT_POLL_MS = 100
 
@@ -92,7 +95,7 @@ function agent(): Answering {
       return isSeen ? performance.now() - startMs : null
     },
 
-    /** A stopped process does not see that nobody is left who would continue it, so somebody has to watch for that. */
+    /** A stopped process does not see that no process is left to continue it. So another process has to watch for that. */
     stop({ worker }: Job) {
       const child = childOf(worker)
       const { pid } = child.process

@@ -6,9 +6,9 @@ import { EXIT } from '../shared/exit-codes.js'
 import { paint, writeError, writeJson, writeOut } from '../shared/output.js'
 
 export interface Result {
-  /** `already-free`: nobody held it; `other-holder`: somebody with another token does, and keeps it. */
+  /** `already-free`: no process held it; `other-holder`: a process with another token does, and keeps it. */
   result: 'broken' | 'already-free' | 'other-holder' | 'failed'
-  /** Who was broken, or who holds it. */
+  /** The holder that was broken, or the one that holds it. */
   holder: LockStatus['holder']
   /** The highest token handed out so far. */
   token: bigint | null

@@ -1,4 +1,4 @@
-/** `locktester break`: takes a lock from the holder with that token, says who it was, and leaves everybody else alone. */
+/** `locktester break`: takes a lock from the holder with that token, names that holder, and leaves every other one alone. */
 
 import { MountlockError } from '../../errors.js'
 import { UsageError } from '../shared/usage.js'

@@ -10,7 +10,7 @@ import { milliseconds } from './primitives.js'
 const CLOCK_TRIES = 7
 /** Time stamps may be taken from the last tick of the server's clock. */
 const TICK_MS = 10
-/** Locks do not mind, but people who compare logs do. */
+/** Locks do not mind, but a user that compares logs does. */
 const CLOCK_OFFSET_MS_MAX = 1000
 
 export interface Clock {

@@ -1,4 +1,4 @@
-/** Who this node says it is, and what its configuration says. */
+/** The identity that this node gives itself, and what its configuration says. */
 
 import type { LoadedConfig } from '../../config/load.js'
 import { printable } from '../../log/printable.js'

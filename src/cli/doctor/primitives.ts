@@ -107,7 +107,7 @@ class Round {
     yield ['list', () => readdir(join(file, '..'))]
     yield ['hard link', () => this.#hardLink(path('link'))]
     yield ['symlink', () => this.#symlink(path('symlink'))]
-    // Two who rename the same name: the second finds nothing, which is how one of them wins.
+    // Two processes rename the same name: the second finds nothing. So one of them wins.
     yield ['rename', () => onlyOnce(() => rename(file, path('renamed')), 'ENOENT')]
     yield ['unlink', () => onlyOnce(() => unlink(path('renamed')), 'ENOENT')]
   }
@@ -127,7 +127,7 @@ class Round {
   }
 }
 
-/** @throws Error when it can be done a second time: then it does not tell who was first */
+/** @throws Error when it can be done a second time: then it does not tell which process was first */
 async function onlyOnce(act: () => Promise<unknown>, expected: string): Promise<void> {
   await act()
   try {

@@ -124,7 +124,7 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
 
   async function makeScratch(): Promise<string> {
     const made = mkdtemp(join(directory, '.locktester-doctor-'))
-    // Remembered also when it is made after somebody pressed Ctrl+C.
+    // A directory that is made after the user pressed Ctrl+C is remembered as well.
     void made.then(
       (path) => {
         scratch = path

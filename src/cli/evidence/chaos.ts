@@ -1,4 +1,4 @@
-/** What befalls processes on purpose: which fault, when, to whom, for how long, as the random numbers will have it. */
+/** What befalls processes on purpose: which fault, when, to which process, for how long, as the random numbers will have it. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { monotonicMs } from './resource.js'
@@ -14,7 +14,7 @@ export interface Fault {
 /** A process that can be killed (SIGKILL), stopped (SIGSTOP) and continued. */
 export interface Victim {
   readonly name: string
-  /** It is running and nobody has killed it. */
+  /** It is running, and `kill` has not been called. */
   readonly canBeDisturbed: boolean
   readonly isStopped: boolean
   /** Resolves when it is gone. */

@@ -1,13 +1,14 @@
 /**
- * Judges by logs alone who held which lock when. It shares no code with the library, and never accuses wrongly: each rule compares
- * only moments of which the logs prove that they were before or after each other, whatever stalls lie between.
+ * Judges by logs alone which process held which lock when. It shares no code with the library, and never accuses wrongly:
+ * each rule compares only moments of which the logs prove that they were before or after each other, whatever stalls lie
+ * between.
  *
- * 1. No token is handed out twice, and whoever asks after an acquisition gets a higher token.
+ * 1. No token is handed out twice, and a process that asks after an acquisition gets a higher token.
  * 2. A holder that is sure (`assertHeld()` passes) is the only one: between the moment in which it had acquired and the
- *    last one in which it was sure, nobody else was sure. A holder that declares a loss is sure no more.
- * 3. Who was superseded before it began to release is told that it had lost the lock.
- * 4. The fenced resource takes nothing from a token below the highest that it has seen, and nobody whom it has refused is
- *    still sure afterwards.
+ *    last one in which it was sure, no other holder was sure. A holder that declares a loss is sure no more.
+ * 3. A holder that was superseded before it began to release is told that it had lost the lock.
+ * 4. The fenced resource takes nothing from a token below the highest that it has seen, and no holder that it has refused
+ *    is still sure afterwards.
  * 5. No increment of the resource is lost.
  */
 
@@ -80,7 +81,10 @@ export function sectionsOf({ processes }: Evidence): Section[] {
   return sections
 }
 
-/** Wherever a clock is not exactly known, every moment is moved to where it accuses nobody: acquisitions late, all else early. */
+/**
+ * Wherever a clock is not exactly known, every moment is moved to where it accuses no process: acquisitions late, all else
+ * early.
+ */
 const earliestOf = ({ atMs, slackMs = 0 }: StormEvent) => atMs - slackMs
 
 function addTo(section: Section, event: StormEvent): void {

@@ -1,4 +1,7 @@
-/** One file that needs nothing else, to be kept and mailed: no script, no font, no picture from elsewhere. Light or dark as the reader has it. */
+/**
+ * One file that needs nothing else, to be kept and mailed: no script, no font, no picture from elsewhere. Light or dark as
+ * the reader has it.
+ */
 
 const STYLE =
   ':root{color-scheme:light dark}body{font:15px/1.45 system-ui,sans-serif;max-width:1240px;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}' +

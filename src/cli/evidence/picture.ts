@@ -1,6 +1,6 @@
 /**
- * Who held what, when, and what befell them, as pictures: the course of a storm, and of `locktester stress`. A row for each lock, one
- * for each place among the processes; the whole time first, then the moments that are worth a closer look.
+ * Which process held what, when, and what befell it, as pictures: the course of a storm, and of `locktester stress`. A row
+ * for each lock, one for each place among the processes; the whole time first, then the moments that are worth a closer look.
  */
 
 import type { Fault } from './chaos.js'

@@ -1,6 +1,7 @@
 /**
  * What the locks protect: a few counters that know fencing tokens. It refuses every token below the highest that it has
- * seen, and keeps books of all that was asked. Who has no token is believed: then the lock alone must keep the order.
+ * seen, and keeps books of all that was asked. A holder without a token is believed: then the lock alone
+ * must keep the order.
  */
 
 import type { ResourceRequest, Token } from './records.js'

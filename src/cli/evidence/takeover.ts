@@ -3,7 +3,7 @@
 import type { Section } from './checker.js'
 
 export interface Takeover {
-  /** Who was killed while it held the lock, or had lost it. */
+  /** The holder that was killed while it held the lock, or had lost it. */
   from: Section
   to: Section
   /** From when `from` was certainly the holder for the last time. */

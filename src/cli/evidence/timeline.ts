@@ -1,10 +1,14 @@
 /**
- * Draws who did what, when: rows of spans and marks over a common axis of time, as SVG. Pure: data in, text out; no
- * dependency, no script, no font but the reader's own, so that a page of it is one file that can be kept and mailed. Light or dark
- * as the reader has it. The storms, `locktester stress` and the benchmarks draw with it.
+ * Draws which process did what, when: rows of spans and marks over a common axis of time, as SVG. Pure: data in, text out;
+ * no dependency, no script, no font but the reader's own, so that a page of it is one file that can be kept and mailed.
+ * Light or dark as the reader has it. The storms, `locktester stress` and the benchmarks draw with it.
  *
  *     const svg = timelineSvg({ title: 'lock 0', fromMs: 0, toMs: 2000, rows: [
- *       { label: 'p0', spans: [{ fromMs: 100, toMs: 900, colour: colourOf(0), height: 'full', title: 'held, token 7' }], marks: [] },
+ *       {
+ *         label: 'p0',
+ *         spans: [{ fromMs: 100, toMs: 900, colour: colourOf(0), height: 'full', title: 'held, token 7' }],
+ *         marks: [],
+ *       },
  *     ] })
  *     const page = timelinePage('A storm', [{ heading: 'lock 0', text: 'Quiet.', body: svg }])
  *

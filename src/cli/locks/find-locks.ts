@@ -1,8 +1,7 @@
 /**
- * Finds locks: those that are directories by the marker inside, those that are files by being named, or by the kernel's table when a
- * process of this node holds them. Symbolic links below
- * a named directory are not followed, so that no loop and no other mount is entered through one. Everything is bounded: a
- * dead mount costs a limit, not for ever.
+ * Finds locks: those that are directories by the marker inside, those that are files by being named, or by the kernel's
+ * table when a process of this node holds them. Symbolic links below a named directory are not followed, so that no loop and
+ * no other mount is entered through one. Everything is bounded: a dead mount costs a limit, not for ever.
  */
 
 import type { Dirent, Stats } from 'node:fs'
@@ -68,7 +67,7 @@ export class LockFinder {
       return
     }
     await this.#look(real, 0)
-    // The lock itself was named: who uses it has a session beside it.
+    // The lock itself was named: a process that uses it has a session beside it.
     if (this.locks.has(real)) this.sessions.set(dirname(real), sessionsAmong(await this.#list(dirname(real))))
   }
 

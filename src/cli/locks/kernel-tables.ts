@@ -1,6 +1,7 @@
 /**
- * What this node's kernel tells of locks, for people: which files hold an advisory lock of some process here, and which processes here
- * watch the directory of a lock, as those do that wait for it. Nothing of other nodes, and nothing of processes that we may not see.
+ * What this node's kernel tells of locks, for people: which files hold an advisory lock of some process here, and which
+ * processes here watch the directory of a lock, as those do that wait for it. Nothing of other nodes, and nothing of
+ * processes that we may not see.
  */
 
 import { readdir, readFile } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-/** One look: every lock that is found, with who holds it, and every other process that has a session there. */
+/** One look: every lock that is found, with its holder, and every other process that has a session there. */
 
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -104,7 +104,7 @@ export class Looker {
     return bounded(path, locker.inspect(path))
   }
 
-  /** Finds those who wait on the way. */
+  /** Finds the waiters on the way. */
   async #bystanders({ sessions, unread }: LockFinder, locks: readonly LockStatus[]): Promise<Bystander[]> {
     const found: Bystander[] = []
     for (const [directory, names] of sessions) {

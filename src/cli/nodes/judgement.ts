@@ -6,7 +6,7 @@ import { KINDS, type Kind, type Recommendation, settingsFor } from '../shared/ki
 import type { Round } from './study.js'
 
 export type Mark =
-  | 'pass' // excluded everybody else, handed over, was taken over
+  | 'pass' // excluded every other node, handed over, was taken over
   | 'unsafe' // two held it at the same time
   | 'failed' // something ended with an error, or was not had in time though all answered
   | 'unclear' // a node was too slow to tell, or went away

@@ -1,4 +1,4 @@
-/** A holder on a node, as the one who asks sees it: see holder.ts. Every answer has an end: a node may stand still. */
+/** A holder on a node, as the asking side sees it: see holder.ts. Every answer has an end: a node may stand still. */
 
 import type { LockerOptions } from '../../types.js'
 import { RemoteError } from '../remote/lines.js'

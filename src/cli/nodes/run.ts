@@ -104,7 +104,7 @@ function prove(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt
   return { run, end }
 }
 
-/** A directory for each kind: those who share one find each other's dead, and a takeover would seem faster than it is. */
+/** A directory for each kind: processes that share one find each other's dead, and a takeover would seem faster than it is. */
 function directoryOf(kind: Kind): string {
   return kind.replace(' ', '-')
 }

@@ -3,8 +3,8 @@
  * another one waits. That two hold at the same time is proved by messages only: the holder says before and after the attempt of
  * another that it holds, so the attempt lies between, whatever any clock shows.
  *
- * Slowness is no refusal: a round in which a node was too slow to keep its lease, or to answer, says nothing about the lock, and is
- * played again.
+ * Slowness is no refusal: a round in which a node was too slow to keep its lease, or to answer, says nothing about the lock,
+ * and is played again.
  */
 
 import type { LockerOptions } from '../../types.js'
@@ -20,7 +20,7 @@ import { NO_ANSWER, RemoteHolder } from './remote-holder.js'
 interface Attempt {
   by: string
   result: 'excluded' | 'acquired' | 'failed'
-  /** Who holds it, as the lock itself says there. */
+  /** The holder, as the lock itself says there. */
   heldBy: string | null
   /** The holder's answers before and after. */
   heldBefore: boolean
@@ -211,7 +211,10 @@ async function passTo(
   return { to: next.node.name, tookMs: outcome === 'acquired' ? performance.now() - startMs : null }
 }
 
-/** Waits for what a waiter comes to. @throws SlowError where it came to nothing and the waiter did not answer in between as it should */
+/**
+ * Waits for what a waiter comes to.
+ * @throws SlowError where it came to nothing and the waiter did not answer in between as it should
+ */
 async function seeThrough(
   waiter: RemoteHolder,
   waiting: Promise<Outcome>,

@@ -1,4 +1,7 @@
-/** `locktester prune`: removes locks that nobody holds and nobody has used for long. Each is closed to acquirers first, and so is safe. */
+/**
+ * `locktester prune`: removes locks that no process holds and no process has used for long. Each is closed to acquirers
+ * first, and so is safe.
+ */
 
 import { stat } from 'node:fs/promises'
 import { adviceFor, inWords } from '../../changeover/obstructions.js'
@@ -17,7 +20,7 @@ export interface PruneOptions {
   dryRun: boolean
 }
 
-/** As deep as anybody puts locks. */
+/** As deep as any program puts locks. */
 const DEPTH_MAX = 16
 
 type Fate = 'pruned' | 'kept' | { failed: string }

@@ -8,7 +8,8 @@ const NO_PROGRAM = 'locktester-agent: no locktester here'
 
 /**
  * The command line for the remote shell, whichever that is: one word, in quotes that every shell knows. Without a command
- * of the user's own it is `locktester` from the PATH there, or else the same file as here, which a shared home directory may have.
+ * of the user's own it is `locktester` from the PATH there, or else the same file as here, which a shared home directory may
+ * have.
  */
 export function remoteScript(remoteCommand: string | undefined, program: string): string {
   if (remoteCommand !== undefined) return `exec ${remoteCommand} agent`

@@ -44,7 +44,7 @@ interface Question {
 
 interface Answer {
   locktester: typeof DIALECT
-  /** Absent: nobody has asked for it. */
+  /** Absent: the asking side has not asked for it. */
   id?: number
   word?: unknown
   value?: unknown
@@ -68,7 +68,10 @@ export class Line {
   #words = 0
   #closed: Error | null = null
 
-  /** @param onWord is called for what the other side says of its own accord, an object, of which no more is known: see {@link tell} */
+  /**
+   * @param onWord is called for what the other side says of its own accord, an object, of which no more is known: see
+   * {@link tell}
+   */
   constructor(input: Readable, output: Writable, onWord: (word: Record<string, unknown>) => void = () => {}) {
     this.#input = input
     this.#output = output
@@ -151,7 +154,7 @@ function remoteError(raw: unknown): RemoteError {
 /** By question. Each knows the arguments that it is given. */
 export type Answers = Readonly<Record<string, (args: never) => unknown>>
 
-/** The answering side; several questions may be under way at once. Resolves when nobody asks any more. */
+/** The answering side; several questions may be under way at once. Resolves when the asking side asks no more. */
 export function serve(answers: Answers, input: Readable, output: Writable): Promise<void> {
   output.on('error', () => {})
   return new Promise((resolve) => {
@@ -175,7 +178,7 @@ export function serve(answers: Answers, input: Readable, output: Writable): Prom
   }
 }
 
-/** Says something that nobody has asked for. */
+/** Says something that the asking side has not asked for. */
 export function tell(output: Writable, word: object): void {
   output.write(`${JSON.stringify({ locktester: DIALECT, word } satisfies Answer)}\n`)
 }

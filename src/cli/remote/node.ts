@@ -1,4 +1,4 @@
-/** One node, as the one who asks sees it: its agent behind ssh, or in a process here, and the workers over there. */
+/** One node, as the asking side sees it: its agent behind ssh, or in a process here, and the workers over there. */
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'

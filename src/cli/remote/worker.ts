@@ -34,7 +34,7 @@ export function workerWordOf(raw: Record<string, unknown>): WorkerWord | null {
   }
 }
 
-/** What answers questions until nobody asks any more. */
+/** What answers questions until the asking side asks no more. */
 export interface Answering {
   answers: Answers
   close(): Promise<void>

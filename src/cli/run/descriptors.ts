@@ -19,7 +19,8 @@ export function inheritedDescriptors(): number[] {
   const ofParent = new Set(descriptorsOf(process.ppid).map(({ what }) => what))
   const isPipeOfNode = (what: string) =>
     what.startsWith('pipe:') && !ofParent.has(what) && all.filter((other) => other.what === what).length > 1
-  // With the first stream libuv opens it, for a day without free descriptors: behind its event descriptors, in the first free place.
+  // With the first stream libuv opens it, for a day without free descriptors: behind its event descriptors, in the first free
+  // place.
   const lastEvent = Math.max(...all.filter(({ what }) => isEvent(what)).map(({ fd }) => fd))
   const reserve = all.find(({ fd, what }) => what === '/dev/null' && fd > lastEvent && isOnlyRead(fd))?.fd
   return all.filter(({ fd, what }) => fd >= FIRST && fd !== reserve && !isEvent(what) && !isPipeOfNode(what)).map(({ fd }) => fd)
@@ -45,7 +46,10 @@ export function stdioOf(inherited: readonly number[], added: number | null, from
   return Array.from({ length: Math.max(...places.keys()) + 1 }, (_, place) => places.get(place) ?? 'ignore')
 }
 
-/** What each descriptor of a process leads to, in the order of their numbers; one that is closed meanwhile is left out, and so is a process of another user. */
+/**
+ * What each descriptor of a process leads to, in the order of their numbers. A descriptor that is closed meanwhile is left
+ * out, and so is a process of another user.
+ */
 export function descriptorsOf(pid: number | 'self'): { fd: number; what: string }[] {
   const folder = `/proc/${pid}/fd`
   try {

@@ -36,7 +36,10 @@ export type FromKeeper =
   | { kind: 'lost'; message: string }
   /** For the command: it came to the keeper, which is the process that is shown as the holder. */
   | { kind: 'signal'; signal: NodeJS.Signals }
-  /** All that can be done about processes that go on without the lock has been done, if it was lost. Other processes still hold the leash, and the keeper goes on. */
+  /**
+   * All that can be done about processes that go on without the lock has been done, if it was lost. Other processes still
+   * hold the leash, and the keeper goes on.
+   */
   | { kind: 'kept' }
   /** `lost`: it had been lost before, though nothing told of it. `isClean`: the file system answered in time. */
   | { kind: 'released'; lost: boolean; isClean: boolean }

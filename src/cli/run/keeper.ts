@@ -4,13 +4,14 @@
  * it inherits the locked descriptor of flock(1). Once the last of them is gone, the leash breaks, and the lock is released.
  *
  * What this promises, whichever process is killed:
- * - `locktester run`: the lock is held until the command and its children are gone; when it is lost before, the keeper terminates them.
+ * - `locktester run`: the lock is held until the command and its children are gone; when it is lost before, the keeper
+ *   terminates them.
  * - the keeper: the lock is free; `locktester run` sees it, and terminates the command.
  * - the command: its children keep the lock, if they hold the leash.
  *
  * It never outlives the leash, but for the seconds that a release may take, nor a lost lock, once the processes have been
- * terminated that had it. Before the lock is held, it ends with
- * `locktester run`. It belongs to no terminal, and a signal that it gets is the command's.
+ * terminated that had it. Before the lock is held, it ends with `locktester run`. It belongs to no terminal, and a signal
+ * that it gets is the command's.
  */
 
 import { subscribe } from 'node:diagnostics_channel'
@@ -121,7 +122,7 @@ function failureOf(error: unknown): Failure {
 /** Our end of it. */
 class Leash {
   #isBroken = false
-  /** Once nobody holds the other end. */
+  /** Once no process holds the other end. */
   readonly broken: Promise<void>
 
   constructor(fd: number) {
@@ -133,7 +134,10 @@ class Leash {
     socket.resume() // what is written into it means nothing
   }
 
-  /** Whether it is broken by now: the news of what happened before this call has arrived with the next turns of the event loop. */
+  /**
+   * Whether it is broken by now: the news of what happened before this call has arrived with the next turns of the event
+   * loop.
+   */
   async isBroken(): Promise<boolean> {
     for (let turns = 1; turns <= 3 && !this.#isBroken; turns++) await turn()
     return this.#isBroken

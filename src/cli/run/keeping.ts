@@ -40,7 +40,10 @@ export class Keeping {
   onWaiting: (path: string, holder: string | undefined) => void = () => {}
   onSignal: (signal: NodeJS.Signals) => void = () => {}
 
-  /** Started before it is known what to keep: it takes as long to start as this process did. `path`: for those who list processes. */
+  /**
+   * Started before it is known what to keep: it takes as long to start as this process did.
+   * @param path for a user that lists processes
+   */
   constructor(path: string) {
     this.#process = spawn(process.execPath, [fileURLToPath(import.meta.resolve('#keeper')), path], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],

@@ -1,7 +1,7 @@
 /**
- * `locktester run`: has the lock acquired, runs the command, and ends as the command did. A process of its own holds the lock, the
- * keeper, because the lock may have to outlive this process: while processes go on that the command has left behind, or
- * when this process is killed. What that promises is told in keeper.ts.
+ * `locktester run`: has the lock acquired, runs the command, and ends as the command did. A process of its own holds the
+ * lock, the keeper, because the lock may have to outlive this process: while processes go on that the command has left
+ * behind, or when this process is killed. What that promises is told in keeper.ts.
  *
  * The command is not started without the lock, and does not go on without it longer than --kill-after, unless the keeper and
  * this process are both killed by a signal that cannot be caught; against that only the fencing token protects.
@@ -115,7 +115,7 @@ async function runKept(run: Run, keeping: Keeping, order: Omit<KeepOrder, 'leash
     return isLost && onLoss === 'terminate' ? { code: EXIT.lost, signal: null } : ending
   } finally {
     const outcome = await keeping.end(killAfterMs)
-    // A loss that nobody noticed while the command ran is told: what it wrote last may not have been protected.
+    // A loss that this process did not notice while the command ran is told: what it wrote last may not have been protected.
     if (outcome?.kind === 'released' && outcome.lost && !isLost) words.lostAtTheEnd(order.path, command)
     if (outcome?.kind === 'released' && !outcome.isClean) words.notReleased(order.path)
     if (outcome === null && !isLost) words.notReleased(order.path)

@@ -7,7 +7,7 @@ import type { Dirent } from 'node:fs'
 import { opendir } from 'node:fs/promises'
 import { fileSystemError, MountlockError } from '../../errors.js'
 
-/** Long enough for a busy file server, short enough for a person who waits. */
+/** Long enough for a busy file server, short enough for a user that waits. */
 const OPERATION_LIMIT_MS = 10_000
 
 /** @throws LockFileSystemError (`SERVER_TIMEOUT`) when the operation on `path` has not ended within `limitMs` */

@@ -1,4 +1,7 @@
-/** A command as yargs wants it, and its options, so that they are the same everywhere. What it does is loaded when it is chosen. */
+/**
+ * A command as yargs wants it, and its options, so that they are the same everywhere. What a command does is loaded when it
+ * is chosen.
+ */
 
 import type { Argv, CommandModule, Options } from 'yargs'
 import type { Parsed } from './usage.js'

@@ -1,6 +1,6 @@
 /**
- * Ctrl+C and its kin. The first signal asks for an orderly end: whoever waits is told, releases and cleans up. The second
- * one ends the process at once. Must not be used by a command that passes signals through to another program.
+ * Ctrl+C and its kin. The first signal asks for an orderly end: the code that waits is told, releases and cleans up. The
+ * second one ends the process at once. A command that passes signals through to another program must not use it.
  */
 
 import { constants } from 'node:os'
@@ -17,7 +17,7 @@ export class Interrupt {
   readonly #controller = new AbortController()
   #received: NodeJS.Signals | null = null
 
-  /** @param needsReader the work has no use when nobody reads what it says, and ends as if asked to. @default true */
+  /** @param needsReader the work has no use when no program reads what it says, and ends as if asked to. @default true */
   constructor({ needsReader = true }: { needsReader?: boolean } = {}) {
     for (const signal of SIGNALS) process.on(signal, () => this.#receive(signal))
     if (needsReader) onOutputObstacle(() => this.#controller.abort())
@@ -32,7 +32,7 @@ export class Interrupt {
     return this.#controller.signal
   }
 
-  /** `promise`, or Interrupted as soon as a signal comes; what `promise` does afterwards is nobody's concern any more. */
+  /** `promise`, or Interrupted as soon as a signal comes; what `promise` does afterwards no longer concerns the caller. */
   race<T>(promise: Promise<T>): Promise<T> {
     promise.catch(() => {})
     return new Promise<T>((resolve, reject) => {

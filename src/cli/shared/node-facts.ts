@@ -1,4 +1,4 @@
-/** Who this node says it is. */
+/** The identity that this node gives itself. */
 
 import { existsSync, readFileSync } from 'node:fs'
 import { ownIdentity } from './identity.js'

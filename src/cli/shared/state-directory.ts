@@ -18,7 +18,10 @@ export const LOCK_DIRECTORY = '.locktester'
 /** The named directory is not there: the caller's mistake. */
 export class NoSuchDirectoryError extends MountlockError {}
 
-/** The user's client-state directory, as Workbench finds it. @throws MountlockError where there is no home directory to have it in */
+/**
+ * The user's client-state directory, as Workbench finds it.
+ * @throws MountlockError where there is no home directory to have it in
+ */
 async function defaultStateDirectory(): Promise<string> {
   const { RSTUDIO_DATA_HOME: own, XDG_DATA_HOME: xdg } = process.env
   if (own) return resolve(own)
@@ -103,7 +106,7 @@ export async function openLockDirectory(directory: string): Promise<string> {
     const { mode } = await bounded(directory, stat(directory))
     const made = await bounded(path, inDirectory(directory, ask.mkdir(path, mode & 0o7777)))
     if (!made.ok && made.code !== 'EEXIST') throw fileSystemError('create', path, made.code, made.error)
-    // In a directory that others may write to, the name may be somebody's symbolic link.
+    // In a directory that other users may write to, the name may be a symbolic link of another user.
     if (!(await bounded(path, lstat(path))).isDirectory()) throw fileSystemError('create', path, 'ENOTDIR')
     return path
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * Standard output and standard error. The reader of either may go away at any moment (`| head -1`), and the device behind one may be
- * full. Neither ends the program by an exception: what could not be written of standard output is told by the way in which the
- * program ends; of standard error nothing is said, because there is nowhere to say it.
+ * Standard output and standard error. The reader of either may go away at any moment (`| head -1`), and the device behind
+ * one may be full. Neither ends the program by an exception. What could not be written of standard output is told by the way
+ * in which the program ends; of standard error nothing is said, because there is nowhere to say it.
  */
 
 import { fstatSync, writeSync } from 'node:fs'
@@ -25,7 +25,7 @@ export function guardStreams(): void {
   })
 }
 
-/** Nothing that is written on standard output gets anywhere any more: `gone`, because nobody reads it. */
+/** Nothing that is written on standard output gets anywhere any more: `gone`, because no program reads it. */
 export function outputObstacle(): Obstacle | null {
   return obstacle
 }

@@ -1,4 +1,7 @@
-/** The last guard: whatever nobody else has dealt with is said in one sentence, with what to do next, and never as a raw stack. */
+/**
+ * The last guard. An error that no other code has dealt with is said in one sentence, with what to do next, and never as a
+ * raw stack.
+ */
 
 import { getSystemErrorMap } from 'node:util'
 import { MountlockError } from '../../errors.js'
@@ -12,13 +15,16 @@ import { version } from './program.js'
 /** Asks for the stack, for a report. */
 const STACK_VARIABLE = 'LOCKTESTER_STACK'
 
-/** What Node calls a refusal of the machine besides the names of the system: no thread, no memory, no entry in the user database. */
+/**
+ * What Node calls a refusal of the machine besides the names of the system: no thread, no memory, no entry in the user
+ * database.
+ */
 const REFUSALS = ['ERR_SYSTEM_ERROR', 'ERR_WORKER_INIT_FAILED', 'ERR_WORKER_OUT_OF_MEMORY', 'ERR_MEMORY_ALLOCATION_FAILED']
 const ERRNOS = new Set([...getSystemErrorMap().values()].map(([name]) => name))
 
 /** Nothing that happens in the process from now on ends it by a raw stack. */
 export function guardProcess(): void {
-  // A rejection that nobody handles arrives here as well.
+  // A rejection that no code handles arrives here as well.
   process.on('uncaughtException', (error: unknown) => {
     const code = explainUnexpected(error)
     process.removeAllListeners('uncaughtException')

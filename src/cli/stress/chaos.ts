@@ -1,4 +1,7 @@
-/** What befalls the processes of `locktester stress`: mostly whoever holds the lock, for of the others it makes no difference to anybody. */
+/**
+ * What befalls the processes of `locktester stress`. A fault mostly befalls the holder of the lock: a fault of another
+ * process makes no difference to the rest.
+ */
 
 import { Chaos, type ChaosOptions } from '../evidence/chaos.js'
 import type { Player } from './player.js'

@@ -1,7 +1,7 @@
 /**
- * A process of `locktester stress`: takes the lock, increments the counter that the asking side keeps, gives the lock back, and says
- * each moment of it, with the time by the monotonic clock of its machine. Written down before anything else is done, so that a
- * kill cannot take back what was said.
+ * A process of `locktester stress`: takes the lock, increments the counter that the asking side keeps, gives the lock back,
+ * and says each moment of it, with the time by the monotonic clock of its machine. Each moment is written down before
+ * anything else is done, so that a kill cannot take back what was said.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -51,14 +51,14 @@ export function hammer(): Answering {
     finish,
   }
 
-  /** Nobody will answer any more. */
+  /** The asking side will not answer any more. */
   async function close(): Promise<void> {
     for (const id of open.keys()) hear({ id, accepted: false, value: 0 })
     await finish()
     await locker?.close()
   }
 
-  /** Resolves when the turn that is under way has come to its end; who waits gives up. */
+  /** Resolves when the turn that is under way has come to its end; a hammer that waits gives up. */
   async function finish(): Promise<void> {
     over.abort()
     await work
@@ -101,7 +101,7 @@ export function hammer(): Answering {
   async function increment(held: Hold): Promise<void> {
     const { accepted, value } = await ask(held, null)
     await pause()
-    // Who is not sure any more tries it nevertheless, if it has a token: it is the counter's part to refuse that.
+    // A holder that is not sure any more tries it nevertheless, if it has a token: it is the counter's part to refuse that.
     const mayWrite = isSure(held) || held.token !== null
     if (!accepted || !mayWrite || over.signal.aborted) return
     await ask(held, value + 1)

@@ -1,7 +1,7 @@
 /**
- * What a node's monotonic clock shows, in ours. Only the order of messages is believed: an answer that says "it is t here" was given
- * between the question and its arrival. In between two such samples clocks are trusted to run at the same speed, but for
- * what the kernel may slew them.
+ * What a node's monotonic clock shows, in ours. Only the order of messages is believed: an answer that says "it is t here"
+ * was given between the question and its arrival. In between two such samples clocks are trusted to run at the same speed,
+ * but for what the kernel may slew them.
  */
 
 /** Of one part in a thousand: twice what adjtimex(2) allows. */

@@ -1,4 +1,4 @@
-/** A hammer on a node, as the one who asks sees it: what it has said, what befell it, how it ended. */
+/** A hammer on a node, as the asking side sees it: what it has said, what befell it, how it ended. */
 
 import type { LockerOptions } from '../../types.js'
 import { endsWithin } from '../shared/bounded.js'
@@ -14,7 +14,7 @@ const FINISH_LIMIT_MS = 10_000
 
 export interface PlayerListener {
   onEvent(event: StormEvent): void
-  /** It ended, and nobody had killed it. */
+  /** It ended, and the asking side had not killed it. */
   onCrash(how: string): void
 }
 

@@ -207,7 +207,7 @@ function stress(options: StressOptions, settings: ConfigSettings, interrupt: Int
     await chaos.subside()
   }
 
-  /** Nobody holds anything any more; what they have said is put on one clock. */
+  /** No process holds anything any more; what they have said is put on one clock. */
   async function finish(): Promise<Parameters<typeof outcomeOf>[0]> {
     const finished = await Promise.all([...living.values()].map(async (player) => ({ player, isDone: await player.finish() })))
     for (const { player, isDone } of finished) if (!isDone) crashes.push(`The process ${player.name} did not end in time`)

@@ -52,7 +52,7 @@ export class Neighbours {
     return neighbours
   }
 
-  /** Looks until `isDecided`, a few beats at the most; the last look. An unreadable directory shows nobody. */
+  /** Looks until `isDecided`, a few beats at the most; the last look. An unreadable directory shows no neighbour. */
   async watch(isDecided: (neighbours: Neighbour[]) => boolean): Promise<Neighbour[]> {
     const deadlineMs = performance.now() + WATCH_LIMIT_MS + POLL_MS
     for (;;) {
@@ -62,7 +62,7 @@ export class Neighbours {
     }
   }
 
-  /** Somebody alive who holds the lock at `path`. Those who are still trying get a little time to become it. */
+  /** A living neighbour that holds the lock at `path`. Those that are still trying get a little time to become it. */
   async holderOf(path: string): Promise<Neighbour | null> {
     const claims = ({ record }: Neighbour) => record.claims[path] !== undefined
     const holds = (each: Neighbour) => each.record.claims[path] === 'held' && isAlive(each)
@@ -71,8 +71,8 @@ export class Neighbours {
   }
 
   /**
-   * Those who hold one of `paths` while we hold it too. The proof is a beat that was written after ours was acquired and
-   * still claims the lock, so a record that outlived its owner, or a lock just handed over, never counts.
+   * The neighbours that hold one of `paths` while we hold it too. The proof is a beat that was written after ours was
+   * acquired and still claims the lock, so a record that outlived its owner, or a lock just handed over, never counts.
    */
   async alsoHolding(paths: readonly string[]): Promise<Neighbour[]> {
     const claims = (each: Neighbour, claim: Claim) => paths.some((path) => each.record.claims[path] === claim)
@@ -87,7 +87,7 @@ export class Neighbours {
     return neighbours.filter((each) => claims(each, 'held') && hasMoved(each))
   }
 
-  /** Those alive, with time to show it for the ones of whom `matters` says that it makes a difference. */
+  /** Those alive, with time to show it for the ones of which `matters` says that it makes a difference. */
   async alive(matters: (neighbour: Neighbour) => boolean): Promise<Neighbour[]> {
     return (await this.watch((all) => all.filter(matters).every(isAlive))).filter(isAlive)
   }

@@ -2,7 +2,7 @@
  * The presence record: a small file in the directory under test by which running testers know of each other, whatever the
  * locks themselves say. Its owner rewrites it every second while it lives, and removes it at the end.
  *
- * A record says what its owner *claims*: published before the locks are tried, brought up to date before anybody's answer
+ * A record says what its owner *claims*: published before the locks are tried, brought up to date before any other record
  * is judged, emptied before the locks are released. So of two that hold the same lock at least the later one sees the other.
  * No time stamp is written or compared: that a record's owner lives is seen from its beat counter moving (see neighbours.ts).
  *
@@ -38,7 +38,10 @@ export interface PresenceRecord extends Identity {
 
 /** Always this long, so that an overwrite in place replaces all of the record before it. */
 const RECORD_BYTES = 4096
-/** Names and records that are looked at: others may put any number into a shared directory, and a look comes five times in a second. */
+/**
+ * Names and records that are looked at: other users may put any number into a shared directory, and a look comes five times
+ * in a second.
+ */
 const NAMES_MAX = 5000
 const RECORDS_MAX = 200
 const NAME = /^\.locktester-[\w.-]{1,64}-\d+-[0-9a-f]{16}\.json$/
@@ -83,7 +86,7 @@ export class Presence {
     await this.#tell(() => this.#beat())
   }
 
-  /** Before the locks are released: nobody who gets them then may read that we hold them. */
+  /** Before the locks are released: a process that gets them then must not read that we hold them. */
   async withdraw(): Promise<void> {
     this.#held.clear()
     this.#record.claims = {}
@@ -166,7 +169,7 @@ export class Presence {
       await this.#write(this.#path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | (O_DSYNC ?? 0))
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
-      await this.#create(this.#path) // somebody took a long pause of ours for the end
+      await this.#create(this.#path) // another process took a long pause of ours for the end
     }
   }
 
@@ -204,7 +207,10 @@ export async function removeRecord(file: string): Promise<void> {
   if (!removed.ok) throw fileSystemError('open', file, removed.code, removed.error)
 }
 
-/** In the same directory, whatever its path leads to by now. The second one is there if its owner was killed in the middle of a look. */
+/**
+ * In the same directory, whatever its path leads to by now. The second one is there if its owner was killed in the middle of
+ * a look.
+ */
 function* removeBoth(record: string, change: string): Protocol<Reply<void>> {
   const removed = yield* ask.unlink(record)
   yield* ask.unlink(change)

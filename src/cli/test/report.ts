@@ -34,7 +34,7 @@ interface LockReport {
   result: 'acquired' | 'excluded' | 'failed'
   /** Excluded: the running locktester that claims it, if it is one. */
   heldBy: Person | null
-  /** Acquired: those who hold it at the same time; anybody in here means that the lock is not safe. */
+  /** Acquired: the processes that hold it at the same time; any entry means that the lock is not safe. */
   alsoHeldBy: Person[]
   /** Failed: why. */
   error: { code: string; message: string } | null

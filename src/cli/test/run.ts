@@ -32,7 +32,7 @@ export interface TestOptions {
   holdMs: number | undefined
 }
 
-/** How often a holder looks whether somebody else holds its locks too. */
+/** How often a holder looks whether another process holds its locks too. */
 const LOOK_EVERY_MS = 2000
 
 /** A release that takes longer deserves a word. */
@@ -93,7 +93,8 @@ function attempt(options: TestOptions, config: LoadedConfig) {
     const limitation = limitationOfFindings(findings, ownIdentity(), mount)
     code = exitCodeOf(verdictOf(findings, limitation))
     isHolding = holds
-    // Only now the last line: who reads it knows that all is judged and, if all was acquired, that the hold has begun.
+    // The last line comes only now: a program that reads it knows that all is judged. If all was acquired, it also knows that
+    // the hold has begun.
     show(findings.at(-1) as Finding)
     const verdict = words.verdictLine(findings)
     if (verdict !== null) printer.line(`\n${verdict}`)
@@ -128,7 +129,7 @@ function attempt(options: TestOptions, config: LoadedConfig) {
     if (finding.result === 'failed') printer.error(words.failureText(finding.tested, finding.error))
   }
 
-  /** Who else is there: those who hold the same locks, and those who run as another user. */
+  /** Finds the other testers: those that hold the same locks, and those that run as another user. */
   async function lookAround(trial: Trial, findings: Finding[]): Promise<Neighbour[]> {
     await interrupt.race(trial.findDoubleHolders(findings))
     const own = ownIdentity()
@@ -167,7 +168,7 @@ function attempt(options: TestOptions, config: LoadedConfig) {
     if (code === EXIT.ok) code = EXIT.cannotLock
   }
 
-  /** Somebody who comes later and gets our locks will say so there; it is said here too. */
+  /** A process that comes later and gets our locks will say so there; it is said here too. */
   async function watchOthers(trial: Trial, findings: readonly Finding[], over: AbortSignal): Promise<void> {
     const acquired = findings.filter((finding) => finding.result === 'acquired')
     const told = new Set(acquired.flatMap(({ alsoHeldBy }) => alsoHeldBy).map(({ record }) => record.id))

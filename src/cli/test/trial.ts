@@ -1,7 +1,7 @@
 /**
- * The trial of a directory: announces itself, tries each lock, finds out who else is there, and cleans up. The order is the
- * point: the record is there before the first lock is tried, says of each lock that it is held before anybody's record is
- * judged, and stops claiming it before it is released.
+ * The trial of a directory: announces itself, tries each lock, finds the other testers, and cleans up. The order is the
+ * point. The record is there before the first lock is tried. It says of each lock that it is held before any other record
+ * is judged. It stops claiming the lock before the lock is released.
  */
 
 import { join } from 'node:path'
@@ -66,7 +66,7 @@ export class Trial {
     }
   }
 
-  /** Those who hold what we hold too, of each acquired lock. */
+  /** Finds, for each acquired lock, the neighbours that hold it too. */
   async findDoubleHolders(findings: readonly Finding[]): Promise<void> {
     const doubles = await this.doubleHolders()
     for (const finding of findings) {
@@ -75,7 +75,7 @@ export class Trial {
     }
   }
 
-  /** Those who hold any of our locks too, provably at the same time. */
+  /** The neighbours that hold any of our locks too, provably at the same time. */
   async doubleHolders(): Promise<Neighbour[]> {
     const stillHeld = () => [...this.#held].filter(([, lock]) => lock.held).map(([path]) => path)
     const doubles = await this.#neighbours.alsoHolding(stillHeld())
@@ -116,8 +116,8 @@ export class Trial {
 
   async #refused(tested: TestedLock, locker: Locker, path: string): Promise<Finding> {
     const heldBy = await this.#neighbours.holderOf(tested.path)
-    // A lock of ours, unlike the kernel's, outlives the crash of its holder until somebody has watched it long enough: a verdict on a dead
-    // holder would be worthless, so unless a living tester claims the lock, watch.
+    // A lock of ours, unlike the kernel's, outlives the crash of its holder until a process has watched it long enough. A
+    // verdict on a dead holder would be worthless. So watch, unless a living tester claims the lock.
     if (heldBy === null && tested.family !== 'advisory') {
       this.#listener.onPatience(tested)
       try {

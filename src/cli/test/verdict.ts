@@ -7,7 +7,7 @@ import type { TestedLock } from './tested-locks.js'
 import type { Neighbour } from './neighbours.js'
 
 /** What became of one lock. */
-export type Finding = { tested: TestedLock } /** `alsoHeldBy`: others who hold it too, provably at the same time. */ & (
+export type Finding = { tested: TestedLock } /** `alsoHeldBy`: processes that hold it too, provably at the same time. */ & (
   | { result: 'acquired'; alsoHeldBy: Neighbour[] }
   /** Another process holds it: `heldBy` if it is a running locktester. */
   | { result: 'excluded'; heldBy: Neighbour | null }
@@ -48,8 +48,8 @@ export function supported(findings: readonly Finding[]): TestedLock[] {
 }
 
 /**
- * Who acquired everything waits and holds. Where a lock failed with an error, the others are still held if the user asked
- * for a time: that is the only way to try them from another node.
+ * A process that acquired everything waits and holds. Where a lock failed with an error, the others are still held if the
+ * user asked for a time: that is the only way to try them from another node.
  */
 export function holdsOn(findings: readonly Finding[], holdAsked: boolean): boolean {
   const results = new Set(findings.map(({ result }) => result))
