@@ -151,3 +151,20 @@ test(`no file of src is longer than ${LINES_MAX} lines`, () => {
   const tooLong = files.filter(({ text }) => text.split('\n').length - 1 > LINES_MAX)
   expect(tooLong.map(({ path }) => path)).toEqual([])
 })
+
+/** As wide as the formatter makes code. What it leaves longer are texts and patterns. */
+const LINE_LENGTH_MAX = 130
+const COMMENT = /^\s*(\/\/|\*|\/\*\*)/
+
+const longComments = (from: SourceFile[]) =>
+  from.flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, index) => (COMMENT.test(line) && line.length > LINE_LENGTH_MAX ? [`${path}:${index + 1}`] : [])),
+  )
+
+test(`no line of a comment is longer than ${LINE_LENGTH_MAX} characters`, () => {
+  expect(longComments(files)).toEqual([])
+  const planted = sourceFile('src/link/planted.ts', `// ${'x'.repeat(LINE_LENGTH_MAX)}\nexport const planted = 1`)
+  expect(longComments([planted])).toEqual(['src/link/planted.ts:1'])
+})
