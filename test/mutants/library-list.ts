@@ -63,12 +63,12 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     name: 'the lease extended although the beat failed',
     file: 'mounts/heartbeat-thread.ts',
     from: 'watched.restsUntilMs = endMs + refreshRateMs / RETRIES_PER_INTERVAL',
-    to: 'lease.extendTo(endMs + leaseMs(timeoutIntervalMs))',
+    to: 'watched.restsUntilMs = endMs + refreshRateMs / RETRIES_PER_INTERVAL; lease.extendTo(endMs + leaseMs(timeoutIntervalMs))',
     caughtBy: ['process/link-refused.test.ts', 'heartbeats that are answered with an error extend no lease'],
     redundantBecause: null,
   },
   {
-    name: 'what is in doubt not settled at the heartbeats',
+    name: 'what is in doubt not settled at the heartbeats, in the library',
     file: 'mounts/heartbeat-thread.ts',
     from: 'if (watched.unsettled.length > 0)',
     to: 'if (watched.unsettled.length > 1e9)',
@@ -132,7 +132,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     redundantBecause: null,
   },
   {
-    name: 'leftovers removed at the second look',
+    name: 'leftovers removed at the second look, in the library',
     file: 'protocol/patrol.ts',
     from: '  if (ownMs - seen.sinceMs < LEFTOVER_MS) return false\n',
     to: '',
@@ -172,7 +172,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     redundantBecause: null,
   },
   {
-    name: 'verify left out',
+    name: 'verify left out, in the library',
     file: 'protocol/acquire.ts',
     from: 'if (site.claim.verify !== undefined && !(yield* site.claim.verify(session, from)))',
     to: "if (site.claim.name === ('' as string))",

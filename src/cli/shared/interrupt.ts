@@ -87,8 +87,8 @@ export async function runInterruptibly(
 
 /** Ends the process as the signal would have without us, so that a shell sees it. Nothing else is run. */
 export function dieBySignal(signal: NodeJS.Signals): void {
-  // Node ignores SIGPIPE until a listener to it has come and gone.
-  process.on(signal, () => {})
+  // Node ignores SIGPIPE until a listener to it has come and gone. To SIGKILL nothing can listen.
+  if (signal === 'SIGPIPE') process.on(signal, () => {})
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
   // The first process of a namespace (a container's) is immune to it.
