@@ -6,6 +6,7 @@ import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { procIsOurs } from '../../drivers/identity.js'
+import { obstacleToThreads } from '../../drivers/threads.js'
 import { codeOf } from '../shared/bounded.js'
 import type { CommandEnd, StartOrder } from './command-thread.js'
 import { childrenOfOurs, send } from './family.js'
@@ -48,7 +49,8 @@ const POLL_MS = 5
 /** Made before the command is to start, since a thread takes longer to start than a process. */
 export class Child {
   /** `null` where there is none: then Node's own way, which takes the end by a real-time signal for a good one. */
-  #thread: Worker | null
+  readonly #thread: Worker | null
+  readonly #isOnline: Promise<boolean>
   /** The other children of this process. */
   readonly #others: () => readonly (number | undefined)[]
   #process: ChildProcess | null = null
@@ -58,7 +60,11 @@ export class Child {
   constructor(others: () => readonly (number | undefined)[]) {
     this.#others = others
     this.#thread = startThread()
-    this.#thread?.once('error', () => (this.#thread = null))
+    this.#isOnline = new Promise((resolve) => {
+      this.#thread?.once('online', () => resolve(true))
+      // A thread that cannot start has done nothing: the command is started without it.
+      this.#thread?.once('error', () => resolve(false))
+    })
   }
 
   /** @throws NotStartedError */
@@ -87,6 +93,7 @@ export class Child {
 
   async #runIn(thread: Worker, order: StartOrder): Promise<CommandEnd> {
     thread.ref()
+    if (!(await this.#isOnline)) return await this.#runHere(order)
     thread.postMessage(order)
     return (await once(thread, 'message'))[0] as CommandEnd
   }
@@ -102,9 +109,12 @@ export class Child {
   }
 }
 
-/** `null` without a /proc of our own, where children cannot be looked up, and where no thread can be had (`ulimit -u`). */
+/**
+ * `null` without a /proc of our own, where children cannot be looked up, and where no thread can be had: by `ulimit -u`, or in a
+ * current directory that is gone.
+ */
 function startThread(): Worker | null {
-  if (!procIsOurs()) return null
+  if (!procIsOurs() || obstacleToThreads() !== null) return null
   try {
     const thread = new Worker(new URL(import.meta.resolve('#command-thread')))
     thread.unref()
