@@ -79,6 +79,10 @@ export type Dissolution =
   | { kind: 'obstructed'; names: string[] }
   | { kind: 'failed'; code: string; error?: unknown }
 
+/** The directory has changed, by this process or by another one. */
+const LOOK_AGAIN = 'look again'
+type LookAgain = typeof LOOK_AGAIN
+
 /** Each round either gets somewhere or shows that another process does. */
 const ROUNDS_MAX = 8
 
@@ -88,13 +92,12 @@ export function* dissolve(site: LockView, wanted: LockKind | null): Protocol<Dis
     const listed = yield* ask.list(site.path)
     if (!listed.ok) return isAbsent(listed.code) ? { kind: 'gone' } : { kind: 'failed', ...listed }
     const outcome = yield* step(site, listed.value, wanted)
-    if (outcome !== null) return outcome
+    if (outcome !== LOOK_AGAIN) return outcome
   }
   return { kind: 'busy' }
 }
 
-/** `null`: look again. */
-function* step(site: LockView, names: string[], wanted: LockKind | null): Protocol<Dissolution | null> {
+function* step(site: LockView, names: string[], wanted: LockKind | null): Protocol<Dissolution | LookAgain> {
   const reviving = names.find((name) => parseReviving(name) !== null)
   if (reviving !== undefined) return yield* revive(site, reviving)
   const { kind } = parseListing(names)
@@ -110,9 +113,9 @@ function* step(site: LockView, names: string[], wanted: LockKind | null): Protoc
   }
   if (dissolved === undefined) return yield* recall(site, names)
   const outcome = yield* sweep(site, names, dissolved)
-  if (outcome === null || !isForGood(outcome, site)) return outcome
+  if (outcome === LOOK_AGAIN || !isForGood(outcome, site)) return outcome
   const isUndone = yield* undo(site, dissolved)
-  return isUndone && dissolvedKind(dissolved) === wanted ? null : outcome
+  return isUndone && dissolvedKind(dissolved) === wanted ? LOOK_AGAIN : outcome
 }
 
 /** It is known what is in the way, and another look would not change that. */
@@ -141,15 +144,15 @@ function isLastRenamed(kind: LockKind, names: string[]): boolean {
 }
 
 /** A process that is seen to hold the lock is not bothered. */
-function* begin(site: LockView, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
+function* begin(site: LockView, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | LookAgain> {
   // An NFS client may go on showing a holder that is long gone.
   if (!site.surroundings.coherent) yield* ownChange(site.path)
   const listed = yield* ask.list(site.path)
-  if (!listed.ok) return null
+  if (!listed.ok) return LOOK_AGAIN
   const listing = parseListing(listed.value)
-  if (listing.kind !== kind) return null
+  if (listing.kind !== kind) return LOOK_AGAIN
   // No user of the lock tidies one of another kind: traces of waiters that died or lost a reply would keep it for ever.
-  if (listing.crowded && (yield* cleanUp(site, listing.looks))) return null
+  if (listing.crowded && (yield* cleanUp(site, listing.looks))) return LOOK_AGAIN
   // Without a generation no process can tell whether the lock is held: its administrator has to.
   if (listing.highest === null || listing.crowded) return { kind: 'foreign' }
   const obstacles = obstaclesIn(listing)
@@ -160,7 +163,7 @@ function* begin(site: LockView, kind: LockKind, wanted: LockKind | null): Protoc
 }
 
 /** Makes the marker, or the unfinished attempt of another process, this process's own. */
-function* takeMarker(site: LockView, marker: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
+function* takeMarker(site: LockView, marker: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | LookAgain> {
   const mine = dissolvingName(kind, yield* ask.name())
   const taken = yield* ask.rename(`${site.path}/${marker}`, `${site.path}/${mine}`)
   if (!taken.ok) return isAbsent(taken.code) ? { kind: 'busy' } : { kind: 'failed', ...taken }
@@ -168,14 +171,14 @@ function* takeMarker(site: LockView, marker: string, kind: LockKind, wanted: Loc
 }
 
 /** No process can acquire the lock while the marker is ours. Does a process hold it? */
-function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | null> {
+function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind | null): Protocol<Dissolution | LookAgain> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const listed = yield* ask.list(site.path)
-    if (!listed.ok) return null
+    if (!listed.ok) return LOOK_AGAIN
     if (!listed.value.includes(mine)) return { kind: 'busy' }
     const listing = parseListing(listed.value)
     const { highest } = listing
-    if (isLastRenamed(kind, listed.value)) return null
+    if (isLastRenamed(kind, listed.value)) return LOOK_AGAIN
     if (highest === null || listing.crowded) return yield* putBack(site, mine, kind, { kind: 'foreign' })
     const obstacles = obstaclesIn(listing)
     if (obstacles.length > 0)
@@ -189,7 +192,7 @@ function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind 
     const decisive = kind === 'links' ? mine : listing.entry
     const dissolved = dissolvedName(kind, highest, yield* ask.name())
     const decided = yield* ask.rename(`${site.path}/${decisive}`, `${site.path}/${dissolved}`)
-    if (decided.ok) return null
+    if (decided.ok) return LOOK_AGAIN
     if (!isAbsent(decided.code)) return yield* putBack(site, mine, kind, { kind: 'failed', ...decided })
   }
   return { kind: 'busy' }
@@ -220,7 +223,7 @@ const OBSTACLES_MAX = 8
 const SWEPT_AT_ONCE_MAX = 256
 
 /** Empties a directory whose lock no process holds, and removes it. */
-function* sweep(site: LockView, names: string[], marker: string): Protocol<Dissolution | null> {
+function* sweep(site: LockView, names: string[], marker: string): Protocol<Dissolution | LookAgain> {
   const obstacles = names.filter((name) => !isSpentName(name)).slice(0, OBSTACLES_MAX)
   for (const name of names.slice(0, SWEPT_AT_ONCE_MAX)) {
     if (name === marker || !isSpentName(name)) continue
@@ -232,7 +235,7 @@ function* sweep(site: LockView, names: string[], marker: string): Protocol<Disso
   }
   if (obstacles.length > 0) return { kind: 'obstructed', names: obstacles }
   // What came meanwhile is found by the next look; and only a directory that was seen with nothing else loses its marker.
-  if (names.length > 1) return null
+  if (names.length > 1) return LOOK_AGAIN
   const obstacle = yield* outnumber(site, lastGeneration(marker))
   return obstacle ?? (yield* remove(site, marker))
 }
@@ -251,11 +254,11 @@ function* undo(site: LockView, marker: string): Protocol<boolean> {
   if (free > GENERATION_MAX) return false
   const reviving = revivingName(kind, free, yield* ask.name())
   if (!(yield* ask.rename(`${site.path}/${marker}`, `${site.path}/${reviving}`)).ok) return false
-  return (yield* revive(site, reviving)) === null
+  return (yield* revive(site, reviving)) === LOOK_AGAIN
 }
 
-/** Goes on from there, whichever process has begun it. `null`: done, or another process was faster. */
-function* revive(site: LockView, reviving: string): Protocol<Dissolution | null> {
+/** Goes on from there, whichever process has begun it. It is looked at again, unless it failed. */
+function* revive(site: LockView, reviving: string): Protocol<Dissolution | LookAgain> {
   const parsed = parseReviving(reviving)
   assert(parsed !== null, 'the marker of a lock that is being revived', reviving)
   const [marker, free] = [`${site.path}/${markerName(parsed.kind)}`, `${site.path}/${freeName(parsed.free)}`]
@@ -264,37 +267,37 @@ function* revive(site: LockView, reviving: string): Protocol<Dissolution | null>
   const first = isLinks ? yield* putFree(free) : yield* putMarker(site, reviving, marker)
   if (first !== 'is there') return first
   const revived = yield* ask.rename(`${site.path}/${reviving}`, isLinks ? marker : free)
-  return revived.ok || isAbsent(revived.code) ? null : { kind: 'failed', ...revived }
+  return revived.ok || isAbsent(revived.code) ? LOOK_AGAIN : { kind: 'failed', ...revived }
 }
 
-/** Where a slow process creates it again, it lies below what is the highest generation by then. `null`: look again. */
-function* putFree(path: string): Protocol<Dissolution | null | 'is there'> {
+/** Where a slow process creates it again, it lies below what is the highest generation by then. */
+function* putFree(path: string): Protocol<Dissolution | LookAgain | 'is there'> {
   const created = yield* ask.create(path, '', 0o644)
   if (created.ok || created.code === 'EEXIST') return 'is there'
-  return isAbsent(created.code) ? null : { kind: 'failed', ...created }
+  return isAbsent(created.code) ? LOOK_AGAIN : { kind: 'failed', ...created }
 }
 
 /**
  * By way of a name that is used once, and only while the lock was seen in this state after that: so a slow process marks no
- * other directory. `null`: look again.
+ * other directory.
  */
-function* putMarker(site: LockView, reviving: string, marker: string): Protocol<Dissolution | null | 'is there'> {
+function* putMarker(site: LockView, reviving: string, marker: string): Protocol<Dissolution | LookAgain | 'is there'> {
   const draft = `${site.path}/${lookName(yield* ask.name())}`
   const created = yield* ask.create(draft, MARKER_TEXT, 0o644)
-  if (!created.ok) return isAbsent(created.code) ? null : { kind: 'failed', ...created }
+  if (!created.ok) return isAbsent(created.code) ? LOOK_AGAIN : { kind: 'failed', ...created }
   const listed = yield* ask.list(site.path)
   if (!listed.ok || !listed.value.includes(reviving)) {
     yield* ask.unlink(draft)
-    return null
+    return LOOK_AGAIN
   }
   const put = yield* ask.rename(draft, marker)
   if (put.ok) return 'is there'
-  return isAbsent(put.code) ? null : { kind: 'failed', ...put }
+  return isAbsent(put.code) ? LOOK_AGAIN : { kind: 'failed', ...put }
 }
 
-function* remove(site: LockView, marker: string): Protocol<Dissolution | null> {
+function* remove(site: LockView, marker: string): Protocol<Dissolution | LookAgain> {
   const status = yield* ask.stat(site.path)
-  if (!status.ok) return null
+  if (!status.ok) return LOOK_AGAIN
   const note = `${site.directory}/${dissolvedNote(status.value.ino, marker)}`
   const out = yield* ask.rename(`${site.path}/${marker}`, note)
   if (!out.ok && !isAbsent(out.code)) return { kind: 'failed', ...out }
@@ -305,16 +308,16 @@ function* remove(site: LockView, marker: string): Protocol<Dissolution | null> {
   }
   // A late acquirer has left something: the marker goes back in, and everything is swept once more.
   yield* ask.rename(note, `${site.path}/${marker}`)
-  return isNotEmpty(removed) ? null : { kind: 'failed', ...removed }
+  return isNotEmpty(removed) ? LOOK_AGAIN : { kind: 'failed', ...removed }
 }
 
 const isNotEmpty = (removed: Reply<void>) => !removed.ok && (removed.code === 'ENOTEMPTY' || removed.code === 'EEXIST')
 
 /** A directory without a marker is ours only if a note beside it says so: then the marker goes back in. */
-function* recall(site: LockView, names: string[]): Protocol<Dissolution | null> {
+function* recall(site: LockView, names: string[]): Protocol<Dissolution | LookAgain> {
   if (!names.every((name) => isSpentName(name) || isSillyRenamed(name))) return { kind: 'foreign' }
   const status = yield* ask.stat(site.path)
-  if (!status.ok) return null
+  if (!status.ok) return LOOK_AGAIN
   if (!site.surroundings.coherent) yield* ownChange(site.directory)
   const beside = yield* ask.list(site.directory)
   if (!beside.ok) return { kind: 'failed', ...beside }
@@ -322,7 +325,7 @@ function* recall(site: LockView, names: string[]): Protocol<Dissolution | null> 
     const marker = dissolvedOfNote(note, status.value.ino)
     if (marker === null) continue
     const back = yield* ask.rename(`${site.directory}/${note}`, `${site.path}/${marker}`)
-    return back.ok || isAbsent(back.code) ? null : { kind: 'failed', ...back }
+    return back.ok || isAbsent(back.code) ? LOOK_AGAIN : { kind: 'failed', ...back }
   }
   return { kind: 'foreign' }
 }

@@ -215,7 +215,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'dissolve: a lock that is gone while it is revived taken for a failure',
     file: 'protocol/dissolve.ts',
-    from: "return isAbsent(created.code) ? null : { kind: 'failed', ...created }\n}\n\n/**",
+    from: "return isAbsent(created.code) ? LOOK_AGAIN : { kind: 'failed', ...created }\n}\n\n/**",
     to: "return { kind: 'failed', ...created }\n}\n\n/**",
     caughtBy: ['process/changeover-model.test.ts', 'a slow process that goes on reviving a lock where'],
     redundantBecause: null,
@@ -239,7 +239,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'dissolve: the last renamed entry not looked for once the marker is taken',
     file: 'protocol/dissolve.ts',
-    from: '    if (isLastRenamed(kind, listed.value)) return null\n',
+    from: '    if (isLastRenamed(kind, listed.value)) return LOOK_AGAIN\n',
     to: '',
     caughtBy: MODEL,
     redundantBecause: null,
@@ -279,7 +279,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'dissolve: the marker taken out of a directory with other names',
     file: 'protocol/dissolve.ts',
-    from: '  if (names.length > 1) return null\n',
+    from: '  if (names.length > 1) return LOOK_AGAIN\n',
     to: '',
     caughtBy: MODEL,
     redundantBecause: 'rmdir finds what came meanwhile, and the marker goes back in; this look spares that',
