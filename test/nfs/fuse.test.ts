@@ -48,9 +48,11 @@ async function expectRenameRefused(mounts: TwoMounts, place: { name: string }, c
   const [a] = newDirectories(mounts)
   const driver = startOnHost(['node', `${REPOSITORY}/test/nfs/programs/driver.mjs`, JSON.stringify(LOCK_KINDS.rename)])
   driver.write(`${JSON.stringify({ id: 1, op: 'tryAcquire', path: `${a}/lock` })}\n`)
+  const lineOf = (text: string) => text.split('\n').find((line) => line.startsWith('{"id":1') && line.endsWith('}'))
+  // The end of its input closes the locker, and with it what is under way.
+  const answer = await driver.sees(({ stdout }) => lineOf(stdout), { what: 'the answer' })
   driver.endInput()
   await driver.end
-  const answer = driver.stdout.split('\n').find((line) => line.startsWith('{"id":1')) ?? driver.stderr
   expect(JSON.parse(answer)).toMatchObject({
     error: { code: 'RENAME_NOT_EXCLUSIVE', message: expect.stringContaining('two renames of one file may both succeed') },
   })
