@@ -4,6 +4,7 @@
  * A generator cannot be copied, but it can be made anew from the data and given the same answers again.
  */
 
+import { assert } from '../../src/assert.js'
 import type { AttemptOutcome } from '../../src/protocol/acquire.js'
 import type { LockListing } from '../../src/protocol/names.js'
 import type { Clock, Operation, Protocol, Reply } from '../../src/protocol/operations.js'
@@ -147,7 +148,7 @@ export class ExhaustiveProgram {
   segment(index: number, from: Checkpoint): Segment {
     const to = structuredClone(from)
     if (to.phase === 'held') return this.#hold(index, to)
-    if (to.phase === 'lost') return this.#end(to, to.session as Session)
+    if (to.phase === 'lost') return this.#end(to, sessionOf(to))
     if (to.session === null) return this.#makeSession(index, to)
     if (this.#isAdministrator(index)) return this.#administer(index, to, to.session)
     return this.#acquire(index, to, to.session)
@@ -228,7 +229,7 @@ export class ExhaustiveProgram {
   }
 
   *#hold(index: number, to: Checkpoint): Segment {
-    const session = to.session as Session
+    const session = sessionOf(to)
     if (yield* this.#wantsBeat(session)) return yield* this.#beat(to, session)
     const { generation, entry } = to.held as NonNullable<Checkpoint['held']>
     if (((yield { op: 'lease', session: session.record.id }) as number) <= 0) return this.#lose(to)
@@ -297,4 +298,10 @@ export function claimOf(operation: Operation): number {
     operation.op === 'link' || operation.op === 'rename' ? operation.to : operation.op === 'symlink' ? operation.path : ''
   const name = path.slice(path.lastIndexOf('/') + 1)
   return path.startsWith('/d/P/') && !name.endsWith('.free') ? Number(/^\d+/.exec(name)?.[0] ?? 0) : 0
+}
+
+/** Of a process that holds, or has lost what it held. */
+function sessionOf({ session, phase }: Checkpoint): Session {
+  assert(session !== null, 'a session that holds, or has held', phase)
+  return session
 }

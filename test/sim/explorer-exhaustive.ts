@@ -19,6 +19,7 @@
  *   never shrinks. This is checked; where it does, in a protocol with a step removed, everything is explored without this rule.
  */
 
+import { assert } from '../../src/assert.js'
 import type { FileOperation, Operation } from '../../src/protocol/operations.js'
 import {
   afterHeartbeat,
@@ -274,9 +275,11 @@ class Exhaustive {
     const server = new FileServer()
     server.makeDirectory(ROOT, 'd', 0o755)
     if (this.#setting.startsWithoutLock) return server
-    const directory = server.lookUp(ROOT, 'd') as number
+    const directory = server.lookUp(ROOT, 'd')
+    assert(directory !== null, 'a directory of locks', directory)
     server.makeDirectory(directory, 'P', 0o755)
-    const lock = server.lookUp(directory, 'P') as number
+    const lock = server.lookUp(directory, 'P')
+    assert(lock !== null, 'a lock directory', lock)
     server.create(lock, this.#setting.claim === 'renameClaim' ? '.renames' : '.links', '', 0o644)
     server.create(lock, `${this.#base}.free`, '', 0o644)
     for (let filler = 0; filler < this.#setting.fillers; filler++) server.create(lock, `filler-${filler}`, '', 0o644)
