@@ -5,7 +5,7 @@ import { changeOfOwn, readRecord } from './judge.js'
 import { freeName, heldName, isDissolvedName, lastGeneration, type LockListing, parseListing, parseSessionName } from './names.js'
 import { ask, type Failure, type Protocol, type Reply } from './operations.js'
 import { decodeRecord } from './record.js'
-import type { Site, Unsettled } from './site.js'
+import type { LockMemory, Site, Unsettled } from './site.js'
 
 /** What it takes to look at a lock. */
 export type LockView = Pick<Site, 'path' | 'directory' | 'surroundings'> & {
@@ -14,18 +14,23 @@ export type LockView = Pick<Site, 'path' | 'directory' | 'surroundings'> & {
    * to it where the share is mounted.
    */
   readonly dev?: number
+  /** Absent where the lock is known to be one of ours. */
+  readonly memory?: Pick<LockMemory, 'isMarked'>
 }
 
 /** A listing that this node cannot have had in a cache. */
 export function* freshListing(view: LockView): Protocol<Reply<LockListing>> {
   if (view.surroundings.coherent) return yield* listing(view)
-  const first = yield* ask.list(view.path)
-  if (!first.ok) return first
-  // A file of ours in the empty directory of another library would keep it from letting go of its lock.
-  if (first.value.length === 0) return { ok: true, value: parseListing([]) }
+  if (view.memory?.isMarked === false) {
+    // A file of ours in the empty directory of another library would keep it from letting go of its lock.
+    const first = yield* ask.list(view.path)
+    if (!first.ok) return first
+    if (first.value.length === 0) return { ok: true, value: parseListing([]) }
+  }
   const changed = yield* changeOfOwn(view.path)
-  if (changed.ok) return yield* listing(view)
-  // It was there just now: what failed does not say that it is not.
+  const listed = yield* listing(view)
+  // Where the lock directory itself is gone there is nothing to change in it. Only a listing tells that.
+  if (changed.ok || !listed.ok) return listed
   return isAbsent(changed.code) ? { ok: false, code: 'EIO', error: changed.error } : changed
 }
 

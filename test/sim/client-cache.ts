@@ -246,6 +246,8 @@ export class Client {
       const isBelieved = nocto && this.#nowMs() - cached.atMs < attributeCacheMs
       if (isSameTick || isBelieved) return { ok: true, value: { text: cached.text, modifiedMs: cached.modifiedMs } }
     }
+    // Measured: what was opened and read at the server has fresh attributes from then on.
+    this.#statuses.delete(inode.number)
     if (staleRate > 0) this.#data.set(inode.number, { text: inode.text, modifiedMs: inode.modifiedMs, atMs: this.#nowMs() })
     return { ok: true, value: { text: this.#torn(inode), modifiedMs: inode.modifiedMs } }
   }
