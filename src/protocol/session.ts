@@ -7,7 +7,7 @@
 import { type BeatTime, elapsedMs, leaseMs } from './lease.js'
 import { provesNothingDone } from './doubt.js'
 import { lookName, sessionName } from './names.js'
-import { ask, type Clock, type Protocol, type Reply } from './operations.js'
+import { ask, type Clock, type Failure, type Protocol, type Reply } from './operations.js'
 import { decodeRecord, encodeRecord, recordMark, type SessionOwner, type SessionRecord } from './record.js'
 
 /** Everything about a session that the heartbeat needs; plain data, so that it can be handed to another thread. */
@@ -76,8 +76,8 @@ export function* beat(session: Session): Protocol<BeatOutcome> {
   const serverMs = written.ok ? written.value.serverMs : session.lastBeat.serverMs
   if (elapsedMs(session.lastBeat, beatTime(end, serverMs)) > lease) return { kind: 'retired' }
   if (!written.ok) {
-    if (yield* isBuried(session, written.code)) return { kind: 'retired' }
-    return { kind: 'failed', code: written.code, error: written.error }
+    const failure = yield* unlessBuried(session, written)
+    return failure === null ? { kind: 'retired' } : { kind: 'failed', code: failure.code, error: failure.error }
   }
 
   session.lastBeat = beatTime(start, serverMs)
@@ -85,20 +85,22 @@ export function* beat(session: Session): Protocol<BeatOutcome> {
 }
 
 /**
- * Our file is gone, or is not ours any more, though its directory is in place: we were convicted while this machine
- * stood still.
+ * `null`: our file is gone, or is not ours any more, though its directory is in place: we were convicted while this machine
+ * stood still. Otherwise what failed: the heartbeat, or the look that could have told more, which the next heartbeat repeats.
  */
-function* isBuried(session: Session, code: string): Protocol<boolean> {
-  if (code !== 'ENOENT' && code !== 'EINVAL') return false
+function* unlessBuried(session: Session, beat: Failure): Protocol<Failure | null> {
+  if (beat.code !== 'ENOENT' && beat.code !== 'EINVAL') return beat
   // Below an unmounted share it is gone as well, and comes back with it: whose device is this? The change also ends a
   // cached "missing".
   const random = yield* ask.name()
   const path = `${session.directory}/${lookName(random)}`
   const here = yield* ask.create(path, '', 0o600)
   yield* ask.unlink(path)
-  if (!here.ok || here.value.dev !== session.dev) return false
+  if (!here.ok) return here
+  if (here.value.dev !== session.dev) return beat
   const found = yield* ask.read(session.path, true)
-  return found.ok ? decodeRecord(found.value.text)?.id !== session.record.id : found.code === 'ENOENT'
+  if (found.ok) return decodeRecord(found.value.text)?.id === session.record.id ? beat : null
+  return found.code === 'ENOENT' ? null : found
 }
 
 const beatTime = (start: Clock, serverMs: number): BeatTime => ({ ownMs: start.ownMs, wallMs: start.wallMs, serverMs })
