@@ -16,7 +16,7 @@ import { freeName, GENERATION_MAX, type LockListing, parseListing } from './name
 import { ask, type Failure, type Protocol } from './operations.js'
 import type { SessionRecord } from './record.js'
 import type { Session } from './session.js'
-import { cleanUp, freshListing, giveBack, listing, ownerOf, settle, type Standing, standing } from './settle.js'
+import { cleanUp, freshListing, giveBack, leftoversIn, listing, ownerOf, settle, type Standing, standing } from './settle.js'
 import type { Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
@@ -70,6 +70,8 @@ export function* attempt(site: Site, session: Session, fresh: boolean): Protocol
     const settlement = yield* settle({ path, directory, surroundings }, memory.unsettled)
     if (settlement.kind === 'unknown') {
       if (settlement.failure !== null) return failed('settle', settlement.failure)
+      // While every process here waits for what is in doubt, none comes to the look that tidies.
+      if (yield* cleanUp(site, settlement.leftovers ?? [])) return BEING_CLEANED
       const { generation } = memory.unsettled
       return { kind: 'busy', generation, holder: null, why: 'an earlier operation of this process is not settled yet' }
     }
@@ -122,7 +124,7 @@ function* look(site: Site, freshFromTheStart: boolean): Protocol<{ kind: 'free';
     const listing = parseListing(listed.value)
     site.memory.isMarked = listing.kind !== null
     if (listing.crowded && listing.kind === site.claim.kind) {
-      const isLess = yield* cleanUp(site, [...listing.below, ...listing.looks])
+      const isLess = yield* cleanUp(site, leftoversIn(listing))
       last = isLess ? BEING_CLEANED : failed('list', { code: 'ECROWDED' })
       if (sure && !isLess && !isCrowdOfWaiters(listing)) return last
       continue

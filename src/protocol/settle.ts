@@ -56,8 +56,11 @@ export type Standing =
   | { kind: 'absent'; highest: string }
   /** There is no lock directory any more, or one in which nobody will ever hold the lock again. */
   | { kind: 'no-lock' }
-  /** It could not be told. `failure`: why not, where the file system said so. */
-  | { kind: 'unknown'; failure: Failure | null }
+  /**
+   * It could not be told. `failure`: why not, where the file system said so. `leftovers`: names in the way of a listing that
+   * counts, to be removed before it is asked again.
+   */
+  | { kind: 'unknown'; failure: Failure | null; leftovers?: readonly string[] }
 
 export function* standing(view: LockView, unsettled: Unsettled): Protocol<Standing> {
   const seen = yield* seenStanding(view, unsettled)
@@ -72,7 +75,7 @@ function* seenStanding(view: LockView, { generation, session }: Unsettled): Prot
   if (!listed.ok) return isAbsent(listed.code) ? { kind: 'no-lock' } : { kind: 'unknown', failure: listed }
   const { highest, free, crowded, entry } = listed.value
   if (isDissolved(listed.value)) return { kind: 'no-lock' }
-  if (crowded) return { kind: 'unknown', failure: null }
+  if (crowded) return { kind: 'unknown', failure: null, leftovers: leftoversIn(listed.value) }
   // Emptied by a process that dissolved it, or by hand.
   if (highest === null) return { kind: 'absent', highest: entry }
   if (highest > generation) return { kind: 'surpassed', isFree: free }
@@ -95,7 +98,7 @@ function isDissolved({ kind, highest, unknown }: LockListing): boolean {
  * `settled`: the generation is not held by that session, and will not be. `absent`: it is not there, but an operation
  * that is still under way could bring it. `unknown`: it could not be told, or not be given back.
  */
-export type Settlement = { kind: 'settled' | 'absent' } | { kind: 'unknown'; failure: Failure | null }
+export type Settlement = { kind: 'settled' | 'absent' } | Extract<Standing, { kind: 'unknown' }>
 
 /** Makes sure that an entry of ours is not held any more. Only ever touches entries of that very session. */
 export function* settle(view: LockView, unsettled: Unsettled): Protocol<Settlement> {
@@ -213,6 +216,9 @@ export function* cleanUp({ path, surroundings }: LockView, below: readonly strin
   }
   return isLess
 }
+
+/** What may go from a lock directory with too many names in it: what was surpassed, and traces of waiters. */
+export const leftoversIn = ({ kind, below, looks }: LockListing): string[] => (kind === null ? [] : [...below, ...looks])
 
 /** What the directory refuses for one name it refuses for all. A mount that does not answer is not worth more calls either. */
 const REFUSES_ALL: ReadonlySet<string> = new Set(['EACCES', 'EROFS'])

@@ -356,7 +356,9 @@ export class Properties {
       if (node.frozenMs !== frozenMsAtBegin || outcome.kind === 'retired') continue
       if (outcome.kind === 'alive')
         throw new Violation('heartbeat did not tell', `${hold.process.name} was replaced in ${hold.generation}, and goes on`)
-      if (outcome.code === 'ENOENT' && this.#isGone(session))
+      // A share that was mounted anew cannot be told from the disk below it, where the file would come back: the lease runs out.
+      const isSameMount = node.client.dev === session.session.dev
+      if (outcome.code === 'ENOENT' && isSameMount && this.#isGone(session))
         throw new Violation(
           'heartbeat did not tell',
           `${hold.process.name} was replaced in ${hold.generation} and its session file removed, and goes on`,
