@@ -86,7 +86,7 @@ describe('locks that exclude', () => {
 
   test('relative to where it was started, and with the settings of a file-locks file', async () => {
     const config = await bench.config('lock-type=renamebased\nrefresh-rate=2\ntimeout-interval=5\n')
-    const only = bench.locktester(['stress', '--json', '--config', config, '.', '--duration', '1', '--procs', '2'], {
+    const only = bench.locktester(['stress', '--json', '--config', config, '.', '--duration', '3', '--procs', '2'], {
       cwd: directory,
     })
     expect(await only.end, only.stderr).toBe(0)
@@ -230,12 +230,22 @@ describe('however it ends', () => {
     expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>/)
   })
 
-  test('chaos that had no time to kill says so, and not that there was no violation', async () => {
-    const { verdict } = await report([directory, '--chaos', '--duration', '0.01'])
+  test('chaos that had no time to kill says so, and not that there was no violation: 69', async () => {
+    const args = [directory, '--chaos', '--procs', '2', '--duration', '0.3', '--kind', 'flock']
+    const { verdict } = await report(args, 69)
     expect(['no-kills', 'nothing-proved']).toContain(verdict)
-    const only = bench.locktester(['stress', directory, '--chaos', '--procs', '1', '--duration', '0.3'])
-    expect(await only.end, only.stderr).toBe(0)
-    expect(only.stdout).toContain('No process was killed')
+    const only = bench.locktester(['stress', ...args])
+    expect(await only.end, only.stderr).toBe(69)
+    expect(only.stdout).toMatch(/No process was killed|nothing is proved/)
+    expect(only.stdout).not.toContain('No violation')
+  })
+
+  test('a process that is alone proves nothing of exclusion: 69', async () => {
+    const args = [directory, '--procs', '1', '--duration', '1']
+    expect(await report(args, 69)).toMatchObject({ verdict: 'nothing-proved', gap: 'No more than one process got the lock' })
+    const only = bench.locktester(['stress', ...args])
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toContain('No more than one process got the lock, so nothing is proved.')
     expect(only.stdout).not.toContain('No violation')
   })
 

@@ -9,11 +9,10 @@ import { once } from 'node:events'
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Lane } from '../../drivers/lane.js'
 import { runAsynchronously } from '../../drivers/run.js'
 import { ask } from '../../protocol/operations.js'
-import { asLockError, bounded, endsWithin } from '../shared/bounded.js'
+import { asLockError, bounded, codeOf, endsWithin } from '../shared/bounded.js'
 import { nodeFacts } from '../shared/node-facts.js'
 import { monotonicMs } from '../evidence/resource.js'
 import { mountOf } from '../shared/mounts.js'
@@ -21,14 +20,8 @@ import { PROGRAM } from '../shared/program.js'
 import { openNamedDirectory } from '../shared/state-directory.js'
 import { Line, tell } from '../remote/lines.js'
 import type { Shape } from '../remote/shapes.js'
+import { isSeen } from './sight.js'
 import { type Answering, CLEAN_UP_LIMIT_MS, hasEnded, type Role, runWorker, type WorkerWord } from '../remote/worker.js'
-
-/**
- * A file of another node that is not seen after this time is not there: its name is new, so no cache can say for long that
- * it is missing.
- */
-const SIGHT_LIMIT_MS = 20_000
-const SIGHT_POLL_MS = 100
 
 interface Child {
   process: ChildProcessByStdio<Writable, Readable, null>
@@ -78,7 +71,7 @@ function agent(): Answering {
         await guarded(path, mkdir)
         trial = path
         for (const inside of create) await guarded(join(path, inside), mkdir)
-      } else if (await becomesTrue(() => bounded(path, stat(path)))) trial = path
+      } else if (await isSeen(name, () => isThere(path))) trial = path
       return { directory, mount: mountOf(directory), isThere: trial !== null }
     },
 
@@ -88,11 +81,12 @@ function agent(): Answering {
     async sees({ mark }: { mark: string }) {
       const path = trialPath(mark)
       const startMs = performance.now()
-      const isSeen = await becomesTrue(async () => {
+      const isThere = await isSeen(mark, async () => {
         const found = await bounded(path, runAsynchronously(ask.read(path, false), new Lane()))
+        if (!found.ok && found.code !== 'ENOENT') throw asLockError(found.error, path)
         return found.ok && found.value.text === mark
       })
-      return isSeen ? performance.now() - startMs : null
+      return isThere ? performance.now() - startMs : null
     },
 
     /** A stopped process does not see that no process is left to continue it. So another process has to watch for that. */
@@ -164,12 +158,12 @@ async function guarded(path: string, act: (path: string) => Promise<unknown>): P
   }
 }
 
-/** An error means that it is not so yet. */
-async function becomesTrue(look: () => Promise<unknown>): Promise<boolean> {
-  const deadlineMs = performance.now() + SIGHT_LIMIT_MS
-  while (!(await look().catch(() => false))) {
-    if (performance.now() > deadlineMs) return false
-    await sleep(SIGHT_POLL_MS)
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await bounded(path, stat(path))
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw asLockError(error, path)
   }
-  return true
 }

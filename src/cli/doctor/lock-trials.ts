@@ -21,6 +21,8 @@ export interface LockTrial {
 }
 
 const TRIES = 5
+/** No other process wants it. But a process that stands still loses what it has just acquired, and needs another try. */
+const WAIT_MS = 5000
 
 export async function tryLock(kind: Kind, directory: string, config: LoadedConfig, local: LocalLocks): Promise<LockTrial> {
   const isLocal = (kind === 'flock' && local.flock) || (kind === 'fcntl' && local.fcntl)
@@ -30,8 +32,7 @@ export async function tryLock(kind: Kind, directory: string, config: LoadedConfi
     const timesMs: number[] = []
     for (let index = 0; index <= TRIES; index++) {
       const startMs = performance.now()
-      const lock = await bounded(path, locker.tryAcquire(path))
-      if (lock === null) throw new Error('it is refused, though nobody else can hold it')
+      const lock = await bounded(path, locker.acquire(path, { waitMs: WAIT_MS }))
       await bounded(path, lock.release())
       if (index > 0) timesMs.push(performance.now() - startMs) // the first one made the session
     }

@@ -173,6 +173,7 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
 }
 
 function unusable(error: MountlockError): Finding {
-  const seen = messageOf(error)
-  return trouble('error', error.code, seen, 'Nothing can be locked in this directory.')
+  const isSlow = error.code === 'SERVER_TIMEOUT'
+  const breaks = isSlow ? 'It is too slow to tell what works in this directory.' : 'Nothing can be locked in this directory.'
+  return trouble('error', error.code, messageOf(error), breaks)
 }

@@ -1,5 +1,8 @@
 /** A process that holds one lock and can be killed while it does. */
 
+import { unlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { randomName } from '../../drivers/identity.js'
 import { LockLostError, LockTimeoutError, type LostReason } from '../../errors.js'
 import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
@@ -43,6 +46,8 @@ export function holder(): Answering {
       }
     },
     held: (): Holding => ({ held: lock?.held ?? false, lost: lock === null ? null : reasonOf(lock) }),
+    /** Makes a file beside the lock and removes it: the answer takes as long as this process and its file server do. */
+    look: () => touch(join(dirname(path), `look-${randomName()}`)),
     /** Whether it was still ours, and if not, why. */
     async release(): Promise<Release> {
       const held = lock
@@ -63,4 +68,10 @@ export function holder(): Answering {
   }
 
   return { answers, close: async () => await locker?.close() }
+}
+
+/** A refusal takes as long as a success. */
+async function touch(path: string): Promise<void> {
+  await writeFile(path, '').catch(() => {})
+  await unlink(path).catch(() => {})
 }

@@ -1,16 +1,8 @@
 /** A holder on a node, as the asking side sees it: see holder.ts. Every answer has an end: a node may stand still. */
 
 import type { LockerOptions } from '../../types.js'
-import { RemoteError } from '../remote/lines.js'
-import { type Node, RemoteWorker } from '../remote/node.js'
-import { endsWithin } from '../shared/bounded.js'
+import { ANSWER_LIMIT_MS, type Node, type RemoteWorker } from '../remote/node.js'
 import type { Holding, Outcome, Release } from './holder.js'
-
-/** What needs no lock is answered in milliseconds; a node that takes this long stands still, or its file server does. */
-const ANSWER_LIMIT_MS = 60_000
-
-/** The node did not answer in time. Of locks that says nothing. */
-export const NO_ANSWER = 'NO_ANSWER'
 
 export class RemoteHolder {
   readonly node: Node
@@ -22,8 +14,8 @@ export class RemoteHolder {
   }
 
   static async start(node: Node, options: LockerOptions, path: string): Promise<RemoteHolder> {
-    const worker = await answered(node, node.startWorker('holder'))
-    await answered(node, worker.ask('open', { options, path }))
+    const worker = await node.startWorker('holder')
+    await worker.ask('open', { options, path })
     return new RemoteHolder(node, worker)
   }
 
@@ -32,31 +24,27 @@ export class RemoteHolder {
   }
 
   try(): Promise<Outcome> {
-    return this.#ask('try') as Promise<Outcome>
+    return this.#worker.ask('try') as Promise<Outcome>
   }
 
   acquire(waitMs: number): Promise<Outcome> {
-    return answered(this.node, this.#worker.ask('acquire', { waitMs }), waitMs + ANSWER_LIMIT_MS) as Promise<Outcome>
+    return this.#worker.ask('acquire', { waitMs }, waitMs + ANSWER_LIMIT_MS) as Promise<Outcome>
   }
 
   held(): Promise<Holding> {
-    return this.#ask('held') as Promise<Holding>
+    return this.#worker.ask('held') as Promise<Holding>
+  }
+
+  /** Answered by way of the file server. */
+  look(): Promise<void> {
+    return this.#worker.ask('look')
   }
 
   release(): Promise<Release> {
-    return this.#ask('release') as Promise<Release>
+    return this.#worker.ask('release') as Promise<Release>
   }
 
   kill(): Promise<void> {
-    return answered(this.node, this.#worker.signal('kill'))
+    return this.#worker.signal('kill')
   }
-
-  #ask(op: 'try' | 'held' | 'release'): Promise<unknown> {
-    return answered(this.node, this.#worker.ask(op))
-  }
-}
-
-async function answered<T>({ name }: Node, answer: Promise<T>, limitMs = ANSWER_LIMIT_MS): Promise<T> {
-  if (await endsWithin(limitMs, answer)) return await answer
-  throw new RemoteError({ code: NO_ANSWER, message: `${name} has not answered for ${limitMs / 1000} s` })
 }

@@ -14,7 +14,8 @@ import type { LostReason } from '../../errors.js'
 import { endsWithin } from '../shared/bounded.js'
 import type { Node } from '../remote/node.js'
 import type { Outcome } from './holder.js'
-import { NO_ANSWER, RemoteHolder } from './remote-holder.js'
+import { NO_ANSWER } from '../remote/lines.js'
+import { RemoteHolder } from './remote-holder.js'
 
 /** One node tried while another one held. */
 interface Attempt {
@@ -192,7 +193,7 @@ async function attempt(holder: RemoteHolder, other: RemoteHolder): Promise<Attem
 async function acquire(holder: RemoteHolder, setup: StudyOptions): Promise<string | null> {
   const outcome = await seeThrough(holder, holder.acquire(setup.limitMs), setup)
   if (outcome.outcome === 'acquired') return outcome.token
-  throw new Error(`not acquired within ${setup.limitMs / 1000} s, though nobody holds it`)
+  throw new Error(`not acquired within ${setup.limitMs / 1000} s, though no process of this trial holds it`)
 }
 
 /** `next` waits; then the holder gives up the lock in some way. */
@@ -213,7 +214,7 @@ async function passTo(
 
 /**
  * Waits for what a waiter comes to.
- * @throws SlowError where it came to nothing and the waiter did not answer in between as it should
+ * @throws SlowError where it came to nothing, and in between the waiter or its file server did not answer as they should
  */
 async function seeThrough(
   waiter: RemoteHolder,
@@ -223,11 +224,11 @@ async function seeThrough(
   let slowestMs = 0
   while (!(await endsWithin(refreshRateMs, waiting))) {
     const askedMs = performance.now()
-    await waiter.held()
+    await waiter.look()
     slowestMs = Math.max(slowestMs, performance.now() - askedMs)
   }
   const outcome = await waiting
   if (outcome.outcome === 'acquired' || slowestMs < refreshRateMs) return outcome
-  const took = `it took up to ${Math.round(slowestMs)} ms to answer`
+  const took = `it took up to ${Math.round(slowestMs)} ms to make a file there`
   throw new SlowError(`${waiter.node.name} did not get the lock within ${limitMs / 1000} s, but ${took}`)
 }

@@ -49,6 +49,7 @@ export const WORKER_ANSWERS = {
   try: outcome,
   acquire: outcome,
   held: fields({ held: truth, lost: orNull(text) }),
+  look: nothing,
   release: fields({ lost: orNull(text) }),
   begin: nothing,
   answer: nothing,

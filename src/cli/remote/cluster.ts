@@ -15,7 +15,7 @@ import type { NodeAddress, ReachOptions } from './options.js'
 export interface Sight {
   by: string
   of: string
-  /** `null`: it was not seen in time. */
+  /** `null`: it is not seen there. */
   tookMs: number | null
 }
 
@@ -70,12 +70,11 @@ export class Cluster {
 
   async #look(): Promise<Sight[] | null> {
     const markOf = (node: Node) => `mark-${this.nodes.indexOf(node)}`
-    await Promise.all(this.nodes.map((node) => node.ask('mark', { mark: markOf(node) })))
+    await Promise.all(this.nodes.map((node) => node.mark(markOf(node))))
     const pairs = this.nodes.flatMap((by) => this.nodes.filter((of) => of !== by).map((of) => ({ by, of })))
     const sights = await Promise.all(
       pairs.map(async ({ by, of }): Promise<Sight> => {
-        const tookMs = (await by.ask('sees', { mark: markOf(of) })) as number | null
-        return { by: by.name, of: of.name, tookMs }
+        return { by: by.name, of: of.name, tookMs: await by.sees(markOf(of)) }
       }),
     )
     const unseen = sights.filter(({ tookMs }) => tookMs === null)

@@ -1,7 +1,7 @@
 /** How the agent is started behind ssh, and what to say when it is not. */
 
 import { printable } from '../../log/printable.js'
-import { NO_AGENTS, RemoteError } from './lines.js'
+import { NO_AGENTS, NO_ANSWER, RemoteError } from './lines.js'
 
 const NO_NODE = 'locktester-agent: no node here'
 const NO_PROGRAM = 'locktester-agent: no locktester here'
@@ -27,6 +27,10 @@ export function explainFailure(host: string, exitCode: number | null, stderr: st
   const said = stderr.trim() === '' ? '' : `\n  it said: ${stderr.trim().split('\n').map(printable).join('\n           ')}`
   const how = 'Or say where it is: --remote-command "/opt/node/bin/node /opt/mountlock/bin/locktester".'
   if (error instanceof RemoteError && NO_AGENTS.includes(error.code)) return `${host}: ${printable(error.message)}.${said}`
+  if (error instanceof RemoteError && error.code === NO_ANSWER) {
+    const next = host === 'local' ? 'Try again when this machine is less busy' : `Try how long this takes: ssh ${host} true`
+    return `${printable(error.message)}: it is too slow, or something there waits for an answer. ${next}${said}`
+  }
   if (host === 'local') return `local: the agent did not start (${printable(error.message)})${said}`
   if (stderr.includes(NO_NODE)) return `${host}: there is no Node in the PATH there. Install Node 20.19 or newer. ${how}`
   if (stderr.includes(NO_PROGRAM)) return `${host}: the package is not there: npm install --global mountlock. ${how}`

@@ -26,6 +26,9 @@ const WORDS_MAX = 4_000_000
 /** The codes of what is said by something that is no agent, or not one of this version. */
 export const NO_AGENTS: readonly string[] = ['NO_AGENT', 'BAD_ANSWER']
 
+/** There was no answer in time. Of what was asked for, and of locks, that says nothing. */
+export const NO_ANSWER = 'NO_ANSWER'
+
 /** An error as it is told by another process. */
 export class RemoteError extends Error {
   readonly code: string

@@ -6,14 +6,18 @@ import type { Readable, Writable } from 'node:stream'
 import { endsWithin } from '../shared/bounded.js'
 import type { MountProfile } from '../shared/mounts.js'
 import { PROGRAM } from '../shared/program.js'
+import { SIGHT_LIMIT_MS } from '../agent/sight.js'
 import { AGENT_ANSWERS, type Facts, WORKER_ANSWERS } from './answers.js'
 import { hasEnded, type Role, workerWordOf, type WorkerWord } from './worker.js'
-import { Line, RemoteError } from './lines.js'
+import { Line, NO_ANSWER, RemoteError } from './lines.js'
 import type { NodeAddress, ReachOptions } from './options.js'
 import { explainFailure, remoteScript } from './launch.js'
 import type { Shape } from './shapes.js'
 
-const HELLO_LIMIT_MS = 30_000
+/** A machine at load 30 takes some seconds to start Node and to find its modules. */
+const HELLO_LIMIT_MS = 60_000
+/** What needs no lock is answered in milliseconds; a node that takes this long stands still, or its file server does. */
+export const ANSWER_LIMIT_MS = 60_000
 const END_LIMIT_MS = 6000
 const STDERR_CHARACTERS_MAX = 4000
 
@@ -54,39 +58,54 @@ export class Node {
 
   /** @throws UnreachableError */
   async connect(): Promise<void> {
-    const hello = this.ask('hello')
-    const isAnswered = await endsWithin(HELLO_LIMIT_MS, hello)
     try {
-      if (!isAnswered) throw new RemoteError({ code: 'TIMEOUT', message: `no answer within ${HELLO_LIMIT_MS / 1000} s` })
-      this.facts = await hello
+      this.facts = await this.ask('hello', {}, HELLO_LIMIT_MS)
     } catch (error) {
       await endsWithin(END_LIMIT_MS, this.end())
       throw new UnreachableError(explainFailure(this.#host, this.#process.exitCode, this.#stderr, error as Error))
     }
   }
 
+  /** @throws RemoteError also when there is no answer within `limitMs` */
   ask<Op extends keyof typeof AGENT_ANSWERS>(
     op: Op,
     args: Record<string, unknown> = {},
+    limitMs = ANSWER_LIMIT_MS,
   ): Promise<ReturnType<(typeof AGENT_ANSWERS)[Op]>> {
-    return this.#line.ask(op, args, AGENT_ANSWERS[op] as Shape<ReturnType<(typeof AGENT_ANSWERS)[Op]>>)
+    const shape = AGENT_ANSWERS[op] as Shape<ReturnType<(typeof AGENT_ANSWERS)[Op]>>
+    return this.#inTime(this.#line.ask(op, args, shape), limitMs)
   }
 
   /** One of its workers answers. */
   askWorker<Op extends keyof typeof WORKER_ANSWERS>(
-    worker: number,
-    op: Op,
-    args: Record<string, unknown>,
+    { worker, op, args }: { worker: number; op: Op; args: Record<string, unknown> },
+    limitMs: number,
   ): Promise<ReturnType<(typeof WORKER_ANSWERS)[Op]>> {
     const shape = WORKER_ANSWERS[op] as Shape<ReturnType<(typeof WORKER_ANSWERS)[Op]>>
-    return this.#line.ask('ask', { worker, op, args }, shape)
+    return this.#inTime(this.#line.ask('ask', { worker, op, args }, shape), limitMs)
   }
 
+  async #inTime<T>(answer: Promise<T>, limitMs: number): Promise<T> {
+    if (await endsWithin(limitMs, answer)) return await answer
+    throw new RemoteError({ code: NO_ANSWER, message: `${this.name} has not answered for ${limitMs / 1000} s` })
+  }
+
+  /** Whether it sees the directory of the trial, or creates it. */
   async enter(name: string, create: readonly string[] | null): Promise<boolean> {
-    const entered = this.ask('enter', { directory: this.directory, name, create })
+    const entered = this.ask('enter', { directory: this.directory, name, create }, SIGHT_LIMIT_MS)
     const { mount, isThere } = await this.#named(entered)
     this.mount = mount
     return isThere
+  }
+
+  /** Leaves a file in the directory of the trial. */
+  mark(mark: string): Promise<void> {
+    return this.#named(this.ask('mark', { mark }))
+  }
+
+  /** How long it took until it saw that file of another node; `null`: it does not see it. */
+  sees(mark: string): Promise<number | null> {
+    return this.#named(this.ask('sees', { mark }, SIGHT_LIMIT_MS))
   }
 
   /** What went wrong there is said with the node's name. */
@@ -94,7 +113,7 @@ export class Node {
     try {
       return await answer
     } catch (error) {
-      if (!(error instanceof RemoteError)) throw error
+      if (!(error instanceof RemoteError) || error.code === NO_ANSWER) throw error
       throw new RemoteError({ code: error.code, message: `${this.name}: ${error.message}` })
     }
   }
@@ -134,11 +153,13 @@ export class RemoteWorker {
     this.hear = hear
   }
 
+  /** @throws RemoteError also when there is no answer within `limitMs` */
   ask<Op extends keyof typeof WORKER_ANSWERS>(
     op: Op,
     args: Record<string, unknown> = {},
+    limitMs = ANSWER_LIMIT_MS,
   ): Promise<ReturnType<(typeof WORKER_ANSWERS)[Op]>> {
-    return this.#node.askWorker(this.#id, op, args)
+    return this.#node.askWorker({ worker: this.#id, op, args }, limitMs)
   }
 
   /** SIGSTOP, SIGCONT, or SIGKILL; resolves once its node says that it is done. */

@@ -52,11 +52,13 @@ type Verdict =
   | 'one-machine' // no violation, but no more than one took part
   | 'local-disk' // no violation, but no other node can see the directory
   | 'no-kills' // no violation, but --chaos killed no process
-  | 'nothing-proved' // no process got the lock
+  | 'nothing-proved' // there were no two that both got the lock
   | 'not-safe'
 
 export interface Outcome {
   verdict: Verdict
+  /** Why nothing is proved, if nothing is. */
+  gap: string | null
   facts: StressFacts
   sections: Section[]
   takeovers: Takeover[]
@@ -87,12 +89,15 @@ export function outcomeOf(facts: StressFacts): Outcome {
   const sections = sectionsOf(evidence)
   const violations = check(evidence)
   const takeovers = takeoversOf(sections)
-  const failures = failuresOf(facts, sections)
+  const failures = failuresOf(facts)
   const countOf = (kind: Fault['kind']) => faults.filter((fault) => fault.kind === kind).length
   const accepted = evidence.resource.filter((request) => request.accepted && request.written !== null)
   const kills = countOf('kill')
+  const gap = gapOf(facts, sections)
+  const verdict = verdictOf(facts, { isViolated: violations.length > 0, isProved: gap === null, kills })
   return {
-    verdict: verdictOf(facts, { violations: violations.length, acquisitions: sections.length, kills }),
+    verdict,
+    gap,
     facts,
     sections,
     takeovers,
@@ -109,18 +114,33 @@ export function outcomeOf(facts: StressFacts): Outcome {
     },
     nodes: facts.nodes.map((node) => nodeOutcome(node, sections, takeovers)),
     failures,
-    exitCode: violations.length > 0 ? EXIT.notSafe : failures.length > 0 ? EXIT.cannotLock : EXIT.ok,
+    exitCode: exitCodeOf(verdict, failures.length),
   }
 }
 
 function verdictOf(
   { chaos, limitation }: StressFacts,
-  { violations, acquisitions, kills }: Record<'violations' | 'acquisitions' | 'kills', number>,
+  { isViolated, isProved, kills }: { isViolated: boolean; isProved: boolean; kills: number },
 ): Verdict {
-  if (violations > 0) return 'not-safe'
-  if (acquisitions === 0) return 'nothing-proved'
+  if (isViolated) return 'not-safe'
+  if (!isProved) return 'nothing-proved'
   if (chaos && kills === 0) return 'no-kills'
   return limitation ?? 'no-violation'
+}
+
+/** What was asked for and not tried is no success. */
+function exitCodeOf(verdict: Verdict, failures: number): number {
+  if (verdict === 'not-safe') return EXIT.notSafe
+  return verdict === 'nothing-proved' || verdict === 'no-kills' || failures > 0 ? EXIT.cannotLock : EXIT.ok
+}
+
+/** Exclusion takes two: a process that is alone, and a node that never has the lock, prove nothing of it. */
+function gapOf({ nodes }: StressFacts, sections: readonly Section[]): string | null {
+  const holders = new Set(sections.map(({ process }) => process))
+  if (holders.size === 0) return 'Nobody got the lock'
+  if (holders.size === 1) return 'No more than one process got the lock'
+  const without = nodes.filter(({ processes }) => ![...processes].some((process) => holders.has(process)))
+  return without.length === 0 ? null : `No process of ${without.map(({ name }) => name).join(', ')} got the lock`
 }
 
 function nodeOutcome({ name, processes }: NodeEvidence, all: readonly Section[], takeovers: readonly Takeover[]): NodeOutcome {
@@ -136,14 +156,13 @@ function nodeOutcome({ name, processes }: NodeEvidence, all: readonly Section[],
   }
 }
 
-function failuresOf({ evidence, crashes }: StressFacts, sections: readonly Section[]): Outcome['failures'] {
+function failuresOf({ evidence, crashes }: StressFacts): Outcome['failures'] {
   const isUnexpected = (event: StormEvent) => event.type === 'failed' && !EXPECTED_CODES.has(event.code)
   const messages = evidence.processes.flatMap(({ events }) =>
     events.filter(isUnexpected).map((event) => (event as { message: string }).message),
   )
   const counts = new Map<string, number>()
   for (const text of [...crashes, ...messages]) counts.set(text, (counts.get(text) ?? 0) + 1)
-  if (sections.length === 0 && counts.size === 0) counts.set('Nobody got the lock', 1)
   return [...counts].map(([text, count]) => ({ text, count }))
 }
 

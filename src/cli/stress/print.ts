@@ -77,10 +77,10 @@ function countsLine({ counts, facts }: Outcome): string {
   return `${seconds(facts.toMs - facts.fromMs)}: ${count(acquisitions, 'acquisition')}, ${count(increments, 'increment')}, ${count(takeovers, 'takeover')}${chaos}`
 }
 
-function verdictText({ verdict, counts, failures, facts: { limitation } }: Outcome): string {
+function verdictText({ verdict, gap, counts, failures, facts: { limitation } }: Outcome): string {
   if (verdict === 'not-safe')
     return `NOT SAFE: ${count(counts.violations, 'violation')}. Locks of this kind do not exclude here: do not use them.`
-  if (verdict === 'nothing-proved') return 'Nobody got the lock, so nothing is proved.'
+  if (verdict === 'nothing-proved') return `${gap}, so nothing is proved.`
   const seen =
     verdict === 'no-kills'
       ? 'No process was killed, though --chaos was to kill some: nothing is proved about what follows a crash. Let it run longer (--duration).'

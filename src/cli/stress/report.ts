@@ -2,7 +2,7 @@
 
 import type { Outcome } from './outcome.js'
 
-export function reportOf({ verdict, facts, counts, nodes, violations, takeovers, failures, exitCode }: Outcome): object {
+export function reportOf({ verdict, gap, facts, counts, nodes, violations, takeovers, failures, exitCode }: Outcome): object {
   const { kind, settings, processesPerNode, chaos, fromMs, toMs } = facts
   const after = (atMs: number) => atMs - fromMs
   return {
@@ -13,6 +13,7 @@ export function reportOf({ verdict, facts, counts, nodes, violations, takeovers,
     chaos,
     durationMs: toMs - fromMs,
     verdict,
+    gap,
     counts,
     nodes: facts.nodes.map(({ name, directory, facts: about, mount, clockSlackMs }, index) => ({
       ...about,

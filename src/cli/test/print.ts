@@ -86,6 +86,9 @@ function remedyOf({ family }: TestedLock): string {
 /** Why a lock that failed with an error did: it is the reader's first question. */
 export function failureText(tested: TestedLock, error: unknown): string {
   if (error instanceof AdvisoryUnavailableError) return `The ${nameOf(tested)} could not be tried. ${messageOf(error)}`
+  if (error instanceof MountlockError && error.code === 'SERVER_TIMEOUT') {
+    return `It was too slow to tell whether the ${nameOf(tested)} can be acquired. ${messageOf(error)}`
+  }
   const isAboutUser = error instanceof MountlockError && error.code === 'ACCESS_DENIED'
   const who = isAboutUser ? 'This user cannot' : 'Nobody can'
   return `${who} acquire the ${nameOf(tested)}: this is an error, not another holder. ${messageOf(error)}`
@@ -100,7 +103,7 @@ export function unknownHolderWarning(tested: TestedLock): string {
     tested.family === 'advisory'
       ? 'a file server may keep the locks of a crashed node for some time.'
       : 'it could not be told whether that one is alive.'
-  return `The ${nameOf(tested)} is held by something that is no running locktester of this directory: ${advice}`
+  return `The ${nameOf(tested)} is held by something that is no running locktester of this directory, which proves nothing: ${advice}`
 }
 
 export function patienceTalk(tested: TestedLock): string {

@@ -19,22 +19,26 @@ export type Verdict =
   | 'excluded' // at least one is held by another process, and none failed
   | 'one-machine' // the same, but by processes of this very machine: nothing is proved about others
   | 'local-disk' // the same, but in a directory that other nodes cannot see
+  | 'holder-unknown' // the same, but by what is no running locktester: where it is, and whether it lives, is not known
   | 'failed' // at least one failed with an error
   | 'unsafe' // at least one is held twice
 
 /** @param limitation of what an exclusion proves: see {@link limitationOfFindings} */
-export function verdictOf(findings: readonly Finding[], limitation: Limitation): Verdict {
+export function verdictOf(findings: readonly Finding[], limitation: ExclusionLimitation): Verdict {
   if (findings.some((finding) => finding.result === 'acquired' && finding.alsoHeldBy.length > 0)) return 'unsafe'
   if (findings.some(({ result }) => result === 'failed')) return 'failed'
   return findings.some(({ result }) => result === 'excluded') ? (limitation ?? 'excluded') : 'acquired'
 }
 
+type ExclusionLimitation = Limitation | 'holder-unknown'
+
 /** What the exclusions among these findings cannot prove. Of a holder that is not known, it is not known where it is. */
-export function limitationOfFindings(findings: readonly Finding[], own: Place, mount: MountProfile | null): Limitation {
+export function limitationOfFindings(findings: readonly Finding[], own: Place, mount: MountProfile | null): ExclusionLimitation {
   const excluded = findings.filter((finding) => finding.result === 'excluded')
   if (excluded.length === 0) return null
   if (excluded.every(({ heldBy }) => heldBy !== null && isSameMachine(heldBy.record, own))) return 'one-machine'
-  return mount?.reach === 'local' ? 'local-disk' : null
+  if (mount?.reach === 'local') return 'local-disk'
+  return excluded.every(({ heldBy }) => heldBy === null) ? 'holder-unknown' : null
 }
 
 export function exitCodeOf(verdict: Verdict): number {
