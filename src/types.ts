@@ -54,11 +54,14 @@ export interface AcquireOptions extends TryAcquireOptions {
 export type AcquireSyncOptions = Omit<AcquireOptions, 'signal'>
 
 export interface ReleaseResult {
-  /** `true` if the lock had been lost before it was released. */
+  /** `true` if the lock had been lost before it was released, or if it cannot be told that it had not. */
   lost: boolean
 }
 
-/** A held lock. */
+/**
+ * A held lock. Disposing it (`await using`) releases it, and throws `LockLostError` where it had been lost and neither its
+ * signal nor {@link Lock.assertHeld} has told so before.
+ */
 export interface Lock extends AsyncDisposable, Disposable {
   /** The absolute path of the lock. */
   readonly path: string
@@ -94,8 +97,12 @@ export interface Lock extends AsyncDisposable, Disposable {
    * file that it leads to is replaced. @throws LockLostError, and the system's errors; then the file is as it was
    */
   replaceFile(path: string, data: string | Uint8Array): Promise<void>
-  /** Gives the lock back. Idempotent: a second call returns the first one's result. */
+  /**
+   * Gives the lock back. Idempotent: a second call returns the first one's result.
+   * @throws LockFileSystemError when it cannot be told whether it was released; then it is settled later
+   */
   release(): Promise<ReleaseResult>
+  /** The same, with blocking calls. While a {@link release} is under way it tells what is known of a loss so far. */
   releaseSync(): ReleaseResult
 }
 

@@ -14,7 +14,7 @@ import fs from 'node:fs'
 import { resolve } from 'node:path'
 import { ForeignLockError, InvalidArgumentError, LockFileSystemError } from '../errors.js'
 import { createLocker } from '../locker/locker.js'
-import type { Lock, Locker, ReleaseResult } from '../types.js'
+import type { Lock, Locker } from '../types.js'
 import { isHeldSync } from './inspect-sync.js'
 import { isProperLockfile, isProperLockfileSync, lookAt } from './neighbour.js'
 import { isOwnFs } from './own-fs.js'
@@ -232,7 +232,7 @@ function enter(file: string, lockfilePath: string, lock: Lock | null, { onCompro
   lock.signal.addEventListener('abort', () => {
     if (entry.isReleased) return
     forget(entry)
-    onCompromised(compromised(lock.signal.reason))
+    onCompromised(compromised(lock))
   })
   return entry
 }
@@ -246,12 +246,12 @@ function find(file: string, options: UnlockOptions): Held {
 
 async function leave(entry: Held): Promise<void> {
   forget(entry)
-  tellIfLost(await entry.lock.release())
+  if ((await entry.lock.release()).lost) throw compromised(entry.lock)
 }
 
 function leaveSync(entry: Held): void {
   forget(entry)
-  tellIfLost(entry.lock.releaseSync())
+  if (entry.lock.releaseSync().lost) throw compromised(entry.lock)
 }
 
 function forget(entry: Held): void {
@@ -259,11 +259,11 @@ function forget(entry: Held): void {
   if (held.get(entry.lockfilePath) === entry) held.delete(entry.lockfilePath)
 }
 
-function tellIfLost({ lost }: ReleaseResult): void {
-  if (lost) throw compromised(undefined)
+/** Not always is it what `proper-lockfile` says, that the lock could not be updated within the stale threshold. */
+function compromised({ signal }: Lock): LockfileError {
+  const cause: Error = signal.reason
+  return lockfileError('ECOMPROMISED', cause.message, cause)
 }
-
-const compromised = (cause: unknown) => lockfileError('ECOMPROMISED', 'Unable to update lock within the stale threshold', cause)
 
 function warn(error: Error): void {
   process.emitWarning(`A lock may have been lost: ${error.message}`, { code: 'ECOMPROMISED', type: 'LockCompromisedWarning' })

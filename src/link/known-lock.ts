@@ -160,7 +160,7 @@ export class KnownLock implements Lockable, LinkSite {
 
   release(session: LinkSession, { generation, entry, directory }: Claimed): Work<ReleaseOutcome> {
     const footing = this.directory.footing(this.path, directory)
-    return this.directory.run(release(this.site, generation, session.id, entry), session, footing)
+    return this.directory.run(release(this.site, { generation, session: session.id }, entry), session, footing)
   }
 
   async missing(session: LinkSession, generation: bigint): Promise<LostReason | null> {

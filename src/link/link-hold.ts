@@ -70,9 +70,10 @@ export class LinkHold implements Hold, LeaseHolder {
     this.#released = true
     const outcome = yield* this.#site.release(this.#session, this.#claimed)
     if (outcome.kind === 'unsettled') this.#session.mount.settle(this.#session.id, this.#site.path, this.token)
+    // A release that took long may have been done after the lease, when the lock was another process's already.
+    this.#lost = outcome.kind === 'lost' ? outcome.reason : this.#session.lostReason()
     this.#session.remove(this)
-    if (outcome.kind === 'released') return null
-    if (outcome.kind === 'lost') return outcome.reason
-    throw fileSystemError('rename', this.#site.path, outcome.code, outcome.error)
+    if (outcome.kind === 'unsettled') throw fileSystemError('rename', this.#site.path, outcome.code, outcome.error)
+    return this.#lost
   }
 }

@@ -34,6 +34,7 @@ export class LinkSession implements SessionListener, Asker {
   /** By how many locks and attempts it is used. */
   #uses = 0
   #idleSinceMs: number
+  #endedBecause: LostReason | null = null
 
   constructor(session: Session, mount: Mount, directory: DirectorySeed, onRefreshFailed: (code: string) => void) {
     this.session = session
@@ -128,8 +129,20 @@ export class LinkSession implements SessionListener, Asker {
     this.#endIfOver()
   }
 
+  /** Why what it held may have been lost by now, also what was being released all the while; `null`: it was not. */
+  lostReason(): LostReason | null {
+    if (this.#endedBecause === null && this.#lease.endMs <= readClock().ownMs) this.expire('lease-expired')
+    return this.#endedBecause === 'closed' ? null : this.#endedBecause
+  }
+
+  /** Its locker was closed: what it holds is released, unless its lease was over before that. */
+  close(): void {
+    if (this.lostReason() === null) this.expire('closed')
+  }
+
   /** The lease is over, for good: tells everybody. */
   expire(reason: LostReason): void {
+    this.#endedBecause ??= reason
     this.#lease.end()
     this.#takesNoMore = true
     clearTimeout(this.#timer)

@@ -242,7 +242,7 @@ export class LockDirectory implements Patrolled {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#patrol.close()
-    for (const session of this.#sessions) session.expire('closed')
+    for (const session of this.#sessions) session.close()
     await Promise.all([...this.#sessions].map((session) => session.mount.ended(session.id)))
   }
 }

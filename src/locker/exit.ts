@@ -10,11 +10,14 @@ import { endAllSessions } from '../mounts/mount.js'
 /** A mount that does not answer within this time is taken to hang. */
 const END_MS_MAX = 2000
 
-const cleanups = new Set<() => void>()
+/** Called before everything is released; what it returns is called afterwards. Both must be quick and blocking. */
+type CleanUp = () => () => void
+
+const cleanups = new Set<CleanUp>()
 let installed = false
 
-/** Runs `cleanup`, which must be quick and blocking, when the process ends. Returns how to take that back. */
-export function atExit(cleanup: () => void): () => void {
+/** Runs `cleanup` when the process ends. Returns how to take that back. */
+export function atExit(cleanup: CleanUp): () => void {
   install()
   cleanups.add(cleanup)
   return () => cleanups.delete(cleanup)
@@ -50,8 +53,9 @@ function leaveExitCodeToNode(): void {
 
 /** `status`: with which the process exits; `null` if it ends in a way that waits for no thread. */
 function end(status: number | null): void {
+  const afterwards = [...cleanups].map((cleanup) => cleanup())
   const ended = endAllSessions(END_MS_MAX)
-  for (const cleanup of cleanups) cleanup()
+  for (const cleanup of afterwards) cleanup()
   if (!ended && status !== null) endWithoutWaiting(status)
 }
 

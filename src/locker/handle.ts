@@ -32,7 +32,11 @@ export class LockHandle implements Lock {
   #controller: AbortController | undefined
   #pending: Promise<ReleaseResult> | undefined
   #result: ReleaseResult | undefined
+  /** Why it cannot be told whether it was released. */
+  #failure: unknown
   #released = false
+  /** Its user has asked, and was told of the loss. */
+  #isLossTold = false
 
   constructor(path: string, hold: Hold, keeper: LockKeeper) {
     this.path = path
@@ -53,7 +57,7 @@ export class LockHandle implements Lock {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
       const reason = this.#hold.lostReason()
-      if (reason !== null) this.#controller.abort(new LockLostError(this.path, reason))
+      if (reason !== null) this.#tell(reason)
     }
     return this.#controller.signal
   }
@@ -67,7 +71,15 @@ export class LockHandle implements Lock {
   }
 
   assertHeld(): void {
-    if (!this.held) throw new LockLostError(this.path, this.#hold.lostReason() ?? 'closed')
+    if (this.held) return
+    this.#isLossTold = true
+    throw this.loss
+  }
+
+  /** What is wrong with a lock that is not held: the reason of its signal, where that is aborted. */
+  get loss(): LockLostError {
+    const { reason } = this.signal
+    return reason instanceof LockLostError ? reason : new LockLostError(this.path, this.#hold.lostReason() ?? 'closed')
   }
 
   async readFile(path: string): Promise<Buffer> {
@@ -91,11 +103,12 @@ export class LockHandle implements Lock {
   }
 
   releaseSync(): ReleaseResult {
-    // One that is under way cannot be waited for while the thread is blocked; it will be done.
-    if (this.#pending !== undefined) return { lost: this.#hold.lostReason() !== null }
+    if (this.#result !== undefined) return this.#result
     try {
-      this.#result ??= runBlocking(this.#release())
-      return this.#result
+      if (this.#failure !== undefined) throw this.#failure
+      // One that is under way cannot be waited for while the thread is blocked; it will be done.
+      if (this.#pending !== undefined) return { lost: this.#hold.lostReason() !== null }
+      return runBlocking(this.#release())
     } catch (error) {
       throw fromCallersLine(error)
     }
@@ -104,10 +117,13 @@ export class LockHandle implements Lock {
   *#release(): Work<ReleaseResult> {
     this.#released = true
     try {
-      const result = { lost: (yield* this.#hold.release()) !== null }
-      this.#keeper.onReleased(this, result)
-      return result
+      const reason = yield* this.#hold.release()
+      if (reason !== null) this.#controller?.abort(new LockLostError(this.path, reason))
+      this.#result = { lost: reason !== null }
+      this.#keeper.onReleased(this, this.#result)
+      return this.#result
     } catch (error) {
+      this.#failure = error
       this.#keeper.onReleaseFailed(this, error)
       throw error
     }
@@ -128,16 +144,27 @@ export class LockHandle implements Lock {
 
   #lose(reason: LostReason): void {
     this.#keeper.onLost(this, reason)
+    if (this.#controller !== undefined) this.#tell(reason)
+  }
+
+  #tell(reason: LostReason): void {
+    this.#isLossTold = true
     this.#controller?.abort(new LockLostError(this.path, reason))
   }
 
+  /** The result of a release is not seen here: a loss that its user was not told of must not pass for a release. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.release()
+    const isLossTold = this.#isLossTold
+    const { lost } = await this.release()
+    if (lost && !isLossTold) throw fromCallersLine(this.loss)
   }
 
   [Symbol.dispose](): void {
-    this.releaseSync()
+    const isLossTold = this.#isLossTold
+    const { lost } = this.releaseSync()
+    if (lost && !isLossTold) throw fromCallersLine(this.loss)
   }
+
   /** What `console.log(lock)` shows: `util.inspect.custom`, by the name that it has everywhere. */
   [Symbol.for('nodejs.util.inspect.custom')](
     _depth: number,

@@ -66,8 +66,10 @@ export class HeldLocks implements LockKeeper {
     return { coherent, lane: mountOfDevice(dev).lane }
   }
 
-  endWithProcess(): void {
-    this.#report.endsWithProcess(this.#held.keys())
+  /** The process ends: what had been lost by then, and nothing had told, is not told as released. Returns what to do afterwards. */
+  endWithProcess(): () => void {
+    const held = [...this.#held.keys()].filter((lock) => lock.held)
+    return () => this.#report.endsWithProcess(held)
   }
 
   /** A lock may be dropped twice: one that was lost can still be released. */

@@ -7,7 +7,7 @@
 
 import { AdvisoryLocks } from '../advisory/advisory-locks.js'
 import { Changeover } from '../changeover/changeover.js'
-import { closedError, InvalidArgumentError, LockLostError, UnsupportedPlatformError } from '../errors.js'
+import { closedError, InvalidArgumentError, UnsupportedPlatformError } from '../errors.js'
 import { LinkLocks } from '../link/link-locks.js'
 import type { Locks } from '../lock-type/lock-type.js'
 import { hardLinkClaim } from '../protocol/claim-hard-link.js'
@@ -30,6 +30,7 @@ import { BlockingAcquisition } from './blocking-acquisition.js'
 import { atExit } from './exit.js'
 import { HeldLocks } from './held-locks.js'
 import { fromCallersLine } from './callers-line.js'
+import type { LockHandle } from './handle.js'
 import { Patience } from './patience.js'
 import { Report } from './report.js'
 import { lockerSettings } from './settings.js'
@@ -83,7 +84,10 @@ class LockerOnMounts implements Locker {
     return this.settings.timeoutIntervalMs + this.settings.refreshRateMs + DEFAULT_WAIT_EXTRA_MS
   }
 
-  async acquire(path: string, { waitMs = this.#defaultWaitMs, signal, shared = false }: AcquireOptions = {}): Promise<Lock> {
+  async acquire(
+    path: string,
+    { waitMs = this.#defaultWaitMs, signal, shared = false }: AcquireOptions = {},
+  ): Promise<LockHandle> {
     this.#check(shared, waitMs)
     const patience = new Patience(path, waitMs, signal, FIRST_TRY_MS_MAX)
     return await this.#patiently(path, patience, async () => {
@@ -144,10 +148,7 @@ class LockerOnMounts implements Locker {
       throw error
     }
     const { lost } = await lock.release()
-    if (lost)
-      throw fromCallersLine(
-        lock.signal.reason instanceof LockLostError ? lock.signal.reason : new LockLostError(lock.path, 'taken-over'),
-      )
+    if (lost) throw fromCallersLine(lock.loss)
     return result
   }
 

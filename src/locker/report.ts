@@ -49,7 +49,7 @@ export class Report {
   }
 
   lost({ path, token }: Told, reason: LostReason): void {
-    if (reason === 'closed') this.#tell({ event: 'release', path, outcome: 'released', token })
+    if (reason === 'closed') this.#tell({ event: 'release', path, outcome: 'released', token, detail: 'the locker was closed' })
     else this.#tell({ event: 'lost', path, outcome: 'lost', token, detail: reason })
   }
 

@@ -30,10 +30,10 @@ export function* breakHolder(site: Site, session: Session, generation: bigint): 
   if (highest !== generation) return { kind: 'other-token', highest }
   const outcome = yield* claim(site, session, { generation, entry, own: false, takenFrom: null })
   if (outcome === 'beaten' || outcome.kind !== 'acquired') return { kind: 'failed', outcome }
-  // The removal of the broken entry is what tells its holder: the link count of its session file. By then the lock is free, so
-  // that the holder does not take the breaker for the next one.
-  yield* release(site, outcome.generation, session.record.id, outcome.entry)
+  // The removal of the broken entry is what tells its holder, by the link count of its session file and by the answer to its
+  // release. So it comes first: until then no other process can hold the lock.
   yield* cleanUp(site, outcome.below)
+  yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)
   return { kind: 'broken' }
 }
 

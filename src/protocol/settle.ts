@@ -2,7 +2,7 @@
 
 import { isAbsent, isInDoubt } from './doubt.js'
 import { changeOfOwn, readRecord } from './judge.js'
-import { freeName, heldName, isDissolvedName, lastGeneration, type LockListing, parseListing, parseSessionName } from './names.js'
+import { freeName, isDissolvedName, lastGeneration, type LockListing, parseListing, parseSessionName } from './names.js'
 import { ask, type Failure, type Protocol, type Reply } from './operations.js'
 import { decodeRecord } from './record.js'
 import type { LockMemory, Site, Unsettled } from './site.js'
@@ -162,27 +162,20 @@ export type ReleaseOutcome =
   | { kind: 'unsettled'; code: string; error?: unknown }
 
 /** Releases a held generation. `entry`: its name, which differs from the generation where it carries its owner. */
-export function* release(
-  site: Site,
-  generation: bigint,
-  session: string,
-  entry: string = heldName(generation),
-): Protocol<ReleaseOutcome> {
-  const renamed = yield* rename(site, entry, generation)
+export function* release(site: Site, held: Unsettled, entry: string): Protocol<ReleaseOutcome> {
+  const renamed = yield* rename(site, entry, held.generation)
   if (renamed.ok) {
-    site.memory.known = generation
+    site.memory.known = held.generation
     return { kind: 'released' }
   }
-  const unsettled = { generation, session }
-  const found = yield* standing(site, unsettled)
+  const found = yield* standing(site, held)
   switch (found.kind) {
     case 'free':
       return { kind: 'released' } // it was done, and the reply was lost
-    case 'surpassed': {
-      // Done and followed by a successor, or taken over? While the lease lasts nobody can take over.
-      const mayBeDone = isInDoubt(renamed.code, site.surroundings) && (yield* ask.lease(session)) > 0
-      return mayBeDone ? { kind: 'released' } : { kind: 'lost', reason: found.isFree ? 'broken' : 'taken-over' }
-    }
+    case 'surpassed':
+      // It may have been done, its reply lost, and a successor faster than this look. But a claim that was broken, or taken over,
+      // looks the same, and when in doubt the lock was not ours.
+      return { kind: 'lost', reason: found.isFree ? 'broken' : 'taken-over' }
     case 'of-another':
       return { kind: 'lost', reason: 'taken-over' }
     case 'ended':
@@ -191,11 +184,11 @@ export function* release(
     case 'no-lock':
       return { kind: 'lost', reason: 'removed' }
     case 'held': {
-      const again = yield* rename(site, found.entry, generation)
+      const again = yield* rename(site, found.entry, held.generation)
       if (again.ok) return { kind: 'released' }
     }
   }
-  site.memory.unsettled = unsettled
+  site.memory.unsettled = held
   return { kind: 'unsettled', code: renamed.code, error: renamed.error }
 }
 

@@ -172,6 +172,30 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     redundantBecause: null,
   },
   {
+    name: 'a broken claim reported as released',
+    file: 'protocol/settle.ts',
+    from: "return { kind: 'lost', reason: found.isFree ? 'broken' : 'taken-over' }",
+    to: "return { kind: 'released' }",
+    caughtBy: ['process/link-broken.test.ts', 'release says that it was lost, and the signal why'],
+    redundantBecause: null,
+  },
+  {
+    name: 'a loss found by the release does not abort the signal',
+    file: 'locker/handle.ts',
+    from: 'if (reason !== null) this.#controller?.abort(new LockLostError(this.path, reason))',
+    to: '',
+    caughtBy: ['process/link-broken.test.ts', 'release says that it was lost, and the signal why'],
+    redundantBecause: null,
+  },
+  {
+    name: 'disposing passes a lost lock off as a released one',
+    file: 'locker/handle.ts',
+    from: '    const { lost } = await this.release()\n    if (lost && !isLossTold)',
+    to: '    const { lost } = await this.release()\n    if (lost && isLossTold)',
+    caughtBy: ['process/link-broken.test.ts', 'disposing a lock, and withLock, throw'],
+    redundantBecause: null,
+  },
+  {
     name: 'verify left out, in the library',
     file: 'protocol/acquire.ts',
     from: 'if (site.claim.verify !== undefined && !(yield* site.claim.verify(session, from)))',
@@ -191,7 +215,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'break: what was claimed not released',
     file: 'protocol/maintain.ts',
-    from: '  yield* release(site, outcome.generation, session.record.id, outcome.entry)\n',
+    from: '  yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)\n',
     to: '',
     caughtBy: ['process/locktester-maintain.test.ts', 'from its holder, who is told, and names him'],
     redundantBecause: null,
@@ -201,7 +225,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     file: 'protocol/maintain.ts',
     from: '  yield* cleanUp(site, outcome.below)\n',
     to: '',
-    caughtBy: ['process/locktester-maintain.test.ts', 'from its holder, who is told, and names him'],
+    caughtBy: ['process/link-broken.test.ts', 'release says that it was lost, and the signal why'],
     redundantBecause: null,
   },
   {

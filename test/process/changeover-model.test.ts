@@ -291,7 +291,7 @@ class Universe {
         yield* cleanUp(site, outcome.below)
         for (let pause = this.random.whole(4); pause > 0; pause--) yield nothing
         this.ends(actor)
-        yield* release(site, outcome.generation, session.record.id, outcome.entry)
+        yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)
       } else if (outcome.kind === 'session-spent') actor.session = null
       else if (outcome.kind === 'foreign') {
         if ((yield* this.#locked(actor)) === 'directory') yield* this.#dissolve(site, claim.kind)

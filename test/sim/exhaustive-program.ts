@@ -233,7 +233,7 @@ export class ExhaustiveProgram {
     if (yield* this.#wantsBeat(session)) return yield* this.#beat(to, session)
     const { generation, entry } = to.held as NonNullable<Checkpoint['held']>
     if (((yield { op: 'lease', session: session.record.id }) as number) <= 0) return this.#lose(to)
-    yield* this.#protocol.release(this.#site(index, to.memory, new Map()), generation, session.record.id, entry)
+    yield* this.#protocol.release(this.#site(index, to.memory, new Map()), { generation, session: session.record.id }, entry)
     return this.#letGo(to)
   }
 

@@ -81,7 +81,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'settle',
-        from: 'const renamed = yield* rename(site, entry, generation)',
+        from: 'const renamed = yield* rename(site, entry, held.generation)',
         to: 'const renamed = yield* ask.unlink(`${site.path}/${entry}`)',
       },
     ],
@@ -93,8 +93,8 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'settle',
-        from: '  const renamed = yield* rename(site, entry, generation)\n  if (renamed.ok) {\n',
-        to: '  const top = yield* listing(site)\n  const renamed = yield* rename(site, top.ok ? top.value.entry : entry, (top.ok ? top.value.highest : null) ?? generation)\n  if (renamed.ok) {\n',
+        from: '  const renamed = yield* rename(site, entry, held.generation)\n  if (renamed.ok) {\n',
+        to: '  const top = yield* listing(site)\n  const renamed = yield* rename(site, top.ok ? top.value.entry : entry, (top.ok ? top.value.highest : null) ?? held.generation)\n  if (renamed.ok) {\n',
       },
     ],
     caughtIn: '2 × 3, lost replies',
@@ -200,7 +200,7 @@ export const MUTATIONS: Mutation[] = [
         from: "if ((yield* settle(site, unsettled)).kind !== 'settled') site.memory.unsettled = unsettled\n",
         to: '\n',
       },
-      { file: 'settle', from: '  site.memory.unsettled = unsettled\n  return', to: '  return' },
+      { file: 'settle', from: '  site.memory.unsettled = held\n  return', to: '  return' },
       { file: 'acquire', from: '  site.memory.unsettled = unsettled\n  if (failure', to: '  if (failure' },
     ],
     caughtIn: '2 × 2, time-outs, lost replies',
@@ -299,8 +299,8 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'settle',
-        from: "return mayBeDone ? { kind: 'released' } : { kind: 'lost', reason: found.isFree ? 'broken' : 'taken-over' }",
-        to: "return { kind: 'released' }",
+        from: "return { kind: 'lost', reason: found.isFree ? 'broken' : 'taken-over' }",
+        to: "return (yield* ask.lease(held.session)) > 0 ? { kind: 'released' } : { kind: 'lost', reason: 'taken-over' }",
       },
     ],
     caughtIn: null,

@@ -351,9 +351,12 @@ export class SimProcess implements Actor {
     }
     hold.isReleasing = true
     const generation = BigInt(hold.generation)
-    const outcome = yield* this.#protocol.release(this.#site(), generation, hold.session.id, hold.entry)
-    if (outcome.kind === 'unsettled') this.#settleLater({ generation, session: hold.session.id })
-    if (outcome.kind === 'released') this.#properties.onReleased(hold)
+    const held = { generation, session: hold.session.id }
+    const outcome = yield* this.#protocol.release(this.#site(), held, hold.entry)
+    if (outcome.kind === 'unsettled') this.#settleLater(held)
+    // As `LinkHold.release`: what was done after the lease may have been another process's lock.
+    const isInTime = hold.session.remainingMs(this.node.ownMs) > 0
+    if (outcome.kind === 'released' && isInTime) this.#properties.onReleased(hold)
     this.hold = null
     hold.session.holds.delete(hold)
     this.#endIfSpent(hold.session)

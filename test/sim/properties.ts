@@ -98,8 +98,8 @@ export class Properties {
   readonly #superseded = new Map<Hold, number>()
   /** Of those the ones whose only clock that could have told was set back: no later heartbeat tells either. */
   readonly #excused = new Set<Hold>()
-  /** Generations whose names became free. */
-  readonly #freed = new Set<number>()
+  /** Generations whose names became free, and when, in the order of the server's operations. */
+  readonly #freed = new Map<number, number>()
   /** When what is there for a moment only appeared beside the lock. */
   readonly #momentary = new Map<string, number>()
   /** Another library takes the lock as soon as the first draft of a lock directory is there: none can be on its way into place then. */
@@ -231,7 +231,7 @@ export class Properties {
     const free = isFree(name)
     const before = this.#top
     const inode = server.lookUp(directory, name)
-    if (free && inode !== null) this.#freed.add(generation)
+    if (free && inode !== null && !this.#freed.has(generation)) this.#freed.set(generation, executed)
     // A name that comes back after its lock was broken decides nothing any more.
     if (!free && inode !== null && !this.#broken.has(generation)) this.#created.set(generation, executed)
     if (before !== null && generation < before.generation) return
@@ -334,9 +334,18 @@ export class Properties {
     throw new Violation('held by nobody', `${top.generation} is held by ${process.name}, which has not acquired it`)
   }
 
+  /** Its generation became free, and before another process was given a higher one. */
   onReleased(hold: Hold): void {
-    if (this.#freed.has(hold.generation) || this.#broken.has(hold.generation) || this.#unnoticedMs(hold) > 0) return
-    throw new Violation('released what was lost', `${hold.process.name} was told that it has released ${hold.generation}`)
+    if (this.#unnoticedMs(hold) > 0) return // its machine stood still, and its next heartbeat would have told
+    const { process, generation } = hold
+    const freedAt = this.#freed.get(generation)
+    const next = this.#given.find(
+      ({ token, decidedAt }) => token > generation && decidedAt < (freedAt ?? Number.POSITIVE_INFINITY),
+    )
+    // Where the entry of a broken claim could not be removed, its holder still finds it.
+    if (freedAt !== undefined && (next === undefined || this.#broken.has(generation))) return
+    const why = next === undefined ? '' : ` and ${next.who} had ${next.token} before`
+    throw new Violation('released what was lost', `${process.name} was told that it has released ${generation}${why}`)
   }
 
   /** A heartbeat that began after its machine stood still tells the holder. */

@@ -42,6 +42,8 @@ const RUN = process.ppid
 const aborter = new AbortController()
 /** Of the command, as long as `locktester run` is its parent: afterwards the number may be another process's. */
 let commandPid: number | null = null
+/** The command is over: a loss that shows from now on is told with the answer to the release. */
+let isReleasing = false
 /** Settled while there is nothing to terminate. */
 let terminated: Promise<void> = Promise.resolve()
 /** `locktester run` has ended, or wants no more. */
@@ -83,6 +85,7 @@ async function acquire(locker: Locker, { path, shared, waitMs }: KeepOrder): Pro
 async function release(lock: Lock): Promise<void> {
   let lost = false
   const wasLost = lock.signal.aborted
+  isReleasing = true
   const releasing = lock.release().then((result) => (lost = result.lost && !wasLost))
   const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, releasing)
   tell({ kind: 'released', lost, isClean })
@@ -91,6 +94,7 @@ async function release(lock: Lock): Promise<void> {
 /** @returns once a loss has had its consequences and been told: what still holds the leash then, holds nothing by it */
 async function watch({ signal, path, lockType, token }: Lock, order: KeepOrder): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort')
+  if (isReleasing) return
   tell({ kind: 'lost', message: (signal.reason as Error).message })
   if (order.onLoss === 'terminate') terminated = terminate({ path, lockType, token }, order)
   await terminated
