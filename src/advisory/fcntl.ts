@@ -41,13 +41,13 @@ export async function attemptFcntl(path: string, options: OpenOptions, lane: Lan
   const fsExt = loadFsExt()
   const realPath = await realPathOf(path, lane)
   // Before opening: whatever is opened must be closed, and closing drops the lock that this process may hold.
-  const before = answerFromRegistry(path, await identityAt(path, lane), realPath, shared, lane)
+  const before = answerFromRegistry({ path, realPath, identity: await identityAt(path, lane) }, shared, lane)
   if (before) return before
   // The kernel grants a write lock to a descriptor that can write only, whatever the file system (flock is not so strict).
   const file = await runInLane(openLockFile(path, shared ? 'reading' : 'writing', options), lane)
   const endVisit = await visit(file.identity)
   try {
-    const meanwhile = answerFromRegistry(path, file.identity, realPath, shared, lane)
+    const meanwhile = answerFromRegistry({ path, realPath, identity: file.identity }, shared, lane)
     if (!meanwhile) return await lockWhileVisiting(fsExt, { path, realPath, file, shared, lane })
     park(file.identity, file.fd, lane)
     return meanwhile
@@ -160,8 +160,15 @@ async function lockWhileVisiting(fsExt: FsExt, attempt: Attempt): Promise<FcntlH
   return outcome
 }
 
+/** A file, by its names and by what it is; `null` where there is none. */
+interface Named {
+  path: string
+  realPath: string
+  identity: string | null
+}
+
 /** What this process's own lock on that file, if there is one, means for the attempt. */
-function answerFromRegistry(path: string, identity: string | null, realPath: string, shared: boolean, lane: Lane) {
+function answerFromRegistry({ path, realPath, identity }: Named, shared: boolean, lane: Lane) {
   const entry = findEntry(identity, realPath)
   if (!entry) return null
   const joinable = shared && entry.shared && entry.holders > 0 && entry.identity === identity

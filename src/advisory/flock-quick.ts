@@ -42,9 +42,8 @@ export function attemptQuickly(path: string, shared: boolean, lane: Lane): Flock
   const asChecked = isAsChecked(fstatSync(fd), checked)
   const { dev, ino } = checked
   const identity = asChecked ? checked.identity : identityOf(fstatSync(fd, { bigint: true }))
-  if (asChecked && outcome === 'locked')
-    return new FlockHold(path, { fd, dev, ino, identity, writable: false }, fsExt, lane, true)
-  giveUpNow(fsExt, identity, fd, lane)
+  if (asChecked && outcome === 'locked') return new FlockHold(path, { fd, dev, ino, identity, writable: false }, lane, true)
+  giveUpNow(identity, fd, lane)
   if (asChecked && outcome === 'busy') return 'busy'
   checkedFiles.delete(path)
   return undefined

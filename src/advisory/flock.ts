@@ -45,12 +45,12 @@ function* attemptThrough(
   let locked = false
   try {
     locked = yield* tryFlock(fsExt, file.fd, options.shared)
-    if (locked && (yield* isInPlace(path, file, lane))) return new FlockHold(path, file, fsExt, lane)
+    if (locked && (yield* isInPlace(path, file, lane))) return new FlockHold(path, file, lane)
   } catch (error) {
-    yield* discard(fsExt, file, lane)
+    yield* discard(file, lane)
     throw error
   }
-  yield* discard(fsExt, file, lane)
+  yield* discard(file, lane)
   return locked ? 'replaced' : 'busy'
 }
 
@@ -66,7 +66,7 @@ export function* testFlock(file: LockFile, lane: Lane): Program<'free' | 'held' 
     if (file.writable || !WANTS_WRITING.has(codeOf(error))) throw error
     return (yield* tryFlock(fsExt, file.fd, true)) ? 'unknown' : 'held'
   } finally {
-    yield* discard(fsExt, file, lane)
+    yield* discard(file, lane)
   }
 }
 
@@ -75,7 +75,6 @@ export class FlockHold {
   readonly dev: number
   readonly ino: number
   readonly identity: string
-  readonly #fsExt: FsExt
   readonly #lane: Lane
   /** `null` once a caller has begun to release. */
   #fd: number | null
@@ -83,12 +82,11 @@ export class FlockHold {
   readonly #isQuick: boolean
 
   /** `isQuick`: giving it back waits for nothing. */
-  constructor(path: string, file: LockFile, fsExt: FsExt, lane: Lane, isQuick = false) {
+  constructor(path: string, file: LockFile, lane: Lane, isQuick = false) {
     this.path = path
     this.dev = file.dev
     this.ino = file.ino
     this.identity = file.identity
-    this.#fsExt = fsExt
     this.#lane = lane
     this.#fd = file.fd
     this.#isQuick = isQuick
@@ -103,7 +101,7 @@ export class FlockHold {
     const fd = this.#takeDescriptor()
     if (fd === null) return
     try {
-      giveUpNow(this.#fsExt, this.identity, fd, this.#lane)
+      giveUpNow(this.identity, fd, this.#lane)
     } catch (error) {
       throw lockError(this.path, error)
     }
@@ -115,7 +113,7 @@ export class FlockHold {
       await this.#lane.run<void>((done) => {
         const fd = this.#takeDescriptor()
         if (fd === null) done(null)
-        else giveUp(this.#fsExt, this.identity, fd, this.#lane, done)
+        else giveUp(this.identity, fd, this.#lane, done)
       })
     } catch (error) {
       throw lockError(this.path, error)
@@ -178,10 +176,10 @@ function flockCall(fsExt: FsExt, fd: number, shared: boolean): Call<void> {
   }
 }
 
-function* discard(fsExt: FsExt, file: LockFile, lane: Lane): Program<void> {
+function* discard(file: LockFile, lane: Lane): Program<void> {
   yield* make({
-    now: () => giveUpNow(fsExt, file.identity, file.fd, lane),
-    start: (done) => giveUp(fsExt, file.identity, file.fd, lane, done),
+    now: () => giveUpNow(file.identity, file.fd, lane),
+    start: (done) => giveUp(file.identity, file.fd, lane, done),
   })
 }
 
@@ -190,22 +188,24 @@ function* discard(fsExt: FsExt, file: LockFile, lane: Lane): Program<void> {
  * fork and its exec, which still has the descriptor and would keep the lock. An error of unlocking means nothing:
  * closing follows.
  */
-function giveUp(fsExt: FsExt, identity: string, fd: number, lane: Lane, done: (error: Error | null) => void): void {
+function giveUp(identity: string, fd: number, lane: Lane, done: (error: Error | null) => void): void {
+  const fsExt = loadFsExt()
   const then = () => closeOrPark(identity, fd, lane, done)
   if (isMainThread) {
     fsExt.flock(fd, fsExt.constants.LOCK_UN, then)
   } else {
-    unlockNow(fsExt, fd)
+    unlockNow(fd)
     then()
   }
 }
 
-export function giveUpNow(fsExt: FsExt, identity: string, fd: number, lane: Lane): void {
-  unlockNow(fsExt, fd)
+export function giveUpNow(identity: string, fd: number, lane: Lane): void {
+  unlockNow(fd)
   closeOrParkSync(identity, fd, lane)
 }
 
-function unlockNow(fsExt: FsExt, fd: number): void {
+function unlockNow(fd: number): void {
+  const fsExt = loadFsExt()
   try {
     fsExt.flockSync(fd, fsExt.constants.LOCK_UN)
   } catch {}

@@ -28,6 +28,11 @@ interface Entry {
   valueColumn: number
 }
 
+interface Place {
+  line: number
+  column: number
+}
+
 interface Field {
   setting: keyof ConfigSettings
   apply(settings: ConfigSettings, text: string): Problem | null
@@ -83,7 +88,7 @@ class Parser {
     const equals = line.indexOf('=')
     if (equals === -1) {
       const message = `expected key=value, got ${shown(content.text)}; the line is ignored`
-      this.#report('error', 'NO_EQUALS_SIGN', number, content.start + 1, message)
+      this.#report('error', 'NO_EQUALS_SIGN', { line: number, column: content.start + 1 }, message)
       return
     }
     const value = trim(line.slice(equals + 1))
@@ -104,7 +109,7 @@ class Parser {
       this.#reportUnknownKey(entry)
     } else if (first !== undefined) {
       const message = `${key} was given before: line ${first.line} wins, this line is ignored`
-      this.#report('error', 'DUPLICATE_KEY', line, keyColumn, message)
+      this.#report('error', 'DUPLICATE_KEY', { line, column: keyColumn }, message)
     } else {
       this.#entries.set(key, entry)
       this.#apply(entry, known)
@@ -113,7 +118,7 @@ class Parser {
 
   #apply({ key, value, line, valueColumn }: Entry, { setting, apply }: Field): void {
     if (value === '') {
-      this.#report('warning', 'EMPTY_VALUE', line, valueColumn, `${key} has no value; the default is used`)
+      this.#report('warning', 'EMPTY_VALUE', { line, column: valueColumn }, `${key} has no value; the default is used`)
       return
     }
     const reading = readText(value)
@@ -125,7 +130,7 @@ class Parser {
     // A user that writes a comment behind a value wonders why it is not understood.
     const hint = problem.code !== 'BAD_CHARACTER' && /\s#/.test(value) ? ' (a comment needs a line of its own)' : ''
     const message = `${key}: expected ${problem.expected}, got ${shown(value)}${hint}; the default is used`
-    this.#report('error', problem.code, line, valueColumn, message)
+    this.#report('error', problem.code, { line, column: valueColumn }, message)
   }
 
   #checkIntervals(): void {
@@ -151,19 +156,20 @@ class Parser {
     if (this.#diagnostics.length > DIAGNOSTICS_MAX) return // a suggestion takes its time, and nobody would see it
     const similar = mostSimilar(key, FIELDS.keys())
     const help = similar === null ? `the keys are ${[...FIELDS.keys()].join(', ')}` : `did you mean ${similar}?`
-    this.#report('error', 'UNKNOWN_KEY', line, keyColumn, `unknown key ${shown(key)}; the line is ignored; ${help}`)
+    const message = `unknown key ${shown(key)}; the line is ignored; ${help}`
+    this.#report('error', 'UNKNOWN_KEY', { line, column: keyColumn }, message)
   }
 
   #reportAt(entry: Entry | undefined, severity: Diagnostic['severity'], code: DiagnosticCode, message: string): void {
-    this.#report(severity, code, entry?.line ?? 0, entry?.valueColumn ?? 0, message)
+    this.#report(severity, code, { line: entry?.line ?? 0, column: entry?.valueColumn ?? 0 }, message)
   }
 
-  #report(severity: Diagnostic['severity'], code: DiagnosticCode, line: number, column: number, message: string): void {
+  #report(severity: Diagnostic['severity'], code: DiagnosticCode, place: Place, message: string): void {
     const count = this.#diagnostics.length
-    if (count < DIAGNOSTICS_MAX) this.#diagnostics.push({ severity, code, message, file: this.#file, line, column })
+    if (count < DIAGNOSTICS_MAX) this.#diagnostics.push({ severity, code, message, file: this.#file, ...place })
     if (count !== DIAGNOSTICS_MAX) return
     const rest = 'there are more faults; is this a file-locks file at all?'
-    this.#diagnostics.push({ severity: 'error', code: 'TOO_MANY', message: rest, file: this.#file, line, column })
+    this.#diagnostics.push({ severity: 'error', code: 'TOO_MANY', message: rest, file: this.#file, ...place })
   }
 }
 

@@ -16,14 +16,20 @@ const SET = ['--set-file=-', INHERITED]
 type Done = (error: Error | null, text?: string | null) => void
 
 /** The list of what is open, as text; `null` where there is none to be had: no such program, no such right. */
-export const getAclSync = (fd: number): string | null => run('getfacl', GET, fd, '')
-export const getAcl = (fd: number, done: Done): void => start('getfacl', GET, fd, '', done)
+export const getAclSync = (fd: number): string | null => run('getfacl', GET, { fd, input: '' })
+export const getAcl = (fd: number, done: Done): void => start('getfacl', GET, { fd, input: '' }, done)
 
 /** `null`: it was not set. */
-export const setAclSync = (fd: number, text: string): string | null => run('setfacl', SET, fd, text)
-export const setAcl = (fd: number, text: string, done: Done): void => start('setfacl', SET, fd, text, done)
+export const setAclSync = (fd: number, text: string): string | null => run('setfacl', SET, { fd, input: text })
+export const setAcl = (fd: number, text: string, done: Done): void => start('setfacl', SET, { fd, input: text }, done)
 
-function run(program: string, args: readonly string[], fd: number, input: string): string | null {
+/** The file is its descriptor 3. */
+interface Given {
+  fd: number
+  input: string
+}
+
+function run(program: string, args: readonly string[], { fd, input }: Given): string | null {
   const { status, stdout } = spawnSync(program, args, {
     input,
     stdio: ['pipe', 'pipe', 'ignore', fd],
@@ -33,7 +39,7 @@ function run(program: string, args: readonly string[], fd: number, input: string
   return status === 0 ? stdout : null
 }
 
-function start(program: string, args: readonly string[], fd: number, input: string, done: Done): void {
+function start(program: string, args: readonly string[], { fd, input }: Given, done: Done): void {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore', fd], timeout: LIMIT_MS })
   let text = ''
   // A program that is not there has no streams to speak to.

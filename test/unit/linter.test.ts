@@ -28,7 +28,16 @@ function lint(command: string[], files: Record<string, string>): { status: numbe
 
 it.each([
   ['a promise that nothing waits for', { 'entry.ts': ENTRY.replace('await ', ''), 'used.ts': USED }, 'no-floating-promises'],
-  ['nothing else', { 'entry.ts': ENTRY, 'used.ts': USED }, null],
+  [
+    'a function with five positional parameters',
+    { 'entry.ts': ENTRY, 'used.ts': `${USED}export const sum = (a = 1, b = 1, c = 1, d = 1, e = 1) => a + b + c + d + e\n` },
+    'max-params',
+  ],
+  [
+    'nothing else',
+    { 'entry.ts': ENTRY, 'used.ts': `${USED}export const sum = (a = 1, b = 1, c = 1, d = 1) => a + b + c + d\n` },
+    null,
+  ],
 ])('oxlint refuses %s', (_, files, rule) => {
   const { status, said } = lint(['oxlint', '--type-aware', 'src'], files)
   expect(status, said).toBe(rule === null ? 0 : 1)

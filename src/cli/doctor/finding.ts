@@ -22,12 +22,13 @@ export function fine(code: string, seen: string): Finding {
   return { code, severity: 'ok', seen, breaks: null, remedy: null }
 }
 
-export function trouble(
-  severity: 'note' | 'warning' | 'error',
-  code: string,
-  seen: string,
-  breaks: string,
-  remedy: string | null = null,
-): Finding {
-  return { code, severity, seen, breaks, remedy }
+/** What it breaks is always said, and what to do where something can be done. */
+interface Trouble {
+  seen: string
+  breaks: string
+  remedy?: string | null
+}
+
+export function trouble(severity: 'note' | 'warning' | 'error', code: string, { remedy = null, ...what }: Trouble): Finding {
+  return { code, severity, ...what, remedy }
 }

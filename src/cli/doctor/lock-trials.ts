@@ -50,10 +50,10 @@ export function lockFindings(trials: readonly LockTrial[]): Finding[] {
     const code = `LOCK_${kind.replace(' ', '_').toUpperCase()}`
     if (failure !== null) {
       const breaks = `${LOCK_TYPES[kind]} locks by ${kind} cannot be used here.`
-      return trouble('note', code, `${kind}: ${failure.message}`, breaks)
+      return trouble('note', code, { seen: `${kind}: ${failure.message}`, breaks })
     }
     const seen = `${kind}: acquired and released (median ${milliseconds(medianMs ?? 0)})`
     if (!isLocal) return fine(code, seen)
-    return trouble('warning', code, seen, 'But it excludes this node only, as the mount options say.')
+    return trouble('warning', code, { seen, breaks: 'But it excludes this node only, as the mount options say.' })
   })
 }

@@ -60,11 +60,14 @@ export function clockFindings({ offsetMs, uncertaintyMs, granularityMs }: Clock)
   const breaks = 'Locks do not mind, but make, rsync and other lock files go wrong, and logs do not agree.'
   const offset =
     size - uncertaintyMs > CLOCK_OFFSET_MS_MAX
-      ? trouble('warning', 'CLOCK_OFFSET', text, breaks, 'Synchronise both with NTP.')
+      ? trouble('warning', 'CLOCK_OFFSET', { seen: text, breaks, remedy: 'Synchronise both with NTP.' })
       : fine('CLOCK_OFFSET', text)
   const step = `Time stamps are exact to ${stepText(granularityMs)}`
   const coarse = 'Locks do not mind; ages that are shown are that coarse.'
-  return [offset, granularityMs >= 1000 ? trouble('note', 'TIME_STAMPS', step, coarse) : fine('TIME_STAMPS', step)]
+  return [
+    offset,
+    granularityMs >= 1000 ? trouble('note', 'TIME_STAMPS', { seen: step, breaks: coarse }) : fine('TIME_STAMPS', step),
+  ]
 }
 
 function stepText(ms: number): string {
@@ -106,7 +109,11 @@ export function linkFindings(links: Links | null): Finding[] {
   if (!isLimit) return [fine('LINK_COUNT', `A file can have ${atLeast} names or more`)]
   const breaks = `A session holds at most ${atLeast - 1} hard-linked locks of a directory; more take further sessions.`
   return [
-    trouble('note', 'LINK_COUNT', `A file can have ${atLeast} names`, breaks, 'Spread many locks over several directories.'),
+    trouble('note', 'LINK_COUNT', {
+      seen: `A file can have ${atLeast} names`,
+      breaks,
+      remedy: 'Spread many locks over several directories.',
+    }),
   ]
 }
 
@@ -130,7 +137,7 @@ export async function ownerFindings(directory: string): Promise<Finding[]> {
     own === 0
       ? 'Lock as an ordinary user, or export with no_root_squash.'
       : 'Check idmapd, the export options, or uid= of the mount.'
-  return [trouble('warning', 'OWNER', seen, breaks, remedy)]
+  return [trouble('warning', 'OWNER', { seen, breaks, remedy })]
 }
 
 const FREE_BYTES_MIN = 16 * 1024 * 1024
@@ -152,7 +159,8 @@ export function spaceFindings({ freeBytes, freeInodes }: Space): Finding[] {
   const seen = `Free: ${freeBytes < 2 ** 30 ? `${Math.floor(freeBytes / 2 ** 20)} MiB` : `${gigabytes} GiB`}${freeInodes === null ? '' : `, ${freeInodes} inodes`}`
   const isShort = freeBytes < FREE_BYTES_MIN || (freeInodes !== null && freeInodes < FREE_INODES_MIN)
   if (!isShort) return [fine('SPACE', seen)]
-  return [trouble('warning', 'SPACE', seen, 'When it is full nothing can be locked.', 'Free some space or inodes.')]
+  const breaks = 'When it is full nothing can be locked.'
+  return [trouble('warning', 'SPACE', { seen, breaks, remedy: 'Free some space or inodes.' })]
 }
 
 /** A heartbeat that takes a good part of its interval is in danger of coming late. */
@@ -160,12 +168,10 @@ export function latencyFindings(createMs: number | null, refreshRateMs: number):
   if (createMs === null || createMs < refreshRateMs / 10) return []
   const breaks = `With refresh-rate=${refreshRateMs / 1000} heartbeats may come late, and locks be lost.`
   return [
-    trouble(
-      'warning',
-      'SLOW',
-      `Creating a file takes ${milliseconds(createMs)}`,
+    trouble('warning', 'SLOW', {
+      seen: `Creating a file takes ${milliseconds(createMs)}`,
       breaks,
-      'Raise refresh-rate and timeout-interval, or find out why.',
-    ),
+      remedy: 'Raise refresh-rate and timeout-interval, or find out why.',
+    }),
   ]
 }

@@ -35,17 +35,19 @@ const BOTH = ['flock', 'fcntl'] as const
 const LINKS_INSTEAD = 'Use lock-type=linkbased, or mount without this option on every node.'
 const PROVE = 'Prove it with `locktester nodes`.'
 
+type Place = readonly [types: RegExp, option: RegExp]
+
 /** An option by which locks stay on this node. */
-function localRule(types: RegExp, option: RegExp, code: string, local: readonly Kind[], remedy = LINKS_INSTEAD): Rule {
+function localRule([types, option]: Place, code: string, local: readonly Kind[], remedy = LINKS_INSTEAD): Rule {
   const breaks = `${local.join(' and ')} locks stay on this node: other nodes do not see them, so two nodes can hold the same lock.`
   return [types, option, 'error', code, breaks, remedy, local]
 }
 
 const RULES: readonly Rule[] = [
   [/./, /^ro$/, 'error', 'READ_ONLY', 'Nothing can be locked: every kind of lock writes.', 'Mount it read-write.'],
-  localRule(NFS, /^(nolock|local_lock=all)$/, 'ADVISORY_LOCAL', BOTH),
-  localRule(NFS, /^local_lock=flock$/, 'FLOCK_LOCAL', ['flock']),
-  localRule(NFS, /^local_lock=posix$/, 'FCNTL_LOCAL', ['fcntl']),
+  localRule([NFS, /^(nolock|local_lock=all)$/], 'ADVISORY_LOCAL', BOTH),
+  localRule([NFS, /^local_lock=flock$/], 'FLOCK_LOCAL', ['flock']),
+  localRule([NFS, /^local_lock=posix$/], 'FCNTL_LOCAL', ['fcntl']),
   [
     NFS,
     /^(nfs)?vers=[23](\.|$)/,
@@ -94,7 +96,7 @@ const RULES: readonly Rule[] = [
     'File contents are kept in a local cache: check that what locks protect can live with it.',
     'Mount without fsc.',
   ],
-  localRule(SMB, /^(nobrl|nolock)$/, 'ADVISORY_LOCAL', BOTH),
+  localRule([SMB, /^(nobrl|nolock)$/], 'ADVISORY_LOCAL', BOTH),
   [
     SMB,
     /^cache=loose$/,
@@ -153,8 +155,8 @@ const RULES: readonly Rule[] = [
     'This is the own layer of a container: nobody else sees it, and it ends with the container.',
     'Put locks on a volume of the shared file system.',
   ],
-  localRule(/^lustre$/, /^localflock$/, 'ADVISORY_LOCAL', BOTH, 'Mount with flock on every node, or use lock-type=linkbased.'),
-  localRule(/^(gfs2|ocfs2)$/, /^localflocks$/, 'ADVISORY_LOCAL', BOTH),
+  localRule([/^lustre$/, /^localflock$/], 'ADVISORY_LOCAL', BOTH, 'Mount with flock on every node, or use lock-type=linkbased.'),
+  localRule([/^(gfs2|ocfs2)$/, /^localflocks$/], 'ADVISORY_LOCAL', BOTH),
   [
     /^virtiofs$/,
     null,
@@ -168,25 +170,28 @@ const RULES: readonly Rule[] = [
 
 export function mountFindings(mount: MountProfile | null): Finding[] {
   if (mount === null) {
-    return [trouble('note', 'NO_MOUNT_TABLE', 'There is no mount table here', 'The options of the mount are unknown.')]
+    return [
+      trouble('note', 'NO_MOUNT_TABLE', {
+        seen: 'There is no mount table here',
+        breaks: 'The options of the mount are unknown.',
+      }),
+    ]
   }
   const { type, reach } = mount
   const findings = [fine('FILE_SYSTEM', fileSystemText(mount))]
   if (reach === 'local' && !matches(mount).some(([[, , , code]]) => code === 'OVERLAY')) {
     const remedy = 'Name a directory on the shared mount; if this should be one, it is not mounted.'
     findings.push(
-      trouble(
-        'warning',
-        'LOCAL_DISK',
-        `${type} is a local file system`,
-        'Other nodes cannot see it: locks here exclude this node only.',
+      trouble('warning', 'LOCAL_DISK', {
+        seen: `${type} is a local file system`,
+        breaks: 'Other nodes cannot see it: locks here exclude this node only.',
         remedy,
-      ),
+      }),
     )
   }
   return [
     ...findings,
-    ...matches(mount).map(([[, , severity, code, breaks, remedy], seen]) => trouble(severity, code, seen, breaks, remedy)),
+    ...matches(mount).map(([[, , severity, code, breaks, remedy], seen]) => trouble(severity, code, { seen, breaks, remedy })),
     ...cacheFindings(mount),
   ]
 }
@@ -218,5 +223,5 @@ function cacheFindings({ type, options }: MountProfile): Finding[] {
   }
   const seen = `Attributes are cached: of files for ${secondsOf('acregmin')} to ${secondsOf('acregmax')} s, of directories for ${secondsOf('acdirmin')} to ${secondsOf('acdirmax')} s`
   const means = 'Changes of other nodes may be seen that much later. Our locks ask the server; other programs do not.'
-  return [trouble('note', 'ATTRIBUTE_CACHE', seen, means)]
+  return [trouble('note', 'ATTRIBUTE_CACHE', { seen, breaks: means })]
 }

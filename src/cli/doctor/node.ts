@@ -11,12 +11,16 @@ export function nodeFindings({ host, bootId, container, uid, user }: NodeFacts):
   if (/^(localhost|localhost\..*|\(none\))$/.test(host)) {
     const breaks = 'Holders of locks are named so: nobody can tell which node it is.'
     findings.push(
-      trouble('warning', 'HOST_NAME', `This node calls itself ${host}`, breaks, 'Give each node a host name of its own.'),
+      trouble('warning', 'HOST_NAME', {
+        seen: `This node calls itself ${host}`,
+        breaks,
+        remedy: 'Give each node a host name of its own.',
+      }),
     )
   }
   if (bootId === null) {
     const breaks = 'Dead processes of this host are found out by watching only, for a timeout-interval.'
-    findings.push(trouble('note', 'NO_BOOT_ID', 'This platform has no boot id', breaks))
+    findings.push(trouble('note', 'NO_BOOT_ID', { seen: 'This platform has no boot id', breaks }))
   }
   if (container !== null) findings.push(containerFinding(container))
   return findings
@@ -29,7 +33,11 @@ export function configurationFindings({ file, found, diagnostics }: LoadedConfig
     const where = line === 0 ? '' : `:${line}:${column}`
     const breaks =
       severity === 'error' ? 'Nodes that read it differently do not exclude each other.' : 'Locks may be lost without need.'
-    return trouble(severity, `CONFIG_${code}`, `${printable(file)}${where}: ${message}`, breaks, 'Correct the file.')
+    return trouble(severity, `CONFIG_${code}`, {
+      seen: `${printable(file)}${where}: ${message}`,
+      breaks,
+      remedy: 'Correct the file.',
+    })
   })
 }
 
@@ -37,5 +45,5 @@ function containerFinding(container: string): Finding {
   const seen = `This is a container (${container})`
   if (ownIdentity().pidNamespace === INITIAL_PID_NAMESPACE) return fine('CONTAINER', `${seen} that sees all processes`)
   const breaks = 'To processes outside it is another node: a dead holder is taken over after a timeout-interval.'
-  return trouble('note', 'CONTAINER', seen, breaks)
+  return trouble('note', 'CONTAINER', { seen, breaks })
 }

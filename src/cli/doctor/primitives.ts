@@ -154,7 +154,7 @@ export function primitiveFindings(primitives: readonly Primitive[]): Finding[] {
     const code = name.replace(' ', '_').toUpperCase()
     if (failure === null) return fine(code, `${name}: works (median ${milliseconds(medianMs ?? 0)})`)
     const { severity, breaks, remedy } = MEANINGS[name] as Meaning
-    return trouble(severity, code, `${name}: ${failure}`, breaks, remedy)
+    return trouble(severity, code, { seen: `${name}: ${failure}`, breaks, remedy })
   })
 }
 

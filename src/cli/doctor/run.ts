@@ -141,7 +141,9 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
     if (trial === undefined || (trial.failure === null && !trial.isLocal)) return []
     const seen = `The configuration chooses lock-type=${config.settings.lockType} (${kind})`
     const breaks = trial.failure === null ? 'It does not exclude other nodes here.' : 'It does not work here.'
-    return [trouble('error', 'CONFIGURED_LOCK_TYPE', seen, breaks, 'Configure what is recommended below, on every node.')]
+    return [
+      trouble('error', 'CONFIGURED_LOCK_TYPE', { seen, breaks, remedy: 'Configure what is recommended below, on every node.' }),
+    ]
   }
 
   function tell(section: Section, told: readonly Finding[]): void {
@@ -175,5 +177,5 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
 function unusable(error: MountlockError): Finding {
   const isSlow = error.code === 'SERVER_TIMEOUT'
   const breaks = isSlow ? 'It is too slow to tell what works in this directory.' : 'Nothing can be locked in this directory.'
-  return trouble('error', error.code, messageOf(error), breaks)
+  return trouble('error', error.code, { seen: messageOf(error), breaks })
 }

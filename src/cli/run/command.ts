@@ -82,7 +82,7 @@ function readRunOptions(parsed: Parsed): RunOptions {
     verbose: parsed.verbose === true,
     label: parsed.label as string | undefined,
     waitMs: parsed['no-wait'] ? 0 : (wait ?? null),
-    conflictExitCode: readNumber('conflict-exit-code', parsed['conflict-exit-code'], 0, 255, EXIT.busy),
+    conflictExitCode: readNumber('conflict-exit-code', parsed['conflict-exit-code'], { min: 0, max: 255, byDefault: EXIT.busy }),
     onLoss: parsed['on-loss'] as 'terminate' | 'ignore',
     killAfterMs: readSeconds('kill-after', parsed['kill-after']) ?? KILL_AFTER_MS,
   }

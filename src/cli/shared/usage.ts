@@ -65,8 +65,14 @@ export function readSeconds(option: string, text: unknown): number | undefined {
   return seconds * 1000
 }
 
+interface NumberRange {
+  min: number
+  max: number
+  byDefault: number
+}
+
 /** @throws UsageError for what is no whole number in that range */
-export function readNumber(option: string, text: unknown, min: number, max: number, byDefault: number): number {
+export function readNumber(option: string, text: unknown, { min, max, byDefault }: NumberRange): number {
   if (text === undefined) return byDefault
   const number = /^\d+$/.test(text as string) ? Number(text) : Number.NaN
   if (number >= min && number <= max) return number

@@ -38,7 +38,7 @@ function readStatusOptions(parsed: Parsed): StatusOptions {
   if (intervalMs === 0) throw new UsageError('Expected a number of seconds above 0 after --interval, got "0"')
   return {
     paths: paths.map((path) => readText('a path', path) as string),
-    depthMax: readNumber('depth', depth, 0, 99, DEPTH_MAX),
+    depthMax: readNumber('depth', depth, { min: 0, max: 99, byDefault: DEPTH_MAX }),
     json: json === true,
     watchMs: watch === true || intervalMs !== undefined ? (intervalMs ?? INTERVAL_MS) : null,
   }

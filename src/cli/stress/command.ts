@@ -59,7 +59,7 @@ function readStressOptions(parsed: Parsed): StressOptions {
     nodes: readNodes(parsed),
     kind: parsed.kind === undefined ? undefined : readKind('--kind', parsed.kind as string),
     durationMs,
-    processes: readNumber('procs', parsed.procs, 1, PROCESSES_MAX, PROCESSES),
+    processes: readNumber('procs', parsed.procs, { min: 1, max: PROCESSES_MAX, byDefault: PROCESSES }),
     chaos: parsed.chaos === true,
     config: readFileName('config', parsed),
     ...readReach(parsed),
