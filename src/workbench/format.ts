@@ -20,7 +20,7 @@ export type Seen =
   | { kind: 'special' }
   /** `text`: its first bytes, more than {@link TEXT_BYTES_MAX} if it has more; `null`: it could not be read. */
   | { kind: 'file'; target: string | null; text: Uint8Array | null; modifiedMs: number }
-  /** A symbolic link that leads nowhere. */
+  /** A symbolic link that leads nowhere, or was not followed because its target has no name of theirs. */
   | { kind: 'dangling'; target: string }
   /** A symbolic link that leads to something else than a file. */
   | { kind: 'misled'; target: string }

@@ -46,6 +46,12 @@ export function sessionOf(directory: string): string | null {
   return SESSION.exec(basename(directory))?.[1] ?? null
 }
 
+/** Their state lies below a directory with one of these names: that of a project, and that of a user, by default. */
+const STATE = new Set([PROJECT_STATE, 'rstudio'])
+/** Between such a directory and one with a lock, both included: `.Rproj.user/1A2B3C4D/sources/session-4f2a`. */
+export const STATE_DEPTH = 4
+export const isStateDirectory = (directory: string) => STATE.has(basename(directory))
+
 /** The innermost project whose state lies there. */
 function projectOf(directory: string): string | null {
   const parts = directory.split('/')

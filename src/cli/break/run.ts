@@ -54,6 +54,9 @@ async function lookAt(path: string): Promise<LockStatus> {
   await finder.find(path)
   const [found] = [...finder.locks.values()]
   if (found === undefined && finder.unread.length > 0) throw unreadable(path, finder.unread)
+  if (finder.workbench.size > 0) {
+    throw new UsageError(`${path} is a lock of Workbench's own: end the session that holds it instead`)
+  }
   if (found === undefined) throw new UsageError(`There is no lock at ${path}: name the lock itself`)
   if (found.lockType === 'advisory') {
     throw new UsageError(`${path} is the file of an advisory lock: end the process that holds it instead`)

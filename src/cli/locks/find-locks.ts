@@ -6,10 +6,11 @@
 
 import type { Dirent, Stats } from 'node:fs'
 import { lstat, realpath, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { printable } from '../../log/printable.js'
 import { lockKindIn, parseSessionName } from '../../protocol/names.js'
 import type { LockType } from '../../types.js'
+import { isStateDirectory, type Place, placeOf, STATE_DEPTH } from '../../workbench/places.js'
 import { bounded, codeOf, listSome } from '../shared/bounded.js'
 import { UsageError } from '../shared/usage.js'
 import { messageOf } from '../shared/output.js'
@@ -36,6 +37,8 @@ const NAMES_MAX = 20_000
 
 export class LockFinder {
   readonly locks = new Map<string, FoundLock>()
+  /** What lies at paths that Workbench locks itself: it is looked at, and never taken nor changed. */
+  readonly workbench = new Map<string, Place>()
   readonly unread: Unread[] = []
   /** Session files, by the directory that they keep locks alive in. */
   readonly sessions = new Map<string, string[]>()
@@ -52,6 +55,7 @@ export class LockFinder {
   /** @throws UsageError if there is no such path */
   async find(named: string): Promise<void> {
     const path = resolve(named)
+    if (await this.#isWorkbench(path)) return
     let there: Stats
     let real: string
     try {
@@ -71,6 +75,16 @@ export class LockFinder {
     if (this.locks.has(real)) this.sessions.set(dirname(real), sessionsAmong(await this.#list(dirname(real))))
   }
 
+  /** Something else than a directory at a path of theirs, which may be a symbolic link that leads nowhere. */
+  async #isWorkbench(path: string): Promise<boolean> {
+    const real = await bounded(path, realpath(dirname(path))).catch(() => dirname(path))
+    const place = placeOf(join(real, basename(path))) ?? placeOf(path)
+    const there = place === null ? null : await bounded(path, lstat(path)).catch(() => null)
+    if (place === null || there === null || there.isDirectory()) return false
+    this.workbench.set(place.path, place)
+    return true
+  }
+
   async #look(directory: string, depth: number): Promise<void> {
     if (this.#directories++ === DIRECTORIES_MAX) {
       this.unread.push({ path: directory, message: `More than ${DIRECTORIES_MAX} directories: the rest was not looked into` })
@@ -87,16 +101,28 @@ export class LockFinder {
     }
     const sessions = sessionsAmong(entries)
     if (sessions.length > 0) this.sessions.set(directory, sessions)
+    this.#findWorkbench(directory, entries)
     await this.#findLockedFiles(directory, entries)
     // A lock is a directory too, so one more level than what may contain locks.
     if (depth > this.#depthMax) return
     const inside = entries.filter((entry) => entry.isDirectory() && !PASSED_OVER.has(entry.name))
-    for (const { name } of inside) await this.#look(join(directory, name), depth + 1)
+    for (const { name } of inside) {
+      // What Workbench keeps is found however deep its own directory lies.
+      const least = isStateDirectory(name) ? this.#depthMax + 1 - STATE_DEPTH : depth + 1
+      await this.#look(join(directory, name), Math.min(depth + 1, least))
+    }
+  }
+
+  #findWorkbench(directory: string, entries: readonly Dirent[]): void {
+    for (const entry of entries) {
+      const place = entry.isDirectory() ? null : placeOf(join(directory, entry.name))
+      if (place !== null) this.workbench.set(place.path, place)
+    }
   }
 
   /** Free ones cannot be told from other files. */
   async #findLockedFiles(directory: string, entries: readonly Dirent[]): Promise<void> {
-    const files = entries.filter((entry) => entry.isFile())
+    const files = entries.filter((entry) => entry.isFile() && !this.workbench.has(join(directory, entry.name)))
     if (this.#locked === null || files.length === 0) return
     const { dev } = await bounded(directory, lstat(directory, { bigint: true })).catch(() => ({ dev: -1n }))
     if (!this.#locked.hasSomeOn(dev)) return

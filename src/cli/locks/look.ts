@@ -13,6 +13,7 @@ import { lifeOf } from '../shared/identity.js'
 import { messageOf } from '../shared/output.js'
 import { type FoundLock, LockFinder, type Unread } from './find-locks.js'
 import { LockedFiles, watchedBy, watchKeyOf } from './kernel-tables.js'
+import { WorkbenchLooker, type WorkbenchStatus } from './look-workbench.js'
 
 /** A lock as it is shown. */
 export interface LockStatus {
@@ -43,6 +44,8 @@ export interface Bystander extends Person {
 
 export interface Look {
   locks: LockStatus[]
+  /** Workbench's own locks. */
+  workbench: WorkbenchStatus[]
   bystanders: Bystander[]
   unread: Unread[]
 }
@@ -55,10 +58,13 @@ export class Looker {
   readonly #depthMax: number
   /** Kept from look to look: they remember whose heartbeat stands still. */
   readonly #lockers = new Map<string, Locker>()
+  readonly #workbench: WorkbenchLooker
 
-  constructor({ paths, depthMax }: { paths: readonly string[]; depthMax: number }) {
+  /** @param options.timeoutMs by which Workbench's own locks get old */
+  constructor({ paths, depthMax, timeoutMs }: { paths: readonly string[]; depthMax: number; timeoutMs?: number }) {
     this.#paths = paths
     this.#depthMax = depthMax
+    this.#workbench = new WorkbenchLooker(timeoutMs)
   }
 
   /** @throws UsageError */
@@ -66,20 +72,12 @@ export class Looker {
     const finder = new LockFinder(this.#depthMax, await LockedFiles.read())
     for (const path of this.#paths) await finder.find(path)
     const { unread } = finder
-    const locks: LockStatus[] = []
-    const silent = new Set<string>()
-    for (const found of finder.locks.values()) {
-      const directory = dirname(found.path)
-      if (silent.has(directory)) continue // it would be waited for again with each lock
-      try {
-        locks.push(await this.#inspect(found))
-      } catch (error) {
-        unread.push({ path: found.path, message: messageOf(error) })
-        if (codeOf(error) === 'SERVER_TIMEOUT') silent.add(directory)
-      }
-    }
-    locks.sort((a, b) => (a.path < b.path ? -1 : 1))
-    return { locks, bystanders: await this.#bystanders(finder, locks), unread }
+    const silent = new Silent()
+    const locks = await silent.ask([...finder.locks.values()], (found) => this.#inspect(found), unread)
+    const theirs = await silent.ask([...finder.workbench.values()], (place) => this.#workbench.look(place), unread)
+    locks.sort(byPath)
+    const workbench = theirs.filter((status) => status !== null).sort(byPath)
+    return { locks, workbench, bystanders: await this.#bystanders(finder, locks), unread }
   }
 
   async close(): Promise<void> {
@@ -132,6 +130,33 @@ export class Looker {
     return found
   }
 }
+
+/** Directories that have not answered: they would be waited for again with each lock. */
+class Silent {
+  readonly #directories = new Set<string>()
+
+  /** Asks after each. What has no answer is told as unread. */
+  async ask<Asked extends { path: string }, Answer>(
+    all: readonly Asked[],
+    question: (asked: Asked) => Promise<Answer>,
+    unread: Unread[],
+  ): Promise<Answer[]> {
+    const answers: Answer[] = []
+    for (const asked of all) {
+      const directory = dirname(asked.path)
+      if (this.#directories.has(directory)) continue
+      try {
+        answers.push(await question(asked))
+      } catch (error) {
+        unread.push({ path: asked.path, message: messageOf(error) })
+        if (codeOf(error) === 'SERVER_TIMEOUT') this.#directories.add(directory)
+      }
+    }
+    return answers
+  }
+}
+
+const byPath = (a: { path: string }, b: { path: string }) => (a.path < b.path ? -1 : 1)
 
 async function keyOf(path: string): Promise<string | null> {
   const file = await bounded(path, stat(path, { bigint: true })).catch(() => null)

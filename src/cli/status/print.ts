@@ -4,12 +4,29 @@ import { printable } from '../../log/printable.js'
 import { paint, writeError } from '../shared/output.js'
 import { type Cell, duration, tableLines } from '../shared/table.js'
 import type { Bystander, LockStatus, Look, Person } from '../locks/look.js'
+import type { WorkbenchStatus } from '../locks/look-workbench.js'
 
-const COLOURS = { free: 'gray', held: 'green', stale: 'yellow', unknown: 'red' } as const
+const COLOURS = { free: 'gray', released: 'gray', held: 'green', stale: 'yellow', unknown: 'red', foreign: 'red' } as const
 const HEADS = ['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'WAITING', 'PATH']
 
-export function lookLines({ locks }: Look): string[] {
-  return locks.length === 0 ? [] : tableLines(HEADS, locks.map(row))
+const WORKBENCH_HEADS = ['STATE', "WORKBENCH'S LOCK", 'FORM', 'PROCESS', 'AGE', 'PATH']
+
+/** Ours, and below them Workbench's own. */
+export function lookLines({ locks, workbench }: Look): string[] {
+  const ours = locks.length === 0 ? [] : tableLines(HEADS, locks.map(row))
+  const theirs = workbench.length === 0 ? [] : tableLines(WORKBENCH_HEADS, workbench.map(workbenchRow))
+  return ours.length > 0 && theirs.length > 0 ? [...ours, '', ...theirs] : [...ours, ...theirs]
+}
+
+function workbenchRow({ path, state, purpose, session, form, generation, pid, ageMs }: WorkbenchStatus): Cell[] {
+  return [
+    { text: state, colour: COLOURS[state] },
+    { text: printable(session === null ? purpose : `${purpose} ${session}`) },
+    { text: form === null ? '-' : [generation, form].filter((word) => word !== null).join(' ') },
+    { text: pid === null ? '-' : `pid ${pid}` },
+    { text: ageMs === null ? '-' : duration(ageMs) },
+    { text: printable(path) },
+  ]
 }
 
 function row({ path, lockType, state, token, holder, waiters }: LockStatus): Cell[] {
@@ -42,12 +59,14 @@ function localTime(sinceMs: number): string {
 }
 
 /** What is said beside the table. */
-export function talk({ locks, bystanders, unread }: Look): void {
-  if (locks.length === 0 && unread.length === 0)
+export function talk({ locks, workbench, bystanders, unread }: Look): void {
+  if (locks.length + workbench.length + unread.length === 0)
     writeError('There are no locks here. (An advisory lock that no process of this node holds leaves no mark: name its file.)')
-  for (const { path, state, reason } of locks) {
-    if (state === 'unknown') writeError(`${printable(path)}: ${printable(reason ?? '')}`)
+  for (const { path, reason } of [...locks, ...workbench]) {
+    if (reason !== null) writeError(`${printable(path)}: ${printable(reason)}`)
   }
+  if (workbench.some(({ pid, form }) => pid !== null && form !== 'advisory')) writeError(NAMES_NO_HOST)
+  if (workbench.some(({ ageBy }) => ageBy === 'node')) writeError(OWN_CLOCK)
   for (const { path, waiters } of locks) {
     if (waiters.length > 0) writeError(`waiting for ${printable(path)}: ${waiters.map(personText).join(', ')}`)
   }
@@ -61,11 +80,15 @@ export function talk({ locks, bystanders, unread }: Look): void {
   for (const { path, message } of unread) writeError(`${paint('red', 'error:')} ${printable(path)}: ${message}`)
 }
 
+const NAMES_NO_HOST = 'The locks of Workbench name no host: a process with such a number may run on any node.'
+const OWN_CLOCK =
+  "The file server's clock could not be asked (this user cannot write there): some ages are by the clock of this node."
+
 function personText({ host, pid, label }: Person): string {
   return printable(`${host} pid ${pid}${label === '' ? '' : ` (${label})`}`)
 }
 
-export function reportOf({ locks, bystanders, unread }: Look, exitCode: number): object {
+export function reportOf({ locks, workbench, bystanders, unread }: Look, exitCode: number): object {
   return {
     version: 1,
     locks: locks.map(({ token, holder, ...lock }) => ({
@@ -73,6 +96,7 @@ export function reportOf({ locks, bystanders, unread }: Look, exitCode: number):
       token: token === null ? null : String(token),
       holder: holder === null ? null : holderReport(holder),
     })),
+    workbench,
     waitingOrIdle: bystanders.map((bystander: Bystander) => ({ ...bystander })),
     unread,
     exitCode,

@@ -1,5 +1,6 @@
 /** `locktester status`: looks once, or again and again. Takes no lock and changes none. */
 
+import { loadConfig } from '../../config/load.js'
 import { endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
@@ -24,7 +25,9 @@ const CLEAR = '\x1b[H\x1b[2J'
 /** Runs the command and ends the process. */
 export async function runStatus(options: StatusOptions): Promise<void> {
   const interrupt = new Interrupt()
-  const looker = new Looker(options)
+  // Workbench's own locks get old by what Workbench is configured to.
+  const { timeoutIntervalMs } = loadConfig().settings
+  const looker = new Looker({ ...options, timeoutMs: timeoutIntervalMs })
   let code: number | null = null
   let isWatching = false
   try {
