@@ -267,7 +267,7 @@ function* confirm(site: Site, session: Session, from: Free, changedNow: boolean)
     const counts = seen.kind === site.claim.kind && !seen.crowded && seen.highest === generation && !seen.free
     if (!counts) return { kind: 'beaten' }
     below = seen.below
-    isWaitedFor = seen.looks.length > 0
+    isWaitedFor = seen.isWaitedFor
   }
   if (site.claim.verify !== undefined && !(yield* site.claim.verify(session, from)))
     return { kind: 'session-spent', why: 'missing' }

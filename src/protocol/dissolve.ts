@@ -11,8 +11,9 @@
  * 2. Otherwise `.dissolving-…` → `.dissolved-links-<generation>-<random>`: no process holds the lock. (A claim by rename does
  *    not ask for the marker: there it is the one entry that could be claimed which gets this name, and of all renames of it
  *    one succeeds.)
- * 3. The generations are removed. Those of an acquirer that comes late do not count, and are removed as well. So are new lock
- *    directories that are not in their place yet: their numbers may be from before the last generation.
+ * 3. The generations are removed, and the directory of the waiters' tickets is moved out and discarded (`wait-room.ts`). The
+ *    generations of an acquirer that comes late do not count, and are removed as well. So are new lock directories that are
+ *    not in their place yet: their numbers may be from before the last generation.
  * 4. `.dissolved-…` → beside the lock, as a note with the directory's inode number: in one step the directory is empty, and
  *    it is known whose empty directory it is. (An empty directory alone would look like a lock of `proper-lockfile`.)
  * 5. `rmdir`, and the note is removed.
@@ -56,12 +57,14 @@ import {
   parseListing,
   parseReviving,
   revivingName,
+  WAIT_ROOM,
 } from './names.js'
 import { ask, type Protocol, type Reply } from './operations.js'
 import type { SessionRecord } from './record.js'
 import { isAbsent, isInDoubt } from './doubt.js'
 import { aheadOfServer, outnumber } from './succession.js'
 import { cleanUp, type LockView } from './settle.js'
+import { moveOutWaitRoom } from './wait-room.js'
 
 export type Dissolution =
   /** There is no lock directory any more. */
@@ -224,10 +227,11 @@ const SWEPT_AT_ONCE_MAX = 256
 
 /** Empties a directory whose lock no process holds, and removes it. */
 function* sweep(site: LockView, names: string[], marker: string): Protocol<Dissolution | LookAgain> {
-  const obstacles = names.filter((name) => !isSpentName(name)).slice(0, OBSTACLES_MAX)
+  const obstacles = names.filter((name) => !isSpentName(name) && name !== WAIT_ROOM).slice(0, OBSTACLES_MAX)
+  if (names.includes(WAIT_ROOM) && !(yield* moveOutWaitRoom(site))) obstacles.push(WAIT_ROOM)
   for (const name of names.slice(0, SWEPT_AT_ONCE_MAX)) {
     if (name === marker || !isSpentName(name)) continue
-    if (obstacles.length === OBSTACLES_MAX) break
+    if (obstacles.length >= OBSTACLES_MAX) break
     const removed = yield* ask.unlink(`${site.path}/${name}`)
     if (removed.ok || isAbsent(removed.code)) continue
     if (isInDoubt(removed.code, site.surroundings)) return { kind: 'failed', ...removed }
@@ -315,7 +319,7 @@ const isNotEmpty = (removed: Reply<void>) => !removed.ok && (removed.code === 'E
 
 /** A directory without a marker is ours only if a note beside it says so: then the marker goes back in. */
 function* recall(site: LockView, names: string[]): Protocol<Dissolution | LookAgain> {
-  if (!names.every((name) => isSpentName(name) || isSillyRenamed(name))) return { kind: 'foreign' }
+  if (!names.every((name) => isSpentName(name) || isSillyRenamed(name) || name === WAIT_ROOM)) return { kind: 'foreign' }
   const status = yield* ask.stat(site.path)
   if (!status.ok) return LOOK_AGAIN
   if (!site.surroundings.coherent) yield* ownChange(site.directory)

@@ -24,6 +24,23 @@ const DISSOLVING = /^\.dissolving-(links|renames)-[0-9a-f]{16}$/
 const DISSOLVED = /^\.dissolved-((?:(links|renames)-)?(0|[1-9][0-9]{0,19})-[0-9a-f]{16})$/
 const DISSOLVED_NOTE = /^\.mountlock-dissolved-([0-9a-f]{1,16})-((?:(?:links|renames)-)?[0-9]{1,20}-[0-9a-f]{16})$/
 const REVIVING = /^\.reviving-(links|renames)-(0|[1-9][0-9]{0,19})-[0-9a-f]{16}$/
+/**
+ * The directory in which waiters leave their tickets (`waiting/tickets.ts`). A lock knows no more of it than that it may be
+ * there. Its name is short: nfsd lists 32 names of ours, at most 89 characters each, in 3904 bytes of its page of 4096, and
+ * this one in 32 more, so that it does not count among those that a listing may have.
+ */
+export const WAIT_ROOM = '.wait'
+/** One that is on its way out: it was moved beside the lock, and is being emptied. */
+const MOVED_WAIT_ROOM = /^\.mountlock-wait-[0-9a-f]{16}$/
+export const movedWaitRoomName = (random: string) => `.mountlock-wait-${random}`
+export const isMovedWaitRoomName = (name: string) => MOVED_WAIT_ROOM.test(name)
+/** A ticket: the generation that was in its owner's way, and the owner, spelled as in the entry of a generation that it holds. */
+export const ticketName = (generation: bigint, sessionFile: string) => ownedName(generation, sessionFile)
+export function parseTicketName(name: string): { generation: bigint; sessionFile: string } | null {
+  const [, generation, owner] = ENTRY.exec(name) ?? []
+  if (generation === undefined || owner === undefined || owner === 'free') return null
+  return { generation: BigInt(generation), sessionFile: `${SESSION_PREFIX}${owner}` }
+}
 /** What an NFS client makes of a file that is removed while it is open; it goes away when it is closed. */
 const SILLY_RENAMED = /^\.nfs[0-9a-f]+$/
 
@@ -43,7 +60,7 @@ export const lookName = (random: string) => `.look-${random}`
 export const isNameInDraft = (name: string) => MARKERS.has(name) || (ENTRY.test(name) && name.endsWith('.free'))
 export const newLockName = (random: string) => `.mountlock-new-${random}`
 /** What a process makes for a moment only: it stays where that process died. */
-export const isMomentaryName = (name: string) => NEW_LOCK.test(name) || LOOK.test(name)
+export const isMomentaryName = (name: string) => NEW_LOCK.test(name) || LOOK.test(name) || MOVED_WAIT_ROOM.test(name)
 
 /** The marker of a lock directory of which it is being decided whether it may be dissolved; see `dissolve.ts`. */
 export const dissolvingName = (kind: LockKind, random: string) => `.dissolving-${kind}-${random}`
@@ -120,6 +137,8 @@ export interface LockListing {
   below: string[]
   /** Traces of waiters: most waiters are about to remove their own. */
   looks: string[]
+  /** There is a directory for the tickets of waiters. Nothing else is said of it here, and nothing that decides asks. */
+  isWaitedFor: boolean
   /** Names that are not ours. */
   unknown: string[]
 }
@@ -147,17 +166,22 @@ interface Entry {
 export function parseListing(names: readonly string[]): LockListing {
   const listing: LockListing = {
     kind: null,
-    crowded: names.length > ENTRIES_MAX,
+    crowded: false,
     highest: null,
     free: false,
     entry: '',
     sessionFile: null,
     below: [],
     looks: [],
+    isWaitedFor: false,
     unknown: [],
   }
   const entries: Entry[] = []
   for (const name of names) {
+    if (name === WAIT_ROOM) {
+      listing.isWaitedFor = true
+      continue
+    }
     if (name.length > NAME_LENGTH_MAX) listing.crowded = true
     const kind = MARKERS.get(name)
     const match = kind === undefined ? ENTRY.exec(name) : null
@@ -166,6 +190,7 @@ export function parseListing(names: readonly string[]): LockListing {
     else if (LOOK.test(name)) listing.looks.push(name)
     else listing.unknown.push(name)
   }
+  listing.crowded ||= names.length - Number(listing.isWaitedFor) > ENTRIES_MAX
   let highest: bigint | undefined
   for (const { generation } of entries) if (highest === undefined || generation > highest) highest = generation
   const below: Entry[] = []

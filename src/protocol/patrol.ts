@@ -9,10 +9,11 @@
 
 import { discardMoved } from './create-lock.js'
 import { judge, type Verdict } from './judge.js'
-import { isMomentaryName, isNameOfHost, isSessionName } from './names.js'
+import { isMomentaryName, isMovedWaitRoomName, isNameOfHost, isSessionName } from './names.js'
 import { ask, type Protocol } from './operations.js'
 import { endSession } from './session.js'
 import type { Observations, Surroundings } from './site.js'
+import { emptyWaitRoom } from './wait-room.js'
 
 /** The next two after ours that live. */
 const WATCHED_MAX = 2
@@ -105,5 +106,6 @@ function* removeLeftover(directory: string, name: string, { me }: Surroundings, 
   }
   if (ownMs - seen.sinceMs < LEFTOVER_MS) return false
   leftovers.delete(name)
-  return type === 'directory' ? yield* discardMoved(directory, path) : (yield* ask.unlink(path)).ok
+  if (type !== 'directory') return (yield* ask.unlink(path)).ok
+  return isMovedWaitRoomName(name) ? yield* emptyWaitRoom(path) : yield* discardMoved(directory, path)
 }

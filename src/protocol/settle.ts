@@ -2,7 +2,15 @@
 
 import { isAbsent, isInDoubt } from './doubt.js'
 import { changeOfOwn, readRecord } from './judge.js'
-import { freeName, isDissolvedName, lastGeneration, type LockListing, parseListing, parseSessionName } from './names.js'
+import {
+  freeName,
+  isDissolvedName,
+  lastGeneration,
+  type LockListing,
+  parseListing,
+  parseSessionName,
+  WAIT_ROOM,
+} from './names.js'
 import { ask, type Failure, type Protocol, type Reply } from './operations.js'
 import { decodeRecord } from './record.js'
 import type { LockMemory, Site, Unsettled } from './site.js'
@@ -25,7 +33,7 @@ export function* freshListing(view: LockView): Protocol<Reply<LockListing>> {
     // A file of ours in the empty directory of another library would keep it from letting go of its lock.
     const first = yield* ask.list(view.path)
     if (!first.ok) return first
-    if (first.value.length === 0) return { ok: true, value: parseListing([]) }
+    if (first.value.every((name) => name === WAIT_ROOM)) return { ok: true, value: parseListing([]) }
   }
   const changed = yield* changeOfOwn(view.path)
   const listed = yield* listing(view)

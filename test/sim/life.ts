@@ -10,6 +10,7 @@ import { Properties, Violation } from './properties.js'
 import type { ProtocolBundle } from './protocol.js'
 import { Random } from './random.js'
 import { FileServer, ROOT, UID } from './server.js'
+import { TicketAdversary } from './tickets.js'
 import { Trace } from './trace.js'
 import { type Actor, type Refusal, type Thread, World } from './world.js'
 
@@ -18,6 +19,8 @@ export interface LifePlan {
   nodes: number
   acquisitions: number
   faults: Faults
+  /** Tickets of waiters come and go at random. */
+  hasTickets?: boolean
   /** Also wait for what is removed only after a long time. */
   isThorough: boolean
   /** Chosen by chance where it is absent. */
@@ -47,7 +50,9 @@ const CONVERGING = 2
 
 export function planLife(seed: number, nodes: number, acquisitions: number): LifePlan {
   const random = new Random(seed ^ 0x5eed)
-  return { seed, nodes, acquisitions, faults: chooseFaults(random), isThorough: random.chance(1 / 16) }
+  const faults = chooseFaults(random)
+  const isThorough = random.chance(1 / 16)
+  return { seed, nodes, acquisitions, faults, isThorough, hasTickets: random.chance(1 / 3) }
 }
 
 export function runLife(plan: LifePlan, protocol: ProtocolBundle, traceLinesMax = 0): LifeReport {
@@ -96,6 +101,7 @@ class Life {
       this.#start(this.world.nodes[index % nodes] as Node, ++this.#pids, plan.acquisitions)
     if (plan.faults.otherKind) this.#addIntruder()
     if (plan.refusal !== undefined) this.#refuse(plan.refusal)
+    if (plan.hasTickets) new TicketAdversary(this.world, plan.seed).start()
     this.world.onCrash = (actor, samePid) => this.#restart(actor as SimProcess, samePid)
     this.world.onFileDeleted = () => this.#deleteSessionFile()
     this.world.onReboot = (node) => {

@@ -40,7 +40,7 @@ const ENTRIES_MAX = 40
 const LEFTOVER_MS = 9 * 60_000
 /** How long another library holds the lock. */
 const FOREIGN_MS_MAX = 6000
-const MOMENTARY = /^\.(mountlock-new|look)-/
+const MOMENTARY = /^\.(mountlock-new|mountlock-wait|look)-/
 /** A file that is not ours. */
 const PLANTED = 'README'
 

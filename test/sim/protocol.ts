@@ -54,6 +54,7 @@ export const BUNDLE_FILES = [
   'session',
   'settle',
   'site',
+  'wait-room',
 ] as const
 
 export const shippingProtocol: ProtocolBundle = {

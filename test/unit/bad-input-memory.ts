@@ -1,5 +1,6 @@
 /** A file system of one directory level in memory, on which a piece of protocol is run to its end: just enough to look at bad input many times a second. */
 
+import { dirname } from 'node:path'
 import type { Operation, ProcessState, Protocol } from '../../src/protocol/operations.js'
 
 export type Node =
@@ -125,6 +126,7 @@ function change(world: World, operation: Change) {
 
 function add({ nodes, ownMs }: World, path: string, node: Node) {
   if (nodes.has(path)) return fail('EEXIST')
+  if (nodes.get(dirname(path))?.type !== 'directory') return fail('ENOENT')
   nodes.set(path, node)
   return ok({ serverMs: ownMs, dev: 1, links: 1 })
 }

@@ -147,3 +147,18 @@ test('what is there for a moment only is told from what stays', () => {
   for (const name of ['.look-', '.mountlock-new-', sessionName('host', 1, random), '18', '18.free', '.links'])
     expect(isMomentaryName(name)).toBe(false)
 })
+
+test('the directory of the waiters’ tickets is put aside: it makes no difference to what a listing says', () => {
+  const name = fc.oneof(
+    fc.constantFrom('.links', '17.free', '18', '.look-0123456789abcdef', 'README'),
+    fc.string({ maxLength: 110 }),
+  )
+  fc.assert(
+    fc.property(fc.uniqueArray(name, { maxLength: 40 }), fc.nat(), (names, at) => {
+      fc.pre(!names.includes('.wait'))
+      const { isWaitedFor, ...seen } = parseListing(names.toSpliced(at % (names.length + 1), 0, '.wait'))
+      expect(isWaitedFor).toBe(true)
+      expect({ ...seen, isWaitedFor: false }).toEqual(parseListing(names))
+    }),
+  )
+})

@@ -1,0 +1,39 @@
+/**
+ * How the directory of the waiters' tickets goes away with its lock. That is all that the protocol knows of it: what tickets say
+ * decides nothing (`waiting/tickets.ts`), and where a slow process moves out the one of a later lock, its waiters make their
+ * tickets again.
+ */
+
+import { isAbsent } from './doubt.js'
+import { movedWaitRoomName, parseTicketName, WAIT_ROOM } from './names.js'
+import { ask, type Protocol } from './operations.js'
+import type { LockView } from './settle.js'
+
+/** As many tickets are removed in one go; the patrol comes back for what is left. */
+const TICKETS_AT_ONCE_MAX = 256
+
+/**
+ * Moves it out beside the lock, under a name that is used once, and discards it. `false`: it is not ours, or may not be
+ * moved.
+ */
+export function* moveOutWaitRoom({ path, directory }: LockView): Protocol<boolean> {
+  const room = `${path}/${WAIT_ROOM}`
+  const inside = yield* ask.list(room)
+  if (!inside.ok) return inside.code === 'ENOENT'
+  if (!inside.value.every((name) => parseTicketName(name) !== null)) return false
+  const moved = `${directory}/${movedWaitRoomName(yield* ask.name())}`
+  const out = yield* ask.rename(room, moved)
+  if (!out.ok) return isAbsent(out.code)
+  yield* emptyWaitRoom(moved)
+  return true
+}
+
+/** Removes one that was moved out. `true`: it is gone. */
+export function* emptyWaitRoom(moved: string): Protocol<boolean> {
+  const inside = yield* ask.list(moved)
+  if (!inside.ok) return isAbsent(inside.code)
+  for (const name of inside.value.slice(0, TICKETS_AT_ONCE_MAX)) {
+    if (parseTicketName(name) !== null) yield* ask.unlink(`${moved}/${name}`)
+  }
+  return (yield* ask.rmdir(moved)).ok
+}

@@ -1,0 +1,168 @@
+/**
+ * Goal: tickets order waiters, and decide nothing. Method: the one function that orders them, for any names; and pieces of the
+ * protocol, each run twice on a lock in memory: with tickets of the living, the dead and of nobody, and without.
+ */
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { attempt } from '../../src/protocol/acquire.js'
+import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
+import { renameClaim } from '../../src/protocol/claim-rename.js'
+import { symlinkClaim } from '../../src/protocol/claim-symlink.js'
+import { inspect } from '../../src/protocol/inspect.js'
+import { breakHolder } from '../../src/protocol/maintain.js'
+import { ticketName } from '../../src/protocol/names.js'
+import type { Operation } from '../../src/protocol/operations.js'
+import type { SessionOwner } from '../../src/protocol/record.js'
+import { createSession, type Session } from '../../src/protocol/session.js'
+import { freshListing, release, settle } from '../../src/protocol/settle.js'
+import { type Claim, newMemory, type Site } from '../../src/protocol/site.js'
+import { queueOf, TURNS_MAX } from '../../src/waiting/queue.js'
+import { listTickets, makeTicket, removeTickets } from '../../src/waiting/tickets.js'
+import { newWorld, OWN_UID, run, type World } from './bad-input-memory.js'
+
+const sessionOf = (pid: number) => `.mountlock-41c29-host-${pid}-${pid.toString(16).padStart(16, '0')}`
+const HELD = { freeForMs: null, graceMs: 5 }
+
+test('the oldest ticket comes first: by generation, and by name among those of one', () => {
+  const listing = [ticketName(10n, sessionOf(1)), ticketName(9n, sessionOf(3)), ticketName(9n, sessionOf(2)), 'README', '9.free']
+  expect(queueOf(listing, new Map(), HELD).map(({ pid, mayTry }) => [pid, mayTry])).toEqual([
+    [2, false],
+    [3, false],
+    [1, false],
+  ])
+})
+
+test('a free lock is left to the first for a grace, then to the next; the dead have no turn, and a session has one', () => {
+  const listing = [1, 2, 3].map((pid) => ticketName(BigInt(pid), sessionOf(pid)))
+  const again = ticketName(7n, sessionOf(2))
+  const mayTry = (freeForMs: number) =>
+    queueOf([...listing, again], new Map([[sessionOf(1), 'dead']]), { freeForMs, graceMs: 5 })
+      .filter((waiting) => waiting.mayTry)
+      .map(({ pid }) => pid)
+  expect(mayTry(0)).toEqual([2])
+  expect(mayTry(4.9)).toEqual([2])
+  expect(mayTry(5)).toEqual([2, 3])
+})
+
+test('however many tickets there are, forged ones too, no waiter is delayed by more than a bounded number of graces', () => {
+  const names = fc.oneof(
+    fc
+      .tuple(fc.bigInt({ min: 0n, max: 10n ** 20n - 2n }), fc.nat(1e6))
+      .map(([generation, pid]) => ticketName(generation, sessionOf(pid))),
+    fc.string(),
+  )
+  fc.assert(
+    fc.property(fc.array(names, { maxLength: 1500 }), (listing) => {
+      for (const { turnMs } of queueOf(listing, new Map(), HELD)) expect(turnMs).toBeLessThanOrEqual(TURNS_MAX * 5)
+    }),
+    { numRuns: 20 },
+  )
+})
+
+const ME: SessionOwner = {
+  host: 'here',
+  bootId: 'boot',
+  pidNamespace: 'pids',
+  pid: 77,
+  startTime: '5',
+  timeNamespace: 'time',
+  userNamespace: 'users',
+  uid: OWN_UID,
+  user: 'ann',
+}
+const TERMS = { label: '', refreshRateMs: 1000, timeoutIntervalMs: 3000 }
+
+function siteOf(claim: Claim, coherent: boolean): Site {
+  const surroundings = { coherent, extraSilenceMs: 0, me: ME, observations: new Map() }
+  return { path: '/dir/lock', directory: '/dir', dev: 1, mode: 0o755, claim, memory: newMemory(), surroundings }
+}
+
+/** What a lock directory may hold at one moment, with the record of a living holder behind what is held. */
+function worldWith(names: readonly string[], tickets: readonly string[] | null): { world: World; session: Session } {
+  const world = newWorld()
+  world.nodes.set('/dir/lock', { type: 'directory', uid: OWN_UID, modifiedMs: 1 })
+  const created = run(world, createSession('/dir', { ...ME, pid: 78 }, TERMS))
+  if (!created.ok) throw new Error(created.code)
+  const { text } = world.nodes.get(created.value.path) as { text: string }
+  for (const name of names) world.nodes.set(`/dir/lock/${name}`, { type: 'file', text, uid: OWN_UID, modifiedMs: 1 })
+  if (tickets !== null) world.nodes.set('/dir/lock/.wait', { type: 'directory', uid: OWN_UID, modifiedMs: 1 })
+  for (const name of tickets ?? []) world.nodes.set(`/dir/lock/.wait/${name}`, { type: 'file', text: '', uid: 0, modifiedMs: 1 })
+  const own = run(world, createSession('/dir', ME, TERMS))
+  if (!own.ok) throw new Error(own.code)
+  world.asked.length = 0
+  return { world, session: own.value }
+}
+
+const plain = (value: unknown) =>
+  JSON.stringify(value, (key, inner) =>
+    key === 'isWaitedFor' ? undefined : typeof inner === 'bigint' ? String(inner) : inner,
+  ).replaceAll(/f{10}[0-9a-f]{6}/g, 'RANDOM')
+const asked = (operations: readonly Operation[]) => operations.map((operation) => plain(operation))
+
+test('every decision of the protocol is the same with any set of tickets and with none', () => {
+  const entries = fc.uniqueArray(
+    fc.constantFrom(
+      '.links',
+      '.renames',
+      '16',
+      '17',
+      '17.free',
+      '18',
+      '18.free',
+      '.look-0123456789abcdef',
+      'README',
+      '.dissolving-links-0123456789abcdef',
+    ),
+    { maxLength: 8 },
+  )
+  const crowd = fc
+    .integer({ min: 28, max: 34 })
+    .map((many) => ['.links', ...Array.from({ length: many }, (_, index) => `${index}`)])
+  const tickets = fc.array(
+    fc
+      .tuple(fc.bigInt({ min: 0n, max: 20n }), fc.integer({ min: 77, max: 80 }))
+      .map(([generation, pid]) => ticketName(generation, sessionOf(pid))),
+  )
+  const steps = {
+    attempt: (site: Site, session: Session) => attempt(site, session, false),
+    'an attempt past the cache': (site: Site, session: Session) => attempt(site, session, true),
+    release: (site: Site, session: Session) => release(site, 18n, session.record.id),
+    settle: (site: Site, session: Session) => settle(site, { generation: 18n, session: session.record.id }),
+    break: (site: Site, session: Session) => breakHolder(site, session, 18n),
+    listing: (site: Site) => freshListing(site),
+    inspect: (site: Site) => inspect(site),
+  } as const
+  fc.assert(
+    fc.property(
+      fc.oneof({ arbitrary: entries, weight: 4 }, crowd),
+      tickets,
+      fc.constantFrom(hardLinkClaim, symlinkClaim, renameClaim),
+      fc.constantFrom(...(Object.keys(steps) as (keyof typeof steps)[])),
+      fc.boolean(),
+      (names, some, claim, step, coherent) => {
+        const [without, withSome] = [null, some].map((these) => {
+          const { world, session } = worldWith(names, these)
+          const outcome = run<unknown>(world, steps[step](siteOf(claim, coherent), session))
+          return { outcome: plain(outcome), asked: asked(world.asked) }
+        })
+        expect(withSome).toEqual(without)
+      },
+    ),
+    { numRuns: 3000 },
+  )
+})
+
+test('the first ticket makes their directory, and the last one takes it along', () => {
+  const { world } = worldWith(['.links', '18'], null)
+  const site = siteOf(hardLinkClaim, true)
+  const [one, other] = [ticketName(18n, sessionOf(1)), ticketName(18n, sessionOf(2))]
+  expect(run(world, makeTicket(site, one))).toBe(true)
+  expect(run(world, makeTicket(site, other))).toBe(true)
+  expect(run(world, makeTicket(site, other))).toBe(true)
+  expect(run(world, listTickets(site)).toSorted()).toEqual([one, other])
+  run(world, removeTickets(site, [one]))
+  expect(run(world, listTickets(site))).toEqual([other])
+  run(world, removeTickets(site, [other]))
+  expect(world.nodes.has('/dir/lock/.wait')).toBe(false)
+})
