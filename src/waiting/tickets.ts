@@ -5,11 +5,10 @@
  *
  * A ticket is a file in `P/.wait/`, whose name tells the generation that was in the way and the session that waits. It is no
  * name of the session file: that would hide a lost entry from the count of links. `P/.wait/` is made by the first waiter, may be
- * used by all that may use `P`, and goes with the last ticket. Whether its owner lives is told by the session file.
+ * used by all that may use `P`, and goes with the last ticket.
  */
 
 import { isAbsent } from '../protocol/doubt.js'
-import { judge, type Verdict } from '../protocol/judge.js'
 import { parseTicketName, WAIT_ROOM } from '../protocol/names.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 import type { LockView } from '../protocol/settle.js'
@@ -50,26 +49,4 @@ export function* removeTickets(view: LockView, tickets: readonly string[]): Prot
   }
   // Only an empty directory goes, whatever has come into it meanwhile.
   if (left === 0) yield* ask.rmdir(room)
-}
-
-/** Whether the owner of a ticket lives, by its session file. */
-export function judgeTicket({ directory, surroundings }: LockView, sessionFile: string): Protocol<Verdict> {
-  return judge({ directory, path: `${directory}/${sessionFile}`, sessionFile }, surroundings)
-}
-
-/** When a ticket was made, and what it says of the lock, for people: times of the server, in milliseconds since the epoch. */
-export interface TicketFacts {
-  madeMs: number | null
-  /** The lock's directory had changed last then, before the first waiter changed it. */
-  lockChangedMs: number | null
-}
-
-export function* readTicket(view: LockView, ticket: string): Protocol<TicketFacts> {
-  const found = yield* ask.read(`${roomOf(view)}/${ticket}`, false)
-  if (found.ok) {
-    const changedMs = Number(found.value.text)
-    return { madeMs: found.value.modifiedMs, lockChangedMs: changedMs > 0 ? changedMs : null }
-  }
-  const status = yield* ask.stat(`${roomOf(view)}/${ticket}`)
-  return { madeMs: status.ok ? status.value.modifiedMs : null, lockChangedMs: null }
 }
