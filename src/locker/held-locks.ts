@@ -66,7 +66,7 @@ export class HeldLocks implements LockKeeper {
     return { coherent, lane: mountOfDevice(dev).lane }
   }
 
-  /** The process ends: what had been lost by then, and nothing had told, is not told as released. Returns what to do afterwards. */
+  /** The process ends: a lock that was lost by then is not told as released. @returns what to do afterwards */
   endWithProcess(): () => void {
     const held = [...this.#held.keys()].filter((lock) => lock.held)
     return () => this.#report.endsWithProcess(held)

@@ -26,11 +26,7 @@ const FLOORS = [
 /** Beside each other on one floor, and yet one stands on the other. */
 const STANDS_ON: Record<string, string[]> = {
   assert: ['errors'],
-  types: ['errors'],
-  errors: ['types'],
   log: ['drivers'],
-  mounts: ['lock-type'],
-  advisory: ['link'],
 }
 
 /** What happens in these rooms happens through operations of the protocol, and drivers perform those. */
@@ -67,6 +63,14 @@ function sourceFiles(): SourceFile[] {
 const roomOf = (path: string) => path.split('/')[1]?.replace(/\.ts$/, '') ?? ''
 const floorOf = (room: string) => FLOORS.findIndex((rooms) => rooms.includes(room))
 
+/** What is permitted beside each other and no import uses: an exception that has outlived its reason. */
+function unusedExceptions(files: SourceFile[], standsOn: Record<string, string[]>): string[] {
+  const used = new Set(files.flatMap(({ path, imports }) => imports.map((to) => `${roomOf(path)} on ${roomOf(to)}`)))
+  return Object.entries(standsOn)
+    .flatMap(([from, rooms]) => rooms.map((to) => `${from} on ${to}`))
+    .filter((pair) => !used.has(pair))
+}
+
 function wrongDirections(files: SourceFile[]): string[] {
   const isAllowed = (from: string, to: string) =>
     from === to || floorOf(to) < floorOf(from) || (STANDS_ON[from]?.includes(to) ?? false)
@@ -89,6 +93,12 @@ function strayPerformers(files: SourceFile[]): string[] {
   return files.flatMap(({ path, imports }) =>
     roomOf(path) === 'drivers' ? [] : imports.filter((to) => PERFORMS.test(to)).map((to) => `${path} imports ${to}`),
   )
+}
+
+/** The rooms that a picture does not name. */
+function missingIn(picture: string): string[] {
+  const named = [...picture.matchAll(/class="name"[^>]*>([^<]*)</g)].flatMap(([, names = '']) => names.split(/ +/))
+  return FLOORS.flat().filter((room) => !named.includes(room))
 }
 
 /** Each circle by its first file found; imports of types count, since a reader follows them too. */
@@ -122,6 +132,16 @@ test('a room imports only rooms that stand below it', () => {
   expect(wrongDirections([...files, planted])).toEqual([
     'src/waiting/planted.ts imports src/locker/held.ts: waiting does not stand on locker',
   ])
+})
+
+test('every exception to the order is one that an import needs', () => {
+  expect(unusedExceptions(files, STANDS_ON)).toEqual([])
+  expect(unusedExceptions(files, { ...STANDS_ON, protocol: ['waiting'] })).toEqual(['protocol on waiting'])
+})
+
+test('the picture of the rooms in ARCHITECTURE.md shows each of them', () => {
+  expect(missingIn(readFileSync(join(ROOT, 'docs/rooms.svg'), 'utf8'))).toEqual([])
+  expect(missingIn('<text class="name">types  errors</text>')).toContain('assert')
 })
 
 test('no files import each other in a circle', () => {

@@ -9,15 +9,29 @@ export interface SpelledSetting {
   value: string | null
 }
 
-export function spell({ lockType, useSymlinks, enableLogging, logFile, ...intervals }: ConfigSettings): SpelledSetting[] {
-  return [
-    { setting: 'lockType', key: 'lock-type', value: lockType },
-    { setting: 'useSymlinks', key: 'use-symlinks', value: String(Number(useSymlinks)) },
-    { setting: 'refreshRateMs', key: 'refresh-rate', value: String(intervals.refreshRateMs / 1000) },
-    { setting: 'timeoutIntervalMs', key: 'timeout-interval', value: String(intervals.timeoutIntervalMs / 1000) },
-    { setting: 'enableLogging', key: 'enable-logging', value: String(Number(enableLogging)) },
-    { setting: 'logFile', key: 'log-file', value: logFile },
-  ]
+type Spelling<Setting extends keyof ConfigSettings> = (value: ConfigSettings[Setting]) => string | null
+
+const asSwitch = (isOn: boolean) => (isOn ? '1' : '0')
+const asSeconds = (ms: number) => String(ms / 1000)
+const asIs = (text: string | null) => text
+
+/** In the order of `docs/library.md`. A setting that is missing here is a type error. */
+const SPELLINGS: { [Setting in keyof ConfigSettings]: { key: string; spell: Spelling<Setting> } } = {
+  lockType: { key: 'lock-type', spell: asIs },
+  useSymlinks: { key: 'use-symlinks', spell: asSwitch },
+  refreshRateMs: { key: 'refresh-rate', spell: asSeconds },
+  timeoutIntervalMs: { key: 'timeout-interval', spell: asSeconds },
+  enableLogging: { key: 'enable-logging', spell: asSwitch },
+  logFile: { key: 'log-file', spell: asIs },
+}
+const SETTINGS = Object.keys(SPELLINGS) as (keyof ConfigSettings)[]
+
+export function spell(settings: ConfigSettings): SpelledSetting[] {
+  const spelled = <Setting extends keyof ConfigSettings>(setting: Setting): SpelledSetting => {
+    const { key, spell } = SPELLINGS[setting]
+    return { setting, key, value: spell(settings[setting]) }
+  }
+  return SETTINGS.map(spelled)
 }
 
 export function spellIntervals(settings: Pick<ConfigSettings, 'refreshRateMs' | 'timeoutIntervalMs'>): string {
