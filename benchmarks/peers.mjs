@@ -24,7 +24,7 @@ export const CANDIDATES = [
   ours('symlinks', 'names', ['blocking', 'asynchronous'], { lockType: 'linkbased', useSymlinks: true }),
   ours('renamebased', 'names', ALL, { lockType: 'renamebased' }),
   // Its heartbeat is the kernel's.
-  ours('advisory', 'advisory', ['blocking', 'asynchronous', 'waits'], { lockType: 'advisory' }),
+  ours('advisory', 'advisory', ['blocking', 'asynchronous', 'waits'], { lockType: 'advisory', advisoryKind: 'flock' }),
   { ...peer('proper-lockfile', 'names', ALL), open: openProperLockfile },
   { ...peer('lockfile', 'names', ALL), open: openLockfile },
   { ...peer('flufl.lock', 'names', ['blocking']), label: 'flufl.lock (Python)', program: 'python' },

@@ -21,6 +21,7 @@ export type { LockEvent, LockEventName } from './log/events.js'
 export type {
   AcquireOptions,
   AcquireSyncOptions,
+  AdvisoryCall,
   AdvisoryKind,
   Holder,
   Inspection,

@@ -6,8 +6,15 @@
  */
 export type LockType = 'linkbased' | 'advisory' | 'renamebased'
 
-/** Which system call an advisory lock uses. */
-export type AdvisoryKind = 'flock' | 'fcntl'
+/** One of the two system calls for advisory locks. On a local file system neither sees the other. */
+export type AdvisoryCall = 'flock' | 'fcntl'
+
+/**
+ * Which system calls an advisory lock uses. `both`: `flock`, then `fcntl`, so that it excludes programs which use either; one
+ * of them where they are one lock (NFS, SMB). A file that is executable, or may not be written, is locked by
+ * `flock` alone. `fcntl` needs the main thread and an asynchronous call: elsewhere name `flock`.
+ */
+export type AdvisoryKind = 'both' | AdvisoryCall
 
 /** The settings of a locker. Those that are not given come from `config`, or else from the defaults. */
 export interface LockerOptions {
@@ -22,7 +29,7 @@ export interface LockerOptions {
   lockType?: LockType
   /** Link-based locks only: symbolic links, for file systems that refuse hard links (Amazon EFS). @default false */
   useSymlinks?: boolean
-  /** Advisory locks only. @default 'flock' */
+  /** Advisory locks only. @default 'both' */
   advisoryKind?: AdvisoryKind
   /** How often held locks are refreshed, in milliseconds; at least 100. @default 20000 */
   refreshRateMs?: number
@@ -131,6 +138,11 @@ interface InspectionBase {
   token: bigint | null
   /** Names in the lock directory that are not ours; they are left alone. */
   unknownEntries: string[]
+  /**
+   * Advisory locks that are held, and of which both calls were asked: with which of them. `['flock']` alone keeps out no
+   * program that uses `fcntl`.
+   */
+  heldWith?: AdvisoryCall[]
 }
 
 export type Inspection =

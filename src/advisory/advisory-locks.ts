@@ -1,10 +1,11 @@
 /** The advisory lock type: the kernel's own whole-file locks, as far as the file system honours them. */
 
-import { type AdvisoryHold, attempt, attemptSync } from './advisory.js'
+import type { AdvisoryHold } from './advisory.js'
+import { attemptCalls, attemptCallsSync, BothHold, callsOf } from './both.js'
 import { LossWatch, type Watched } from './loss-watch.js'
 import { isHeldHere } from './near.js'
-import { probe } from './probe.js'
-import { leadsTo } from './lock-file.js'
+import { probeCalls } from './probe.js'
+import { leadsTo, type Written } from './lock-file.js'
 import { runInLane, runNow } from './calls.js'
 import { describe, Directories, fileOnDevice } from '../mounts/directories.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
@@ -12,20 +13,25 @@ import type { Ground } from '../drivers/ground.js'
 import { sessionOwner } from '../drivers/identity.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import { already, type Work, eitherWay, runAsynchronously } from '../drivers/work.js'
-import { type LostReason, MountChangedError } from '../errors.js'
+import { type LostReason, MountChangedError, type MountlockError } from '../errors.js'
 import type { Hold, Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
-import type { AdvisoryKind, Holder, Inspection } from '../types.js'
+import type { AdvisoryCall, AdvisoryKind, Holder, Inspection } from '../types.js'
+
+/** Why a file in which something stands is no lock file. `isLocal`: on a file system of this machine alone. */
+export type RefusalOfFile = (path: string, file: Written & { isLocal: boolean }) => MountlockError | null
 
 export class AdvisoryLocks implements Locks {
   readonly #kind: AdvisoryKind
+  readonly #refusalOf: RefusalOfFile
   readonly #directories = new Directories()
   readonly #known = new Map<string, DirectoryFacts>()
   readonly #held = new Set<HeldAdvisory>()
   readonly #lossWatch: LossWatch
 
-  constructor(kind: AdvisoryKind, refreshRateMs: number) {
+  constructor(kind: AdvisoryKind, refreshRateMs: number, refusalOf: RefusalOfFile = () => null) {
     this.#kind = kind
+    this.#refusalOf = refusalOf
     this.#lossWatch = new LossWatch(refreshRateMs)
   }
 
@@ -51,10 +57,12 @@ export class AdvisoryLocks implements Locks {
     if (!wanted()) return { kind: 'cancelled' }
     const { dev, leasesLocks, plainLocal } = facts
     const { lane } = mountOfDevice(dev)
-    const options = { kind: this.#kind, shared, pastCache: leasesLocks, lane, localDevice: plainLocal ? dev : null }
+    const calls = this.#calls(facts)
+    const refusalOf = (written: Written) => this.#refusalOf(parts.path, { ...written, isLocal: plainLocal })
+    const options = { shared, pastCache: leasesLocks, lane, localDevice: plainLocal ? dev : null, refusalOf }
     const hold = yield* eitherWay(
-      () => attemptSync(parts.path, options),
-      () => attempt(parts.path, options),
+      () => attemptCallsSync(parts.path, calls, options),
+      () => attemptCalls(parts.path, calls, options),
     )
     if (hold === 'busy') return { kind: 'busy', holder: null, isFar: yield* this.#isFar(parts, facts) }
     const held = new HeldAdvisory(hold, this)
@@ -65,16 +73,20 @@ export class AdvisoryLocks implements Locks {
     }
     this.#held.add(held)
     if (leasesLocks) this.#lossWatch.add(held)
-    return { kind: 'acquired', hold: held, isWaitedFor: false, takenFrom: null }
+    return { kind: 'acquired', hold: held, isWaitedFor: false, takenFrom: null, remark: remarkOn(hold, calls) }
+  }
+
+  #calls({ locksAreOne }: DirectoryFacts): readonly AdvisoryCall[] {
+    return callsOf(this.#kind, locksAreOne)
   }
 
   /** On a network mount it matters for fairness between nodes. */
-  *#isFar({ path }: LockPath, { coherent, dev }: DirectoryFacts): Work<boolean> {
-    if (coherent) return false
-    const { lane } = mountOfDevice(dev)
+  *#isFar({ path }: LockPath, facts: DirectoryFacts): Work<boolean> {
+    if (facts.coherent) return false
+    const { lane } = mountOfDevice(facts.dev)
     return yield* eitherWay(
       () => true,
-      async () => !(await isHeldHere(path, this.#kind, lane)),
+      async () => !(await isHeldHere(path, this.#calls(facts), lane)),
     )
   }
 
@@ -106,13 +118,13 @@ export class AdvisoryLocks implements Locks {
 
   async inspect(path: string): Promise<Inspection> {
     const parts = lockPath(path)
-    const { dev } = await runAsynchronously(this.#look(parts.directory))
-    const { state, pid, reason } = await probe(parts.path, { kind: this.#kind, lane: mountOfDevice(dev).lane })
+    const facts = await runAsynchronously(this.#look(parts.directory))
+    const { state, pid, reason, heldWith } = await probeCalls(parts.path, this.#calls(facts), mountOfDevice(facts.dev).lane)
     const base = { path: parts.path, lockType: 'advisory' as const, token: null, unknownEntries: [] }
     if (state === 'free') return { ...base, state }
     const holder = toHolder(pid)
     return state === 'held'
-      ? { ...base, state, holder }
+      ? { ...base, state, holder, ...(heldWith && { heldWith }) }
       : { ...base, state, reason: reason ?? 'the kernel does not tell', holder: null }
   }
 
@@ -120,6 +132,12 @@ export class AdvisoryLocks implements Locks {
     const held = [...this.#held]
     await Promise.allSettled(held.map((hold) => hold.end('closed')))
   }
+}
+
+/** What a log should tell of a lock that was taken; `null`: nothing. */
+function remarkOn(hold: AdvisoryHold, calls: readonly AdvisoryCall[]): string | null {
+  if (calls.length === 1 || hold instanceof BothHold) return null
+  return 'by flock alone: fcntl was not taken, since the file is executable, or may not be written'
 }
 
 /** The kernel knows the process, and only on this node. */

@@ -16,7 +16,7 @@
 
 import type { Lane } from '../drivers/lane.js'
 import { UnsupportedPlatformError } from '../errors.js'
-import type { AdvisoryKind } from '../types.js'
+import type { AdvisoryCall } from '../types.js'
 import { runInLane, runNow } from './calls.js'
 import { attemptFcntl, refuseFcntlSync } from './fcntl.js'
 import { attemptFlock } from './flock.js'
@@ -32,10 +32,12 @@ export interface AdvisoryHold {
   releaseSync(): void
   /** Asks the server about the lock, if it was taken with `pastCache`. Rejects when it is lost, or in doubt. */
   look(): Promise<void>
+  /** The file is a program, or a script. */
+  readonly isExecutable?: boolean
 }
 
-interface AttemptOptions extends OpenOptions {
-  kind: AdvisoryKind
+export interface AttemptOptions extends OpenOptions {
+  kind: AdvisoryCall
   /**
    * Of the mount that the path is on. Asynchronous calls go through it, and so does `release()` of a hold that was got
    * synchronously.
@@ -49,7 +51,7 @@ interface AttemptOptions extends OpenOptions {
 }
 
 /** How often a lock file may be replaced under our hands before that is an error. */
-const ROUNDS_MAX = 10
+export const ROUNDS_MAX = 10
 
 /**
  * One attempt, without waiting for a holder.

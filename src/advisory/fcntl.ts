@@ -28,15 +28,18 @@ export function refuseFcntlSync(path: string): never {
   )
 }
 
+export function refuseFcntlInWorker(path: string): void {
+  if (isMainThread) return
+  throw new UnsupportedPlatformError(
+    'fs-ext cannot take an fcntl lock in a worker thread',
+    "Acquire it in the main thread, or use advisoryKind 'flock'.",
+    path,
+  )
+}
+
 /** One attempt; `replaced` if the path no longer led to the file that was locked. */
 export async function attemptFcntl(path: string, options: OpenOptions, lane: Lane): Promise<FcntlHold | 'busy' | 'replaced'> {
-  if (!isMainThread) {
-    throw new UnsupportedPlatformError(
-      'fs-ext cannot take an fcntl lock in a worker thread',
-      "Acquire it in the main thread, or use advisoryKind 'flock'.",
-      path,
-    )
-  }
+  refuseFcntlInWorker(path)
   const { shared } = options
   const fsExt = loadFsExt()
   const realPath = await realPathOf(path, lane)
@@ -48,7 +51,7 @@ export async function attemptFcntl(path: string, options: OpenOptions, lane: Lan
   const endVisit = await visit(file.identity)
   try {
     const meanwhile = answerFromRegistry({ path, realPath, identity: file.identity }, shared, lane)
-    if (!meanwhile) return await lockWhileVisiting(fsExt, { path, realPath, file, shared, lane })
+    if (!meanwhile) return await lockWhileVisiting(fsExt, { ...options, path, realPath, file, lane })
     park(file.identity, file.fd, lane)
     return meanwhile
   } finally {
@@ -130,20 +133,19 @@ export class FcntlHold {
   }
 }
 
-interface Attempt {
+interface Attempt extends OpenOptions {
   readonly path: string
   readonly realPath: string
   readonly file: LockFile
-  readonly shared: boolean
   readonly lane: Lane
 }
 
 async function lockWhileVisiting(fsExt: FsExt, attempt: Attempt): Promise<FcntlHold | 'busy' | 'replaced'> {
-  const { path, realPath, file, shared, lane } = attempt
+  const { path, realPath, file, shared, lane, refusalOf } = attempt
   let outcome: 'busy' | 'replaced' = 'busy'
   try {
     if (await trySetLock(fsExt, file.fd, shared, lane)) {
-      if (await runInLane(isInPlace(path, file, lane), lane)) {
+      if (await runInLane(isInPlace(path, file, lane, refusalOf), lane)) {
         const { fd, dev, ino, identity } = file
         const entry: Entry = { identity, realPath, dev, ino, shared, holders: 0, fd }
         addEntry(entry)

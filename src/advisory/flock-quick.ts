@@ -13,7 +13,7 @@ import { wallClockMs } from '../drivers/clock.js'
 import type { Lane } from '../drivers/lane.js'
 import { FlockHold, giveUpNow, tryFlockNow } from './flock.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
-import { identityOf, READ_ONLY } from './lock-file.js'
+import { identityOf, isExecutable, READ_ONLY, WRITTEN_BYTES_MAX } from './lock-file.js'
 
 interface Checked {
   readonly identity: string
@@ -39,10 +39,12 @@ export function attemptQuickly(path: string, shared: boolean, lane: Lane): Flock
     return undefined
   }
   const outcome = lockQuickly(fsExt, fd, shared)
-  const asChecked = isAsChecked(fstatSync(fd), checked)
+  const there = fstatSync(fd)
+  const asChecked = isAsChecked(there, checked)
   const { dev, ino } = checked
   const identity = asChecked ? checked.identity : identityOf(fstatSync(fd, { bigint: true }))
-  if (asChecked && outcome === 'locked') return new FlockHold(path, { fd, dev, ino, identity, writable: false }, lane, true)
+  const file = { fd, dev, ino, identity, writable: false, isExecutable: isExecutable(there.mode) }
+  if (asChecked && outcome === 'locked') return new FlockHold(path, file, lane, true)
   giveUpNow(identity, fd, lane)
   if (asChecked && outcome === 'busy') return 'busy'
   checkedFiles.delete(path)
@@ -69,6 +71,8 @@ export function check(path: string, device: number): void {
   try {
     const there = lstatSync(path)
     const { dev, ino, ctimeMs } = there
+    // What stands in it may have to be looked at each time.
+    if (there.size > 0 && there.size <= WRITTEN_BYTES_MAX) return
     if (!there.isFile() || dev !== device || wallClockMs() - ctimeMs < CHANGE_AGE_MS_MIN) return
     const exactly = lstatSync(path, { bigint: true })
     if (Number(exactly.ino) !== ino || Number(exactly.dev) !== dev) return

@@ -45,7 +45,7 @@ function* attemptThrough(
   let locked = false
   try {
     locked = yield* tryFlock(fsExt, file.fd, options.shared)
-    if (locked && (yield* isInPlace(path, file, lane))) return new FlockHold(path, file, lane)
+    if (locked && (yield* isInPlace(path, file, lane, options.refusalOf))) return new FlockHold(path, file, lane)
   } catch (error) {
     yield* discard(file, lane)
     throw error
@@ -75,6 +75,7 @@ export class FlockHold {
   readonly dev: number
   readonly ino: number
   readonly identity: string
+  readonly isExecutable: boolean
   readonly #lane: Lane
   /** `null` once a caller has begun to release. */
   #fd: number | null
@@ -87,6 +88,7 @@ export class FlockHold {
     this.dev = file.dev
     this.ino = file.ino
     this.identity = file.identity
+    this.isExecutable = file.isExecutable
     this.#lane = lane
     this.#fd = file.fd
     this.#isQuick = isQuick

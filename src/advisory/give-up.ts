@@ -12,7 +12,7 @@
  * drops the locks of a machine that was paused (NFSv4) takes that protection away, as it does from every advisory lock.
  */
 
-import { type BigIntStats, fstat, open, statfs, write } from 'node:fs'
+import { type BigIntStats, fstat, open, write } from 'node:fs'
 import { systemErrorCode } from '../drivers/error-code.js'
 import type { Footing } from '../drivers/footing.js'
 import type { Lane } from '../drivers/lane.js'
@@ -20,7 +20,7 @@ import { runAsynchronously } from '../drivers/run.js'
 import { ForeignLockError } from '../errors.js'
 import { isAbsent } from '../protocol/doubt.js'
 import { ask } from '../protocol/operations.js'
-import type { AdvisoryKind } from '../types.js'
+import type { AdvisoryCall } from '../types.js'
 import { type AdvisoryHold, attempt } from './advisory.js'
 import { GIVEN_UP, identityOf, READ_WRITE } from './lock-file.js'
 import { probe } from './probe.js'
@@ -36,11 +36,19 @@ export type GiveUpOutcome =
   /** Only an empty file is a lock and nothing else. */
   | { kind: 'not-empty' }
 
-/** @throws what the file system refuses, AdvisoryUnavailableError, UnsupportedPlatformError */
-export async function giveUp(path: string, lane: Lane, footing: Footing | null): Promise<GiveUpOutcome> {
+/**
+ * `calls`: those of which a lock of that file is made.
+ * @throws what the file system refuses, AdvisoryUnavailableError, UnsupportedPlatformError
+ */
+export async function giveUp(
+  path: string,
+  calls: readonly AdvisoryCall[],
+  lane: Lane,
+  footing: Footing | null,
+): Promise<GiveUpOutcome> {
   const holds: AdvisoryHold[] = []
   try {
-    const held = await takeAll(path, holds, lane)
+    const held = await takeAll(path, calls, holds, lane)
     if (held !== null) return { kind: 'held', pid: await holderOf(path, held, lane) }
     return await removeLocked(path, holds, lane, footing)
   } catch (error) {
@@ -52,8 +60,13 @@ export async function giveUp(path: string, lane: Lane, footing: Footing | null):
 }
 
 /** Takes the locks of the file. @returns which of them another process holds */
-async function takeAll(path: string, holds: AdvisoryHold[], lane: Lane): Promise<AdvisoryKind | null> {
-  for (const kind of await kindsToTake(path, lane)) {
+async function takeAll(
+  path: string,
+  calls: readonly AdvisoryCall[],
+  holds: AdvisoryHold[],
+  lane: Lane,
+): Promise<AdvisoryCall | null> {
+  for (const kind of calls) {
     const hold = await attempt(path, { kind, shared: false, lane }).catch((error) => {
       throw error instanceof ForeignLockError ? new NoFile() : error
     })
@@ -65,17 +78,9 @@ async function takeAll(path: string, holds: AdvisoryHold[], lane: Lane): Promise
 
 class NoFile extends Error {}
 
-async function holderOf(path: string, kind: AdvisoryKind, lane: Lane): Promise<number | null> {
+async function holderOf(path: string, kind: AdvisoryCall, lane: Lane): Promise<number | null> {
   const { pid } = await probe(path, { kind, lane }).catch(() => ({ pid: null }))
   return pid
-}
-
-const NFS = 0x6969
-
-/** On NFS a second lock would be refused because of our own first: there both kinds are one. */
-async function kindsToTake(path: string, lane: Lane): Promise<AdvisoryKind[]> {
-  const { type } = await lane.run<{ type: number }>((done) => statfs(path, done))
-  return type === NFS ? ['flock'] : ['flock', 'fcntl']
 }
 
 /** Everything that could hold the file is ours now. */

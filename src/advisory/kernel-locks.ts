@@ -2,10 +2,10 @@
 
 import { readFile, readlink } from 'node:fs'
 import type { Lane } from '../drivers/lane.js'
-import type { AdvisoryKind } from '../types.js'
+import type { AdvisoryCall } from '../types.js'
 
 interface KernelLock {
-  readonly kind: AdvisoryKind
+  readonly kind: AdvisoryCall
   /** `null` where the kernel names no process: open-file-description locks, locks of remote clients. */
   readonly pid: number | null
   readonly major: number
@@ -14,7 +14,7 @@ interface KernelLock {
 }
 
 /** Open-file-description locks exclude fcntl locks, so they count as such. */
-const KINDS: Record<string, AdvisoryKind> = { FLOCK: 'flock', POSIX: 'fcntl', OFDLCK: 'fcntl' }
+const KINDS: Record<string, AdvisoryCall> = { FLOCK: 'flock', POSIX: 'fcntl', OFDLCK: 'fcntl' }
 // "12: FLOCK  ADVISORY  WRITE 4191 fe:00:2146345 0 EOF"; a waiter has "->" after the number and holds nothing.
 const LINE = /^\d+: (FLOCK|POSIX|OFDLCK) +\S+ +(?:READ|WRITE) +(-?\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /
 /** The pid namespace that sees every process of this machine has this fixed number (PROC_PID_INIT_INO). */
@@ -39,7 +39,7 @@ export function parseKernelLocks(text: string): KernelLock[] {
 
 /** The locks of one kind on one inode, as `stat` (with `bigint`) tells it. `null` when there is no `/proc/locks`. */
 export async function findKernelLocks(
-  kind: AdvisoryKind,
+  kind: AdvisoryCall,
   file: { dev: bigint; ino: bigint },
   lane: Lane,
 ): Promise<KernelLock[] | null> {

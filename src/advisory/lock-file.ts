@@ -40,6 +40,7 @@ export interface LockFile {
   /** `dev:ino`, exactly: inode numbers of network file systems may have 64 bits, and a `number` would confuse neighbours. */
   readonly identity: string
   readonly writable: boolean
+  readonly isExecutable: boolean
 }
 
 // O_NONBLOCK lets a FIFO be recognised instead of waited for; libuv adds O_CLOEXEC.
@@ -47,7 +48,7 @@ const CAREFULLY = constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCT
 export const READ_WRITE: number = constants.O_RDWR | CAREFULLY
 export const READ_ONLY: number = constants.O_RDONLY | CAREFULLY
 /** Errors that say that the file may not be written, or not now, because it is being executed. */
-const NOT_WRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ETXTBSY'])
+export const NOT_WRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ETXTBSY'])
 /** How often the path may turn out to be something else, and then not to be, before that is an error. */
 const ROUNDS_MAX = 10
 /** Errors of `open` that say that there is something else than a file. */
@@ -57,6 +58,16 @@ export interface OpenOptions {
   shared: boolean
   /** Open it so that {@link readPastCache} asks the server. */
   pastCache?: boolean
+  /** Why a file in which something stands is no lock file; `null`: it may be one. Asked when it is locked, before that counts. */
+  refusalOf?: (written: Written) => MountlockError | null
+}
+
+/** What stands in a lock file. */
+export interface Written {
+  text: Uint8Array
+  /** Hard links to the file. */
+  links: number
+  modifiedMs: number
 }
 
 /**
@@ -99,13 +110,24 @@ export function* openExistingLockFile(path: string): Program<LockFile | null> {
  */
 export const GIVEN_UP = 'mountlock gives this lock file up: its path becomes a lock of another type.\n'
 
-/** Does the path still lead to the locked file? If not, it was removed or replaced, and others lock its successor. */
-export function* isInPlace(path: string, file: LockFile, lane: Lane): Program<boolean> {
+/** Only what is as short as this is read. */
+export const WRITTEN_BYTES_MAX = 100
+
+/**
+ * Does the path still lead to the locked file? If not, it was removed or replaced, and others lock its successor.
+ * @throws what `refusalOf` says
+ */
+export function* isInPlace(path: string, file: LockFile, lane: Lane, refusalOf?: OpenOptions['refusalOf']): Program<boolean> {
   try {
     const there = yield* make(lstatCall(path))
     if (identityOf(there) !== file.identity) return false
-    if (there.size !== BigInt(GIVEN_UP.length) || !(yield* wasGivenUp(file))) return true
-    return yield* takeBack(path, file, lane)
+    // A lock file is empty, unless its program uses it for more.
+    if (there.size === 0n || there.size > BigInt(WRITTEN_BYTES_MAX)) return true
+    const text = yield* readAll(file)
+    if (text.toString('latin1') === GIVEN_UP) return yield* takeBack(path, file, lane)
+    const refusal = refusalOf?.({ text, links: Number(there.nlink), modifiedMs: Number(there.mtimeMs) }) ?? null
+    if (refusal !== null) throw refusal
+    return true
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
     throw error
@@ -123,13 +145,13 @@ export function* leadsTo(path: string, { dev, ino }: { dev: number; ino: number 
   }
 }
 
-function* wasGivenUp({ fd }: LockFile): Program<boolean> {
-  const bytes = Buffer.alloc(GIVEN_UP.length)
-  yield* make({
+function* readAll({ fd }: LockFile): Program<Buffer> {
+  const bytes = Buffer.alloc(WRITTEN_BYTES_MAX)
+  const count = yield* make<number>({
     now: () => readSync(fd, bytes, 0, bytes.length, 0),
     start: (done) => read(fd, bytes, 0, bytes.length, 0, done),
   })
-  return bytes.toString('latin1') === GIVEN_UP
+  return bytes.subarray(0, count)
 }
 
 /**
@@ -177,6 +199,8 @@ export function* refuseForeign(path: string): Program<void> {
   }
   throw new ForeignLockError(path, `it is ${kindOf(there)}`, 'Advisory locks need a regular file: choose another path.')
 }
+
+export const isExecutable = (mode: number): boolean => (mode & 0o111) !== 0
 
 export function identityOf(there: BigIntStats): string {
   return `${there.dev}:${there.ino}`
@@ -275,7 +299,10 @@ function lockFilePermissions(directory: string): string {
 function* examine(path: string, fd: number, writable: boolean): Program<LockFile> {
   // Where fstat fails the descriptor is left open for good: closing it could drop an fcntl lock that we hold on that inode.
   const there = yield* make(fstatCall(fd))
-  if (there.isFile()) return { fd, dev: Number(there.dev), ino: Number(there.ino), identity: identityOf(there), writable }
+  if (there.isFile()) {
+    const [dev, ino] = [Number(there.dev), Number(there.ino)]
+    return { fd, dev, ino, identity: identityOf(there), writable, isExecutable: isExecutable(Number(there.mode)) }
+  }
   // Not a file, so nothing of ours is locked through it, and closing it is safe.
   yield* make({ now: () => closeSync(fd), start: (done) => close(fd, done) })
   yield* refuseForeign(path)

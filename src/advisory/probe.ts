@@ -11,7 +11,7 @@ import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { isPlainLocal } from '../drivers/file-system.js'
 import type { Lane } from '../drivers/lane.js'
-import type { AdvisoryKind } from '../types.js'
+import type { AdvisoryCall } from '../types.js'
 import { runInLane } from './calls.js'
 import { findFcntlEntry, testFcntl } from './fcntl.js'
 import { testFlock } from './flock.js'
@@ -28,8 +28,26 @@ interface AdvisoryProbe {
 
 const FREE: AdvisoryProbe = { state: 'free', pid: null }
 
+/**
+ * What those calls together say. `heldWith`: where both were asked, with which of them it is held.
+ * @throws ForeignLockError, LockFileSystemError
+ */
+export async function probeCalls(
+  path: string,
+  calls: readonly AdvisoryCall[],
+  lane: Lane,
+): Promise<AdvisoryProbe & { heldWith?: AdvisoryCall[] }> {
+  const answers = new Map<AdvisoryCall, AdvisoryProbe>()
+  for (const kind of calls) answers.set(kind, await probe(path, { kind, lane }))
+  const all = [...answers.values()]
+  const held = all.find(({ state }) => state === 'held')
+  if (held === undefined) return all.find(({ state }) => state === 'unknown') ?? FREE
+  if (calls.length === 1) return held
+  return { ...held, heldWith: calls.filter((call) => answers.get(call)?.state === 'held') }
+}
+
 /** @throws ForeignLockError, LockFileSystemError */
-export async function probe(path: string, { kind, lane }: { kind: AdvisoryKind; lane: Lane }): Promise<AdvisoryProbe> {
+export async function probe(path: string, { kind, lane }: { kind: AdvisoryCall; lane: Lane }): Promise<AdvisoryProbe> {
   try {
     if (kind === 'fcntl' && (await findFcntlEntry(path, lane))) return { state: 'held', pid: process.pid }
     const there = await lookAt(path, lane)
@@ -61,7 +79,7 @@ async function fileSystemType(path: string, lane: Lane): Promise<number> {
   return type
 }
 
-async function tryForAMoment(path: string, kind: AdvisoryKind, lane: Lane): Promise<AdvisoryProbe> {
+async function tryForAMoment(path: string, kind: AdvisoryCall, lane: Lane): Promise<AdvisoryProbe> {
   if (!isMainThread) {
     // Closing what was opened would drop an fcntl lock of the main thread, which a worker thread knows nothing of.
     return unknown('This kernel does not tell, and a worker thread must not try')

@@ -9,12 +9,13 @@
  * A lock directory goes the way that `protocol/dissolve.ts` describes, a lock file the way of `advisory/give-up.ts`.
  */
 
+import { callsOf } from '../advisory/both.js'
 import { giveUp, type GiveUpOutcome } from '../advisory/give-up.js'
 import { Obstructions } from './obstructions.js'
 import { Directories, footingOn } from '../mounts/directories.js'
+import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground } from '../drivers/ground.js'
 import type { Footing } from '../drivers/footing.js'
-import type { Lane } from '../drivers/lane.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import { surroundingsOf } from '../mounts/surroundings.js'
 import { runAsynchronously, runBlocking } from '../drivers/run.js'
@@ -92,7 +93,7 @@ export class Changeover implements Locks {
     const type = yield* run(() => fileType(parts.path))
     if (type === 'missing') return null
     if (type === 'file' && this.#wanted !== 'advisory')
-      return (yield* giveUpFile(parts.path, lane, footing)) === 'done' ? null : CHANGING
+      return (yield* giveUpFile(parts.path, facts, footing)) === 'done' ? null : CHANGING
     // Where two renames of one name can both succeed, no process could be sure that it is the one that decides.
     if (type !== 'directory' || !facts.renamesNames) throw refusal
     const surroundings = surroundingsOf(facts)
@@ -176,7 +177,7 @@ function heldError(path: string, lockType: LockType, holder: string | null): For
 const article = (lockType: LockType) => (lockType === 'advisory' ? 'an' : 'a')
 
 /** The path becomes a lock directory: not with blocking calls, since `fs-ext` has none for fcntl locks. */
-function* giveUpFile(path: string, lane: Lane, footing: () => Footing | null): Work<'done' | 'busy'> {
+function* giveUpFile(path: string, facts: DirectoryFacts, footing: () => Footing | null): Work<'done' | 'busy'> {
   const refuse = (): never => {
     throw new ForeignLockError(
       path,
@@ -184,13 +185,17 @@ function* giveUpFile(path: string, lane: Lane, footing: () => Footing | null): W
       'Acquire it once with acquire() or tryAcquire(), or remove the file when nobody holds the lock.',
     )
   }
-  return yield* eitherWay(refuse, () => giveUpFileAsynchronously(path, lane, footing()))
+  return yield* eitherWay(refuse, () => giveUpFileAsynchronously(path, facts, footing()))
 }
 
-async function giveUpFileAsynchronously(path: string, lane: Lane, footing: Footing | null): Promise<'done' | 'busy'> {
+async function giveUpFileAsynchronously(
+  path: string,
+  { dev, locksAreOne }: DirectoryFacts,
+  footing: Footing | null,
+): Promise<'done' | 'busy'> {
   let outcome: GiveUpOutcome
   try {
-    outcome = await giveUp(path, lane, footing)
+    outcome = await giveUp(path, callsOf('both', locksAreOne), mountOfDevice(dev).lane, footing)
   } catch (error) {
     throw explain(path, error)
   }

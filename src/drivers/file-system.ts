@@ -26,6 +26,8 @@ export interface DirectoryFacts {
    * holder (NFSv4).
    */
   leasesLocks: boolean
+  /** `flock` and `fcntl` are one lock at its server: a process that has taken one is refused the other. */
+  locksAreOne: boolean
   /** There other users could swap what is worked in, so that work needs a footing; `null`: they could not. */
   ground: Ground | null
   /** The file system in words, the same before and after a remount: "nfs4 server:/export". */
@@ -46,6 +48,9 @@ const RENAMING_TYPES = new Set([0x6969, 0xef53, 0x58465342, 0x9123683e, 0x010219
 
 /** ext2/3/4, xfs, tmpfs, f2fs. Not btrfs and overlayfs: there `stat` tells another device than the kernel's own tables. */
 const PLAIN_LOCAL_TYPES = new Set([0xef53, 0x58465342, 0x01021994, 0xf2f52010])
+
+/** NFS; cifs, as `cifs` and as `smb3`: their clients make the same request of both calls. */
+const ONE_LOCK_TYPES = new Set([0x6969, 0xff534d42, 0xfe534d42])
 
 /** One machine's own file system, of which `/proc/locks` and the clock of this machine tell the whole truth. */
 export function isPlainLocal(statfsType: number): boolean {
@@ -75,9 +80,15 @@ function facts(path: string, status: Stats, { type }: StatsFs, ground: Ground | 
     renamesNames: RENAMING_TYPES.has(type),
     staleOpenMs: mount === undefined ? 0 : staleOpenMs(mount),
     leasesLocks: mount?.type === 'nfs4',
+    locksAreOne: ONE_LOCK_TYPES.has(type) && !keepsLocksLocal(mount),
     ground,
     identity: mount === undefined ? `device ${status.dev}` : `${mount.type} ${mount.source}`,
   }
+}
+
+/** By its options one of the two calls, or both, stay on this machine (nfs(5), mount.cifs(8)): then they are two locks. */
+function keepsLocksLocal(mount: MountInfo | undefined): boolean {
+  return mount?.options.some((option) => /^(local_lock=(?!none)|nobrl|nolock$)/.test(option)) ?? false
 }
 
 const ACREGMAX_DEFAULT_S = 60

@@ -50,6 +50,14 @@ export function* groundOf(directory: string): Calls<Ground | null> {
   return isShared || mayLeadElsewhere ? { path: directory, mayLeadElsewhere, from: real, below: [] } : null
 }
 
+export function* realPathOf(directory: string): Calls<string | null> {
+  try {
+    return (yield ['realpath', directory]) as string
+  } catch {
+    return null
+  }
+}
+
 type Trust = (uid: number) => boolean
 
 /**

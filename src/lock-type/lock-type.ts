@@ -50,6 +50,8 @@ export interface Taken {
   isWaitedFor: boolean
   /** The dead holder before, in words, or `null`. */
   takenFrom: string | null
+  /** What the log should tell of it, in words. */
+  remark?: string | null
 }
 
 export interface Busy {

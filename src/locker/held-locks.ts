@@ -37,12 +37,12 @@ export class HeldLocks implements LockKeeper {
    * The last question before a lock is handed out: is it certain to be ours? `null`: its session is over, and with it
    * everything that it held.
    */
-  handOut(path: string, { hold, takenFrom }: Taken, company: Company): LockHandle | null {
+  handOut(path: string, { hold, takenFrom, remark = null }: Taken, company: Company): LockHandle | null {
     if (hold.remainingMs() <= 0) return null
     const lock = new LockHandle(path, hold, this)
     this.#held.set(lock, company)
     if (takenFrom !== null) this.#report.takenOver(lock, takenFrom)
-    this.#report.acquired(lock)
+    this.#report.acquired(lock, remark)
     return lock
   }
 

@@ -25,6 +25,7 @@ import type {
 } from '../types.js'
 import { hearFileSizeSignal } from '../drivers/file-size-limit.js'
 import { Turns } from '../waiting/turns.js'
+import { refusalOfFile, WorkbenchGuard } from '../workbench/guard.js'
 import { Acquisition } from './acquisition.js'
 import { BlockingAcquisition } from './blocking-acquisition.js'
 import { atExit } from './exit.js'
@@ -74,7 +75,7 @@ class LockerOnMounts implements Locker {
   constructor(settings: LockerSettings) {
     this.settings = Object.freeze(settings)
     this.#report = new Report(settings)
-    this.#locks = new Changeover(locksOf(settings, this.#report), settings.lockType)
+    this.#locks = new WorkbenchGuard(new Changeover(locksOf(settings, this.#report), settings.lockType), settings.lockType)
     this.#held = new HeldLocks(settings.lockType, this.#defaultWaitMs, this.#report)
     this.#blocking = new BlockingAcquisition(this.#locks, this.#held, this.#report)
     this.#forgetExit = atExit(() => this.#held.endWithProcess())
@@ -200,7 +201,7 @@ class LockerOnMounts implements Locker {
 
 function locksOf(settings: Readonly<LockerSettings>, report: Report): Locks {
   const { lockType, useSymlinks, advisoryKind, refreshRateMs } = settings
-  if (lockType === 'advisory') return new AdvisoryLocks(advisoryKind, refreshRateMs)
+  if (lockType === 'advisory') return new AdvisoryLocks(advisoryKind, refreshRateMs, refusalOfFile)
   return new LinkLocks({
     ...settings,
     claim: lockType === 'renamebased' ? renameClaim : useSymlinks ? symlinkClaim : hardLinkClaim,

@@ -18,8 +18,8 @@ export class Report {
     this.#logger = createLogger(settings)
   }
 
-  acquired({ path, token }: Told): void {
-    this.#tell({ event: 'acquire', path, outcome: 'acquired', token })
+  acquired({ path, token }: Told, remark: string | null): void {
+    this.#tell({ event: 'acquire', path, outcome: 'acquired', token, ...(remark !== null && { detail: remark }) })
   }
 
   takenOver({ path, token }: Told, from: string): void {

@@ -7,9 +7,10 @@ import { defaultSettings } from '../config/settings.js'
 import { LOCK_TYPES } from '../config/values.js'
 import { InvalidArgumentError } from '../errors.js'
 import { LABEL_LENGTH_MAX, plainText, TIMEOUT_INTERVAL_MS_MAX } from '../protocol/record.js'
-import type { LockerOptions, LockerSettings } from '../types.js'
+import type { AdvisoryKind, LockerOptions, LockerSettings } from '../types.js'
 
 const REFRESH_RATE_MS_MIN = 100
+const ADVISORY_KINDS: readonly AdvisoryKind[] = ['both', 'flock', 'fcntl']
 const OPTIONS: readonly (keyof LockerOptions)[] = [
   'config',
   'strict',
@@ -34,7 +35,7 @@ export function lockerSettings(options: LockerOptions): LockerSettings {
   const settings: LockerSettings = {
     lockType: options.lockType ?? file.lockType,
     useSymlinks: options.useSymlinks ?? file.useSymlinks,
-    advisoryKind: options.advisoryKind ?? 'flock',
+    advisoryKind: options.advisoryKind ?? 'both',
     refreshRateMs: options.refreshRateMs ?? file.refreshRateMs,
     timeoutIntervalMs: options.timeoutIntervalMs ?? file.timeoutIntervalMs,
     label: plainText(options.label ?? '', LABEL_LENGTH_MAX),
@@ -55,8 +56,8 @@ function configured(file: string, strict: boolean) {
 function check({ lockType, advisoryKind, refreshRateMs, timeoutIntervalMs }: LockerSettings): void {
   if (!LOCK_TYPES.includes(lockType))
     refuse(`\`lockType\` to be one of ${LOCK_TYPES.join(', ')}, got ${JSON.stringify(lockType)}`)
-  if (advisoryKind !== 'flock' && advisoryKind !== 'fcntl')
-    refuse(`\`advisoryKind\` to be 'flock' or 'fcntl', got ${JSON.stringify(advisoryKind)}`)
+  if (!ADVISORY_KINDS.includes(advisoryKind))
+    refuse(`\`advisoryKind\` to be 'both', 'flock' or 'fcntl', got ${JSON.stringify(advisoryKind)}`)
   if (!Number.isInteger(refreshRateMs) || refreshRateMs < REFRESH_RATE_MS_MIN) {
     refuse(`\`refreshRateMs\` to be a whole number of at least ${REFRESH_RATE_MS_MIN}, got ${refreshRateMs}`)
   }

@@ -3,17 +3,17 @@
 import { systemErrorCode } from '../drivers/error-code.js'
 import { type DirectoryFacts, directoryFacts, directoryFactsSync } from '../drivers/file-system.js'
 import { canUseDescriptors, Footing } from '../drivers/footing.js'
-import { type Ground, groundOf, type Identity, placeOf } from '../drivers/ground.js'
+import { type Ground, groundOf, type Identity, placeOf, realPathOf } from '../drivers/ground.js'
 import { Lane } from '../drivers/lane.js'
 import { mountAt } from '../drivers/mount-info.js'
-import { runAsynchronously, runCalls } from '../drivers/run.js'
+import { runAsynchronously, runCalls, runCallsBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { fileSystemError, LockFileSystemError, MountChangedError } from '../errors.js'
 import type { Protocol } from '../protocol/operations.js'
 
-/** Until the device of a directory is known, calls go through a lane of the mount that its name suggests. */
 const lanes = new Map<string, Lane>()
 
+/** Until the device of a directory is known, calls go through a lane of the mount that its name suggests. */
 function discoveryLane(path: string): Lane {
   const mountPoint = mountAt(path)?.mountPoint ?? '/'
   let lane = lanes.get(mountPoint)
@@ -77,6 +77,14 @@ export async function inDirectory<Result>(directory: string, protocol: Protocol<
   const lane = discoveryLane(directory)
   const ground = await runCalls(groundOf(directory), lane)
   return await runAsynchronously(protocol, lane, undefined, footingOn(ground))
+}
+
+/** Where a directory is once all links are followed; `null`: it is not there, or cannot be told. */
+export function realPath(directory: string): Work<string | null> {
+  return eitherWay(
+    () => runCallsBlocking(realPathOf(directory)),
+    () => runCalls(realPathOf(directory), discoveryLane(directory)),
+  )
 }
 
 /** A share that was unmounted and mounted again may have another device number; a local file system is known by it alone. */

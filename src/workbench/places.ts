@@ -6,7 +6,7 @@
 import { basename, dirname, join } from 'node:path'
 
 /** What a lock of theirs is for. A session holds `session` as long as it lives, and `notebooks` for moments. */
-type Purpose = 'session' | 'notebooks' | 'locktester'
+export type Purpose = 'session' | 'notebooks' | 'locktester'
 
 /** A path that Workbench locks itself. */
 export interface Place {
@@ -18,8 +18,8 @@ export interface Place {
   project: string | null
 }
 
-const LOCK_FILE = 'lock_file'
-const LOCKTESTER_FILE = 'locktester_file'
+export const LOCK_FILE = 'lock_file'
+export const LOCKTESTER_FILE = 'locktester_file'
 /** A project's state lies below it: in a directory for each user (8 hexadecimal digits), and in `shared`. */
 const PROJECT_STATE = '.Rproj.user'
 /** `s-<id>` until 2020, then `session-<id>`. */

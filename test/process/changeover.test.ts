@@ -17,7 +17,7 @@ const TYPES = {
   'hard link': { ...BRISK, lockType: 'linkbased' },
   symlink: { ...BRISK, lockType: 'linkbased', useSymlinks: true },
   rename: { ...BRISK, lockType: 'renamebased' },
-  flock: { ...BRISK, lockType: 'advisory' },
+  flock: { ...BRISK, lockType: 'advisory', advisoryKind: 'flock' },
   fcntl: { ...BRISK, lockType: 'advisory', advisoryKind: 'fcntl' },
 } as const satisfies Record<string, LockerOptions>
 type Type = keyof typeof TYPES

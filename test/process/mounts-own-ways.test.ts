@@ -31,7 +31,7 @@ async function layeredShare(): Promise<{ space: Space; path: string }> {
 
 const deviceOf = async (space: Space, path: string) => (await space.run('stat -c %d "$1"', path)).trim()
 
-describe.each([...KINDS.slice(0, 2), { kind: 'flock', locker: { lockType: 'advisory' } } as const])(
+describe.each([...KINDS.slice(0, 2), { kind: 'flock', locker: { lockType: 'advisory', advisoryKind: 'flock' } } as const])(
   'layers on two file systems, $kind',
   ({ locker }) => {
     test('a lock there is taken, excludes others, and is handed on', async () => {

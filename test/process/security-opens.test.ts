@@ -45,7 +45,7 @@ describe.skipIf(!hasStrace)('in the directory of the locks (needs strace)', () =
     { kind: 'hard link', locker: {}, opens: [/^\/\.mountlock-41c29-/, /\.links$/, /\.free$/, /^\/log$/, /\.look-/] },
     { kind: 'symlink', locker: { useSymlinks: true }, opens: [/^\/\.mountlock-41c29-/, /\.links$/, /\.free$/, /^\/log$/] },
     { kind: 'rename', locker: { lockType: 'renamebased' }, opens: [/^\/\.mountlock-41c29-/, /\.renames$/, /\.free$/, /^\/log$/] },
-    { kind: 'flock', locker: { lockType: 'advisory' }, opens: [/^\/lock$/, /^\/log$/] },
+    { kind: 'flock', locker: { lockType: 'advisory', advisoryKind: 'flock' }, opens: [/^\/lock$/, /^\/log$/] },
     { kind: 'fcntl', locker: { lockType: 'advisory', advisoryKind: 'fcntl' }, opens: [/^\/lock$/, /^\/log$/] },
   ])('nothing is opened through a symbolic link, nor created where something is ($kind)', async ({ kind, locker, opens }) => {
     const [folder, traces] = [await temporaryFolder(), await temporaryFolder()]

@@ -1,0 +1,104 @@
+/**
+ * An advisory lock of both system calls: flock, then fcntl, on one inode. Programs that use either are kept out, be it flock(1),
+ * Workbench, or another version of this package. Each of ours takes flock first, so ours exclude each other also where one of
+ * them cannot take fcntl, because it may only read the file, or because that is executed.
+ */
+
+import { LockFileSystemError } from '../errors.js'
+import type { AdvisoryCall, AdvisoryKind } from '../types.js'
+import { type AdvisoryHold, attempt, type AttemptOptions, attemptSync, ROUNDS_MAX } from './advisory.js'
+import { refuseFcntlInWorker, refuseFcntlSync } from './fcntl.js'
+import { NOT_WRITABLE, replacedError } from './lock-file.js'
+
+/** Which calls a lock of that kind is made of. `locksAreOne`: there the second would be refused because of the first. */
+export function callsOf(kind: AdvisoryKind, locksAreOne: boolean): readonly AdvisoryCall[] {
+  if (kind !== 'both') return [kind]
+  return locksAreOne ? ['flock'] : ['flock', 'fcntl']
+}
+
+type Options = Omit<AttemptOptions, 'kind'>
+
+/** One attempt with those calls, without waiting for a holder. @throws what {@link attempt} throws */
+export async function attemptCalls(
+  path: string,
+  calls: readonly AdvisoryCall[],
+  options: Options,
+): Promise<AdvisoryHold | 'busy'> {
+  const [kind = 'flock', second] = calls
+  return second === undefined ? await attempt(path, { ...options, kind }) : await attemptBoth(path, options)
+}
+
+/** The same with blocking calls, which have no fcntl. */
+export function attemptCallsSync(path: string, calls: readonly AdvisoryCall[], options: Options): AdvisoryHold | 'busy' {
+  return calls.includes('fcntl') ? refuseFcntlSync(path) : attemptSync(path, { ...options, kind: 'flock' })
+}
+
+async function attemptBoth(path: string, options: Options): Promise<AdvisoryHold | 'busy'> {
+  refuseFcntlInWorker(path)
+  for (let round = 1; round <= ROUNDS_MAX; round++) {
+    const flock = await attempt(path, { ...options, kind: 'flock' })
+    if (flock === 'busy') return 'busy'
+    const hold = await addFcntl(path, flock, options)
+    if (hold !== 'replaced') return hold
+  }
+  throw replacedError(path)
+}
+
+/** What was taken is given back unless it becomes a hold. */
+async function addFcntl(path: string, flock: AdvisoryHold, options: Options): Promise<AdvisoryHold | 'busy' | 'replaced'> {
+  // The kernel executes no file that a process may write to, and an exclusive fcntl lock needs that: a script may lock itself.
+  if (flock.isExecutable === true && !options.shared) return flock
+  let fcntl: AdvisoryHold | 'busy'
+  try {
+    fcntl = await attempt(path, { ...options, kind: 'fcntl' })
+  } catch (error) {
+    if (error instanceof LockFileSystemError && NOT_WRITABLE.has(error.errno)) return flock
+    await flock.release().catch(() => {}) // the first error is the one to tell
+    throw error
+  }
+  if (fcntl === 'busy') {
+    await flock.release()
+    return 'busy'
+  }
+  const both = new BothHold(flock, fcntl)
+  if (flock.dev === fcntl.dev && flock.ino === fcntl.ino) return both
+  await both.release()
+  return 'replaced'
+}
+
+export class BothHold implements AdvisoryHold {
+  readonly path: string
+  readonly dev: number
+  readonly ino: number
+  readonly #flock: AdvisoryHold
+  readonly #fcntl: AdvisoryHold
+
+  constructor(flock: AdvisoryHold, fcntl: AdvisoryHold) {
+    this.path = flock.path
+    this.dev = flock.dev
+    this.ino = flock.ino
+    this.#flock = flock
+    this.#fcntl = fcntl
+  }
+
+  /** flock last: it is what keeps others of ours from the first step. */
+  async release(): Promise<void> {
+    try {
+      await this.#fcntl.release()
+    } finally {
+      await this.#flock.release()
+    }
+  }
+
+  releaseSync(): void {
+    try {
+      this.#fcntl.releaseSync()
+    } finally {
+      this.#flock.releaseSync()
+    }
+  }
+
+  async look(): Promise<void> {
+    await Promise.all([this.#flock.look(), this.#fcntl.look()])
+  }
+}
