@@ -14,6 +14,7 @@ import fs from 'node:fs'
 import { resolve } from 'node:path'
 import { ForeignLockError, InvalidArgumentError, LockFileSystemError } from '../errors.js'
 import { createLocker } from '../locker/locker.js'
+import { warn } from '../log/talk.js'
 import type { Lock, Locker } from '../types.js'
 import { isHeldSync } from './inspect-sync.js'
 import { isProperLockfile, isProperLockfileSync, lookAt } from './neighbour.js'
@@ -225,7 +226,7 @@ function tryAcquireSync(lockfilePath: string, options: LockOptions): Lock | null
   }
 }
 
-function enter(file: string, lockfilePath: string, lock: Lock | null, { onCompromised = warn }: LockOptions): Held {
+function enter(file: string, lockfilePath: string, lock: Lock | null, { onCompromised = warnOfLoss }: LockOptions): Held {
   if (lock === null) throw Object.assign(lockfileError('ELOCKED', 'Lock file is already being held'), { file })
   const entry: Held = { file, lockfilePath, lock, isReleased: false }
   held.set(lockfilePath, entry)
@@ -265,8 +266,8 @@ function compromised({ signal }: Lock): LockfileError {
   return lockfileError('ECOMPROMISED', cause.message, cause)
 }
 
-function warn(error: Error): void {
-  process.emitWarning(`A lock may have been lost: ${error.message}`, { code: 'ECOMPROMISED', type: 'LockCompromisedWarning' })
+function warnOfLoss(error: Error): void {
+  warn(`A lock may have been lost: ${error.message}`, { code: 'ECOMPROMISED', type: 'LockCompromisedWarning' })
 }
 
 /**

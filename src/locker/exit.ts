@@ -5,6 +5,7 @@
 
 import { isMainThread } from 'node:worker_threads'
 import { onExit } from 'signal-exit'
+import { say } from '../log/talk.js'
 import { endAllSessions } from '../mounts/mount.js'
 
 /** A mount that does not answer within this time is taken to hang. */
@@ -61,7 +62,7 @@ function end(status: number | null): void {
 
 /** Node waits for its threads before it exits, and a thread in a dead mount never returns. */
 function endWithoutWaiting(status: number): void {
-  process.stderr.write('mountlock: a file system does not answer, so this process ends without waiting for it.\n')
+  say('mountlock: a file system does not answer, so this process ends without waiting for it.')
   // Another program in our place, threads and all: it keeps the exit status. Node has this since 22.15.
   const { execve } = process as { execve?: (file: string, args: string[]) => never }
   execve?.('/bin/sh', ['sh', '-c', `exit ${status}`])

@@ -6,6 +6,7 @@ import { loadConfig } from '../config/load.js'
 import { defaultSettings } from '../config/settings.js'
 import { LOCK_TYPES } from '../config/values.js'
 import { InvalidArgumentError } from '../errors.js'
+import { warn } from '../log/talk.js'
 import { LABEL_LENGTH_MAX, plainText, TIMEOUT_INTERVAL_MS_MAX } from '../protocol/record.js'
 import type { AdvisoryKind, LockerOptions, LockerSettings } from '../types.js'
 
@@ -48,8 +49,7 @@ export function lockerSettings(options: LockerOptions): LockerSettings {
 
 function configured(file: string, strict: boolean) {
   const { settings, diagnostics } = loadConfig({ file, strict })
-  for (const diagnostic of diagnostics)
-    process.emitWarning(formatDiagnostic(diagnostic), { type: 'MountlockConfigWarning', code: diagnostic.code })
+  for (const diagnostic of diagnostics) warn(formatDiagnostic(diagnostic), { type: 'MountlockConfigWarning', code: diagnostic.code })
   return settings
 }
 

@@ -1,8 +1,8 @@
 /** Where lines go: the log file or the system log. No method throws or rejects. */
 
-import { writeSync } from 'node:fs'
 import { clearTimeout, setImmediate, setTimeout } from '../drivers/clock.js'
 import { printable } from './printable.js'
+import { say } from './talk.js'
 
 export interface Sink {
   /** `line` ends with a newline. */
@@ -64,11 +64,6 @@ export class Complaint {
   make(cause: string, remedy: string): void {
     if (this.made) return
     complaintsMade.add(this.#what)
-    try {
-      // Not process.stderr: on a closed pipe that emits an 'error', which nobody handles.
-      writeSync(2, `mountlock: ${printable(this.#what)} (${printable(cause)}): ${remedy}; the locks work on without it.\n`)
-    } catch {
-      // There is nobody left to tell.
-    }
+    say(`mountlock: ${printable(this.#what)} (${printable(cause)}): ${remedy}; the locks work on without it.`)
   }
 }
