@@ -49,7 +49,8 @@ export function lockerSettings(options: LockerOptions): LockerSettings {
 
 function configured(file: string, strict: boolean) {
   const { settings, diagnostics } = loadConfig({ file, strict })
-  for (const diagnostic of diagnostics) warn(formatDiagnostic(diagnostic), { type: 'MountlockConfigWarning', code: diagnostic.code })
+  for (const diagnostic of diagnostics)
+    warn(formatDiagnostic(diagnostic), { type: 'MountlockConfigWarning', code: diagnostic.code })
   return settings
 }
 
