@@ -102,7 +102,7 @@ describe('the benchmark harness', () => {
     [['--only', 'speed'], 'Expected names out of cycle, '],
     [['--only', ','], 'Expected names out of cycle, '],
     [['--peers', 'proper-lockfile,mutex'], 'got "mutex"'],
-    [['--dir', '/nonexistent'], 'Expected an existing directory after --dir, got "/nonexistent"'],
+    [['--dir', '/proc/nowhere'], 'Expected an existing directory after --dir, got "/proc/nowhere"'],
     [['--json', ''], 'Expected the name of a file after --json, got nothing'],
     [['--fast'], "Unknown option '--fast'"],
     [['cycle'], "Unexpected argument 'cycle'"],

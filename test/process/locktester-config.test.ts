@@ -62,9 +62,10 @@ test('show takes the file that the environment names, and says when there is non
 })
 
 test('a file that was named and is not there is wrong usage', async () => {
-  const only = bench.locktester(['config', 'check', '/nonexistent/file-locks'])
+  const file = `${await bench.directory()}/file-locks`
+  const only = bench.locktester(['config', 'check', file])
   expect(await only.end).toBe(64)
-  expect(only.stderr).toContain('There is no such file: /nonexistent/file-locks')
+  expect(only.stderr).toContain(`There is no such file: ${file}`)
 })
 
 test('--json of both is what the published schema says', async () => {

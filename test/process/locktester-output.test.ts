@@ -3,10 +3,10 @@
  * ends as docs/cli.md says, with a sentence at the most and never with a stack.
  */
 
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Bench } from './fixtures/locktester-driver.mjs'
+import { Bench, withMounts } from './fixtures/locktester-driver.mjs'
 
 const STACK = /^ {4}at |Unhandled|node:events/m
 /** A user whom the user database does not know. */
@@ -93,19 +93,27 @@ describe('no home directory', () => {
     ['is not set, and there is no entry in the user database', [...STRANGER, 'env', '-u', 'HOME'], {}, 'HOME is not set'],
     ['is empty, and there is no entry in the user database', STRANGER, { HOME: '' }, 'HOME is not set'],
     ['is not an absolute path', [], { HOME: 'home' }, 'HOME is not an absolute path'],
-    ['is not there', [], { HOME: '/nonexistent/home' }, 'The home directory is not there'],
   ])('HOME %s: one sentence and 69, and nothing is created', async (_, through, env, sentence) => {
     const only = bench.locktester(['--no-hold', '--quiet'], { through, env: env as Record<string, string>, cwd: directory })
     expect(await only.end).toBe(69)
     expect(only.stderr).toMatch(new RegExp(`^error: ${sentence}.*\\. Name the directory to test: locktester DIR\\.\\n$`))
     expect(await readdir(directory)).toEqual([])
-    await expect(stat('/nonexistent')).rejects.toThrow('ENOENT')
+  })
+
+  test('one that is not there is not made: one sentence and 69', async () => {
+    const only = bench.locktester(['--no-hold', '--quiet'], { env: { HOME: join(directory, 'far/home') } })
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toMatch(/^error: The home directory is not there.*\. Name the directory to test: locktester DIR\.\n$/)
+    expect(await readdir(directory)).toEqual([])
   })
 
   test('an empty HOME means that of the user database, as an absent one does', async () => {
-    const only = bench.locktester(['--no-hold'], { env: { HOME: '' }, cwd: directory })
+    const users = join(await bench.directory(), 'passwd')
+    await writeFile(users, `root:x:0:0:root:${directory}:/bin/sh\n`)
+    const through = withMounts(`mount --bind ${users} /etc/passwd`)
+    const only = bench.locktester(['--no-hold'], { through, env: { HOME: '' }, cwd: '/' })
     expect(await only.end).toBe(0)
-    expect(only.stderr).toContain('directory: /root/.local/share/rstudio')
+    expect(only.stderr).toContain(`directory: ${directory}/.local/share/rstudio\n`)
   })
 
   test('one that is there is used, and what is missing in it is made', async () => {
