@@ -164,6 +164,10 @@ export class LinkSession implements SessionListener, Asker {
     void this.#lookAtAll()
   }
 
+  onUnsettled(): void {
+    this.spend()
+  }
+
   /** Where nothing is missing after all, this file system does not count links. */
   async #lookAtAll(): Promise<void> {
     if (this.#isLooking) return // a look at thousands of locks may take longer than the next heartbeat

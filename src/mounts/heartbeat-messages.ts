@@ -5,6 +5,8 @@ import type { SessionOwner } from '../protocol/record.js'
 import type { Session } from '../protocol/session.js'
 
 export interface DirectorySeed {
+  /** The device that the directory is on. */
+  dev: number
   coherent: boolean
   extraSilenceMs: number
   me: SessionOwner
@@ -38,5 +40,7 @@ export type FromThread =
   /** It is kept alive no more: always the last that is heard of a session. */
   | { type: 'ended'; sessionId: string }
   | { type: 'refresh-failed'; sessionId: string; code: string }
+  /** For a whole timeout-interval it could not be told whether it holds a lock that nothing uses. */
+  | { type: 'unsettled'; sessionId: string }
   /** The session file has fewer names than it holds locks: some of them must be gone. */
   | { type: 'names-missing'; sessionId: string }

@@ -10,7 +10,7 @@ import { clearTimeout, readClock, setTimeout } from '../drivers/clock.js'
 import { assert } from '../assert.js'
 import { leaseMs } from '../protocol/lease.js'
 import { beat, endSession, type Session } from '../protocol/session.js'
-import { settleAll, type UnsettledLock } from '../protocol/settle.js'
+import { settleAgain, type UnsettledLock } from '../protocol/settle.js'
 import type { Asker } from '../drivers/answer.js'
 import { BeatMeasure, beatPeriodMs, isToBeMeasured } from './beat-budget.js'
 import { footingOn } from './directories.js'
@@ -37,10 +37,13 @@ interface Watched {
   ending: SharedFlag[] | null
   /** Not before this time, by our own clock: a heartbeat has just failed. */
   restsUntilMs: number
-  unsettled: UnsettledLock[]
+  unsettled: InDoubt[]
   /** A link count above one was seen, so this file system counts them. */
   countsLinks: boolean
 }
+
+/** `nextMs`: when it is looked at again, by our own clock. */
+type InDoubt = UnsettledLock & { nextMs: number }
 
 const { ready, measured } = workerData as HeartbeatData
 const measure = new BeatMeasure(measured)
@@ -56,14 +59,29 @@ function watch(session: Session, lease: SharedLease, directory: DirectorySeed): 
   wakeWhenDue()
 }
 
-/** Beats the sessions that are due, those that hold locks first; then ends what is to be ended. After a while it looks anew. */
-function beatRound(): void {
+/**
+ * First the heartbeats of what is held and what is to be ended, then what is in doubt, one lock at a time, then idle sessions.
+ * After a while it looks anew, so that each of these delays a heartbeat of what is held by no more than itself.
+ */
+function round(): void {
   const startMs = readClock().ownMs
   const load = loadOfHeld()
   const due = [...sessions.values()].filter((watched) => dueMs(watched, load) <= startMs).sort(byUrgency)
-  for (const watched of due) {
+  const idle = due.findIndex((watched) => rank(watched) === IDLE)
+  const inDoubt = [...sessions.values()].flatMap(toBeSettled).filter(({ lock }) => lock.nextMs <= startMs)
+  const steps = due.map((watched) => () => beatOnce(watched))
+  steps.splice(
+    idle === -1 ? due.length : idle,
+    0,
+    ...inDoubt.map(
+      ({ watched, lock }) =>
+        () =>
+          settleOnce(watched, lock),
+    ),
+  )
+  for (const step of steps) {
     if (readClock().ownMs - startMs >= ROUND_MS_MAX) break
-    beatOnce(watched)
+    step()
   }
   wakeWhenDue()
 }
@@ -88,16 +106,20 @@ function byUrgency(a: Watched, b: Watched): number {
   return rank(a) - rank(b) || a.lease.endMs - b.lease.endMs
 }
 
-const rank = ({ lease, ending }: Watched) => (lease.held > 0 ? 0 : ending === null ? 2 : 1)
+const IDLE = 2
+const rank = ({ lease, ending }: Watched) => (lease.held > 0 ? 0 : ending === null ? IDLE : 1)
 
 function wakeWhenDue(): void {
   clearTimeout(timer)
   if (sessions.size === 0) return
   const load = loadOfHeld()
   let firstMs = Number.POSITIVE_INFINITY
-  for (const watched of sessions.values()) firstMs = Math.min(firstMs, dueMs(watched, load))
+  for (const watched of sessions.values()) {
+    firstMs = Math.min(firstMs, dueMs(watched, load))
+    for (const { lock } of toBeSettled(watched)) firstMs = Math.min(firstMs, lock.nextMs)
+  }
   const waitMs = Math.max(0, firstMs - readClock().ownMs)
-  timer = setTimeout(beatRound, sessions.size === 1 ? waitMs : Math.min(waitMs, LOOK_MS_MAX))
+  timer = setTimeout(round, sessions.size === 1 ? waitMs : Math.min(waitMs, LOOK_MS_MAX))
 }
 
 function beatOnce(watched: Watched): void {
@@ -123,15 +145,32 @@ function beatOnce(watched: Watched): void {
   if (outcome.links > 1) watched.countsLinks = true
   const isShort = lease.held === heldBefore && outcome.links < 1 + heldBefore
   if (isShort && (watched.countsLinks || !lease.linksAreNotCounted)) tell({ type: 'names-missing', sessionId: id })
-  // What is in doubt may still happen.
-  if (watched.unsettled.length > 0)
-    watched.unsettled = runBlocking(settleAll(watched.unsettled), asker, footingOn(watched.directory.ground))
+}
+
+/** With a session everything ends that may be in doubt. */
+function toBeSettled(watched: Watched): { watched: Watched; lock: InDoubt }[] {
+  if (watched.ending !== null || watched.lease.isOver) return []
+  return watched.unsettled.map((lock) => ({ watched, lock }))
+}
+
+/** At each refresh-rate, for as long as the session lives: what is in doubt may still happen. */
+function settleOnce(watched: Watched, lock: InDoubt): void {
+  const { id, refreshRateMs, timeoutIntervalMs } = watched.session.record
+  if (!sessions.has(id)) return // it ended in this very round
+  const outcome = runBlocking(settleAgain(lock, timeoutIntervalMs), asker, footingOn(watched.directory.ground))
+  lock.nextMs = readClock().ownMs + refreshRateMs
+  if (outcome === 'settled') watched.unsettled = watched.unsettled.filter((other) => other !== lock)
+  if (outcome === 'overdue') tell({ type: 'unsettled', sessionId: id })
 }
 
 function settleLater({ session, directory, unsettled }: Watched, path: string, generation: bigint): void {
   if (unsettled.some((lock) => lock.view.path === path && lock.unsettled.generation === generation)) return
-  const view = { path, directory: dirname(path), surroundings: { ...directory, observations: new Map() } }
-  unsettled.push({ view, unsettled: { generation, session: session.record.id } })
+  const { dev } = directory
+  const view = { path, directory: dirname(path), dev, surroundings: { ...directory, observations: new Map() } }
+  const { id, refreshRateMs } = session.record
+  const nextMs = readClock().ownMs + refreshRateMs
+  unsettled.push({ view, unsettled: { generation, session: id }, inVainSinceMs: null, nextMs })
+  wakeWhenDue()
 }
 
 function end(watched: Watched): void {

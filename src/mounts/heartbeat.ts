@@ -27,6 +27,8 @@ export interface SessionListener {
   onRetired(reason: Extract<LostReason, 'retired' | 'heartbeat-ended'>): void
   onRefreshFailed(code: string): void
   onNamesMissing(): void
+  /** For too long it could not be told whether it holds a lock that nothing uses. */
+  onUnsettled(): void
 }
 
 /** How often a blocked caller looks whether the thread that it waits for still lives: its end is told to an event loop only. */
@@ -193,6 +195,8 @@ export class Heartbeat {
     switch (message.type) {
       case 'refresh-failed':
         return listener?.onRefreshFailed(message.code)
+      case 'unsettled':
+        return listener?.onUnsettled()
       case 'names-missing':
         return listener?.onNamesMissing()
       case 'retired':

@@ -13,7 +13,7 @@
  *   release                    settle.ts    gives the generation back, and tells what was lost
  *   endSession                 session.ts   all locks of the session are free at once
  *
- * Beside that, in the heartbeat thread: `beat` (session.ts) every refresh-rate, and after it `settleAll` (settle.ts) for what is
+ * Beside that, in the heartbeat thread: `beat` (session.ts) every refresh-rate, and beside it `settleAgain` (settle.ts) for what is
  * in doubt. In the background: `cleanUp` (settle.ts) below a generation that counted, and `patrol` (patrol.ts) every
  * timeout-interval. Administrators: `breakHolder` and `prune` (maintain.ts), `inspect` (inspect.ts). A change of lock-type:
  * `dissolve` (dissolve.ts). What failures prove is in doubt.ts, how names are spelled in names.ts, how long which silence

@@ -17,10 +17,7 @@ import type { LockMemory, Site, Unsettled } from './site.js'
 
 /** What it takes to look at a lock. */
 export type LockView = Pick<Site, 'path' | 'directory' | 'surroundings'> & {
-  /**
-   * The device that its directory is on. Absent where the heartbeats of the session decide in the end: they only come
-   * to it where the share is mounted.
-   */
+  /** The device that its directory is on. Absent where what is settled with the heartbeats decides in the end. */
   readonly dev?: number
   /** Absent where the lock is known to be one of ours. */
   readonly memory?: Pick<LockMemory, 'isMarked'>
@@ -129,13 +126,22 @@ export function* settle(view: LockView, unsettled: Unsettled): Protocol<Settleme
 export interface UnsettledLock {
   readonly view: LockView
   readonly unsettled: Unsettled
+  /** Since when, on our own clock, each look at it was in vain; `null`: the last one was not. */
+  inVainSinceMs: number | null
 }
 
-/** At each heartbeat: what is in doubt is looked at, for as long as its session lives. Returns what still is. */
-export function* settleAll<Lock extends UnsettledLock>(locks: readonly Lock[]): Protocol<Lock[]> {
-  const left: Lock[] = []
-  for (const lock of locks) if ((yield* settle(lock.view, lock.unsettled)).kind !== 'settled') left.push(lock)
-  return left
+/**
+ * At the heartbeats, for as long as its session lives: one lock of which something is in doubt is looked at again. `overdue`: for
+ * a whole timeout-interval it could not be told how it stands, or not be given back. Then its session takes no more locks: it
+ * ends with the last one that it holds, and with it ends what it may hold unknowingly. It is not ended at once, because that
+ * would take all other locks of the directory from their holders, for what another user may have put into this one.
+ */
+export function* settleAgain(lock: UnsettledLock, timeoutIntervalMs: number): Protocol<'settled' | 'in doubt' | 'overdue'> {
+  const { kind } = yield* settle(lock.view, lock.unsettled)
+  if (kind === 'settled') return kind
+  const { ownMs } = yield* ask.clock()
+  lock.inVainSinceMs = kind === 'absent' ? null : (lock.inVainSinceMs ?? ownMs)
+  return lock.inVainSinceMs !== null && ownMs - lock.inVainSinceMs >= timeoutIntervalMs ? 'overdue' : 'in doubt'
 }
 
 /** The id of the session that holds the highest generation; `ended`: nobody does any more. */

@@ -70,9 +70,25 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'what is in doubt not settled at the heartbeats, in the library',
     file: 'mounts/heartbeat-thread.ts',
-    from: 'if (watched.unsettled.length > 0)',
-    to: 'if (watched.unsettled.length > 1e9)',
-    caughtBy: ['process/link-refused.test.ts', 'a lock is got by another process within two intervals'],
+    from: 'const inDoubt = [...sessions.values()].flatMap(toBeSettled)',
+    to: 'const inDoubt = [].flatMap(toBeSettled)',
+    caughtBy: ['process/link-refused.test.ts', 'what is in doubt is settled with the heartbeats'],
+    redundantBecause: null,
+  },
+  {
+    name: 'all that is in doubt settled before anything else',
+    file: 'mounts/heartbeat-thread.ts',
+    from: '  steps.splice(idle === -1 ? due.length : idle, 0, ...inDoubt.map(({ watched, lock }) => () => settleOnce(watched, lock)))\n',
+    to: '  for (const { watched, lock } of inDoubt) settleOnce(watched, lock)\n',
+    caughtBy: ['process/link-refused.test.ts', 'settling many locks on a slow server delays no heartbeat'],
+    redundantBecause: null,
+  },
+  {
+    name: 'what cannot be settled for an interval keeps its session',
+    file: 'mounts/heartbeat-thread.ts',
+    from: "if (outcome === 'overdue') tell",
+    to: "if (outcome === 'settled') tell",
+    caughtBy: ['process/link-refused.test.ts', 'what cannot be settled for an interval ends with'],
     redundantBecause: null,
   },
   {

@@ -4,7 +4,8 @@
  * library performs one call of a real process, of the heartbeat thread too, and answers with the error.
  */
 
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
 import { constants } from 'node:os'
 import { join } from 'node:path'
@@ -112,6 +113,42 @@ describe.each(KINDS)('$kind', ({ kind, locker }) => {
     expect((await held.lost()).error).toMatchObject({ code: 'LOCK_LOST' })
   })
 
+  test('what is in doubt is settled with the heartbeats, while its process holds another lock and asks for this one no more', async () => {
+    const { env, plan, refuse } = await preloaded()
+    const folder = await temporaryFolder()
+    const path = join(folder, 'x')
+    const [told, other] = await Promise.all([Agent.start({ locker, env }), Agent.start({ locker })])
+    const [held, released] = [await told.acquire(join(folder, 'y')), await told.acquire(path)]
+    refuse('rename', constants.errno.EIO, '/x/ never')
+    await expect(released.release()).rejects.toMatchObject({ remote: { code: 'IO_ERROR' } })
+    rmSync(plan)
+    const taken = await other.acquire(path, 2 * BRISK.timeoutIntervalMs)
+    expect(await taken.release()).toEqual({ lost: false })
+    expect(await held.release()).toEqual({ lost: false })
+  })
+
+  test('what cannot be settled for an interval ends with the last lock that its session holds, and takes none with it', async () => {
+    const { env, refuse } = await preloaded()
+    const folder = await temporaryFolder()
+    const path = join(folder, 'x')
+    const [told, other] = await Promise.all([Agent.start({ locker, env }), Agent.start({ locker })])
+    const [held, released] = [await told.acquire(join(folder, 'y')), await told.acquire(path)]
+    const sessions = async () => (await readdir(folder)).filter((name) => name.includes(`-${told.pid}-`)).length
+    refuse('rename', constants.errno.EIO, '/x/ never')
+    await expect(released.release()).rejects.toMatchObject({ remote: { code: 'IO_ERROR' } })
+    // From then on new locks are taken with another session.
+    await vi.waitFor(
+      async () => {
+        expect(await (await told.acquire(join(folder, 'z'))).release()).toEqual({ lost: false })
+        expect(await sessions()).toBe(2)
+      },
+      { timeout: 10 * BRISK.timeoutIntervalMs },
+    )
+    expect(await other.tryAcquire(path)).toBeNull()
+    expect(await held.release()).toEqual({ lost: false })
+    expect(await other.acquire(path, 2 * BRISK.timeoutIntervalMs)).toMatchObject({ token: released.token + 1n })
+  })
+
   test('a session of which half was written, because the disk was full then, is not used', async () => {
     const { env, plan, refuse } = await preloaded()
     const path = join(await temporaryFolder(), 'x')
@@ -121,4 +158,24 @@ describe.each(KINDS)('$kind', ({ kind, locker }) => {
     expect(existsSync(plan)).toBe(false)
     expect(await told.tryAcquire(path)).not.toBeNull()
   })
+})
+
+/** With what a look at each of them takes, longer than a lease. */
+const IN_DOUBT = 12
+const LOOK_MS = 250
+
+test('settling many locks on a slow server delays no heartbeat of what is held beyond its lease', async () => {
+  const { env, refuse } = await preloaded()
+  const folder = await temporaryFolder()
+  const told = await Agent.start({ env })
+  const held = await told.acquire(join(folder, 'y'))
+  const locks = await Promise.all(Array.from({ length: IN_DOUBT }, (_, number) => told.acquire(join(folder, `x${number}`))))
+  refuse('rename', constants.errno.EIO, '/x never')
+  const releases = await Promise.allSettled(locks.map((lock) => lock.release()))
+  expect(releases.map(({ status }) => status)).toEqual(locks.map(() => 'rejected'))
+  refuse('rename', constants.errno.EIO, `/x never ${LOOK_MS}`)
+  // Long enough for each of them to be looked at.
+  for (const sinceMs = performance.now(); performance.now() - sinceMs < 2 * IN_DOUBT * LOOK_MS;)
+    expect(await held.status()).toMatchObject({ held: true })
+  expect(await held.release()).toEqual({ lost: false })
 })

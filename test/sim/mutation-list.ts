@@ -287,8 +287,8 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'settle',
-        from: "if ((yield* settle(lock.view, lock.unsettled)).kind !== 'settled') left.push(lock)",
-        to: 'left.push(lock)',
+        from: '  const { kind } = yield* settle(lock.view, lock.unsettled)\n',
+        to: "  const kind = 'absent' as Settlement['kind']\n",
       },
     ],
     caughtIn: REFUSALS,

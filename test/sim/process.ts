@@ -31,6 +31,9 @@ export interface ProcessTerms {
   claim: ClaimName
 }
 
+/** `nextOwnMs`: when it is looked at again. */
+type InDoubt = UnsettledLock & { nextOwnMs: number }
+
 /** A session as both threads see it: what the library keeps in shared memory. */
 export class SimSession {
   readonly session: Session
@@ -39,7 +42,7 @@ export class SimSession {
   takesNoMore = false
   isEnded = false
   readonly holds = new Set<Hold>()
-  unsettled: UnsettledLock[] = []
+  unsettled: InDoubt[] = []
   countsLinks = false
   nextBeatOwnMs: number
   /** For the checkers alone: how long its machine had stood still in all when its last completed heartbeat began. */
@@ -366,8 +369,10 @@ export class SimProcess implements Actor {
     for (const session of this.sessions) {
       if (session.id !== unsettled.session || session.isEnded) continue
       if (session.unsettled.some((lock) => lock.unsettled.generation === unsettled.generation)) continue
-      const view = { path: LOCK, directory: DIRECTORY, surroundings: this.#surroundings(new Map()) }
-      session.unsettled = [...session.unsettled, { view, unsettled }]
+      const view = { path: LOCK, directory: DIRECTORY, dev: this.#dev, surroundings: this.#surroundings(new Map()) }
+      const nextOwnMs = this.node.ownMs + session.session.record.refreshRateMs
+      session.unsettled = [...session.unsettled, { view, unsettled, inVainSinceMs: null, nextOwnMs }]
+      if (this.#heart !== null) this.#world.wake(this.#heart)
     }
   }
 
@@ -397,8 +402,33 @@ export class SimProcess implements Actor {
         yield* this.#beat(due)
         continue
       }
-      yield { op: 'doze', ms: due === null ? 1e12 : Math.max(0.1, due.nextBeatOwnMs - ownMs) }
+      const inDoubt = this.#nextInDoubt()
+      if (inDoubt !== null && inDoubt.lock.nextOwnMs <= ownMs) {
+        yield* this.#settle(inDoubt)
+        continue
+      }
+      const nextOwnMs = Math.min(due?.nextBeatOwnMs ?? 1e12, inDoubt?.lock.nextOwnMs ?? 1e12)
+      yield { op: 'doze', ms: Math.max(0.1, nextOwnMs - ownMs) }
     }
+  }
+
+  #nextInDoubt(): { session: SimSession; lock: InDoubt } | null {
+    let next: { session: SimSession; lock: InDoubt } | null = null
+    for (const session of this.sessions) {
+      if (session.isOver) continue // everything ends with it
+      for (const lock of session.unsettled) if (next === null || lock.nextOwnMs < next.lock.nextOwnMs) next = { session, lock }
+    }
+    return next
+  }
+
+  *#settle({ session, lock }: { session: SimSession; lock: InDoubt }): Program {
+    const { refreshRateMs, timeoutIntervalMs } = session.session.record
+    const outcome = yield* this.#protocol.settleAgain(lock, timeoutIntervalMs)
+    lock.nextOwnMs = this.node.ownMs + refreshRateMs
+    if (outcome === 'settled') session.unsettled = session.unsettled.filter((other) => other !== lock)
+    if (outcome !== 'overdue') return
+    session.takesNoMore = true
+    this.#endIfSpent(session)
   }
 
   *#beat(watched: SimSession): Program {
@@ -426,10 +456,6 @@ export class SimProcess implements Actor {
     // Where link counts do not tell.
     if (this.#terms.claim !== 'hardLinkClaim' && watched.holds.size > 0)
       this.#world.spawn(this, 'look', this.#lookAtEach(watched))
-    const before = watched.unsettled
-    const left = yield* this.#protocol.settleAll(before)
-    // The main thread may have added some meanwhile.
-    watched.unsettled = watched.unsettled.filter((lock) => left.includes(lock) || !before.includes(lock))
     watched.nextBeatOwnMs = Math.max(this.node.ownMs, watched.session.lastBeat.ownMs + refreshRateMs)
   }
 

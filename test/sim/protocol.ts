@@ -31,7 +31,7 @@ export interface ProtocolBundle {
   createSession: typeof session.createSession
   beat: typeof session.beat
   endSession: typeof session.endSession
-  settleAll: typeof settle.settleAll
+  settleAgain: typeof settle.settleAgain
   release: typeof settle.release
   cleanUp: typeof settle.cleanUp
   freshListing: typeof settle.freshListing
