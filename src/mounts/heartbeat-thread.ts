@@ -66,19 +66,18 @@ function watch(session: Session, lease: SharedLease, directory: DirectorySeed): 
 function round(): void {
   const startMs = readClock().ownMs
   const load = loadOfHeld()
-  const due = [...sessions.values()].filter((watched) => dueMs(watched, load) <= startMs).sort(byUrgency)
-  const idle = due.findIndex((watched) => rank(watched) === IDLE)
-  const inDoubt = [...sessions.values()].flatMap(toBeSettled).filter(({ lock }) => lock.nextMs <= startMs)
-  const steps = due.map((watched) => () => beatOnce(watched))
-  steps.splice(
-    idle === -1 ? due.length : idle,
-    0,
-    ...inDoubt.map(
-      ({ watched, lock }) =>
-        () =>
-          settleOnce(watched, lock),
-    ),
+  const all = [...sessions.values()]
+  const due = all.filter((watched) => dueMs(watched, load) <= startMs).sort(byUrgency)
+  const beating = (watched: Watched) => () => beatOnce(watched)
+  const urgent = due.filter((watched) => rank(watched) !== IDLE).map(beating)
+  const inDoubt = all.flatMap(toBeSettled).filter(({ lock }) => lock.nextMs <= startMs)
+  const settling = inDoubt.map(
+    ({ watched, lock }) =>
+      () =>
+        settleOnce(watched, lock),
   )
+  const idle = due.filter((watched) => rank(watched) === IDLE).map(beating)
+  const steps = [...urgent, ...settling, ...idle]
   for (const step of steps) {
     if (readClock().ownMs - startMs >= ROUND_MS_MAX) break
     step()

@@ -15,6 +15,7 @@ export interface LibraryMutation {
 
 const MODEL = ['process/changeover-model.test.ts', 'no interleaving, stall or crash'] as const
 const SLOW_PROCESS = ['process/changeover-model.test.ts', 'a slow process that goes on taking a lock away meets'] as const
+const BREAK = 'unit/protocol-break.test.ts'
 const HUNG = ['process/link-hung-mount.test.ts', 'a mount that hangs stops neither the event loop'] as const
 
 export const LIBRARY_MUTATIONS: LibraryMutation[] = [
@@ -70,7 +71,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'what is in doubt not settled at the heartbeats, in the library',
     file: 'mounts/heartbeat-thread.ts',
-    from: 'const inDoubt = [...sessions.values()].flatMap(toBeSettled)',
+    from: 'const inDoubt = all.flatMap(toBeSettled)',
     to: 'const inDoubt = [].flatMap(toBeSettled)',
     caughtBy: ['process/link-refused.test.ts', 'what is in doubt is settled with the heartbeats'],
     redundantBecause: null,
@@ -78,8 +79,8 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'all that is in doubt settled before anything else',
     file: 'mounts/heartbeat-thread.ts',
-    from: '  steps.splice(idle === -1 ? due.length : idle, 0, ...inDoubt.map(({ watched, lock }) => () => settleOnce(watched, lock)))\n',
-    to: '  for (const { watched, lock } of inDoubt) settleOnce(watched, lock)\n',
+    from: '  for (const step of steps) {',
+    to: '  for (const settle of settling) settle()\n  for (const step of steps) {',
     caughtBy: ['process/link-refused.test.ts', 'settling many locks on a slow server delays no heartbeat'],
     redundantBecause: null,
   },
@@ -220,20 +221,43 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     redundantBecause: null,
   },
   {
+    name: 'break: no look at what kind of lock it is',
+    file: 'protocol/maintain.ts',
+    from: 'if (kind !== site.claim.kind)',
+    to: 'if (site.path === "")',
+    caughtBy: [BREAK, 'and of a directory that is no lock, nothing is changed'],
+    redundantBecause: null,
+  },
+  {
     name: 'break: a free lock not told from a held one',
     file: 'protocol/maintain.ts',
     from: "if (highest === null || free) return { kind: 'not-held', highest }",
     to: "if (highest === null) return { kind: 'not-held', highest }",
-    caughtBy: ['process/locktester-maintain.test.ts', 'of a free lock changes nothing'],
-    redundantBecause:
-      'the command looks before it breaks; a lock that is released in between would be claimed and given back, which takes it from no holder',
+    caughtBy: [BREAK, 'of a free lock nothing is changed'],
+    redundantBecause: null,
+  },
+  {
+    name: 'break: the token not looked at',
+    file: 'protocol/maintain.ts',
+    from: "  if (highest !== generation) return { kind: 'other-token', highest }\n",
+    to: '',
+    caughtBy: [BREAK, 'a holder with another token is left alone'],
+    redundantBecause: null,
+  },
+  {
+    name: 'break: a claim that was beaten taken for one that counts',
+    file: 'protocol/maintain.ts',
+    from: "if (outcome === 'beaten' || outcome.kind !== 'acquired') return { kind: 'failed', outcome }",
+    to: "if (outcome === 'beaten' || outcome.kind !== 'acquired') return { kind: 'broken' }",
+    caughtBy: [BREAK, 'so is one that came after the look'],
+    redundantBecause: null,
   },
   {
     name: 'break: what was claimed not released',
     file: 'protocol/maintain.ts',
     from: '  yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)\n',
     to: '',
-    caughtBy: ['process/locktester-maintain.test.ts', 'from its holder, who is told, and names him'],
+    caughtBy: [BREAK, 'who finds it lost, and is free'],
     redundantBecause: null,
   },
   {
@@ -241,7 +265,15 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     file: 'protocol/maintain.ts',
     from: '  yield* cleanUp(site, outcome.below)\n',
     to: '',
-    caughtBy: ['process/link-broken.test.ts', 'release says that it was lost, and the signal why'],
+    caughtBy: [BREAK, 'who finds it lost, and is free'],
+    redundantBecause: null,
+  },
+  {
+    name: 'break: the lock free before the broken claim is gone',
+    file: 'protocol/maintain.ts',
+    from: '  yield* cleanUp(site, outcome.below)\n  yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)\n',
+    to: '  yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)\n  yield* cleanUp(site, outcome.below)\n',
+    caughtBy: [BREAK, 'nobody else can hold the lock'],
     redundantBecause: null,
   },
   {

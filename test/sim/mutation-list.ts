@@ -394,9 +394,9 @@ export const MUTATIONS: Mutation[] = [
     name: 'unknown entries swept',
     edits: [
       {
-        file: 'acquire',
-        from: 'yield* cleanUp(site, [...listing.below, ...listing.looks])',
-        to: 'yield* cleanUp(site, [...listing.below, ...listing.looks, ...listing.unknown])',
+        file: 'settle',
+        from: 'export const leftoversIn = ({ kind, below, looks }: LockListing): string[] => (kind === null ? [] : [...below, ...looks])',
+        to: 'export const leftoversIn = ({ kind, below, looks, unknown }: LockListing): string[] => (kind === null ? [] : [...below, ...looks, ...unknown])',
       },
     ],
     caughtIn: null,
