@@ -24,8 +24,8 @@ import { AdvisoryUnavailableError, ForeignLockError, fileSystemError, Unsupporte
 import type { Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { describeHolder } from '../lock-type/describe-holder.js'
 import { lockPath } from '../lock-type/lock-path.js'
+import { kindOfLockType, LOCK_TYPE_OF_KIND } from '../protocol/claims.js'
 import { type Dissolution, dissolve } from '../protocol/dissolve.js'
-import type { LockKind } from '../protocol/names.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 import { isAbsent } from '../protocol/doubt.js'
 import type { Inspection, LockType } from '../types.js'
@@ -33,8 +33,6 @@ import type { Inspection, LockType } from '../types.js'
 /** Another type may come back as often as a process uses it: then this is the answer after so many times. */
 const CHANGES_MAX = 4
 
-const KIND_OF_TYPE: Record<LockType, LockKind | null> = { linkbased: 'links', renamebased: 'renames', advisory: null }
-const TYPE_OF_KIND: Record<LockKind, LockType> = { links: 'linkbased', renames: 'renamebased' }
 const TYPE_IN_WORDS: Record<LockType, string> = { linkbased: 'link-based', renamebased: 'rename-based', advisory: 'advisory' }
 
 /** A lock type that makes way for itself where a lock of another type was left. */
@@ -97,7 +95,7 @@ export class Changeover implements Locks {
     // Where two renames of one name can both succeed, no process could be sure that it is the one that decides.
     if (type !== 'directory' || !facts.renamesNames) throw refusal
     const surroundings = surroundingsOf(facts)
-    const wanted = KIND_OF_TYPE[this.#wanted]
+    const wanted = kindOfLockType(this.#wanted)
     const outcome = yield* run(() => dissolve({ ...parts, surroundings }, wanted))
     if (outcome.kind === 'obstructed') return this.#obstructions.add(parts.path, outcome.names)
     this.#obstructions.forget(parts.path)
@@ -154,7 +152,7 @@ function verdict(path: string, outcome: Exclude<Dissolution, { kind: 'obstructed
     case 'busy':
       return CHANGING
     case 'held':
-      throw heldError(path, TYPE_OF_KIND[outcome.lockKind], outcome.holder === null ? null : describeHolder(outcome.holder))
+      throw heldError(path, LOCK_TYPE_OF_KIND[outcome.lockKind], outcome.holder === null ? null : describeHolder(outcome.holder))
     case 'foreign':
       throw refusal
     case 'ahead':

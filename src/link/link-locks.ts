@@ -108,7 +108,7 @@ export class LinkLocks implements Locks {
     if (known !== undefined) return known
     const directory = new LockDirectory(path, facts, this.#devices, {
       ...this.#options,
-      countsLinks: this.#claim.name === 'hard link',
+      countsLinks: this.#claim.countsLinks,
       onSession: () => this.#endIdle(),
     })
     this.#directories.set(path, directory)

@@ -10,9 +10,7 @@ import { Changeover } from '../changeover/changeover.js'
 import { closedError, InvalidArgumentError, UnsupportedPlatformError } from '../errors.js'
 import { LinkLocks } from '../link/link-locks.js'
 import type { Locks } from '../lock-type/lock-type.js'
-import { hardLinkClaim } from '../protocol/claim-hard-link.js'
-import { renameClaim } from '../protocol/claim-rename.js'
-import { symlinkClaim } from '../protocol/claim-symlink.js'
+import { claimFor } from '../protocol/claims.js'
 import type {
   AcquireOptions,
   AcquireSyncOptions,
@@ -204,7 +202,7 @@ function locksOf(settings: Readonly<LockerSettings>, report: Report): Locks {
   if (lockType === 'advisory') return new AdvisoryLocks(advisoryKind, refreshRateMs, refusalOfFile)
   return new LinkLocks({
     ...settings,
-    claim: lockType === 'renamebased' ? renameClaim : useSymlinks ? symlinkClaim : hardLinkClaim,
+    claim: claimFor(lockType, useSymlinks),
     onRefreshFailed: (path, code) => report.refreshFailed(path, code),
     onReaped: (path, names) => report.reaped(path, names),
   })

@@ -219,7 +219,7 @@ function* doubted(site: Site, session: Session, from: Free, failure: Failure): P
   if (found.kind === 'held') return 'ours'
   if (found.kind !== 'absent' && found.kind !== 'unknown') return 'beaten'
   // A rename whose source is gone has lost the race, and will not happen any more.
-  if (found.kind === 'absent' && site.claim.kind === 'renames' && found.highest !== from.entry) return 'beaten'
+  if (found.kind === 'absent' && site.claim.movesEntry && found.highest !== from.entry) return 'beaten'
   // It may still happen. A session of which that is true takes no new locks; the entry is settled for as long as it lives.
   site.memory.unsettled = unsettled
   if (failure.code === 'ENOENT') {
@@ -247,7 +247,7 @@ function* refused(site: Site, session: Session, failure: Failure): Protocol<Atte
     return file.ok ? 'beaten' : { kind: 'session-spent', why: 'missing' }
   }
   // A lock directory that is immutable refuses every name, not just links.
-  const refusesAll = failure.code === 'EPERM' && site.claim.kind === 'links' && !(yield* ownChange(site.path))
+  const refusesAll = failure.code === 'EPERM' && !site.claim.movesEntry && !(yield* ownChange(site.path))
   return failed(refusesAll ? 'create' : 'claim', failure)
 }
 

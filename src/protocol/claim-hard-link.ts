@@ -7,6 +7,8 @@ import type { Claim } from './site.js'
 export const hardLinkClaim: Claim = {
   name: 'hard link',
   kind: 'links',
+  countsLinks: true,
+  movesEntry: false,
   isConfirmedByListing: true,
   entry: heldName,
   place: (site, session, { generation }) => ask.link(session.path, `${site.path}/${heldName(generation + 1n)}`),

@@ -13,6 +13,8 @@ import type { Claim } from './site.js'
 export const renameClaim: Claim = {
   name: 'rename',
   kind: 'renames',
+  countsLinks: false,
+  movesEntry: true,
   isConfirmedByListing: false,
   entry: (generation, session) => ownedName(generation, session.name),
   place: (site, session, { generation, entry }) =>

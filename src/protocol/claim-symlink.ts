@@ -11,6 +11,8 @@ import type { Claim } from './site.js'
 export const symlinkClaim: Claim = {
   name: 'symlink',
   kind: 'links',
+  countsLinks: false,
+  movesEntry: false,
   isConfirmedByListing: true,
   entry: heldName,
   place: (site, session, { generation }) => ask.symlink(`../${session.name}`, `${site.path}/${heldName(generation + 1n)}`),

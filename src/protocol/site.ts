@@ -78,6 +78,10 @@ export interface Free {
 export interface Claim {
   readonly name: 'hard link' | 'symlink' | 'rename'
   readonly kind: LockKind
+  /** A lock that is held is one more link to the session file, so that the link count tells whether any is missing. */
+  readonly countsLinks: boolean
+  /** Moves the entry of the free generation, where others make a new name: without that entry it cannot happen any more. */
+  readonly movesEntry: boolean
   /** The name of the entry of a generation that a session holds. */
   entry(generation: bigint, session: Session): string
   /** Puts the entry of the next generation there. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { LoadedConfig } from '../../config/load.js'
 import { createLocker } from '../../locker/locker.js'
 import { bounded, codeOf } from '../shared/bounded.js'
-import { type Kind, LOCK_TYPES, optionsOf } from '../shared/kinds.js'
+import { choiceOf, type Kind, optionsOf } from '../shared/kinds.js'
 import { errorReport } from '../shared/output.js'
 import { type Finding, fine, trouble } from './finding.js'
 import type { LocalLocks } from './mount-rules.js'
@@ -49,7 +49,7 @@ export function lockFindings(trials: readonly LockTrial[]): Finding[] {
   return trials.map(({ kind, failure, medianMs, isLocal }) => {
     const code = `LOCK_${kind.replace(' ', '_').toUpperCase()}`
     if (failure !== null) {
-      const breaks = `${LOCK_TYPES[kind]} locks by ${kind} cannot be used here.`
+      const breaks = `${choiceOf(kind).lockType} locks by ${kind} cannot be used here.`
       return trouble('note', code, { seen: `${kind}: ${failure.message}`, breaks })
     }
     const seen = `${kind}: acquired and released (median ${milliseconds(medianMs ?? 0)})`

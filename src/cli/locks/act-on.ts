@@ -1,12 +1,11 @@
 /** What the administrator's commands have in common: where locks are found, and what works on them. */
 
+import { assert } from '../../assert.js'
 import { defaultSettings } from '../../config/settings.js'
 import { describeHolder } from '../../lock-type/describe-holder.js'
 import { LinkLocks } from '../../link/link-locks.js'
 import type { AttemptOutcome } from '../../protocol/acquire.js'
-import { hardLinkClaim } from '../../protocol/claim-hard-link.js'
-import { renameClaim } from '../../protocol/claim-rename.js'
-import { symlinkClaim } from '../../protocol/claim-symlink.js'
+import { CLAIMS, type ClaimedLockType } from '../../protocol/claims.js'
 import type { Claim } from '../../protocol/site.js'
 import { endsWithin } from '../shared/bounded.js'
 import type { FoundLock } from './find-locks.js'
@@ -24,17 +23,17 @@ export async function actOn<Outcome extends { kind: string }>(
   { path, lockType }: FoundLock,
   act: (locks: LinkLocks, path: string) => Promise<Outcome | Failed>,
 ): Promise<Outcome | Failed> {
-  if (lockType === 'renamebased') return await withLocks(lockType, renameClaim, (locks) => act(locks, path))
-  const outcome = await withLocks('linkbased', hardLinkClaim, (locks) => act(locks, path))
-  if (!isLinkRefused(outcome)) return outcome
-  return await withLocks('linkbased', symlinkClaim, (locks) => act(locks, path))
+  assert(lockType !== 'advisory', 'a lock directory', path)
+  const [first, ...others] = CLAIMS[lockType]
+  let outcome = await withLocks(lockType, first, (locks) => act(locks, path))
+  for (const claim of others) {
+    if (!isClaimRefused(outcome)) break
+    outcome = await withLocks(lockType, claim, (locks) => act(locks, path))
+  }
+  return outcome
 }
 
-async function withLocks<T>(
-  lockType: 'linkbased' | 'renamebased',
-  claim: Claim,
-  act: (locks: LinkLocks) => Promise<T>,
-): Promise<T> {
+async function withLocks<T>(lockType: ClaimedLockType, claim: Claim, act: (locks: LinkLocks) => Promise<T>): Promise<T> {
   const { refreshRateMs, timeoutIntervalMs } = defaultSettings()
   const nothing = () => {}
   const options = { lockType, claim, label: 'locktester', refreshRateMs, timeoutIntervalMs }
@@ -46,7 +45,7 @@ async function withLocks<T>(
   }
 }
 
-function isLinkRefused(result: { kind: string; outcome?: unknown }): boolean {
+function isClaimRefused(result: { kind: string; outcome?: unknown }): boolean {
   const { outcome } = result as Failed
   return result.kind === 'failed' && outcome !== 'beaten' && outcome.kind === 'failed' && outcome.action === 'claim'
 }

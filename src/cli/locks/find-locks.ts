@@ -8,6 +8,7 @@ import type { Dirent, Stats } from 'node:fs'
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { printable } from '../../log/printable.js'
+import { LOCK_TYPE_OF_KIND } from '../../protocol/claims.js'
 import { lockKindIn, parseSessionName } from '../../protocol/names.js'
 import type { LockType } from '../../types.js'
 import { isStateDirectory, type Place, placeOf, STATE_DEPTH } from '../../workbench/places.js'
@@ -96,7 +97,7 @@ export class LockFinder {
       this.unread.push({ path: directory, message: `${unnameable} names in it are not UTF-8, and cannot be looked at` })
     const kind = lockKindIn(entries.map(({ name }) => name))
     if (kind !== null) {
-      this.locks.set(directory, { path: directory, lockType: kind === 'links' ? 'linkbased' : 'renamebased' })
+      this.locks.set(directory, { path: directory, lockType: LOCK_TYPE_OF_KIND[kind] })
       return
     }
     const sessions = sessionsAmong(entries)

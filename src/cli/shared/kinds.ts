@@ -1,13 +1,26 @@
 /** The kinds of lock that can be tried one by one, each with what makes a locker take that kind. */
 
 import type { ConfigSettings } from '../../config/settings.js'
+import type { Claim } from '../../protocol/site.js'
 import type { LockerOptions, LockType } from '../../types.js'
 import { UsageError } from './usage.js'
 import { commonOptions } from './settings.js'
 
+const TABLE = {
+  'hard link': { lockType: 'linkbased', useSymlinks: false },
+  symlink: { lockType: 'linkbased', useSymlinks: true },
+  rename: { lockType: 'renamebased' },
+  flock: { lockType: 'advisory', advisoryKind: 'flock' },
+  fcntl: { lockType: 'advisory', advisoryKind: 'fcntl' },
+} as const satisfies Record<Claim['name'] | 'flock' | 'fcntl', LockerOptions & { lockType: LockType }>
+
+export type Kind = keyof typeof TABLE
+
 /** In the order in which they are recommended. */
-export const KINDS = ['hard link', 'symlink', 'rename', 'flock', 'fcntl'] as const
-export type Kind = (typeof KINDS)[number]
+export const KINDS = Object.keys(TABLE) as Kind[]
+
+/** What makes a locker take this kind. */
+export const choiceOf = (kind: Kind): LockerOptions & { lockType: LockType } => TABLE[kind]
 
 /** On a command line without blanks. */
 export const KIND_WORDS = KINDS.map((kind) => kind.replace(' ', '-'))
@@ -26,25 +39,9 @@ export function kindOf({ lockType, useSymlinks }: Pick<ConfigSettings, 'lockType
   return useSymlinks ? 'symlink' : 'hard link'
 }
 
-export const LOCK_TYPES: Record<Kind, LockType> = {
-  'hard link': 'linkbased',
-  symlink: 'linkbased',
-  rename: 'renamebased',
-  flock: 'advisory',
-  fcntl: 'advisory',
-}
-
-const OPTIONS: Record<Kind, LockerOptions> = {
-  'hard link': { lockType: 'linkbased', useSymlinks: false },
-  symlink: { lockType: 'linkbased', useSymlinks: true },
-  rename: { lockType: 'renamebased' },
-  flock: { lockType: 'advisory', advisoryKind: 'flock' },
-  fcntl: { lockType: 'advisory', advisoryKind: 'fcntl' },
-}
-
 /** The options of a locker for a kind of lock; a trial is nothing for the log. */
 export function optionsOf(kind: Kind, settings: ConfigSettings): LockerOptions {
-  return { ...commonOptions(settings), enableLogging: false, label: 'locktester', ...OPTIONS[kind] }
+  return { ...commonOptions(settings), enableLogging: false, label: 'locktester', ...choiceOf(kind) }
 }
 
 /** What to configure. */
@@ -55,7 +52,7 @@ export interface Recommendation {
 
 /** The settings that choose a kind; `null` for one that no settings choose. */
 export function settingsFor(kind: Kind): Recommendation | null {
-  return kind === 'fcntl' ? null : { lockType: LOCK_TYPES[kind], useSymlinks: kind === 'symlink' }
+  return kind === 'fcntl' ? null : { lockType: choiceOf(kind).lockType, useSymlinks: kind === 'symlink' }
 }
 
 /** The lines of a file-locks file. */

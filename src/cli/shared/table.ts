@@ -7,6 +7,22 @@ export interface Cell {
   colour?: 'gray' | 'green' | 'red' | 'yellow'
 }
 
+export interface Column<Row> {
+  head: string
+  cell(row: Row): Cell | string
+}
+
+/** A line for each row, below the heads. */
+export function tableOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[], isColoured = true): string[] {
+  const cellOf = (cell: Cell | string): Cell => (typeof cell === 'string' ? { text: cell } : cell)
+  const heads = columns.map(({ head }) => head)
+  return tableLines(
+    heads,
+    rows.map((row) => columns.map(({ cell }) => cellOf(cell(row)))),
+    isColoured,
+  )
+}
+
 export function tableLines(heads: readonly string[], rows: readonly (readonly Cell[])[], isColoured = true): string[] {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => [...(row[column]?.text ?? '')].length)))
   const line = (cells: readonly Cell[]) =>

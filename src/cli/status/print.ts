@@ -2,53 +2,51 @@
 
 import { printable } from '../../log/printable.js'
 import { paint, writeError } from '../shared/output.js'
-import { type Cell, duration, tableLines } from '../shared/table.js'
+import { type Column, duration, tableOf } from '../shared/table.js'
 import type { Bystander, LockStatus, Look, Person } from '../locks/look.js'
 import type { WorkbenchStatus } from '../locks/look-workbench.js'
 
 const COLOURS = { free: 'gray', released: 'gray', held: 'green', stale: 'yellow', unknown: 'red', foreign: 'red' } as const
-const HEADS = ['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'WAITING', 'PATH']
 
-const WORKBENCH_HEADS = ['STATE', "WORKBENCH'S LOCK", 'FORM', 'PROCESS', 'AGE', 'PATH']
+const COLUMNS: readonly Column<LockStatus>[] = [
+  { head: 'STATE', cell: ({ state }) => ({ text: state, colour: COLOURS[state] }) },
+  { head: 'TYPE', cell: ({ lockType }) => lockType },
+  { head: 'HOLDER', cell: ({ holder }) => (holder === null ? '-' : holderText(holder)) },
+  { head: 'LABEL', cell: ({ holder }) => printable(holder?.label || '-') },
+  { head: 'SINCE', cell: ({ holder }) => orNone(holder?.since, localTime) },
+  { head: 'HEARTBEAT', cell: ({ holder }) => orNone(holder?.heartbeatAgeMs, (ageMs) => `${duration(ageMs)} ago`) },
+  { head: 'TOKEN', cell: ({ token }) => orNone(token, String) },
+  { head: 'WAITING', cell: ({ waiters }) => (waiters.length === 0 ? '-' : String(waiters.length)) },
+  { head: 'PATH', cell: ({ path }) => printable(path) },
+]
+
+const WORKBENCH_COLUMNS: readonly Column<WorkbenchStatus>[] = [
+  { head: 'STATE', cell: ({ state }) => ({ text: state, colour: COLOURS[state] }) },
+  { head: "WORKBENCH'S LOCK", cell: ({ purpose, session }) => printable(session === null ? purpose : `${purpose} ${session}`) },
+  {
+    head: 'FORM',
+    cell: ({ form, generation }) => orNone(form, () => [generation, form].filter((word) => word !== null).join(' ')),
+  },
+  { head: 'PROCESS', cell: ({ pid }) => orNone(pid, (number) => `pid ${number}`) },
+  { head: 'AGE', cell: ({ ageMs }) => orNone(ageMs, duration) },
+  { head: 'PATH', cell: ({ path }) => printable(path) },
+]
+
+function orNone<Value>(value: Value | null | undefined, inWords: (value: Value) => string): string {
+  return value === null || value === undefined ? '-' : inWords(value)
+}
 
 /** Ours, and below them Workbench's own. */
 export function lookLines({ locks, workbench }: Look): string[] {
-  const ours = locks.length === 0 ? [] : tableLines(HEADS, locks.map(row))
-  const theirs = workbench.length === 0 ? [] : tableLines(WORKBENCH_HEADS, workbench.map(workbenchRow))
+  const ours = locks.length === 0 ? [] : tableOf(COLUMNS, locks)
+  const theirs = workbench.length === 0 ? [] : tableOf(WORKBENCH_COLUMNS, workbench)
   return ours.length > 0 && theirs.length > 0 ? [...ours, '', ...theirs] : [...ours, ...theirs]
-}
-
-function workbenchRow({ path, state, purpose, session, form, generation, pid, ageMs }: WorkbenchStatus): Cell[] {
-  return [
-    { text: state, colour: COLOURS[state] },
-    { text: printable(session === null ? purpose : `${purpose} ${session}`) },
-    { text: form === null ? '-' : [generation, form].filter((word) => word !== null).join(' ') },
-    { text: pid === null ? '-' : `pid ${pid}` },
-    { text: ageMs === null ? '-' : duration(ageMs) },
-    { text: printable(path) },
-  ]
-}
-
-function row({ path, lockType, state, token, holder, waiters }: LockStatus): Cell[] {
-  const age = holder?.heartbeatAgeMs
-  const since = holder?.since
-  return [
-    { text: state, colour: COLOURS[state] },
-    { text: lockType },
-    { text: holder === null ? '-' : holderText(holder) },
-    { text: printable(holder?.label || '-') },
-    { text: since === null || since === undefined ? '-' : localTime(since) },
-    { text: age === null || age === undefined ? '-' : `${duration(age)} ago` },
-    { text: token === null ? '-' : String(token) },
-    { text: waiters.length === 0 ? '-' : String(waiters.length) },
-    { text: printable(path) },
-  ]
 }
 
 function holderText({ host, pid, user, uid }: NonNullable<LockStatus['holder']>): string {
   if (host === null && pid === null) return '?'
-  const who = user ?? (uid === null ? null : `uid ${uid}`)
-  return printable(`${who === null ? '' : `${who}@`}${host ?? '?'} pid ${pid ?? '?'}`)
+  const account = user ?? (uid === null ? null : `uid ${uid}`)
+  return printable(`${account === null ? '' : `${account}@`}${host ?? '?'} pid ${pid ?? '?'}`)
 }
 
 /** By this machine's time zone; the day only when it is another one. Swedes write dates as ISO 8601 has them. */

@@ -7,11 +7,10 @@ import { mountText } from '../shared/mounts.js'
 import { paint } from '../shared/output.js'
 import { limitationText } from '../shared/scope.js'
 import { spellIntervals } from '../shared/spelling.js'
-import { duration, tableLines } from '../shared/table.js'
+import { type Column, duration, tableOf } from '../shared/table.js'
 import { courseOf, type Outcome } from './outcome.js'
 
 const LISTED_MAX = 10
-const HEADS = ['NODE', 'ACQUISITIONS', 'WAIT (MEDIAN)', 'WAIT (MAX)', 'TAKEOVERS', 'LOSSES TOLD']
 
 export function outcomeLines(outcome: Outcome): string[] {
   const { exitCode, verdict, violations } = outcome
@@ -59,15 +58,18 @@ export function progressText(
   return `${Math.floor(elapsedMs / 1000)} s of ${durationMs / 1000}: ${count(acquisitions, 'acquisition')}, ${count(kills, 'kill')}, ${count(stalls, 'stall')}, ${count(losses, 'loss', 'losses')} told`
 }
 
-function nodeLines({ nodes }: Outcome, isColoured = true): string[] {
-  const time = (ms: number | null) => (ms === null ? '-' : duration(ms))
-  const rows = nodes.map(({ name, acquisitions, waitMedianMs, waitMaxMs, takeovers, losses }) =>
-    [name, String(acquisitions), time(waitMedianMs), time(waitMaxMs), String(takeovers), String(losses)].map((text) => ({
-      text,
-    })),
-  )
-  return tableLines(HEADS, rows, isColoured)
-}
+const waitText = (ms: number | null) => (ms === null ? '-' : duration(ms))
+
+const COLUMNS: readonly Column<Outcome['nodes'][number]>[] = [
+  { head: 'NODE', cell: ({ name }) => name },
+  { head: 'ACQUISITIONS', cell: ({ acquisitions }) => String(acquisitions) },
+  { head: 'WAIT (MEDIAN)', cell: ({ waitMedianMs }) => waitText(waitMedianMs) },
+  { head: 'WAIT (MAX)', cell: ({ waitMaxMs }) => waitText(waitMaxMs) },
+  { head: 'TAKEOVERS', cell: ({ takeovers }) => String(takeovers) },
+  { head: 'LOSSES TOLD', cell: ({ losses }) => String(losses) },
+]
+
+const nodeLines = ({ nodes }: Outcome, isColoured = true) => tableOf(COLUMNS, nodes, isColoured)
 
 function countsLine({ counts, facts }: Outcome): string {
   const { acquisitions, increments, kills, stalls, takeovers, losses, lateRefused } = counts

@@ -11,7 +11,7 @@ import type { StormEvent } from '../evidence/records.js'
 import { monotonicMs, Resource } from '../evidence/resource.js'
 import { EXIT } from '../shared/exit-codes.js'
 import type { Interrupt } from '../shared/interrupt.js'
-import { type Kind, kindOf, LOCK_TYPES, optionsOf } from '../shared/kinds.js'
+import { choiceOf, type Kind, kindOf, optionsOf } from '../shared/kinds.js'
 import { ownIdentity } from '../shared/identity.js'
 import { Page } from '../shared/page.js'
 import { limitationText } from '../shared/scope.js'
@@ -224,7 +224,7 @@ function stress(options: StressOptions, settings: ConfigSettings, interrupt: Int
       toMs,
       nodes: cluster.nodes.map((node) => nodeEvidence(node)),
       limitation: cluster.limitation,
-      evidence: { hasTokens: LOCK_TYPES[kind] !== 'advisory', processes, resource: resource.requests },
+      evidence: { hasTokens: choiceOf(kind).lockType !== 'advisory', processes, resource: resource.requests },
       lives: lives.map((life) => ({ ...life, toMs: Math.min(life.toMs, toMs) })),
       faults: chaos?.faults ?? [],
       crashes,
