@@ -10,18 +10,23 @@ import { parseSync } from 'rolldown/utils'
 const FROM = 'build/types'
 const TO = 'dist'
 
+/** What begins a declaration; the lines in it are indented. */
+const DECLARES = /^(?:declare )?(?:abstract )?(?:class|const|function|interface|type) (\w+)/m
+
 /** What `require` gives where a module exports something of this name. */
 const WHOLE = / as 'module\.exports'$/
 
-/** @typedef {{ file: string, comment: string, code: string }} Declared */
+/** `code` has a comment and a statement for each overload. @typedef {{ file: string, code: string }} Declared */
 
 for (const entry of ['index.d.ts', 'compat/proper-lockfile.d.ts']) {
   /** @type {Map<string, Declared>} */
   const declared = new Map()
-  const exported = await readModule(join(FROM, entry), declared)
+  const exported = await readModule(join(FROM, entry), declared, new Map())
   const whole = [...exported].find((name) => WHOLE.test(name))?.replace(WHOLE, '')
   const namespace = namespaceOf(declared, exported, whole)
-  const lines = [...declared].map(([name, { comment, code }]) => comment + (exported.delete(name) ? 'export ' : '') + code)
+  const lines = [...declared].map(([name, { code }]) =>
+    exported.delete(name) ? code.replaceAll(new RegExp(DECLARES, 'gm'), 'export $&') : code,
+  )
   // Where there is a list of exports, even an empty one, nothing is exported without saying so.
   const text = [...lines, `export { ${[...exported].join(', ')} };\n`].join('\n')
   await writeFile(join(TO, entry), text)
@@ -41,7 +46,7 @@ function namespaceOf(declared, exported, whole) {
   const members = [...declared].filter(([name]) => name !== whole)
   const hidden = members.find(([name]) => !exported.has(name))
   if (hidden) throw new Error(`${hidden[1].file}: ${hidden[0]} would be exported by the namespace, and is not by the module`)
-  const inside = members.map(([, { comment, code }]) => comment + code.replace(/^declare /, '')).join('\n')
+  const inside = members.map(([, { code }]) => code.replaceAll(/^declare /gm, '')).join('\n')
   return `declare function ${whole}(...args: Parameters<typeof ${whole}.lock>): ReturnType<typeof ${whole}.lock>;
 declare namespace ${whole} {
 ${inside.replaceAll(/^(?=.)/gm, '    ')}
@@ -56,8 +61,21 @@ export = ${whole};
  *
  * @param {string} file
  * @param {Map<string, Declared>} declared by name
+ * @param {Map<string, Promise<Set<string>>>} read what each module exports: many import the same one
+ * @returns {Promise<Set<string>>}
  */
-async function readModule(file, declared) {
+function readModule(file, declared, read) {
+  const reading = read.get(file) ?? readOnce(file, declared, read)
+  read.set(file, reading)
+  return reading
+}
+
+/**
+ * @param {string} file
+ * @param {Map<string, Declared>} declared
+ * @param {Map<string, Promise<Set<string>>>} read
+ */
+async function readOnce(file, declared, read) {
   const text = await readFile(file, 'utf8')
   /** @param {{ start: number, end: number }} node */
   const textOf = ({ start, end }) => text.slice(start, end)
@@ -72,18 +90,19 @@ async function readModule(file, declared) {
       const names = statement.specifiers.map((specifier) => textOf(specifier).replace(/^type /, ''))
       if (statement.type === 'ExportNamedDeclaration') for (const name of names) exported.add(name)
       if (!statement.source) continue
-      const found = await readModule(join(dirname(file), statement.source.value.replace(/\.js$/, '.d.ts')), declared)
+      const found = await readModule(join(dirname(file), statement.source.value.replace(/\.js$/, '.d.ts')), declared, read)
       const unknown = names.find((name) => !found.has(name))
       if (unknown) throw new Error(`${file}: ${unknown} is not exported under this name by ${statement.source.value}`)
       continue
     }
     const isExport = statement.type === 'ExportNamedDeclaration'
     const code = textOf(isExport && statement.declaration ? statement.declaration : statement)
-    const name = /^(?:declare )?(?:abstract )?(?:class|const|function|interface|type) (\w+)/.exec(code)?.[1]
+    const name = DECLARES.exec(code)?.[1]
     if (!name || (declared.get(name)?.file ?? file) !== file)
       throw new Error(`${file}: declared twice, or not understood: ${code}`)
     if (isExport) exported.add(name)
-    declared.set(name, { file, comment: comment ? `${textOf(comment)}\n` : '', code })
+    const earlier = declared.get(name)?.code
+    declared.set(name, { file, code: `${earlier ? `${earlier}\n` : ''}${comment ? `${textOf(comment)}\n` : ''}${code}` })
   }
   return exported
 }

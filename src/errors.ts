@@ -5,8 +5,21 @@
  * What it does not promise: the wording of `message`. Programs decide by `code` (or by class), people read `message`.
  */
 
+/** What `error.code` can be; docs/troubleshooting.md has a paragraph for each. */
+// prettier-ignore
+export type ErrorCode =
+  | 'ABORT_ERR' | 'ACCESS_DENIED' | 'BEING_EXECUTED' | 'CONFIG_INVALID' | 'CROSS_DEVICE' | 'DIRECTORY_REPLACED'
+  | 'FILE_SYSTEM_ERROR' | 'FOREIGN_LOCK' | 'FS_EXT_ADDONS_DISABLED' | 'FS_EXT_NOT_BUILT' | 'FS_EXT_NOT_INSTALLED'
+  | 'FS_EXT_SCRIPT_BLOCKED' | 'FS_EXT_WRONG_NODE' | 'HARD_LINKS_REFUSED' | 'HEARTBEAT_FAILED' | 'INTERNAL_ERROR'
+  | 'INVALID_ARGUMENT' | 'IO_ERROR' | 'LOCKER_CLOSED' | 'LOCK_DIRECTORY_CROWDED' | 'LOCK_LOST' | 'LOCK_TIMEOUT'
+  | 'MOUNT_CHANGED' | 'NAME_TOO_LONG' | 'NOT_PERMITTED' | 'NOT_SUPPORTED' | 'NO_DESCRIPTORS' | 'NO_LOCK_SERVICE' | 'NO_SPACE'
+  | 'PARENT_MISSING' | 'PARENT_NOT_DIRECTORY' | 'QUOTA_EXCEEDED' | 'READ_ONLY' | 'RENAME_NOT_EXCLUSIVE' | 'SERVER_TIMEOUT'
+  | 'STALE_HANDLE' | 'SYMLINK_REFUSED' | 'TOO_MANY_DIRECTORIES' | 'TOO_MANY_FILES' | 'TOO_MANY_LINKS' | 'UNSUPPORTED_PLATFORM'
+
+/** What a {@link MountlockError} is made of. */
 export interface MountlockErrorOptions {
-  code: string
+  /** Its stable code. */
+  code: ErrorCode
   /** The lock path (or file) that the error is about. */
   path?: string | undefined
   /** One sentence: what the reader can do about it. */
@@ -20,8 +33,11 @@ export interface MountlockErrorOptions {
 /** The base class of everything below. `message` is "what happened: path: why. What to do." */
 export class MountlockError extends Error {
   override readonly name: string = 'MountlockError'
-  readonly code: string
+  /** Stable: programs decide by it. */
+  readonly code: ErrorCode
+  /** The lock path (or file) that the error is about. */
   readonly path: string | undefined
+  /** One sentence: what the reader can do about it. */
   declare readonly advice: string
 
   constructor(what: string, { code, path, advice, cause }: MountlockErrorOptions) {
@@ -40,7 +56,8 @@ export class LockTimeoutError extends MountlockError {
   /** How long the caller was ready to wait, in milliseconds. */
   readonly waitMs: number
   constructor(path: string, waitMs: number, why: string) {
-    super(`Not acquired within ${waitMs} ms (${why})`, {
+    const wait = waitMs === 0 ? 'at the first try' : `within ${waitMs} ms`
+    super(Number.isFinite(waitMs) ? `Not acquired ${wait} (${why})` : `It cannot be waited for (${why})`, {
       code: 'LOCK_TIMEOUT',
       path,
       advice: 'Wait longer (waitMs), or find out what the holder is doing.',
@@ -74,6 +91,7 @@ const LOST_TEXT: Record<LostReason, string> = {
 /** The lock may not be ours any more. `code` is `LOCK_LOST`. The reason of `lock.signal`, thrown by `assertHeld()`. */
 export class LockLostError extends MountlockError {
   override readonly name = 'LockLostError'
+  /** Why. */
   readonly reason: LostReason
   constructor(path: string, reason: LostReason, cause?: unknown) {
     super(`The lock may have been lost (${LOST_TEXT[reason]})`, {
@@ -119,14 +137,19 @@ export class UnsupportedPlatformError extends MountlockError {
 
 /** An argument or option is not of the form it must have. `code` is `INVALID_ARGUMENT`. */
 export class InvalidArgumentError extends MountlockError {
-  override readonly name = 'InvalidArgumentError'
-  constructor(what: string, advice: string) {
-    super(what, { code: 'INVALID_ARGUMENT', advice })
+  override readonly name: string = 'InvalidArgumentError'
+  constructor(what: string, advice: string, options: Partial<MountlockErrorOptions> = {}) {
+    super(what, { code: 'INVALID_ARGUMENT', advice, ...options })
   }
 }
 
-/** @internal */
-export const closedError = () => new InvalidArgumentError('This locker is closed', 'Create another one.')
+/** The locker was closed, before the call or while it waited. `code` is `LOCKER_CLOSED`. */
+export class LockerClosedError extends InvalidArgumentError {
+  override readonly name = 'LockerClosedError'
+  constructor(what = 'This locker is closed', path?: string) {
+    super(what, 'Nothing is held. Create another locker.', { code: 'LOCKER_CLOSED', path })
+  }
+}
 
 /** The path is something that is not one of our locks, or a lock of another kind. `code` is `FOREIGN_LOCK`. */
 export class ForeignLockError extends MountlockError {
@@ -162,7 +185,7 @@ export type FileSystemAction =
   'hard-link' | 'symlink' | 'rename' | 'create' | 'list' | 'read' | 'write' | 'open' | 'advisory-lock' | 'stat'
 
 interface Meaning {
-  code: string
+  code: ErrorCode
   what: string
   advice: string
 }

@@ -1,23 +1,26 @@
 /** The public surface of mountlock, nothing else. */
 
-export { type Diagnostic, formatDiagnostic } from './config/diagnostics.js'
+export { type Diagnostic, type DiagnosticCode, formatDiagnostic } from './config/diagnostics.js'
 export { type LoadConfigOptions, type LoadedConfig, loadConfig } from './config/load.js'
 export {
   AbortError,
   AdvisoryUnavailableError,
   ConfigError,
+  type ErrorCode,
   ForeignLockError,
   InvalidArgumentError,
+  LockerClosedError,
   LockFileSystemError,
   LockLostError,
   LockTimeoutError,
   type LostReason,
   MountChangedError,
   MountlockError,
+  type MountlockErrorOptions,
   UnsupportedPlatformError,
 } from './errors.js'
 export { createLocker } from './locker/locker.js'
-export type { LockEvent, LockEventName } from './log/events.js'
+export type { ChannelName, LockEvent, LockEventName, LockOutcome } from './log/events.js'
 export type {
   AcquireOptions,
   AcquireSyncOptions,
@@ -29,7 +32,9 @@ export type {
   Locker,
   LockerOptions,
   LockerSettings,
+  LockList,
   LockType,
   ReleaseResult,
+  TokenOf,
   TryAcquireOptions,
 } from './types.js'

@@ -1,8 +1,8 @@
 /** The shapes of the public interface: options that go in, handles and reports that come out. */
 
 /**
- * What kind of lock: see the README for how to choose. Names as in the `file-locks` configuration file, of which
- * `renamebased` is our addition.
+ * What kind of lock: docs/choosing-a-lock-type.md tells how to choose. The names are those of the `file-locks` configuration
+ * file; `renamebased` is an addition of mountlock.
  */
 export type LockType = 'linkbased' | 'advisory' | 'renamebased'
 
@@ -16,6 +16,9 @@ export type AdvisoryCall = 'flock' | 'fcntl'
  */
 export type AdvisoryKind = 'both' | AdvisoryCall
 
+/** What `lock.token` is, by lock type: a `bigint`, or `null` where the lock type has none (`advisory`). */
+export type TokenOf<Type extends LockType> = Type extends 'advisory' ? null : bigint
+
 /** The settings of a locker. Those that are not given come from `config`, or else from the defaults. */
 export interface LockerOptions {
   /** Path of a `file-locks` configuration file; a missing file means the defaults. Nothing is read when this is absent. */
@@ -25,41 +28,46 @@ export interface LockerOptions {
    * @default false
    */
   strict?: boolean
-  /** @default 'linkbased' */
+  /** The lock type. All processes that share a lock must use the same one. @default 'linkbased' */
   lockType?: LockType
   /** Link-based locks only: symbolic links, for file systems that refuse hard links (Amazon EFS). @default false */
   useSymlinks?: boolean
-  /** Advisory locks only. @default 'both' */
+  /** Advisory locks only: which system calls. @default 'both' */
   advisoryKind?: AdvisoryKind
   /** How often held locks are refreshed, in milliseconds; at least 100. @default 20000 */
   refreshRateMs?: number
   /** Locks that were not refreshed for this long count as abandoned, in milliseconds; more than refreshRateMs. @default 30000 */
   timeoutIntervalMs?: number
-  /** A few words about the holder, shown to waiters and by `inspect`; at most 120 characters are kept. */
+  /** A few words about the holder, shown to waiters and by `inspect`; at most 120 characters are kept. @default '' */
   label?: string
   /** Log every attempt to acquire, every release, refresh failure and reap. @default false */
   enableLogging?: boolean
-  /** Where to: a file, or the system log when absent. */
+  /** The log file; a relative path is resolved when the locker is made. @default the system log */
   logFile?: string
 }
 
+/** Options of `tryAcquire` and `tryAcquireSync`. */
 export interface TryAcquireOptions {
-  /** A shared (read) lock: advisory locks only. @default false */
-  shared?: boolean
+  /** A shared (read) lock, which several holders may have at once: advisory locks only. @default false */
+  shared?: boolean | undefined
 }
 
+/** Options of `acquire`, `withLock` and `acquireAll`. */
 export interface AcquireOptions extends TryAcquireOptions {
   /**
-   * How long to wait for a holder at the most, in milliseconds; the first try has up to a second in any case.
+   * How long to wait for a holder at the most, in milliseconds; `Infinity` waits for ever. With 0, one try is made, which has
+   * up to a second.
    * @default timeoutIntervalMs + refreshRateMs + 10000
    */
-  waitMs?: number
-  /** Ends the wait with an {@link AbortError}. */
-  signal?: AbortSignal
+  waitMs?: number | undefined
+  /** When it is aborted, the wait ends with an {@link AbortError}, and nothing is held. @default none */
+  signal?: AbortSignal | undefined
 }
 
+/** Options of `acquireSync`: those of `acquire` without `signal`, which could not be aborted while the thread is blocked. */
 export type AcquireSyncOptions = Omit<AcquireOptions, 'signal'>
 
+/** What a release has found. */
 export interface ReleaseResult {
   /** `true` if the lock had been lost before it was released, or if it cannot be told that it had not. */
   lost: boolean
@@ -69,15 +77,16 @@ export interface ReleaseResult {
  * A held lock. Disposing it (`await using`) releases it, and throws `LockLostError` where it had been lost and neither its
  * signal nor {@link Lock.assertHeld} has told so before.
  */
-export interface Lock extends AsyncDisposable, Disposable {
+export interface Lock<Type extends LockType = LockType> extends AsyncDisposable, Disposable {
   /** The absolute path of the lock. */
   readonly path: string
-  readonly lockType: LockType
+  /** Its lock type. */
+  readonly lockType: Type
   /**
    * The fencing token: strictly increasing for this path, across all nodes. Hand it to the resource that the lock
    * protects, which must refuse smaller ones. `null` for advisory locks, which have none.
    */
-  readonly token: bigint | null
+  readonly token: TokenOf<Type>
   /** Aborted as soon as the lock may have been lost; its reason is a `LockLostError`. */
   readonly signal: AbortSignal
   /**
@@ -94,7 +103,7 @@ export interface Lock extends AsyncDisposable, Disposable {
   assertHeld(): void
   /**
    * Reads a file that the lock protects, as the server has it and never from this node's cache: a lock is no cache barrier.
-   * @throws LockLostError, and the system's errors
+   * @throws LockLostError, and the errors of `fs.readFile`
    */
   readFile(path: string): Promise<Buffer>
   /**
@@ -105,36 +114,48 @@ export interface Lock extends AsyncDisposable, Disposable {
    */
   replaceFile(path: string, data: string | Uint8Array): Promise<void>
   /**
-   * Gives the lock back. Idempotent: a second call returns the first one's result.
-   * @throws LockFileSystemError when it cannot be told whether it was released; then it is settled later
+  /**
+   * Gives the lock back. A second call returns the result of the first.
+   * @throws LockFileSystemError when it cannot be told whether the lock was released; it is settled in the background, and the
+   * lock is not acquired again by this process before that
    */
   release(): Promise<ReleaseResult>
-  /** The same, with blocking calls. While a {@link release} is under way it tells what is known of a loss so far. */
+  /**
+   * {@link Lock.release} with blocking calls. While a `release` is under way it tells what is known of a loss so far.
+   * @throws LockFileSystemError as `release` does
+   */
   releaseSync(): ReleaseResult
 }
 
 /** The holder of a lock. Fields that the lock type cannot know are `null`. */
 export interface Holder {
+  /** The name of its host. */
   host: string | null
+  /** Its process id, as its own host counts. */
   pid: number | null
+  /** The user id that it runs as. */
   uid: number | null
+  /** The name of that user, on its own host. */
   user: string | null
+  /** The `label` of its locker; `''` when it gave none. */
   label: string | null
   /**
    * When it was acquired, in milliseconds since the epoch, by the file server's clock. Link-based locks on a shared
    * mount know it with symlinks only.
    */
   since: number | null
-  /** How long ago its last heartbeat was, by the file server's clock; an estimate for people, decides nothing. */
+  /** How long ago its last heartbeat was, in milliseconds, by the file server's clock: an estimate, which decides nothing. */
   heartbeatAgeMs: number | null
   /** Does it run on this host, in this process namespace? */
   sameHost: boolean
 }
 
 interface InspectionBase {
+  /** The absolute path of the lock. */
   path: string
+  /** The lock type of the locker that looked. */
   lockType: LockType
-  /** The highest fencing token handed out so far. */
+  /** The highest fencing token handed out so far; `null` when there is none yet, and for advisory locks. */
   token: bigint | null
   /** Names in the lock directory that are not ours; they are left alone. */
   unknownEntries: string[]
@@ -145,40 +166,91 @@ interface InspectionBase {
   heldWith?: AdvisoryCall[]
 }
 
+/** What `inspect` has found. `state` tells which fields there are. */
 export type Inspection =
+  /** No process holds it. */
   | (InspectionBase & { state: 'free' })
+  /** It is held, as far as can be told. */
   | (InspectionBase & { state: 'held'; holder: Holder })
   /** The holder is known to be dead: the next acquirer takes over. */
   | (InspectionBase & { state: 'stale'; holder: Holder })
   /** It cannot be told; `reason` says why. */
   | (InspectionBase & { state: 'unknown'; reason: string; holder: Holder | null })
 
-export interface Locker extends AsyncDisposable {
-  readonly settings: Readonly<LockerSettings>
-  /** @throws LockTimeoutError, AbortError, and what {@link Locker.tryAcquire} throws */
-  acquire(path: string, options?: AcquireOptions): Promise<Lock>
-  /** `null` when it is held already. @throws LockFileSystemError, ForeignLockError, MountChangedError, … */
-  tryAcquire(path: string, options?: TryAcquireOptions): Promise<Lock | null>
-  acquireSync(path: string, options?: AcquireSyncOptions): Lock
-  tryAcquireSync(path: string, options?: TryAcquireOptions): Lock | null
+/**
+ * Several locks that were acquired together, in the order in which their paths were given. Disposing it (`await using`) releases
+ * all, and throws `LockLostError` where one had been lost.
+ */
+export interface LockList<Type extends LockType = LockType> extends ReadonlyArray<Lock<Type>>, AsyncDisposable {
   /**
-   * Acquires, runs `work`, releases (also when it throws). Rejects with LockLostError if the lock was lost meanwhile
-   * and `work` itself succeeded.
+   * Releases all of them, the last one first, also when one cannot be released. `lost`: one or more had been lost.
+   * @throws what {@link Lock.release} throws
    */
-  withLock<T>(path: string, work: (lock: Lock) => Promise<T> | T, options?: AcquireOptions): Promise<T>
+  release(): Promise<ReleaseResult>
+}
+
+/** Acquires locks of one lock type. Made by `createLocker`. */
+export interface Locker<Type extends LockType = LockType> extends AsyncDisposable {
+  /** The settings in force: options, then the configuration file, then defaults. */
+  readonly settings: Readonly<LockerSettings>
+  /**
+   * Acquires a lock, and waits for its holder. The directory of the lock must exist.
+   * @throws LockTimeoutError, AbortError, LockerClosedError, and what {@link Locker.tryAcquire} throws
+   */
+  acquire(path: string, options?: AcquireOptions): Promise<Lock<Type>>
+  /**
+   * Acquires a lock if it is free now: `null` when it is held.
+   * @throws InvalidArgumentError, LockFileSystemError, ForeignLockError, MountChangedError, AdvisoryUnavailableError,
+   * LockerClosedError; LockTimeoutError when the mount does not answer within the default of `waitMs`
+   */
+  tryAcquire(path: string, options?: TryAcquireOptions): Promise<Lock<Type> | null>
+  /**
+   * {@link Locker.acquire} with blocking calls: while it waits, the thread does nothing else. A lock that this process itself
+   * holds is not waited for.
+   * @throws LockTimeoutError, and what {@link Locker.tryAcquire} throws
+   */
+  acquireSync(path: string, options?: AcquireSyncOptions): Lock<Type>
+  /** {@link Locker.tryAcquire} with blocking calls: `null` when it is held. @throws what {@link Locker.tryAcquire} throws */
+  tryAcquireSync(path: string, options?: TryAcquireOptions): Lock<Type> | null
+  /**
+   * Acquires several locks, all or none: when one cannot be acquired, the others are released. Every process takes them in the
+   * same order, by the names of the locks, whatever the order of `paths`, so that no two wait for each other. `waitMs` and
+   * `signal` are for all of them together. Where nodes mount directories at different places, give the locks different names.
+   * @throws what {@link Locker.acquire} throws, LockLostError when one was lost while another one was waited for, and
+   * InvalidArgumentError when two paths lead to the same lock
+   */
+  acquireAll(paths: readonly string[], options?: AcquireOptions): Promise<LockList<Type>>
+  /**
+   * Acquires, runs `work`, releases (also when it throws), and returns what `work` returns.
+   * @throws what {@link Locker.acquire} throws, what `work` throws, and LockLostError if the lock was lost meanwhile and `work`
+   * itself succeeded
+   */
+  withLock<T>(path: string, work: (lock: Lock<Type>) => Promise<T> | T, options?: AcquireOptions): Promise<T>
+  /**
+   * Who holds a lock. What it says may be over when it is read: decide nothing by it.
+   * @throws LockFileSystemError, ForeignLockError, MountChangedError, LockTimeoutError when the mount does not answer
+   */
   inspect(path: string): Promise<Inspection>
-  /** Releases everything that it holds. */
+  /** Releases everything that it holds; its waits end with a {@link LockerClosedError}. A second call waits for the first. */
   close(): Promise<void>
 }
 
 /** The settings in force. */
 export interface LockerSettings {
+  /** As in {@link LockerOptions}. */
   lockType: LockType
+  /** Symbolic links in place of hard links; link-based locks only. */
   useSymlinks: boolean
+  /** Advisory locks only. */
   advisoryKind: AdvisoryKind
+  /** In milliseconds. */
   refreshRateMs: number
+  /** In milliseconds. */
   timeoutIntervalMs: number
+  /** At most 120 characters, without control characters. */
   label: string
+  /** Is there a log? */
   enableLogging: boolean
+  /** An absolute path; `null` means the system log. */
   logFile: string | null
 }

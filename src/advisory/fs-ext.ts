@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { AdvisoryUnavailableError } from '../errors.js'
+import { AdvisoryUnavailableError, type ErrorCode } from '../errors.js'
 
 type Callback = (error: Error | null) => void
 
@@ -101,6 +101,6 @@ function explainUnloadable(error: unknown): AdvisoryUnavailableError {
   )
 }
 
-function unavailable(code: string, what: string, advice: string, cause: unknown): AdvisoryUnavailableError {
+function unavailable(code: ErrorCode, what: string, advice: string, cause: unknown): AdvisoryUnavailableError {
   return new AdvisoryUnavailableError(`Advisory locks cannot be used: ${what}`, { code, advice, cause })
 }

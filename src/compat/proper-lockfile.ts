@@ -23,6 +23,7 @@ import { type Retries, type RetryOptions, retry } from './retries.js'
 
 export type { Retries, RetryOptions } from './retries.js'
 
+/** Which lock: options of `unlock`, and part of all others. */
 export interface UnlockOptions {
   /** Resolve symbolic links in `file`, which then must exist. @default true */
   realpath?: boolean | undefined
@@ -35,11 +36,13 @@ export interface UnlockOptions {
   fs?: unknown
 }
 
+/** Options of `check`. */
 export interface CheckOptions extends UnlockOptions {
   /** Has no meaning here: a lock is stale after the time that its *holder* set. */
   stale?: number | undefined
 }
 
+/** Options of `lock`. */
 export interface LockOptions extends UnlockOptions {
   /** After how many milliseconds without a refresh others may take the lock; at least 2000. @default 10000 */
   stale?: number | undefined
@@ -51,6 +54,7 @@ export interface LockOptions extends UnlockOptions {
   onCompromised?: ((error: Error) => unknown) | undefined
 }
 
+/** The codes of `proper-lockfile`. */
 export type LockfileErrorCode = 'ELOCKED' | 'ENOTACQUIRED' | 'ERELEASED' | 'ECOMPROMISED' | 'ESYNC'
 
 /** An error with a code of `proper-lockfile`. */
@@ -126,11 +130,12 @@ export async function unlock(file: string, options: UnlockOptions = {}): Promise
   await leave(find(await canonicalPath(file, options), options))
 }
 
+/** {@link unlock}, with blocking calls. */
 export function unlockSync(file: string, options: UnlockOptions = {}): void {
   leaveSync(find(canonicalPathSync(file, options), options))
 }
 
-/** Is the file locked, by whomever? */
+/** Is the file locked? `true` also where that cannot be told. */
 export async function check(file: string, options: CheckOptions = {}): Promise<boolean> {
   const path = lockPathOf(await canonicalPath(file, options), options)
   if (await isProperLockfile(path)) return true
@@ -142,6 +147,7 @@ export async function check(file: string, options: CheckOptions = {}): Promise<b
   }
 }
 
+/** {@link check}, with blocking calls. */
 export function checkSync(file: string, options: CheckOptions = {}): boolean {
   const path = lockPathOf(canonicalPathSync(file, options), options)
   if (isProperLockfileSync(path)) return true

@@ -2,6 +2,7 @@
 
 import { monotonicMs, setTimeout } from '../drivers/clock.js'
 
+/** When to try again. */
 export interface RetryOptions {
   /** How often at the most. @default 10 */
   retries?: number | undefined

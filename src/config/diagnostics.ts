@@ -2,6 +2,7 @@
 
 import { printable } from '../log/printable.js'
 
+/** What is wrong. */
 export type DiagnosticCode =
   | 'UNREADABLE' // the file is there, but cannot be read
   | 'NOT_A_FILE' // a directory, a pipe, a device
@@ -18,10 +19,15 @@ export type DiagnosticCode =
   | 'TIMEOUT_TIGHT' // a single late heartbeat may cost the lock
   | 'TOO_MANY' // the file has more faults than are listed
 
+/** One fault of a `file-locks` file, and its place. */
 export interface Diagnostic {
+  /** After an error the default is used; after a warning what the file says. */
   severity: 'error' | 'warning'
+  /** What is wrong: programs decide by it. */
   code: DiagnosticCode
+  /** What is wrong, for people. */
   message: string
+  /** The path of the file. */
   file: string
   /** Counted from 1; 0 when the diagnostic is about the file as a whole. */
   line: number

@@ -8,8 +8,10 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { ConfigError } from '../errors.js'
 import { type Diagnostic, type DiagnosticCode, formatDiagnostic } from './diagnostics.js'
 import { type ParsedConfig, parseConfig } from './parse.js'
+import { refuseUnknownOptions } from './known-options.js'
 import { defaultOrigins, defaultSettings } from './settings.js'
 
+/** Which file, and how strictly it is read. */
 export interface LoadConfigOptions {
   /**
    * Path of the file. When absent, the first that applies: `$RSTUDIO_CONFIG_DIR/file-locks`, the first of
@@ -22,6 +24,7 @@ export interface LoadConfigOptions {
   strict?: boolean | undefined
 }
 
+/** What the file says, and what is wrong with it. */
 export interface LoadedConfig extends ParsedConfig {
   /** The file that was chosen, whether it exists or not. */
   file: string
@@ -33,8 +36,13 @@ const DEFAULT_FILE = '/etc/rstudio/file-locks'
 const FILE_BYTES_MAX = 1024 * 1024
 const LISTED_DIAGNOSTICS_MAX = 10
 
-/** @throws ConfigError only when `strict`; its message lists the diagnostics with file, line and column. */
-export function loadConfig({ file, env = process.env, strict = false }: LoadConfigOptions = {}): LoadedConfig {
+/**
+ * Finds and reads the `file-locks` file.
+ * @throws ConfigError only when `strict`; its message lists the diagnostics with file, line and column.
+ */
+export function loadConfig(options: LoadConfigOptions = {}): LoadedConfig {
+  refuseUnknownOptions('loadConfig', options, ['file', 'env', 'strict'])
+  const { file, env = process.env, strict = false } = options
   const loaded = readConfig(file ?? chooseFile(env))
   if (strict && loaded.diagnostics.length > 0) throw strictError(loaded)
   return loaded

@@ -14,9 +14,13 @@ import { type ConfigSettings, defaultOrigins, defaultSettings, type Origins } fr
 import { mostSimilar } from './similar.js'
 import { type Problem, type Reading, readLockType, readPath, readSeconds, readSwitch, readText } from './values.js'
 
+/** What the text of a file says. */
 export interface ParsedConfig {
+  /** Usable in any case: the default stands where the file says nothing usable. */
   settings: ConfigSettings
+  /** What is wrong, in the order of the lines. */
   diagnostics: Diagnostic[]
+  /** Where each setting comes from. */
   origins: Origins
 }
 

@@ -2,19 +2,26 @@
 
 import type { LockType } from '../types.js'
 
+/** What a `file-locks` file sets. */
 export interface ConfigSettings {
+  /** `lock-type`. */
   lockType: LockType
+  /** `use-symlinks`. */
   useSymlinks: boolean
+  /** `refresh-rate`, in milliseconds. */
   refreshRateMs: number
+  /** `timeout-interval`, in milliseconds. */
   timeoutIntervalMs: number
+  /** `enable-logging`. */
   enableLogging: boolean
-  /** An absolute path; `null` means the system log. */
+  /** `log-file`: an absolute path; `null` means the system log. */
   logFile: string | null
 }
 
 /** Where the value of a setting comes from: a line of the file, counted from 1, or the defaults. */
 export type Origin = { line: number } | 'default'
 
+/** Where each setting comes from. */
 export type Origins = Record<keyof ConfigSettings, Origin>
 
 /** Fresh objects on each call, for the callers fill them in. @internal */

@@ -6,7 +6,7 @@ export function mostSimilar(word: string, candidates: Iterable<string>): string 
   let best: string | null = null
   let bestDistance = Number.POSITIVE_INFINITY
   for (const candidate of candidates) {
-    const distance = editDistance(lowerCase, candidate)
+    const distance = editDistance(lowerCase, candidate.toLowerCase())
     if (distance < bestDistance && distance <= candidate.length / 3) {
       best = candidate
       bestDistance = distance

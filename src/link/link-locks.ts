@@ -2,7 +2,7 @@
 
 import { readClock } from '../drivers/clock.js'
 import { already, runAsynchronously, type Work } from '../drivers/work.js'
-import { closedError, fileSystemError } from '../errors.js'
+import { fileSystemError, LockerClosedError } from '../errors.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
 import type { Lockable, Locks } from '../lock-type/lock-type.js'
 import { Directories } from '../mounts/directories.js'
@@ -102,7 +102,7 @@ export class LinkLocks implements Locks {
 
   *#firstLook(path: string): Work<LockDirectory> {
     const facts = yield* this.#devices.look(path)
-    if (this.#isClosed) throw closedError()
+    if (this.#isClosed) throw new LockerClosedError()
     // Another caller may have been here while this one waited.
     const known = this.#directories.get(path)
     if (known !== undefined) return known

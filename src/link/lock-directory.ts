@@ -7,7 +7,7 @@ import type { Identity } from '../drivers/ground.js'
 import { sessionOwner } from '../drivers/identity.js'
 import * as run from '../drivers/run.js'
 import { already, eitherWay, runAsynchronously, runBlocking, type Work } from '../drivers/work.js'
-import { closedError, fileSystemError, MountChangedError } from '../errors.js'
+import { fileSystemError, LockerClosedError, MountChangedError } from '../errors.js'
 import { describe, type Directories, fileOnDevice, footingOn } from '../mounts/directories.js'
 import { type Mount, mountOfDevice } from '../mounts/mount.js'
 import { surroundingsOf } from '../mounts/surroundings.js'
@@ -138,7 +138,7 @@ export class LockDirectory implements Patrolled {
   }
 
   *#makeSession(): Work<LinkSession> {
-    if (this.#isClosed) throw closedError()
+    if (this.#isClosed) throw new LockerClosedError()
     this.#facts = yield* this.#directories.look(this.path)
     const { mount } = this
     return yield* mount.withHeartbeat(() => this.#makeSessionOn(mount))
@@ -170,7 +170,7 @@ export class LockDirectory implements Patrolled {
     if (misplaced === null && !this.#isClosed) return created.value
     // The directory is another one now, or the locker closed, a moment ago: nothing stays behind.
     yield* onMount(() => ask.unlink(created.value.path))
-    throw misplaced ?? closedError()
+    throw misplaced ?? new LockerClosedError()
   }
 
   /**

@@ -7,7 +7,7 @@
 
 import { AdvisoryLocks } from '../advisory/advisory-locks.js'
 import { Changeover } from '../changeover/changeover.js'
-import { closedError, InvalidArgumentError, UnsupportedPlatformError } from '../errors.js'
+import { InvalidArgumentError, LockerClosedError, UnsupportedPlatformError } from '../errors.js'
 import { LinkLocks } from '../link/link-locks.js'
 import type { Locks } from '../lock-type/lock-type.js'
 import { claimFor } from '../protocol/claims.js'
@@ -19,11 +19,15 @@ import type {
   Locker,
   LockerOptions,
   LockerSettings,
+  LockList,
+  LockType,
   TryAcquireOptions,
 } from '../types.js'
+import { refuseUnknownOptions } from '../config/known-options.js'
 import { hearFileSizeSignal } from '../drivers/file-size-limit.js'
 import { Turns } from '../waiting/turns.js'
 import { refusalOfFile, WorkbenchGuard } from '../workbench/guard.js'
+import { acquireAll, inOneOrder } from './acquire-all.js'
 import { Acquisition } from './acquisition.js'
 import { BlockingAcquisition } from './blocking-acquisition.js'
 import { atExit } from './exit.js'
@@ -34,7 +38,15 @@ import { Patience } from './patience.js'
 import { Report } from './report.js'
 import { lockerSettings } from './settings.js'
 
-/** Creates a locker. @throws InvalidArgumentError, ConfigError (`strict`), UnsupportedPlatformError */
+/**
+ * Creates a locker. Keep it as long as the program locks, and `close` it at the end: what it holds is released then.
+ * @throws InvalidArgumentError, ConfigError (`strict`), UnsupportedPlatformError
+ */
+export function createLocker<Type extends LockType>(options: LockerOptions & { lockType: Type }): Locker<Type>
+/** Creates a locker with the default lock type, `linkbased`. */
+export function createLocker(options?: LockerOptions & { lockType?: undefined; config?: undefined }): Locker<'linkbased'>
+/** Creates a locker whose lock type the configuration file may set. */
+export function createLocker(options?: LockerOptions): Locker
 export function createLocker(options: LockerOptions = {}): Locker {
   if (process.platform === 'win32') {
     throw new UnsupportedPlatformError('mountlock does not work on Windows', 'Run it on Linux, or in WSL 2.')
@@ -57,6 +69,15 @@ const DEFAULT_WAIT_EXTRA_MS = 10_000
 
 /** The longest that a timer of Node can wait. */
 const WAIT_MS_MAX = 2 ** 31 - 1
+
+const OPTIONS_OF = {
+  acquire: ['waitMs', 'signal', 'shared'],
+  acquireAll: ['waitMs', 'signal', 'shared'],
+  withLock: ['waitMs', 'signal', 'shared'],
+  acquireSync: ['waitMs', 'shared'],
+  tryAcquire: ['shared'],
+  tryAcquireSync: ['shared'],
+}
 
 class LockerOnMounts implements Locker {
   readonly settings: Readonly<LockerSettings>
@@ -83,11 +104,8 @@ class LockerOnMounts implements Locker {
     return this.settings.timeoutIntervalMs + this.settings.refreshRateMs + DEFAULT_WAIT_EXTRA_MS
   }
 
-  async acquire(
-    path: string,
-    { waitMs = this.#defaultWaitMs, signal, shared = false }: AcquireOptions = {},
-  ): Promise<LockHandle> {
-    this.#check(shared, waitMs)
+  async acquire(path: string, options: AcquireOptions = {}): Promise<LockHandle> {
+    const { waitMs, signal, shared } = this.#read('acquire', options)
     const patience = new Patience(path, waitMs, signal, FIRST_TRY_MS_MAX)
     return await this.#patiently(path, patience, async () => {
       const lockable = await patience.run(this.#locks.at(path))
@@ -96,8 +114,18 @@ class LockerOnMounts implements Locker {
     })
   }
 
-  async tryAcquire(path: string, { shared = false }: TryAcquireOptions = {}): Promise<Lock | null> {
-    this.#check(shared)
+  async acquireAll(paths: readonly string[], options: AcquireOptions = {}): Promise<LockList> {
+    const read = this.#read('acquireAll', options)
+    const patience = new Patience(paths.join(', '), read.waitMs, read.signal, FIRST_TRY_MS_MAX)
+    const wanted = await this.#patiently(paths.join(', '), patience, async () => {
+      const keyOf = async (path: string) => (await patience.run(this.#locks.at(path))).key
+      return inOneOrder(await Promise.all(paths.map(async (path, place) => ({ path, place, key: await keyOf(path) }))))
+    })
+    return await acquireAll(wanted, (path, rest) => this.acquire(path, rest), read)
+  }
+
+  async tryAcquire(path: string, options: TryAcquireOptions = {}): Promise<Lock | null> {
+    const { shared } = this.#read('tryAcquire', options)
     const patience = new Patience(path, this.#defaultWaitMs)
     return await this.#patiently(path, patience, async () => {
       const lockable = await patience.run(this.#locks.at(path))
@@ -119,13 +147,13 @@ class LockerOnMounts implements Locker {
     }
   }
 
-  acquireSync(path: string, { waitMs = this.#defaultWaitMs, shared = false }: AcquireSyncOptions = {}): Lock {
-    this.#check(shared, waitMs)
+  acquireSync(path: string, options: AcquireSyncOptions = {}): Lock {
+    const { waitMs, shared } = this.#read('acquireSync', options)
     return this.#blockingly(() => this.#blocking.waiting(path, shared, waitMs))
   }
 
-  tryAcquireSync(path: string, { shared = false }: TryAcquireOptions = {}): Lock | null {
-    this.#check(shared)
+  tryAcquireSync(path: string, options: TryAcquireOptions = {}): Lock | null {
+    const { shared } = this.#read('tryAcquireSync', options)
     return this.#blockingly(() => this.#blocking.withoutWaiting(path, shared))
   }
 
@@ -138,6 +166,9 @@ class LockerOnMounts implements Locker {
   }
 
   async withLock<T>(path: string, work: (lock: Lock) => Promise<T> | T, options: AcquireOptions = {}): Promise<T> {
+    this.#read('withLock', options)
+    if (typeof work !== 'function')
+      throw new InvalidArgumentError(`Expected the work of \`withLock\` to be a function, got ${typeof work}`, 'Pass one.')
     const lock = await this.acquire(path, options)
     let result: T
     try {
@@ -152,7 +183,7 @@ class LockerOnMounts implements Locker {
   }
 
   async inspect(path: string): Promise<Inspection> {
-    this.#check(false)
+    this.#checkOpen()
     const patience = new Patience(path, this.#defaultWaitMs)
     try {
       return await patience.race(this.#locks.inspect(path))
@@ -170,7 +201,8 @@ class LockerOnMounts implements Locker {
 
   async #close(): Promise<void> {
     this.#forgetExit()
-    for (const patience of [...this.#patiences]) patience.end(closedError())
+    for (const patience of [...this.#patiences])
+      patience.end(new LockerClosedError('This locker is closed, so the call that waited for the lock ends', patience.path))
     this.#turns.close()
     await this.#locks.close()
     await this.#report.close()
@@ -180,20 +212,28 @@ class LockerOnMounts implements Locker {
     await this.close()
   }
 
-  #check(shared: boolean, waitMs = 0): void {
-    if (this.#closing !== undefined) throw closedError()
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new LockerClosedError()
+  }
+
+  /** The options of a call, checked and complete. */
+  #read(call: keyof typeof OPTIONS_OF, options: AcquireOptions) {
+    this.#checkOpen()
+    refuseUnknownOptions(call, options, OPTIONS_OF[call])
+    const { waitMs = this.#defaultWaitMs, signal, shared = false } = options
     if (shared && this.settings.lockType !== 'advisory') {
       throw new InvalidArgumentError(
         `A ${this.settings.lockType} lock is always exclusive`,
         "Use lockType 'advisory' for shared (read) locks.",
       )
     }
-    if (!(waitMs >= 0 && waitMs <= WAIT_MS_MAX)) {
+    if (!(waitMs >= 0 && (waitMs <= WAIT_MS_MAX || waitMs === Number.POSITIVE_INFINITY))) {
       throw new InvalidArgumentError(
-        `Expected \`waitMs\` to be a number from 0 to ${WAIT_MS_MAX}, got ${waitMs}`,
+        `Expected \`waitMs\` to be a number from 0 to ${WAIT_MS_MAX}, or Infinity, got ${waitMs}`,
         'Correct the option.',
       )
     }
+    return { waitMs, signal, shared }
   }
 }
 

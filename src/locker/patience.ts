@@ -22,7 +22,7 @@ const SILENCE_MS = 100
 const BUSY_MS_MAX = 10_000
 
 export class Patience {
-  readonly #path: string
+  readonly path: string
   readonly #waitMs: number
   readonly #startMs: number
   readonly #ignoreSignal: (() => void) | undefined
@@ -36,8 +36,8 @@ export class Patience {
   waitingFor = NO_ANSWER
 
   /** `firstTryMs`: how long it lasts at the least, until {@link firstTryIsOver}. */
-  constructor(path: string, waitMs: number, signal?: AbortSignal, firstTryMs = 0) {
-    this.#path = path
+  constructor(path: string, waitMs: number, signal?: AbortSignal | undefined, firstTryMs = 0) {
+    this.path = path
     this.#waitMs = waitMs
     this.#startMs = monotonicMs()
     this.#firstTryMs = firstTryMs
@@ -47,7 +47,9 @@ export class Patience {
     else this.#ignoreSignal = onAbort(signal, abort)
   }
 
-  #startTimer(forMs: number): NodeJS.Timeout {
+  /** A patience without an end has no timer. */
+  #startTimer(forMs: number): NodeJS.Timeout | undefined {
+    if (forMs === Number.POSITIVE_INFINITY) return undefined
     const restMs = Math.max(0, this.#startMs + forMs - monotonicMs())
     return setTimeout(() => this.#timeIsUp(), restMs)
   }
@@ -76,7 +78,7 @@ export class Patience {
   }
 
   #giveUp(): void {
-    this.end(new LockTimeoutError(this.#path, this.#waitMs, this.waitingFor))
+    this.end(new LockTimeoutError(this.path, this.#waitMs, this.waitingFor))
   }
 
   /** From now on only the wait that the caller asked for counts. */

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { formatDiagnostic } from '../config/diagnostics.js'
+import { refuseUnknownOptions } from '../config/known-options.js'
 import { loadConfig } from '../config/load.js'
 import { defaultSettings } from '../config/settings.js'
 import { LOCK_TYPES } from '../config/values.js'
@@ -12,25 +13,22 @@ import type { AdvisoryKind, LockerOptions, LockerSettings } from '../types.js'
 
 const REFRESH_RATE_MS_MIN = 100
 const ADVISORY_KINDS: readonly AdvisoryKind[] = ['both', 'flock', 'fcntl']
-const OPTIONS: readonly (keyof LockerOptions)[] = [
-  'config',
-  'strict',
-  'lockType',
-  'useSymlinks',
-  'advisoryKind',
-  'refreshRateMs',
-  'timeoutIntervalMs',
-  'label',
-  'enableLogging',
-  'logFile',
-]
+const OPTIONS = Object.keys({
+  config: true,
+  strict: true,
+  lockType: true,
+  useSymlinks: true,
+  advisoryKind: true,
+  refreshRateMs: true,
+  timeoutIntervalMs: true,
+  label: true,
+  enableLogging: true,
+  logFile: true,
+} satisfies Record<keyof LockerOptions, true>)
 
 /** @throws InvalidArgumentError for an option, ConfigError for the file when `strict` */
 export function lockerSettings(options: LockerOptions): LockerSettings {
-  for (const key of Object.keys(options)) {
-    if (!OPTIONS.includes(key as keyof LockerOptions))
-      refuse(`a known option, got \`${key}\``, `Use some of: ${OPTIONS.join(', ')}.`)
-  }
+  refuseUnknownOptions('createLocker', options, OPTIONS)
   const file = options.config === undefined ? defaultSettings() : configured(options.config, options.strict ?? false)
   const logFile = options.logFile === undefined ? file.logFile : resolve(options.logFile)
   const settings: LockerSettings = {

@@ -4,16 +4,18 @@
  */
 
 import { type Channel, channel } from 'node:diagnostics_channel'
-import type { LockEvent, LockEventName } from './events.js'
+import type { ChannelName, LockEvent, LockEventName } from './events.js'
+
+const named = (name: ChannelName) => channel(name)
 
 // Looked up once: a lookup by name costs more than the rest of publish() when nobody listens.
 const CHANNELS: Record<LockEventName, Channel> = {
-  acquire: channel('mountlock:acquire'),
-  wait: channel('mountlock:wait'),
-  release: channel('mountlock:release'),
-  refresh: channel('mountlock:refresh'),
-  lost: channel('mountlock:lost'),
-  reap: channel('mountlock:reap'),
+  acquire: named('mountlock:acquire'),
+  wait: named('mountlock:wait'),
+  release: named('mountlock:release'),
+  refresh: named('mountlock:refresh'),
+  lost: named('mountlock:lost'),
+  reap: named('mountlock:reap'),
 }
 
 /** Is it worth making an event? */

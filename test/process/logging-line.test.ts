@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { publish } from '../../src/log/channels.js'
-import type { LockEvent, LockEventName } from '../../src/log/events.js'
+import type { LockEvent, LockEventName, LockOutcome } from '../../src/log/events.js'
 import { formatLine } from '../../src/log/line.js'
 
 const EVENT: LockEvent = {
@@ -52,7 +52,10 @@ describe('a line of the log', { timeout: 60_000 }, () => {
       { numRuns: 200 },
     )
     const longest = '\u{10ffff}'.repeat(5000)
-    const line = formatLine({ ...EVENT, path: longest, outcome: longest, detail: longest, error: longest }, longest)
+    const line = formatLine(
+      { ...EVENT, path: longest, outcome: longest as LockOutcome, detail: longest, error: longest },
+      longest,
+    )
     expect(Buffer.byteLength(line)).toBeLessThan(8192)
   })
 })

@@ -9,9 +9,18 @@ const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
 
 const CONSUMER = `
-import { createLocker, loadConfig, LockLostError, type Lock } from 'mountlock'
+import { createLocker, loadConfig, LockLostError, type ChannelName, type ErrorCode, type Lock, type Locker } from 'mountlock'
 const { settings, diagnostics } = loadConfig({ file: '/nowhere' })
 const locker = createLocker({ lockType: settings.lockType, label: diagnostics.map(({ line }) => line).join() })
+const certain: bigint = (await createLocker().acquire('/nowhere/lock')).token
+const alsoCertain: bigint = (await createLocker({ lockType: 'linkbased' }).acquire('/nowhere/lock')).token
+const none: null = createLocker({ lockType: 'advisory' }).acquireSync('/nowhere/lock').token
+const code: ErrorCode = 'LOCK_TIMEOUT'
+const channel: ChannelName = 'mountlock:lost'
+const general: Locker = createLocker({ lockType: 'renamebased' })
+// @ts-expect-error the file may say advisory
+const unsure: bigint = (await createLocker({ config: '/nowhere' }).acquire('/nowhere/lock')).token
+export const all = [certain, alsoCertain, none, code, channel, general, unsure]
 const work = async (lock: Lock): Promise<bigint | null> => (lock.signal.reason instanceof LockLostError ? null : lock.token)
 export const token: Promise<bigint | null> = locker.withLock('/nowhere/lock', work, { waitMs: 1 })
 `

@@ -74,5 +74,5 @@ async function lookAt(path: string): Promise<LockStatus> {
 
 function unreadable(path: string, unread: readonly Unread[]): MountlockError {
   const advice = unread[0]?.message ?? 'It went away meanwhile.'
-  return new MountlockError('The lock cannot be looked at, so nothing was broken', { code: 'UNREADABLE', path, advice })
+  return new MountlockError('The lock cannot be looked at, so nothing was broken', { code: 'FILE_SYSTEM_ERROR', path, advice })
 }

@@ -57,7 +57,7 @@ function homeOfUser(): string | null {
 }
 
 function noHome(what: string, path: string | undefined): MountlockError {
-  return new MountlockError(what, { code: 'NO_HOME', path, advice: 'Name the directory to test: locktester DIR.' })
+  return new MountlockError(what, { code: 'PARENT_MISSING', path, advice: 'Name the directory to test: locktester DIR.' })
 }
 
 const OR_LEAVE_IT_OUT = 'Create it, mount the share, or leave it out for your client-state directory.'
@@ -69,14 +69,14 @@ export async function openNamedDirectory(directory: string, advice = OR_LEAVE_IT
     const errno = codeOf(error)
     if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw asLockError(error, path)
     throw new NoSuchDirectoryError('There is no such directory', {
-      code: 'NO_DIRECTORY',
+      code: 'PARENT_MISSING',
       path: directory,
       advice,
     })
   })
   if (!status.isDirectory()) {
     throw new NoSuchDirectoryError('It is not a directory', {
-      code: 'NOT_A_DIRECTORY',
+      code: 'PARENT_NOT_DIRECTORY',
       path: directory,
       advice: 'Name a directory on the shared mount.',
     })
@@ -116,7 +116,7 @@ export async function openLockDirectory(directory: string): Promise<string> {
 
 function notOurs(path: string, uid: number, own: number): MountlockError {
   return new MountlockError(`The client-state directory belongs to uid ${uid}, and this is uid ${own}`, {
-    code: 'NOT_OURS',
+    code: 'ACCESS_DENIED',
     path,
     advice: 'Run locktester as its owner (sudo -H -u USER locktester).',
   })
