@@ -1,6 +1,6 @@
 /**
  * Every error that this package throws on purpose: its class, its stable `code`, and the sentence that tells the reader
- * what to do. One table maps the operating system's errno to meaning, so that no two places disagree about what `EPERM` says.
+ * what to do. What an error of the file system means stands in one table: `advice/meanings.ts`.
  *
  * What it does not promise: the wording of `message`. Programs decide by `code` (or by class), people read `message`.
  */
@@ -8,13 +8,15 @@
 /** What `error.code` can be; docs/troubleshooting.md has a paragraph for each. */
 // prettier-ignore
 export type ErrorCode =
-  | 'ABORT_ERR' | 'ACCESS_DENIED' | 'BEING_EXECUTED' | 'CONFIG_INVALID' | 'CROSS_DEVICE' | 'DIRECTORY_REPLACED'
-  | 'FILE_SYSTEM_ERROR' | 'FOREIGN_LOCK' | 'FS_EXT_ADDONS_DISABLED' | 'FS_EXT_NOT_BUILT' | 'FS_EXT_NOT_INSTALLED'
-  | 'FS_EXT_SCRIPT_BLOCKED' | 'FS_EXT_WRONG_NODE' | 'HARD_LINKS_REFUSED' | 'HEARTBEAT_FAILED' | 'INTERNAL_ERROR'
-  | 'INVALID_ARGUMENT' | 'IO_ERROR' | 'LOCKER_CLOSED' | 'LOCK_DIRECTORY_CROWDED' | 'LOCK_LOST' | 'LOCK_TIMEOUT'
-  | 'MOUNT_CHANGED' | 'NAME_TOO_LONG' | 'NOT_PERMITTED' | 'NOT_SUPPORTED' | 'NO_DESCRIPTORS' | 'NO_LOCK_SERVICE' | 'NO_SPACE'
-  | 'PARENT_MISSING' | 'PARENT_NOT_DIRECTORY' | 'QUOTA_EXCEEDED' | 'READ_ONLY' | 'RENAME_NOT_EXCLUSIVE' | 'SERVER_TIMEOUT'
-  | 'STALE_HANDLE' | 'SYMLINK_REFUSED' | 'TOO_MANY_DIRECTORIES' | 'TOO_MANY_FILES' | 'TOO_MANY_LINKS' | 'UNSUPPORTED_PLATFORM'
+  | 'ABORT_ERR' | 'ACCESS_DENIED' | 'BEING_EXECUTED' | 'CONFIG_INVALID' | 'CREDENTIALS_EXPIRED' | 'CROSS_DEVICE'
+  | 'DIRECTORY_REPLACED' | 'FILE_SYSTEM_DAMAGED' | 'FILE_SYSTEM_ERROR' | 'FOREIGN_LOCK' | 'FS_EXT_ADDONS_DISABLED'
+  | 'FS_EXT_NOT_BUILT' | 'FS_EXT_NOT_INSTALLED' | 'FS_EXT_SCRIPT_BLOCKED' | 'FS_EXT_WRONG_NODE' | 'HARD_LINKS_REFUSED'
+  | 'HARD_LINKS_UNSAFE' | 'HEARTBEAT_FAILED' | 'INTERNAL_ERROR' | 'INVALID_ARGUMENT' | 'IO_ERROR' | 'LOCKER_CLOSED'
+  | 'LOCK_DIRECTORY_CROWDED' | 'LOCK_LOST' | 'LOCK_TIMEOUT' | 'MOUNT_CHANGED' | 'NAME_TOO_LONG' | 'NOT_PERMITTED'
+  | 'NOT_SUPPORTED' | 'NO_DESCRIPTORS' | 'NO_LOCK_SERVICE' | 'NO_SPACE' | 'PARENT_MISSING' | 'PARENT_NOT_DIRECTORY'
+  | 'QUOTA_EXCEEDED' | 'READ_ONLY' | 'RENAME_NOT_EXCLUSIVE' | 'SERVER_TIMEOUT' | 'SERVER_UNREACHABLE' | 'STALE_HANDLE'
+  | 'SYMLINKS_REFUSED' | 'SYMLINK_REFUSED' | 'TOO_MANY_DIRECTORIES' | 'TOO_MANY_FILES' | 'TOO_MANY_LINKS'
+  | 'UNSUPPORTED_PLATFORM'
 
 /** What a {@link MountlockError} is made of. */
 export interface MountlockErrorOptions {
@@ -178,162 +180,6 @@ export class LockFileSystemError extends MountlockError {
     super(what, options)
     this.errno = errno
   }
-}
-
-/** What was being done when the file system said no. @internal */
-export type FileSystemAction =
-  'hard-link' | 'symlink' | 'rename' | 'create' | 'list' | 'read' | 'write' | 'open' | 'advisory-lock' | 'stat'
-
-interface Meaning {
-  code: ErrorCode
-  what: string
-  advice: string
-}
-
-const MEANINGS: Record<string, Meaning> = {
-  ENOLCK: {
-    code: 'NO_LOCK_SERVICE',
-    what: 'The file system has no working lock service',
-    advice: 'On NFSv3 start rpc.statd here and check the server (or mount with vers=4); otherwise use lock-type=linkbased.',
-  },
-  EOPNOTSUPP: {
-    code: 'NOT_SUPPORTED',
-    what: 'The file system does not support this kind of lock',
-    advice: 'Use the other lock-type; locktester shows which ones work.',
-  },
-  EROFS: {
-    code: 'READ_ONLY',
-    what: 'The file system is read-only',
-    advice: 'Mount it read-write, or put the lock somewhere else.',
-  },
-  ENOSPC: {
-    code: 'NO_SPACE',
-    what: 'The file system is full',
-    advice: 'Free some space or inodes (df -h, df -i); nothing was locked.',
-  },
-  EDQUOT: {
-    code: 'QUOTA_EXCEEDED',
-    what: "The owner's disk quota is exceeded",
-    advice: 'Free some space or raise the quota; nothing was locked.',
-  },
-  EACCES: {
-    code: 'ACCESS_DENIED',
-    what: 'Permission denied',
-    advice:
-      'The user needs write and search permission on the lock and its directory (on NFS, root may be mapped to nobody: root_squash). Where an ACL shares that, what is made in it needs a default one: setfacl -d -m u:USER:rwx DIRECTORY, before the lock is made anew.',
-  },
-  EPERM: {
-    code: 'NOT_PERMITTED',
-    what: 'The operation is not permitted',
-    advice: 'Check the owner, the sticky bit and the attributes (lsattr) of its directory.',
-  },
-  ESTALE: {
-    code: 'STALE_HANDLE',
-    what: 'The file system says that this handle is stale',
-    advice: 'Look on the file server whether the directory was removed or exported anew, then mount the share again.',
-  },
-  EIO: { code: 'IO_ERROR', what: 'The file system failed', advice: 'See the system log of this node and of the file server.' },
-  /** No error of the system, but of `drivers/footing.ts`. */
-  EREPLACED: {
-    code: 'DIRECTORY_REPLACED',
-    what: 'Another directory is in the place of the one that was worked in before',
-    advice: 'Find out which user or program moves or replaces it: others may do so here.',
-  },
-  ETIMEDOUT: {
-    code: 'SERVER_TIMEOUT',
-    what: 'The file server did not answer in time',
-    advice: 'Check the server and the network.',
-  },
-  EMLINK: {
-    code: 'TOO_MANY_LINKS',
-    what: 'The file has as many hard links as the file system allows',
-    advice: 'Release some locks, or spread them over several directories.',
-  },
-  ENAMETOOLONG: {
-    code: 'NAME_TOO_LONG',
-    what: 'The name of the lock is too long',
-    advice: 'Use a shorter name (255 bytes at most).',
-  },
-  ENOENT: {
-    code: 'PARENT_MISSING',
-    what: 'The directory of the lock does not exist',
-    advice: 'Create it first, or mount the share: mountlock never creates it, lest a lock lie on the wrong disk.',
-  },
-  ENOTDIR: {
-    code: 'PARENT_NOT_DIRECTORY',
-    what: 'A part of the path is not a directory',
-    advice: 'Correct the path of the lock.',
-  },
-  ELOOP: {
-    code: 'SYMLINK_REFUSED',
-    what: 'There is a symbolic link where a file or directory is needed',
-    advice: 'Remove the link, or correct the path of the lock.',
-  },
-  EMFILE: {
-    code: 'TOO_MANY_FILES',
-    what: 'This process has too many open files',
-    advice: 'Raise its limit (ulimit -n), or close some.',
-  },
-  ENFILE: {
-    code: 'TOO_MANY_FILES',
-    what: 'This machine has too many open files',
-    advice: 'Raise fs.file-max, or find out who leaks descriptors.',
-  },
-  ETXTBSY: {
-    code: 'BEING_EXECUTED',
-    what: 'The file is a program that is being executed, so it cannot be opened for writing',
-    advice: 'Use flock, which only reads it where the file system lets it (fcntl and NFSv4 do not), or lock another file.',
-  },
-  EXDEV: {
-    code: 'CROSS_DEVICE',
-    what: 'The file system refuses links between two directories',
-    advice: 'Set use-symlinks=1.',
-  },
-}
-
-/** What an advisory lock needs is less: flock reads, as flock(1) does. */
-const FILE_REFUSED: Meaning = {
-  code: 'ACCESS_DENIED',
-  what: 'Permission denied',
-  advice:
-    'The user needs permission to read the file (for fcntl, and for exclusive locks on NFSv4, to write it), or to create it in its directory.',
-}
-
-const LINK_REFUSED: Meaning = {
-  code: 'HARD_LINKS_REFUSED',
-  what: 'This file system refuses hard links',
-  advice: 'This file system refuses hard links: set use-symlinks=1.',
-}
-const LINK_REFUSING = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EINVAL'])
-
-/** The one place where an errno becomes a sentence. @internal */
-export function fileSystemError(action: FileSystemAction, path: string, errno: string, cause?: unknown): LockFileSystemError {
-  const meaning = meaningOf(action, errno)
-  return new LockFileSystemError(errno, meaning.what, {
-    code: meaning.code,
-    path,
-    advice: meaning.advice,
-    cause: withoutFrames(cause ?? new Error(errno)),
-  })
-}
-
-/** Where the system's error came up says nothing to the caller, and would hide the line that does: ten more lines of ours. */
-function withoutFrames(cause: unknown): unknown {
-  if (cause instanceof Error) cause.stack = `${cause.name}: ${cause.message}`
-  return cause
-}
-
-function meaningOf(action: FileSystemAction, errno: string): Meaning {
-  if (action === 'hard-link' && LINK_REFUSING.has(errno)) return LINK_REFUSED
-  if (action === 'advisory-lock' && errno === 'EACCES') return FILE_REFUSED
-  if (errno === 'ENOTSUP') return MEANINGS.EOPNOTSUPP as Meaning
-  return (
-    MEANINGS[errno] ?? {
-      code: 'FILE_SYSTEM_ERROR',
-      what: `The file system answered ${errno}`,
-      advice: 'See the manual page of the operation, and the system log.',
-    }
-  )
 }
 
 function describeCause(cause: unknown): string {

@@ -55,11 +55,11 @@ export class AdvisoryLocks implements Locks {
   *tryFile(parts: LockPath, { shared, wanted }: TryOptions): Work<TryOutcome> {
     const facts = this.#known.get(parts.directory) ?? (yield* this.#look(parts.directory))
     if (!wanted()) return { kind: 'cancelled' }
-    const { dev, leasesLocks, plainLocal } = facts
+    const { dev, leasesLocks, plainLocal, fileSystem } = facts
     const { lane } = mountOfDevice(dev)
     const calls = this.#calls(facts)
     const refusalOf = (written: Written) => this.#refusalOf(parts.path, { ...written, isLocal: plainLocal })
-    const options = { shared, pastCache: leasesLocks, lane, localDevice: plainLocal ? dev : null, refusalOf }
+    const options = { shared, pastCache: leasesLocks, lane, localDevice: plainLocal ? dev : null, fileSystem, refusalOf }
     const hold = yield* eitherWay(
       () => attemptCallsSync(parts.path, calls, options),
       () => attemptCalls(parts.path, calls, options),

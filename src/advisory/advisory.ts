@@ -48,6 +48,8 @@ export interface AttemptOptions extends OpenOptions {
    * quickly.
    */
   localDevice?: number | null
+  /** Its `id` in the table of file systems; if absent, the path's own name tells. */
+  fileSystem?: string | null
 }
 
 /** How often a lock file may be replaced under our hands before that is an error. */
@@ -69,7 +71,7 @@ export async function attempt(path: string, options: AttemptOptions): Promise<Ad
       if (outcome !== 'replaced') return toBeQuick(path, options, outcome)
     }
   } catch (error) {
-    throw lockError(path, error)
+    throw lockError(path, error, options.kind, options.fileSystem)
   }
   throw replacedError(path)
 }
@@ -86,7 +88,7 @@ export function attemptSync(path: string, options: AttemptOptions): AdvisoryHold
       if (outcome !== 'replaced') return toBeQuick(path, options, outcome)
     }
   } catch (error) {
-    throw lockError(path, error)
+    throw lockError(path, error, options.kind, options.fileSystem)
   }
   throw replacedError(path)
 }

@@ -114,7 +114,7 @@ export class FcntlHold {
         leaveEntrySync(this.#entry)
       }
     } catch (error) {
-      throw lockError(this.path, error)
+      throw lockError(this.path, error, 'fcntl')
     }
   }
 
@@ -128,7 +128,7 @@ export class FcntlHold {
     try {
       await leaveEntry(this.#entry, this.#lane)
     } catch (error) {
-      throw lockError(this.path, error)
+      throw lockError(this.path, error, 'fcntl')
     }
   }
 }

@@ -2,6 +2,8 @@
 
 import { isMainThread } from 'node:worker_threads'
 import type { Lane } from '../drivers/lane.js'
+import { isSmb } from '../advice/file-systems.js'
+import { mountsOfDevice } from '../drivers/mount-info.js'
 import { type Call, make, type Program } from './calls.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
 import {
@@ -44,7 +46,7 @@ function* attemptThrough(
   const file = yield* openLockFile(path, access, options)
   let locked = false
   try {
-    locked = yield* tryFlock(fsExt, file.fd, options.shared)
+    locked = yield* tryFlock(fsExt, file, options.shared)
     if (locked && (yield* isInPlace(path, file, lane, options.refusalOf))) return new FlockHold(path, file, lane)
   } catch (error) {
     yield* discard(file, lane)
@@ -61,10 +63,10 @@ function* attemptThrough(
 export function* testFlock(file: LockFile, lane: Lane): Program<'free' | 'held' | 'unknown'> {
   const fsExt = loadFsExt()
   try {
-    return (yield* tryFlock(fsExt, file.fd, false)) ? 'free' : 'held'
+    return (yield* tryFlock(fsExt, file, false)) ? 'free' : 'held'
   } catch (error) {
     if (file.writable || !WANTS_WRITING.has(codeOf(error))) throw error
-    return (yield* tryFlock(fsExt, file.fd, true)) ? 'unknown' : 'held'
+    return (yield* tryFlock(fsExt, file, true)) ? 'unknown' : 'held'
   } finally {
     yield* discard(file, lane)
   }
@@ -105,7 +107,7 @@ export class FlockHold {
     try {
       giveUpNow(this.identity, fd, this.#lane)
     } catch (error) {
-      throw lockError(this.path, error)
+      throw lockError(this.path, error, 'flock')
     }
   }
 
@@ -118,7 +120,7 @@ export class FlockHold {
         else giveUp(this.identity, fd, this.#lane, done)
       })
     } catch (error) {
-      throw lockError(this.path, error)
+      throw lockError(this.path, error, 'flock')
     }
   }
 
@@ -143,11 +145,12 @@ export function tryFlockNow(fsExt: FsExt, fd: number, shared: boolean): boolean 
   }
 }
 
-function* tryFlock(fsExt: FsExt, fd: number, shared: boolean): Program<boolean> {
+function* tryFlock(fsExt: FsExt, { fd, dev }: LockFile, shared: boolean): Program<boolean> {
   try {
     yield* make(flockCall(fsExt, fd, shared))
     return true
   } catch (error) {
+    if (codeOf(error) === 'EACCES' && isOnSmb(dev)) return false
     return refusedBy(error)
   }
 }
@@ -155,6 +158,15 @@ function* tryFlock(fsExt: FsExt, fd: number, shared: boolean): Program<boolean> 
 function refusedBy(error: unknown): false {
   if (codeOf(error) === 'EAGAIN' || codeOf(error) === 'EWOULDBLOCK') return false
   throw error
+}
+
+/**
+ * There a flock is a byte range of SMB, and of one that is held the server says STATUS_LOCK_NOT_GRANTED, which Linux translates
+ * as `EACCES`. The file is open by then, so permission is not what is missing.
+ */
+function isOnSmb(dev: number): boolean {
+  const mount = mountsOfDevice(dev).at(-1)
+  return mount !== undefined && isSmb(mount)
 }
 
 /** Never without LOCK_NB: a flock that waits would sit in libuv's pool. */

@@ -33,11 +33,35 @@ let loaded: FsExt | undefined
 export function loadFsExt(): FsExt {
   if (loaded) return loaded
   try {
-    loaded = requireFromHere()('fs-ext') as FsExt
+    loaded = namingCalls(requireFromHere()('fs-ext') as FsExt)
     return loaded
   } catch (error) {
     throw explain(error)
   }
+}
+
+/** `fs-ext` calls the system call that failed by names of its own functions: `EIO_After`, `Flock`. */
+function namingCalls(fsExt: FsExt): FsExt {
+  return {
+    constants: fsExt.constants,
+    flock: (fd, operation, callback) => fsExt.flock(fd, operation, (error) => callback(named('flock', error))),
+    fcntl: (fd, command, argument, callback) => fsExt.fcntl(fd, command, argument, (error) => callback(named('fcntl', error))),
+    flockSync(fd, operation) {
+      try {
+        fsExt.flockSync(fd, operation)
+      } catch (error) {
+        throw named('flock', error as Error)
+      }
+    },
+  }
+}
+
+const OWN_NAMES = /\b(EIO_After|Flock|Fcntl)\b/g
+
+function named<Failure extends Error | null>(syscall: string, error: Failure): Failure {
+  if (error === null || error === undefined || !('syscall' in error)) return error
+  error.message = error.message.replace(OWN_NAMES, syscall)
+  return Object.assign(error, { syscall })
 }
 
 /**

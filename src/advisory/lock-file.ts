@@ -23,12 +23,14 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { systemErrorCode } from '../drivers/error-code.js'
-
 import { randomName } from '../drivers/identity.js'
 import { Lane } from '../drivers/lane.js'
+import { fileSystemAt } from '../drivers/mount-info.js'
 import { shareAsDirectory } from '../drivers/permissions.js'
 import { runCalls, runCallsBlocking } from '../drivers/run.js'
-import { ForeignLockError, fileSystemError, MountlockError } from '../errors.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { ForeignLockError, MountlockError } from '../errors.js'
+import type { AdvisoryCall } from '../types.js'
 import { lookName } from '../protocol/names.js'
 import { make, type Program } from './calls.js'
 import { closeOrPark, closeOrParkSync } from './process-registry.js'
@@ -211,10 +213,10 @@ export function codeOf(error: unknown): string {
 }
 
 /** The error to throw for whatever a program threw: system errors get their sentence, our own stay. */
-export function lockError(path: string, error: unknown): unknown {
+export function lockError(path: string, error: unknown, means: AdvisoryCall, fileSystem = fileSystemAt(path)): unknown {
   const code = codeOf(error)
   if (error instanceof MountlockError || code === '') return error
-  return fileSystemError('advisory-lock', path, code, error)
+  return fileSystemError({ action: 'advisory-lock', path, errno: code, means, fileSystem, cause: error })
 }
 
 export function replacedError(path: string): ForeignLockError {

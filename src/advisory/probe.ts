@@ -56,7 +56,7 @@ export async function probe(path: string, { kind, lane }: { kind: AdvisoryCall; 
     if (locks?.[0]) return { state: 'held', pid: locks[0].pid }
     if (locks && isPlainLocal(await fileSystemType(path, lane)) && (await seesEveryProcess(lane))) return FREE
   } catch (error) {
-    throw lockError(path, error)
+    throw lockError(path, error, kind)
   }
   return await tryForAMoment(path, kind, lane)
 }

@@ -16,11 +16,13 @@ import { Directories, footingOn } from '../mounts/directories.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground } from '../drivers/ground.js'
 import type { Footing } from '../drivers/footing.js'
+import { fileSystemAt } from '../drivers/mount-info.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import { surroundingsOf } from '../mounts/surroundings.js'
 import { runAsynchronously, runBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
-import { AdvisoryUnavailableError, ForeignLockError, fileSystemError, UnsupportedPlatformError } from '../errors.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { AdvisoryUnavailableError, ForeignLockError, UnsupportedPlatformError } from '../errors.js'
 import type { Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { describeHolder } from '../lock-type/describe-holder.js'
 import { lockPath } from '../lock-type/lock-path.js'
@@ -162,7 +164,7 @@ function verdict(path: string, outcome: Exclude<Dissolution, { kind: 'obstructed
         "Correct the server's clock, or wait until it has caught up: tokens must not go back.",
       )
     case 'failed':
-      throw fileSystemError('rename', path, outcome.code, outcome.error)
+      throw fileSystemError({ action: 'rename', path, errno: outcome.code, fileSystem: fileSystemAt(path), cause: outcome.error })
   }
 }
 

@@ -1,6 +1,7 @@
 /** What kind of file system a directory is on, and what that means for how far it can be believed. */
 
 import { type Stats, type StatsFs, stat, statfs, statfsSync, statSync } from 'node:fs'
+import { breaksHardLinks, fileSystemOf } from '../advice/file-systems.js'
 import { type Ground, groundOf } from './ground.js'
 import type { Lane } from './lane.js'
 import { type MountInfo, mountsOfDevice } from './mount-info.js'
@@ -28,6 +29,10 @@ export interface DirectoryFacts {
   leasesLocks: boolean
   /** `flock` and `fcntl` are one lock at its server: a process that has taken one is refused the other. */
   locksAreOne: boolean
+  /** Its `id` in the table of file systems; `null` where the mount is not known. */
+  fileSystem: string | null
+  /** A session file that other names lead to cannot be kept alive there (SMB with leases). */
+  breaksHardLinks: boolean
   /** There other users could swap what is worked in, so that work needs a footing; `null`: they could not. */
   ground: Ground | null
   /** The file system in words, the same before and after a remount: "nfs4 server:/export". */
@@ -81,6 +86,8 @@ function facts(path: string, status: Stats, { type }: StatsFs, ground: Ground | 
     staleOpenMs: mount === undefined ? 0 : staleOpenMs(mount),
     leasesLocks: mount?.type === 'nfs4',
     locksAreOne: ONE_LOCK_TYPES.has(type) && !keepsLocksLocal(mount),
+    fileSystem: mount === undefined ? null : fileSystemOf(mount).id,
+    breaksHardLinks: mount !== undefined && breaksHardLinks(mount),
     ground,
     identity: mount === undefined ? `device ${status.dev}` : `${mount.type} ${mount.source}`,
   }

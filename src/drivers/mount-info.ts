@@ -1,6 +1,7 @@
 /** What the kernel says about mounts, read without touching them: a dead mount would not answer. */
 
 import { readFileSync } from 'node:fs'
+import { fileSystemOf } from '../advice/file-systems.js'
 
 export interface MountInfo {
   /** `major:minor`, as in /proc/self/mountinfo. */
@@ -66,6 +67,12 @@ export function mountAt(path: string, mounts: readonly MountInfo[] = readMounts(
 export function mountsOfDevice(dev: number, mounts: readonly MountInfo[] = readMounts()): MountInfo[] {
   const wanted = deviceName(dev)
   return mounts.filter(({ device }) => device === wanted)
+}
+
+/** The `id` of the file system that a path lies on, by its name alone; `null` where the platform does not tell. */
+export function fileSystemAt(path: string): string | null {
+  const mount = mountAt(path)
+  return mount === null ? null : fileSystemOf(mount).id
 }
 
 /** `major:minor` of a Linux device number as `stat` encodes it. */

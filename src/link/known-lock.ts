@@ -19,7 +19,7 @@ import { type Claim, newMemory, type Site } from '../protocol/site.js'
 import { type Claimed, LinkHold, type LinkSite } from './link-hold.js'
 import type { LinkSession } from './link-session.js'
 import type { LockDirectory } from './lock-directory.js'
-import { attemptFailed, foreignError, sessionsVanish } from './refusals.js'
+import { attemptFailed, foreignError, type Refused, sessionsVanish } from './refusals.js'
 
 /** Sessions can be found spent in a row: by age, by links, by a remount. More often than this is a defect of the file system. */
 const SESSIONS_TRIED_MAX = 4
@@ -65,6 +65,14 @@ export class KnownLock implements Lockable, LinkSite {
     return { watchPath: this.path, isLocal: this.directory.facts.coherent }
   }
 
+  get fileSystem(): string | null {
+    return this.directory.facts.fileSystem
+  }
+
+  get #refused(): Refused {
+    return { path: this.path, claim: this.#claim, fileSystem: this.fileSystem }
+  }
+
   get ground(): Ground | null {
     return this.directory.facts.ground
   }
@@ -103,7 +111,7 @@ export class KnownLock implements Lockable, LinkSite {
       }
     }
     // An error that persists is reported as itself.
-    throw failure === undefined ? sessionsVanish(this.path) : attemptFailed(this.path, this.#claim, failure)
+    throw failure === undefined ? sessionsVanish(this.path) : attemptFailed(this.#refused, failure)
   }
 
   /** `listed`: the directory that was worked in, where other users could swap it. */
@@ -139,7 +147,7 @@ export class KnownLock implements Lockable, LinkSite {
       case 'foreign':
         throw foreignError(this.path, outcome.what)
       case 'failed':
-        throw attemptFailed(this.path, this.#claim, outcome)
+        throw attemptFailed(this.#refused, outcome)
     }
   }
 

@@ -2,7 +2,8 @@
 
 import type { Identity } from '../drivers/ground.js'
 import type { Work } from '../drivers/work.js'
-import { fileSystemError, type LostReason } from '../errors.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import type { LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
 import type { LeaseHolder, LinkSession } from './link-session.js'
 import type { ReleaseOutcome } from '../protocol/settle.js'
@@ -10,6 +11,8 @@ import type { ReleaseOutcome } from '../protocol/settle.js'
 /** What a hold needs of the lock that it holds. */
 export interface LinkSite {
   readonly path: string
+  /** Its `id` in the table of file systems. */
+  readonly fileSystem: string | null
   /** Why that generation is no longer held, or `null` where it is or cannot be told. */
   missing(session: LinkSession, generation: bigint): Promise<LostReason | null>
   release(session: LinkSession, claimed: Claimed): Work<ReleaseOutcome>
@@ -73,7 +76,10 @@ export class LinkHold implements Hold, LeaseHolder {
     // A release that took long may have been done after the lease, when the lock was another process's already.
     this.#lost = outcome.kind === 'lost' ? outcome.reason : this.#session.lostReason()
     this.#session.remove(this)
-    if (outcome.kind === 'unsettled') throw fileSystemError('rename', this.#site.path, outcome.code, outcome.error)
+    if (outcome.kind === 'unsettled') {
+      const { path, fileSystem } = this.#site
+      throw fileSystemError({ action: 'release', path, errno: outcome.code, fileSystem, cause: outcome.error })
+    }
     return this.#lost
   }
 }

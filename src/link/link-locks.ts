@@ -2,7 +2,8 @@
 
 import { readClock } from '../drivers/clock.js'
 import { already, runAsynchronously, type Work } from '../drivers/work.js'
-import { fileSystemError, LockerClosedError } from '../errors.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { LockerClosedError } from '../errors.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
 import type { Lockable, Locks } from '../lock-type/lock-type.js'
 import { Directories } from '../mounts/directories.js'
@@ -15,7 +16,7 @@ import type { Inspection, LockType } from '../types.js'
 import { toInspection } from './inspection.js'
 import { KnownLock } from './known-lock.js'
 import { LockDirectory, type LockDirectoryOptions } from './lock-directory.js'
-import { foreignError, renameRefused } from './refusals.js'
+import { foreignError, hardLinksUnsafe, renameRefused } from './refusals.js'
 
 export interface LinkLocksOptions extends Omit<LockDirectoryOptions, 'countsLinks' | 'onSession'> {
   lockType: LockType
@@ -54,8 +55,9 @@ export class LinkLocks implements Locks {
   }
 
   #lockable(lock: KnownLock): KnownLock {
-    const { renamesNames, identity } = lock.directory.facts
+    const { renamesNames, breaksHardLinks, identity } = lock.directory.facts
     if (this.#claim.kind === 'renames' && !renamesNames) throw renameRefused(lock.path, identity)
+    if (this.#claim.name === 'hard link' && breaksHardLinks) throw hardLinksUnsafe(lock.path, identity)
     return lock
   }
 
@@ -63,7 +65,17 @@ export class LinkLocks implements Locks {
     const lock = await runAsynchronously(this.#lock(lockPath(path)))
     const outcome = await lock.directory.runAsynchronously(inspect(lock.site))
     if (outcome.kind === 'foreign') throw foreignError(lock.path, outcome.what)
-    if (outcome.kind === 'failed') throw fileSystemError('list', lock.path, outcome.code, outcome.error)
+    if (outcome.kind === 'failed') {
+      const { code: errno, error: cause } = outcome
+      throw fileSystemError({
+        action: 'list',
+        path: lock.path,
+        errno,
+        means: this.#claim.name,
+        fileSystem: lock.fileSystem,
+        cause,
+      })
+    }
     return toInspection(lock.path, this.#options.lockType, outcome.inspection)
   }
 

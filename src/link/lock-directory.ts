@@ -7,11 +7,12 @@ import type { Identity } from '../drivers/ground.js'
 import { sessionOwner } from '../drivers/identity.js'
 import * as run from '../drivers/run.js'
 import { already, eitherWay, runAsynchronously, runBlocking, type Work } from '../drivers/work.js'
-import { fileSystemError, LockerClosedError, MountChangedError } from '../errors.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { LockerClosedError, type LockFileSystemError, MountChangedError } from '../errors.js'
 import { describe, type Directories, fileOnDevice, footingOn } from '../mounts/directories.js'
 import { type Mount, mountOfDevice } from '../mounts/mount.js'
 import { surroundingsOf } from '../mounts/surroundings.js'
-import { ask, type Protocol } from '../protocol/operations.js'
+import { ask, type Failure, type Protocol } from '../protocol/operations.js'
 import { createSession, isSessionFileInPlace, type Session, type SessionTerms } from '../protocol/session.js'
 import { cleanUp } from '../protocol/settle.js'
 import type { Site, Surroundings } from '../protocol/site.js'
@@ -165,12 +166,16 @@ export class LockDirectory implements Patrolled {
     const { dev } = this.#facts
     const terms = { label, refreshRateMs, timeoutIntervalMs }
     const created = yield* onMount(() => createSession(this.path, sessionOwner(), terms))
-    if (!created.ok) throw fileSystemError('create', this.path, created.code, created.error)
+    if (!created.ok) throw this.#refused(created)
     const misplaced = created.value.dev === dev ? null : yield* this.#misplaced(created.value)
     if (misplaced === null && !this.#isClosed) return created.value
     // The directory is another one now, or the locker closed, a moment ago: nothing stays behind.
     yield* onMount(() => ask.unlink(created.value.path))
     throw misplaced ?? new LockerClosedError()
+  }
+
+  #refused({ code: errno, error: cause }: Failure): LockFileSystemError {
+    return fileSystemError({ action: 'create', path: this.path, errno, fileSystem: this.#facts.fileSystem, cause })
   }
 
   /**

@@ -1,6 +1,7 @@
 /** What a link-based lock refuses or fails with, in words. */
 
-import { ForeignLockError, fileSystemError, LockFileSystemError, type MountlockError } from '../errors.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { ForeignLockError, LockFileSystemError, type MountlockError } from '../errors.js'
 import type { AttemptOutcome, FailedAttempt } from '../protocol/acquire.js'
 import type { Claim } from '../protocol/site.js'
 
@@ -51,13 +52,30 @@ export function renameRefused(path: string, fileSystem: string): LockFileSystemE
   })
 }
 
+export function hardLinksUnsafe(path: string, fileSystem: string): LockFileSystemError {
+  const what = `On this mount (${fileSystem}, without the option nolease) processes that wait for a lock by hard links break it for its holder`
+  return new LockFileSystemError('EOPNOTSUPP', what, {
+    code: 'HARD_LINKS_UNSAFE',
+    path,
+    advice: 'Mount it with nolease on every node, or set use-symlinks=1 on a mount with mfsymlinks; nothing was locked.',
+  })
+}
+
 const CLAIMING = { 'hard link': 'hard-link', symlink: 'symlink', rename: 'rename' } as const
 
+/** What a message has to know of the lock that it is about. */
+export interface Refused {
+  readonly path: string
+  readonly claim: Claim
+  /** Its `id` in the table of file systems. */
+  readonly fileSystem: string | null
+}
+
 /** An attempt that the file system refused. */
-export function attemptFailed(path: string, claim: Claim, { action, code, error }: FailedAttempt): MountlockError {
+export function attemptFailed({ path, claim, fileSystem }: Refused, { action, code, error }: FailedAttempt): MountlockError {
   if (code === 'ECROWDED') return crowdedError(path)
   const doing = { claim: CLAIMING[claim.name], settle: 'rename', create: 'create', list: 'list' } as const
-  return fileSystemError(doing[action], path, code, error)
+  return fileSystemError({ action: doing[action], path, errno: code, means: claim.name, fileSystem, cause: error })
 }
 
 function crowdedError(path: string): LockFileSystemError {
@@ -71,5 +89,5 @@ function crowdedError(path: string): LockFileSystemError {
 /** One session file after the other was found spent, each as soon as it was made. */
 export function sessionsVanish(path: string): LockFileSystemError {
   const cause = new Error('the session files of this process vanish as soon as they are made')
-  return fileSystemError('hard-link', path, 'EIO', cause)
+  return fileSystemError({ action: 'create', path, errno: 'EIO', cause })
 }

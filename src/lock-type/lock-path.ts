@@ -2,7 +2,8 @@
 
 import { basename, dirname, resolve } from 'node:path'
 import { systemErrorCode } from '../drivers/error-code.js'
-import { fileSystemError, InvalidArgumentError } from '../errors.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { InvalidArgumentError } from '../errors.js'
 
 export interface LockPath {
   path: string
@@ -38,7 +39,9 @@ function takeApart(path: string): LockPath {
   const name = basename(absolute)
   if (name === '')
     throw new InvalidArgumentError(`Expected the path of a lock, got the root directory`, 'Name a lock in a directory.')
-  if (Buffer.byteLength(name) > NAME_BYTES_MAX) throw fileSystemError('open', absolute, 'ENAMETOOLONG')
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX) {
+    throw fileSystemError({ action: 'open', path: absolute, errno: 'ENAMETOOLONG' })
+  }
   const parts = { path: absolute, directory: dirname(absolute), name }
   if (known.size >= KNOWN_MAX) known.clear()
   known.set(absolute, parts)
@@ -50,6 +53,6 @@ function absolutePath(path: string): string {
   try {
     return resolve(path)
   } catch (error) {
-    throw fileSystemError('stat', path, systemErrorCode(error) ?? 'ENOENT', error)
+    throw fileSystemError({ action: 'stat', path, errno: systemErrorCode(error) ?? 'ENOENT', cause: error })
   }
 }

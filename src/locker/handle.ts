@@ -5,7 +5,8 @@ import { randomName } from '../drivers/identity.js'
 import type { Lane } from '../drivers/lane.js'
 import { runCalls } from '../drivers/run.js'
 import { type Work, runAsynchronously, runBlocking } from '../drivers/work.js'
-import { fileSystemError, LockLostError, type LostReason } from '../errors.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { LockLostError, type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
 import { fromCallersLine } from './callers-line.js'
 import { Patience } from './patience.js'
@@ -136,7 +137,7 @@ export class LockHandle implements Lock {
     try {
       return await patience.race(runAsynchronously(releasing, first))
     } catch (error) {
-      throw fromCallersLine(patience.isOver ? fileSystemError('rename', this.path, 'ETIMEDOUT') : error)
+      throw fromCallersLine(patience.isOver ? fileSystemError({ action: 'release', path: this.path, errno: 'ETIMEDOUT' }) : error)
     } finally {
       patience.done()
     }

@@ -5,10 +5,11 @@ import { type DirectoryFacts, directoryFacts, directoryFactsSync } from '../driv
 import { canUseDescriptors, Footing } from '../drivers/footing.js'
 import { type Ground, groundOf, type Identity, placeOf, realPathOf } from '../drivers/ground.js'
 import { Lane } from '../drivers/lane.js'
-import { mountAt } from '../drivers/mount-info.js'
+import { fileSystemAt, mountAt } from '../drivers/mount-info.js'
 import { runAsynchronously, runCalls, runCallsBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
-import { fileSystemError, LockFileSystemError, MountChangedError } from '../errors.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { LockFileSystemError, MountChangedError } from '../errors.js'
 import type { Protocol } from '../protocol/operations.js'
 
 const lanes = new Map<string, Lane>()
@@ -36,7 +37,8 @@ export class Directories {
         () => directoryFacts(path, discoveryLane(path)),
       )
     } catch (error) {
-      throw fileSystemError('stat', path, systemErrorCode(error) ?? 'EIO', error)
+      const errno = systemErrorCode(error) ?? 'EIO'
+      throw fileSystemError({ action: 'stat', path, errno, fileSystem: fileSystemAt(path), cause: error })
     }
     const before = this.#seen.get(path)
     if (before !== undefined && !isSame(before, facts)) {
@@ -53,7 +55,7 @@ function refuseReplaced(before: Ground | null, now: Ground | null): void {
   if (before === null || now === null || placeOf(before) === placeOf(now)) return
   if (!before.mayLeadElsewhere && !now.mayLeadElsewhere) return
   const cause = new Error(`it led to ${placeOf(before)} and leads to ${placeOf(now)} now`)
-  throw fileSystemError('stat', before.path, 'EREPLACED', cause)
+  throw fileSystemError({ action: 'stat', path: before.path, errno: 'EREPLACED', cause })
 }
 
 /**

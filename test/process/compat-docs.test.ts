@@ -42,8 +42,8 @@ test('troubleshooting has a section for every error code, and none for others', 
   const all = await readdir(join(ROOT, 'src'), { recursive: true })
   const files = all.filter((name) => name.endsWith('.ts') && !/^(cli|compat|config)\//.test(name))
   const sources = await Promise.all(files.map((file) => readFile(join(ROOT, 'src', file), 'utf8')))
-  const named = [...sources.join('\n').matchAll(/code: '([A-Z]+_[A-Z_]+)'|'(FS_EXT_[A-Z_]+)'/g)].map(
-    ([, code, fsExt]) => code ?? fsExt,
+  const named = [...sources.join('\n').matchAll(/code: '([A-Z]+_[A-Z_]+)'|'(FS_EXT_[A-Z_]+)'|\['([A-Z]+_[A-Z_]+)', /g)].map(
+    ([, code, fsExt, row]) => code ?? fsExt ?? row,
   )
   const config = await readFile(join(ROOT, 'src/config/load.ts'), 'utf8')
   const codes = new Set([...named, ...(config.includes("'CONFIG_INVALID'") ? ['CONFIG_INVALID'] : [])])

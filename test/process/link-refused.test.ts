@@ -4,16 +4,16 @@
  * library performs one call of a real process, of the heartbeat thread too, and answers with the error.
  */
 
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { execFileSync } from 'node:child_process'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { provesNothingDone } from '../../build/protocol/doubt.js'
 import { leaseMs } from '../../build/protocol/lease.js'
-import { Agent, AgentError, BRISK, FIXTURES } from './support/agent.js'
+import { Agent, AgentError, BRISK } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
+import { refusing } from './support/refusing.js'
 
 /** In the full run each call is answered with each error. */
 const isFull = process.env.MOUNTLOCK_SOAK !== undefined
@@ -41,28 +41,19 @@ const ERRORS = Object.entries(constants.errno).filter(([code]) => !provesNothing
 /** For the short run: of an aborted FUSE daemon, of SMB, of a repetition, of a soft mount. */
 const SOME = ['ECONNABORTED', 'EAGAIN', 'EEXIST', 'ENOENT', 'ETIMEDOUT', 'EIO']
 
-async function preloaded() {
-  const folder = await temporaryFolder()
-  const library = join(folder, 'refuse.so')
-  execFileSync('gcc', ['-shared', '-fPIC', '-o', library, join(FIXTURES, 'refuse.c'), '-ldl'])
-  const plan = join(folder, 'refusal')
-  const env = { LD_PRELOAD: library, REFUSAL: plan }
-  return { env, plan, refuse: (call: string, errno: number, part: string) => writeFileSync(plan, `${call} ${errno} ${part}`) }
-}
-
 /** What the process is told does not matter here, as long as it is told something. */
 async function tryAndRelease(agent: Agent, path: string): Promise<void> {
   try {
     await (await agent.acquire(path)).release()
   } catch (error) {
     if (!(error instanceof AgentError)) throw error
-    expect(error.remote.code).toBe('FILE_SYSTEM_ERROR')
+    expect(error.remote.name).toBe('LockFileSystemError')
   }
 }
 
 describe.each(KINDS)('$kind', ({ kind, locker }) => {
   test('a lock is got by another process within two intervals, whatever was done and answered with an error', async () => {
-    const { env, plan, refuse } = await preloaded()
+    const { env, plan, refuse } = await refusing()
     const [told, other] = await Promise.all([Agent.start({ locker, env }), Agent.start({ locker })])
     const calls = [...CALLS_OF_ALL, ...CALLS[kind]]
     for (const [index, { call, part }] of calls.entries()) {
@@ -87,7 +78,7 @@ describe.each(KINDS)('$kind', ({ kind, locker }) => {
   })
 
   test('a heartbeat that was written and answered with an error loses no lock', async () => {
-    const { env, plan, refuse } = await preloaded()
+    const { env, plan, refuse } = await refusing()
     const path = join(await temporaryFolder(), 'x')
     const [told, other] = await Promise.all([Agent.start({ locker, env }), Agent.start({ locker })])
     const held = await told.acquire(path)
@@ -98,7 +89,7 @@ describe.each(KINDS)('$kind', ({ kind, locker }) => {
   })
 
   test('heartbeats that are answered with an error extend no lease: the holder hears when it is over', async () => {
-    const { env, refuse } = await preloaded()
+    const { env, refuse } = await refusing()
     const told = await Agent.start({ locker, env })
     const held = await told.acquire(join(await temporaryFolder(), 'x'))
     refuse('pwrite', constants.errno.EIO, '.mountlock-41c29- always')
@@ -114,7 +105,7 @@ describe.each(KINDS)('$kind', ({ kind, locker }) => {
   })
 
   test('what is in doubt is settled with the heartbeats, while its process holds another lock and asks for this one no more', async () => {
-    const { env, plan, refuse } = await preloaded()
+    const { env, plan, refuse } = await refusing()
     const folder = await temporaryFolder()
     const path = join(folder, 'x')
     const [told, other] = await Promise.all([Agent.start({ locker, env }), Agent.start({ locker })])
@@ -128,7 +119,7 @@ describe.each(KINDS)('$kind', ({ kind, locker }) => {
   })
 
   test('what cannot be settled for an interval ends with the last lock that its session holds, and takes none with it', async () => {
-    const { env, refuse } = await preloaded()
+    const { env, refuse } = await refusing()
     const folder = await temporaryFolder()
     const path = join(folder, 'x')
     const [told, other] = await Promise.all([Agent.start({ locker, env }), Agent.start({ locker })])
@@ -150,7 +141,7 @@ describe.each(KINDS)('$kind', ({ kind, locker }) => {
   })
 
   test('a session of which half was written, because the disk was full then, is not used', async () => {
-    const { env, plan, refuse } = await preloaded()
+    const { env, plan, refuse } = await refusing()
     const path = join(await temporaryFolder(), 'x')
     const told = await Agent.start({ locker, env })
     refuse('pwrite', 0, '.mountlock-41c29-')
@@ -165,7 +156,7 @@ const IN_DOUBT = 12
 const LOOK_MS = 250
 
 test('settling many locks on a slow server delays no heartbeat of what is held beyond its lease', async () => {
-  const { env, refuse } = await preloaded()
+  const { env, refuse } = await refusing()
   const folder = await temporaryFolder()
   const told = await Agent.start({ env })
   const held = await told.acquire(join(folder, 'y'))

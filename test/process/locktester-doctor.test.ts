@@ -47,10 +47,9 @@ describe('on a good file system', () => {
     const { report, code } = await examine()
     expect(code).toBe(0)
     expect(report.primitives.map(({ name, failure }: { name: string; failure: string | null }) => [name, failure])).toEqual(
-      ['exclusive create', 'mkdir', 'read', 'stat', 'list', 'unlink', 'rename', 'hard link', 'symlink'].map((name) => [
-        name,
-        null,
-      ]),
+      ['exclusive create', 'mkdir', 'read', 'stat', 'list', 'unlink', 'rename', 'hard link', 'heartbeat', 'symlink'].map(
+        (name) => [name, null],
+      ),
     )
     expect(report.locks.map(({ kind, failure }: { kind: string; failure: object | null }) => [kind, failure])).toEqual(
       ['hard link', 'symlink', 'rename', 'flock', 'fcntl'].map((kind) => [kind, null]),
@@ -115,7 +114,7 @@ describe('where something is wrong', () => {
   test('without hard links: use-symlinks=1 is recommended, and the configured type does not work: 69', async () => {
     const { report, code, finding } = await examine([], { through: await sshfs('disable_hardlink') })
     expect(code).toBe(69)
-    expect(finding('HARD_LINK')).toMatchObject({ severity: 'warning', remedy: 'Set use-symlinks=1.' })
+    expect(finding('HARD_LINK')).toMatchObject({ severity: 'warning', remedy: expect.stringContaining('use-symlinks=1') })
     expect(finding('CONFIGURED_LOCK_TYPE')).toMatchObject({ severity: 'error', breaks: 'It does not work here.' })
     expect(finding('SSHFS')).toMatchObject({ severity: 'warning' })
     expect(finding('TIME_STAMPS')).toMatchObject({ severity: 'note', seen: 'Time stamps are exact to 1 s' })
@@ -223,10 +222,13 @@ describe('what mount options mean', () => {
       ['nocto', 'lookupcache=none', 'ro'],
       ['error READ_ONLY', 'warning NO_CLOSE_TO_OPEN', 'note LOOKUP_CACHE', 'note ATTRIBUTE_CACHE'],
     ],
-    ['cifs', ['vers=3.0', 'nobrl'], ['error ADVISORY_LOCAL', 'note SMB']],
+    ['cifs', ['vers=3.0', 'nobrl'], ['error ADVISORY_LOCAL', 'note SMB', 'error SMB_LEASES']],
+    ['cifs', ['vers=3.0', 'nolease'], ['note SMB']],
+    ['gpfs', [], ['note UNKNOWN']],
+    ['fuse.something', [], ['warning FUSE']],
     ['fuse.sshfs', [], ['warning SSHFS']],
     ['fuse.s3fs', [], ['error OBJECT_STORE']],
-    ['fuse.mergerfs', [], ['warning FUSE']],
+    ['fuse.mergerfs', [], ['note UNKNOWN', 'warning FUSE']],
     ['fuse.glusterfs', [], []],
     ['overlay', ['lowerdir=/a'], ['warning OVERLAY']],
     ['lustre', ['localflock'], ['error ADVISORY_LOCAL']],

@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, '../..')
 /** From the ground up. A room imports its own files, and rooms of the floors below. */
 const FLOORS = [
   ['assert', 'types', 'errors'],
-  ['protocol'],
+  ['protocol', 'advice'],
   ['drivers', 'log'],
   ['lock-type', 'mounts'],
   ['waiting'],
@@ -30,7 +30,7 @@ const STANDS_ON: Record<string, string[]> = {
 }
 
 /** What happens in these rooms happens through operations of the protocol, and drivers perform those. */
-const WITHOUT_FILE_SYSTEM = ['protocol', 'lock-type', 'mounts', 'waiting', 'link', 'changeover', 'workbench', 'locker']
+const WITHOUT_FILE_SYSTEM = ['protocol', 'advice', 'lock-type', 'mounts', 'waiting', 'link', 'changeover', 'workbench', 'locker']
 const FILE_SYSTEM = /^(node:)?(fs|fs\/promises|child_process)$/
 /** The one way from an operation of the protocol to system calls. */
 const PERFORMS = /^src\/drivers\/(calls|file-operations)\.ts$/

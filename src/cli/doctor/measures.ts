@@ -149,16 +149,26 @@ export interface Space {
   freeInodes: number | null
 }
 
-export async function measureSpace(directory: string): Promise<Space> {
-  const { bavail, bsize, files, ffree } = await bounded(directory, statfs(directory))
+/** `null` where the file system does not tell. */
+export async function measureSpace(directory: string): Promise<Space | null> {
+  const { blocks, bavail, bsize, files, ffree } = await bounded(directory, statfs(directory))
+  if (blocks === 0) return null
   return { freeBytes: bavail * bsize, freeInodes: files === 0 ? null : ffree }
 }
 
-export function spaceFindings({ freeBytes, freeInodes }: Space): Finding[] {
+/** `isWritten`: a file was written just now. */
+export function spaceFindings(space: Space | null, isWritten: boolean): Finding[] {
+  if (space === null) return [fine('SPACE', 'The file system does not tell how much space is free')]
+  const { freeBytes, freeInodes } = space
   const gigabytes = (freeBytes / 2 ** 30).toFixed(1)
   const seen = `Free: ${freeBytes < 2 ** 30 ? `${Math.floor(freeBytes / 2 ** 20)} MiB` : `${gigabytes} GiB`}${freeInodes === null ? '' : `, ${freeInodes} inodes`}`
   const isShort = freeBytes < FREE_BYTES_MIN || (freeInodes !== null && freeInodes < FREE_INODES_MIN)
   if (!isShort) return [fine('SPACE', seen)]
+  // What is kept for root, and a server that has not counted yet, as CephFS on fresh OSDs.
+  if (freeBytes === 0 && isWritten) {
+    const breaks = 'Other users may find it full.'
+    return [trouble('note', 'SPACE', { seen: `${seen}, though a file was written just now`, breaks })]
+  }
   const breaks = 'When it is full nothing can be locked.'
   return [trouble('warning', 'SPACE', { seen, breaks, remedy: 'Free some space or inodes.' })]
 }

@@ -1,10 +1,11 @@
 /**
- * What mount options mean for locks: a table, and no I/O, so it answers for a dead mount too. Sources: nfs(5), mount.cifs(8),
- * fuse(8), mount.lustre(8), virtiofsd(1).
+ * What mount options mean for locks: a table, and no I/O, so it answers for a dead mount too. What is known of each file system
+ * stands in `advice/file-systems.ts`. Sources: nfs(5), mount.cifs(8), fuse(8), mount.lustre(8), virtiofsd(1).
  */
 
+import { breaksHardLinks, type FileSystem, fileSystemOf, UNKNOWN } from '../../advice/file-systems.js'
 import { printable } from '../../log/printable.js'
-import { FUSE_WITH_LOCKS, fileSystemText, type MountProfile, OBJECT_STORES } from '../shared/mounts.js'
+import { fileSystemText, type MountProfile } from '../shared/mounts.js'
 import { type Finding, fine, trouble } from './finding.js'
 
 /** Which advisory locks other nodes do not see, by the options alone. */
@@ -16,8 +17,8 @@ export interface LocalLocks {
 type Kind = 'flock' | 'fcntl'
 
 type Rule = readonly [
-  /** The file system types that it is about. */
-  types: RegExp,
+  /** What it is about: types of the mount table, or an `id` in the table of file systems. */
+  about: RegExp | string,
   /** The option, or `null`: the type alone says it. */
   option: RegExp | null,
   severity: 'note' | 'warning' | 'error',
@@ -35,12 +36,12 @@ const BOTH = ['flock', 'fcntl'] as const
 const LINKS_INSTEAD = 'Use lock-type=linkbased, or mount without this option on every node.'
 const PROVE = 'Prove it with `locktester nodes`.'
 
-type Place = readonly [types: RegExp, option: RegExp]
+type Place = readonly [about: RegExp | string, option: RegExp]
 
 /** An option by which locks stay on this node. */
-function localRule([types, option]: Place, code: string, local: readonly Kind[], remedy = LINKS_INSTEAD): Rule {
+function localRule([about, option]: Place, code: string, local: readonly Kind[], remedy = LINKS_INSTEAD): Rule {
   const breaks = `${local.join(' and ')} locks stay on this node: other nodes do not see them, so two nodes can hold the same lock.`
-  return [types, option, 'error', code, breaks, remedy, local]
+  return [about, option, 'error', code, breaks, remedy, local]
 }
 
 const RULES: readonly Rule[] = [
@@ -122,7 +123,7 @@ const RULES: readonly Rule[] = [
     PROVE,
   ],
   [
-    new RegExp(`^fuse\\.(${OBJECT_STORES})$`),
+    'object-store',
     null,
     'error',
     'OBJECT_STORE',
@@ -131,7 +132,7 @@ const RULES: readonly Rule[] = [
     BOTH,
   ],
   [
-    /^fuse\.sshfs$/,
+    'sshfs',
     null,
     'warning',
     'SSHFS',
@@ -140,15 +141,24 @@ const RULES: readonly Rule[] = [
     BOTH,
   ],
   [
-    new RegExp(`^fuse\\.(?!(${FUSE_WITH_LOCKS}|${OBJECT_STORES}|sshfs|fuse-overlayfs|encfs)$)`),
+    'bindfs',
     null,
     'warning',
     'FUSE',
-    'Whether locks reach other nodes depends on the program behind it.',
+    'It shows a directory again: whether locks reach other nodes depends on what is below, and owners and modes may be forced.',
     PROVE,
   ],
   [
-    /^(overlay|aufs|fuse\.fuse-overlayfs)$/,
+    'mergerfs',
+    null,
+    'warning',
+    'FUSE',
+    'It shows several directories as one: whether locks reach other nodes depends on what is below.',
+    'Lock in a directory that lies on one branch, and prove it with `locktester nodes`.',
+  ],
+  ['fuse', null, 'warning', 'FUSE', 'Whether locks reach other nodes depends on the program behind it.', PROVE],
+  [
+    'overlay',
     null,
     'warning',
     'OVERLAY',
@@ -178,7 +188,7 @@ export function mountFindings(mount: MountProfile | null): Finding[] {
     ]
   }
   const { type, reach } = mount
-  const findings = [fine('FILE_SYSTEM', fileSystemText(mount))]
+  const findings = [fine('FILE_SYSTEM', fileSystemText(mount)), ...knownFindings(fileSystemOf(mount))]
   if (reach === 'local' && !matches(mount).some(([[, , , code]]) => code === 'OVERLAY')) {
     const remedy = 'Name a directory on the shared mount; if this should be one, it is not mounted.'
     findings.push(
@@ -192,7 +202,40 @@ export function mountFindings(mount: MountProfile | null): Finding[] {
   return [
     ...findings,
     ...matches(mount).map(([[, , severity, code, breaks, remedy], seen]) => trouble(severity, code, { seen, breaks, remedy })),
+    ...leaseFindings(mount),
     ...cacheFindings(mount),
+  ]
+}
+
+/** What its documentation says, and what nobody says of it. */
+function knownFindings({ id, title, reach, links, advisory, caches, source }: FileSystem): Finding[] {
+  if (reach === 'local') return []
+  const facts = [`links: ${links}`, `advisory locks: ${advisory}`, `caches: ${caches}`]
+  const known = facts.filter((fact) => !fact.includes(UNKNOWN))
+  const findings: Finding[] = []
+  if (known.length > 0) findings.push(fine('KNOWN', `${title}: ${known.join('; ')} (${source})`))
+  // The rule for FUSE says so as well.
+  if (known.length < facts.length && id !== 'fuse') {
+    const unknown = facts.filter((fact) => !known.includes(fact))
+    findings.push(
+      trouble('note', 'UNKNOWN', {
+        seen: `${title}: ${unknown.join('; ')}`,
+        breaks: 'Nothing is promised of what is not known.',
+        remedy: PROVE,
+      }),
+    )
+  }
+  return findings
+}
+
+function leaseFindings(mount: MountProfile): Finding[] {
+  if (!breaksHardLinks(mount)) return []
+  return [
+    trouble('error', 'SMB_LEASES', {
+      seen: 'Mounted without the option nolease',
+      breaks: 'Waiters of a node break the lock of a holder on it: locks by hard links are refused here.',
+      remedy: 'Mount with nolease on every node, or set use-symlinks=1 on a mount with mfsymlinks.',
+    }),
   ]
 }
 
@@ -202,8 +245,11 @@ export function localLocks(mount: MountProfile | null): LocalLocks {
   return { flock: kinds.includes('flock'), fcntl: kinds.includes('fcntl') }
 }
 
-function matches({ type, options }: MountProfile): [Rule, seen: string][] {
-  return RULES.filter(([types]) => types.test(type)).flatMap((rule): [Rule, string][] => {
+function matches(mount: MountProfile): [Rule, seen: string][] {
+  const { type, options } = mount
+  const { id } = fileSystemOf(mount)
+  const isAbout = (about: Rule[0]) => (typeof about === 'string' ? about === id : about.test(type))
+  return RULES.filter(([about]) => isAbout(about)).flatMap((rule): [Rule, string][] => {
     const [, wanted] = rule
     if (wanted === null) return [[rule, `File system type ${printable(type)}`]]
     const option = options.find((each) => wanted.test(each))

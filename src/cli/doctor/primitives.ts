@@ -4,6 +4,7 @@
  */
 
 import {
+  constants,
   type FileHandle,
   link,
   lstat,
@@ -19,6 +20,7 @@ import {
   unlink,
 } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type FileSystemAction, meaningOf } from '../../advice/meanings.js'
 import { bounded, codeOf } from '../shared/bounded.js'
 import { duration } from '../shared/table.js'
 import { type Finding, fine, trouble } from './finding.js'
@@ -36,31 +38,46 @@ const ROUNDS = 9
 const ROUNDS_LIMIT_MS = 4000
 
 interface Meaning {
+  action: FileSystemAction
   breaks: string
   remedy: string | null
   severity: 'note' | 'warning' | 'error'
 }
 
-const NEEDED: Meaning = {
+const ERRNO = /^E[A-Z0-9]+$/
+
+const NEEDED = {
   severity: 'error',
   breaks: 'No lock works without it.',
   remedy: 'Check permissions, quota and the export.',
-}
+} as const
 
 const MEANINGS: Record<string, Meaning> = {
-  'exclusive create': NEEDED,
-  mkdir: NEEDED,
-  read: NEEDED,
-  stat: NEEDED,
-  list: NEEDED,
-  unlink: NEEDED,
+  'exclusive create': { ...NEEDED, action: 'create' },
+  mkdir: { ...NEEDED, action: 'create' },
+  read: { ...NEEDED, action: 'read' },
+  stat: { ...NEEDED, action: 'stat' },
+  list: { ...NEEDED, action: 'list' },
+  unlink: { ...NEEDED, action: 'remove' },
   rename: {
+    action: 'rename',
     severity: 'error',
     breaks: 'Locks cannot be created, and lock-type=renamebased cannot work.',
     remedy: 'Use a real file system for locks.',
   },
-  'hard link': { severity: 'warning', breaks: 'lock-type=linkbased cannot use hard links here.', remedy: 'Set use-symlinks=1.' },
-  symlink: { severity: 'note', breaks: 'use-symlinks=1 cannot be used here.', remedy: 'Keep use-symlinks=0.' },
+  'hard link': {
+    action: 'hard-link',
+    severity: 'warning',
+    breaks: 'lock-type=linkbased cannot use hard links here.',
+    remedy: 'Set use-symlinks=1.',
+  },
+  heartbeat: {
+    action: 'write',
+    severity: 'warning',
+    breaks: 'Link-based locks cannot be kept alive here.',
+    remedy: 'Set use-symlinks=1; on SMB, or mount with nolease.',
+  },
+  symlink: { action: 'symlink', severity: 'note', breaks: 'use-symlinks=1 cannot be used here.', remedy: 'Keep use-symlinks=0.' },
 }
 
 export async function tryPrimitives(directory: string, signal: AbortSignal): Promise<Primitive[]> {
@@ -87,6 +104,16 @@ export async function tryPrimitives(directory: string, signal: AbortSignal): Pro
   }))
 }
 
+/** As a heartbeat is written: in place, and through to the server. */
+async function rewrite(path: string): Promise<void> {
+  const holder = await open(path, constants.O_RDWR | constants.O_DSYNC)
+  try {
+    await holder.write('LOCKTESTER\n', 0)
+  } finally {
+    await holder.close()
+  }
+}
+
 /** The steps of one round, in an order in which each finds what it needs, and all is removed at the end. */
 class Round {
   readonly #file: string
@@ -106,6 +133,7 @@ class Round {
     yield ['read', () => readFile(file)]
     yield ['list', () => readdir(join(file, '..'))]
     yield ['hard link', () => this.#hardLink(path('link'))]
+    yield ['heartbeat', () => this.#heartbeat(path('beat'))]
     yield ['symlink', () => this.#symlink(path('symlink'))]
     // Two processes rename the same name: the second finds nothing. So one of them wins.
     yield ['rename', () => onlyOnce(() => rename(file, path('renamed')), 'ENOENT')]
@@ -117,6 +145,26 @@ class Round {
     const { nlink } = await lstat(path)
     await unlink(path)
     if (nlink !== 2) throw new Error(`it works, but the link count is ${nlink} and not 2`)
+  }
+
+  /**
+   * Written while it is open as a waiter opens it, by another name where there are hard links; then that name is renamed, as
+   * by a release.
+   */
+  async #heartbeat(path: string): Promise<void> {
+    const hasLinks = await link(this.#file, path).then(
+      () => true,
+      () => false,
+    )
+    const waiter = await open(hasLinks ? path : this.#file, 'r')
+    try {
+      await waiter.read(Buffer.alloc(1), 0, 1, 0)
+      await rewrite(this.#file)
+      if (hasLinks) await rename(path, `${path}.free`)
+    } finally {
+      await waiter.close()
+    }
+    if (hasLinks) await unlink(`${path}.free`)
   }
 
   async #symlink(path: string): Promise<void> {
@@ -149,12 +197,15 @@ async function create(path: string): Promise<void> {
   }
 }
 
-export function primitiveFindings(primitives: readonly Primitive[]): Finding[] {
+/** `fileSystem`: its `id` in the table of file systems. */
+export function primitiveFindings(primitives: readonly Primitive[], fileSystem: string | null): Finding[] {
   return primitives.map(({ name, failure, medianMs }) => {
     const code = name.replace(' ', '_').toUpperCase()
     if (failure === null) return fine(code, `${name}: works (median ${milliseconds(medianMs ?? 0)})`)
-    const { severity, breaks, remedy } = MEANINGS[name] as Meaning
-    return trouble(severity, code, { seen: `${name}: ${failure}`, breaks, remedy })
+    const { severity, breaks, action, remedy } = MEANINGS[name] as Meaning
+    // What it does wrong without an error is no error of the system.
+    const advice = ERRNO.test(failure) ? meaningOf({ action, errno: failure, fileSystem }).advice : remedy
+    return trouble(severity, code, { seen: `${name}: ${failure}`, breaks, remedy: advice })
   })
 }
 

@@ -6,6 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
+import { fileSystemOf } from '../../advice/file-systems.js'
 import { MountlockError } from '../../errors.js'
 import { asLockError, bounded, endsWithin } from '../shared/bounded.js'
 import { explainUnexpected } from '../shared/unexpected.js'
@@ -106,12 +107,12 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
     const create = primitives.find(({ name }) => name === 'exclusive create')?.medianMs ?? null
     tell('directory', [
       ...owner,
-      ...measures.spaceFindings(space),
+      ...measures.spaceFindings(space, create !== null),
       ...measures.clockFindings(clock),
       ...measures.linkFindings(links),
       ...measures.latencyFindings(create, config.settings.refreshRateMs),
     ])
-    tell('primitives', primitiveFindings(primitives))
+    tell('primitives', primitiveFindings(primitives, mount === null ? null : fileSystemOf(mount).id))
     const local = localLocks(mount)
     for (const kind of KINDS) trials.push(await wait(tryLock(kind, scratch, config, local)))
     tell('locks', [...lockFindings(trials), ...configuredFindings()])

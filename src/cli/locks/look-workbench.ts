@@ -9,7 +9,8 @@ import { findKernelLocks, seesEveryProcess } from '../../advisory/kernel-locks.j
 import { directoryFacts } from '../../drivers/file-system.js'
 import { Lane } from '../../drivers/lane.js'
 import { runAsynchronously } from '../../drivers/run.js'
-import { fileSystemError } from '../../errors.js'
+import { fileSystemError } from '../../advice/file-system-error.js'
+import { fileSystemAt } from '../../drivers/mount-info.js'
 import { ageMs, type Found, type Generation, stateOf, TIMEOUT_INTERVAL_MS, whatLies } from '../../workbench/format.js'
 import { look } from '../../workbench/look.js'
 import { hiddenDirectory, type Place } from '../../workbench/places.js'
@@ -57,7 +58,10 @@ export class WorkbenchLooker {
   async look(place: Place): Promise<WorkbenchStatus | null> {
     const { path } = place
     const looked = await bounded(path, runAsynchronously(look(path), this.#lane))
-    if (!looked.ok) throw fileSystemError('open', path, looked.code, looked.error)
+    if (!looked.ok) {
+      const { code: errno, error: cause } = looked
+      throw fileSystemError({ action: 'open', path, errno, fileSystem: fileSystemAt(path), cause })
+    }
     const found = whatLies(looked.value.seen)
     if (found.kind === 'nothing') return null
     const none = { reason: null, form: null, generation: null, pid: null, ageMs: null, ageBy: null, fcntl: null }

@@ -5,7 +5,11 @@
 
 import type { Dirent } from 'node:fs'
 import { opendir } from 'node:fs/promises'
-import { fileSystemError, MountlockError } from '../../errors.js'
+import { withName } from '../../advice/errno-names.js'
+import { fileSystemError } from '../../advice/file-system-error.js'
+import type { FileSystemAction } from '../../advice/meanings.js'
+import { fileSystemAt } from '../../drivers/mount-info.js'
+import { MountlockError } from '../../errors.js'
 
 /** Long enough for a busy file server, short enough for a user that waits. */
 const OPERATION_LIMIT_MS = 10_000
@@ -15,7 +19,8 @@ export async function bounded<T>(path: string, operation: Promise<T>, limitMs = 
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(fileSystemError('stat', path, 'ETIMEDOUT', new Error(`no answer within ${limitMs} ms`))),
+      () =>
+        reject(fileSystemError({ action: 'stat', path, errno: 'ETIMEDOUT', cause: new Error(`no answer within ${limitMs} ms`) })),
       limitMs,
     )
   })
@@ -56,12 +61,36 @@ export async function endsWithin(limitMs: number, settled: Promise<unknown>): Pr
 
 /** The errno's name of a failed system call, the code of another error, or `null`. */
 export function codeOf(error: unknown): string | null {
-  const { code } = error as { code?: unknown }
+  const { code } = withName(error) as { code?: unknown }
   return typeof code === 'string' ? code : null
 }
 
 /** What a failed system call on `path` means for locks; other errors as they are. */
 export function asLockError(error: unknown, path: string): unknown {
   const errno = codeOf(error)
-  return error instanceof MountlockError || errno === null ? error : fileSystemError('create', path, errno, error)
+  if (error instanceof MountlockError || errno === null) return error
+  return fileSystemError({ action: actionOf(error), path, errno, fileSystem: fileSystemAt(path), cause: error })
+}
+
+const ACTIONS: Readonly<Record<string, FileSystemAction>> = {
+  link: 'hard-link',
+  symlink: 'symlink',
+  rename: 'rename',
+  stat: 'stat',
+  lstat: 'stat',
+  statfs: 'stat',
+  realpath: 'stat',
+  scandir: 'list',
+  opendir: 'list',
+  read: 'read',
+  write: 'write',
+  unlink: 'remove',
+  rmdir: 'remove',
+  rm: 'remove',
+}
+
+/** What was being done, by the system call that failed. */
+function actionOf(error: unknown): FileSystemAction {
+  const { syscall } = error as { syscall?: unknown }
+  return (typeof syscall === 'string' ? ACTIONS[syscall] : undefined) ?? 'create'
 }

@@ -3,29 +3,12 @@
  * mount too. Not promised: that a local file system is not exported to other nodes from here.
  */
 
+import { fileSystemOf, type Reach } from '../../advice/file-systems.js'
 import { type MountInfo, mountAt } from '../../drivers/mount-info.js'
 import { printable } from '../../log/printable.js'
 
-type Reach = 'shared' | 'local' | 'unknown'
-
 export interface MountProfile extends Pick<MountInfo, 'type' | 'source' | 'mountPoint' | 'options'> {
   reach: Reach
-}
-
-/** FUSE file systems that pass locks on to their servers. */
-export const FUSE_WITH_LOCKS = 'glusterfs|ceph|ceph-fuse|juicefs|moosefs|mfs|seaweedfs'
-export const OBJECT_STORES = 's3fs|gcsfuse|blobfuse2?|mount-s3|goofys|rclone'
-
-const SHARED = new RegExp(
-  '^(nfs4?|cifs|smb3|smbfs|ceph|lustre|gpfs|beegfs(_nodev)?|afs|ocfs2|gfs2|orangefs|pvfs2|panfs|wekafs|9p|virtiofs|glusterfs|' +
-    `fuse\\.(sshfs|${FUSE_WITH_LOCKS}|${OBJECT_STORES}))$`,
-)
-const LOCAL =
-  /^(ext[234]|xfs|btrfs|zfs|bcachefs|f2fs|jfs|reiserfs|(dev)?tmpfs|ramfs|overlay|aufs|(ex|v)fat|msdos|ntfs3?|fuseblk|hfsplus|minix|squashfs|erofs|iso9660|ubifs|fuse\.(fuse-overlayfs|encfs)|ecryptfs)$/
-
-function reachOf(type: string): Reach {
-  if (SHARED.test(type)) return 'shared'
-  return LOCAL.test(type) ? 'local' : 'unknown'
 }
 
 /** @param directory absolute and without symbolic links @returns `null` where the platform does not tell */
@@ -33,11 +16,13 @@ export function mountOf(directory: string): MountProfile | null {
   const found = mountAt(directory)
   if (found === null) return null
   const { type, source, mountPoint, options } = found
-  return { type, source, mountPoint, options: [...new Set(options)], reach: reachOf(type) }
+  return { type, source, mountPoint, options: [...new Set(options)], reach: fileSystemOf(found).reach }
 }
 
-export function fileSystemText({ type, source, mountPoint, reach }: MountProfile): string {
-  const words = reach === 'unknown' ? 'local or shared: unknown' : reach
+export function fileSystemText(mount: MountProfile): string {
+  const { type, source, mountPoint, reach } = mount
+  const { title } = fileSystemOf(mount)
+  const words = reach === 'unknown' ? `local or shared: unknown; ${title}` : reach === 'shared' ? `shared; ${title}` : reach
   return `${printable(type)} (${words}), ${printable(source)} on ${printable(mountPoint)}`
 }
 

@@ -8,7 +8,9 @@ import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { inDirectory } from '../../mounts/directories.js'
-import { fileSystemError, MountlockError } from '../../errors.js'
+import { fileSystemError } from '../../advice/file-system-error.js'
+import { fileSystemAt } from '../../drivers/mount-info.js'
+import { MountlockError } from '../../errors.js'
 import { ask } from '../../protocol/operations.js'
 import { asLockError, bounded, codeOf } from './bounded.js'
 
@@ -99,15 +101,18 @@ export async function openDefaultDirectory(): Promise<string> {
   }
 }
 
+const refused = (path: string, errno: string, cause?: unknown) =>
+  fileSystemError({ action: 'create', path, errno, fileSystem: fileSystemAt(path), cause })
+
 /** Creates the locks' directory with the mode of the one around it. @throws LockFileSystemError */
 export async function openLockDirectory(directory: string): Promise<string> {
   const path = join(directory, LOCK_DIRECTORY)
   try {
     const { mode } = await bounded(directory, stat(directory))
     const made = await bounded(path, inDirectory(directory, ask.mkdir(path, mode & 0o7777)))
-    if (!made.ok && made.code !== 'EEXIST') throw fileSystemError('create', path, made.code, made.error)
+    if (!made.ok && made.code !== 'EEXIST') throw refused(path, made.code, made.error)
     // In a directory that other users may write to, the name may be a symbolic link of another user.
-    if (!(await bounded(path, lstat(path))).isDirectory()) throw fileSystemError('create', path, 'ENOTDIR')
+    if (!(await bounded(path, lstat(path))).isDirectory()) throw refused(path, 'ENOTDIR')
     return path
   } catch (error) {
     throw asLockError(error, path)

@@ -16,7 +16,8 @@ import { randomName } from '../../drivers/identity.js'
 import { Lane } from '../../drivers/lane.js'
 import { giveMode } from '../../drivers/permissions.js'
 import { runCalls } from '../../drivers/run.js'
-import { fileSystemError } from '../../errors.js'
+import { fileSystemError } from '../../advice/file-system-error.js'
+import { fileSystemAt } from '../../drivers/mount-info.js'
 import { inDirectory } from '../../mounts/directories.js'
 import { ask, type Protocol, type Reply } from '../../protocol/operations.js'
 import { printable } from '../../log/printable.js'
@@ -204,7 +205,9 @@ export interface Found {
 /** Removes what a dead instance has left. */
 export async function removeRecord(file: string): Promise<void> {
   const removed = await inDirectory(dirname(file), removeBoth(file, changeOf(file)))
-  if (!removed.ok) throw fileSystemError('open', file, removed.code, removed.error)
+  if (removed.ok) return
+  const { code: errno, error: cause } = removed
+  throw fileSystemError({ action: 'remove', path: file, errno, fileSystem: fileSystemAt(file), cause })
 }
 
 /**

@@ -1,0 +1,206 @@
+/**
+ * Advice that is right. Goal: whatever a mount refuses, the message names the operation as the system calls it, the error by its
+ * name, and a next step that can help on that file system with that lock type. Method: real processes on a local directory that
+ * they see as another mount; a preloaded library answers one of their system calls with an error of that mount.
+ */
+
+import { mkdirSync, readdirSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { LockerOptions } from '../../dist/index.js'
+import { Agent } from './support/agent.js'
+import { temporaryFolder } from './support/folder.js'
+import { type MountedAs, refusing, shownAs } from './support/refusing.js'
+
+const { errno } = constants
+const EREMOTEIO = 121
+
+const EFS: MountedAs = { type: 'nfs4', source: 'fs-0123456789abcdef0.efs.eu-west-1.amazonaws.com:/', options: ['vers=4.1'] }
+const FSX_LUSTRE: MountedAs = { type: 'lustre', source: '10.0.0.7@tcp:/abcdebev' }
+const GPFS: MountedAs = { type: 'gpfs', source: 'scratch' }
+const NETAPP: MountedAs = { type: 'nfs', source: 'filer:/vol/home', options: ['vers=3'] }
+const AZURE_FILES: MountedAs = {
+  type: 'cifs',
+  source: '//account.file.core.windows.net/share',
+  options: ['vers=3.1.1', 'nolease', 'mfsymlinks', 'file_mode=0777', 'dir_mode=0777'],
+}
+
+const HARD_LINK: LockerOptions = { useSymlinks: false }
+const SYMLINK: LockerOptions = { useSymlinks: true }
+const RENAME: LockerOptions = { lockType: 'renamebased' }
+const FLOCK: LockerOptions = { lockType: 'advisory', advisoryKind: 'flock' }
+const FCNTL: LockerOptions = { lockType: 'advisory', advisoryKind: 'fcntl' }
+
+interface Case {
+  mount: string
+  on: MountedAs
+  locker: LockerOptions
+  call: string
+  part: string
+  error: number
+  code: string
+  /** The operation and the error, as the message has them. */
+  seen: string
+  advice: RegExp
+  /** What would not help. */
+  never: RegExp
+}
+
+const row = (
+  [mount, on, locker]: readonly [mount: string, on: MountedAs, locker: LockerOptions],
+  [call, error, part]: readonly [call: string, error: number, part: string],
+  [code, seen, advice]: readonly [code: string, seen: string, advice: RegExp],
+  never = locker.lockType === 'advisory' ? /lock-type=advisory/ : /lock-type=linkbased/,
+): Case => ({ mount, on, locker, call, part, error, code, seen, advice, never })
+
+const CASES: readonly Case[] = [
+  row(['EFS', EFS, HARD_LINK], ['link', errno.EPERM, '/lock/'], ['HARD_LINKS_REFUSED', 'link: EPERM', /use-symlinks=1/]),
+  row(['EFS', EFS, HARD_LINK], ['link', errno.EMLINK, '/lock/'], ['TOO_MANY_LINKS', 'link: EMLINK', /allows 177/]),
+  row(
+    ['EFS', EFS, FLOCK],
+    ['flock', errno.EDQUOT, '/lock'],
+    ['QUOTA_EXCEEDED', 'flock: EDQUOT', /8,192 locks.*lock-type=linkbased/],
+  ),
+  row(
+    ['EFS', EFS, FCNTL],
+    ['fcntl', errno.EDQUOT, '/lock'],
+    ['QUOTA_EXCEEDED', 'fcntl: EDQUOT', /8,192 locks.*lock-type=linkbased/],
+  ),
+  row(
+    ['Lustre', FSX_LUSTRE, FLOCK],
+    ['flock', errno.ENOSYS, '/lock'],
+    ['NOT_SUPPORTED', 'flock: ENOSYS', /option flock on every node.*linkbased/],
+  ),
+  row(
+    ['Lustre', FSX_LUSTRE, FCNTL],
+    ['fcntl', errno.EOPNOTSUPP, '/lock'],
+    ['NOT_SUPPORTED', 'fcntl: ENOTSUP', /option flock on every node/],
+  ),
+  row(['GPFS', GPFS, FLOCK], ['flock', errno.EOPNOTSUPP, '/lock'], ['NOT_SUPPORTED', 'flock: ENOTSUP', /lock-type=linkbased/]),
+  row(['GPFS', GPFS, HARD_LINK], ['link', errno.ENOLCK, '/lock/'], ['NO_LOCK_SERVICE', 'link: ENOLCK', /system log/]),
+  row(['GPFS', GPFS, HARD_LINK], ['link', EREMOTEIO, '/lock/'], ['IO_ERROR', 'link: EREMOTEIO', /system log/]),
+  row(
+    ['NetApp', NETAPP, HARD_LINK],
+    ['create', errno.EDQUOT, '.mountlock-41c29-'],
+    ['QUOTA_EXCEEDED', 'open: EDQUOT', /quota.*tree or the volume/],
+  ),
+  row(['NetApp', NETAPP, HARD_LINK], ['pwrite', errno.EDQUOT, '.mountlock-41c29-'], ['QUOTA_EXCEEDED', 'write: EDQUOT', /quota/]),
+  row(['NetApp', NETAPP, HARD_LINK], ['link', errno.EDQUOT, '/lock/'], ['QUOTA_EXCEEDED', 'link: EDQUOT', /quota/]),
+  row(['NetApp', NETAPP, RENAME], ['mkdir', errno.EDQUOT, '.mountlock-new-'], ['QUOTA_EXCEEDED', 'mkdir: EDQUOT', /quota/]),
+  row(['NetApp', NETAPP, RENAME], ['rename', errno.EDQUOT, '/lock/'], ['QUOTA_EXCEEDED', 'rename: EDQUOT', /quota/]),
+  row(['NetApp', NETAPP, SYMLINK], ['symlink', errno.EDQUOT, '/lock/'], ['QUOTA_EXCEEDED', 'symlink: EDQUOT', /quota/]),
+  row(
+    ['NetApp', NETAPP, FLOCK],
+    ['flock', errno.ENOLCK, '/lock'],
+    ['NO_LOCK_SERVICE', 'flock: ENOLCK', /rpc.statd.*lock-type=linkbased/],
+  ),
+  row(
+    ['NetApp', NETAPP, FCNTL],
+    ['fcntl', errno.ENOLCK, '/lock'],
+    ['NO_LOCK_SERVICE', 'fcntl: ENOLCK', /rpc.statd.*lock-type=linkbased/],
+  ),
+  row(
+    ['Azure Files', AZURE_FILES, HARD_LINK],
+    ['link', errno.EOPNOTSUPP, '/lock/'],
+    ['HARD_LINKS_REFUSED', 'link: ENOTSUP', /mfsymlinks.*use-symlinks=1/],
+  ),
+  row(
+    ['Azure Files', AZURE_FILES, SYMLINK],
+    ['symlink', errno.EOPNOTSUPP, '/lock/'],
+    ['SYMLINKS_REFUSED', 'symlink: ENOTSUP', /mfsymlinks/],
+  ),
+  row(
+    ['Azure Files', AZURE_FILES, SYMLINK],
+    ['create', errno.EACCES, '.mountlock-41c29-'],
+    ['ACCESS_DENIED', 'open: EACCES', /file_mode=/],
+    /root_squash/,
+  ),
+]
+
+describe.each(CASES)('$mount answers $call with error $error', ({ on, locker, call, part, error, code, seen, advice, never }) => {
+  test(`the message says "${seen}" and ${advice}`, async () => {
+    const { env, refuse } = await refusing()
+    const folder = await temporaryFolder()
+    const agent = await Agent.start({ locker, env: { ...env, ...shownAs(folder, on) } })
+    // What is refused is the claim, and not that a lock is made.
+    const path = join(folder, 'lock')
+    refuse(call, error, `${part} never`)
+    const refused = await agent.refusal(path)
+    expect(refused).toMatchObject({ name: 'LockFileSystemError', code })
+    expect(refused.message).toContain(`(${seen})`)
+    expect(refused.message).not.toMatch(/EIO_After|Unknown system error/)
+    expect(refused.advice).toMatch(advice)
+    expect(refused.advice).not.toMatch(never)
+    expect(refused.cause?.message).not.toMatch(/EIO_After|Unknown system error/)
+  })
+})
+
+test('EFS: a file can have 177 names, and 200 locks of a directory are held all the same', async () => {
+  const { env } = await refusing()
+  const folder = await temporaryFolder()
+  const agent = await Agent.start({ env: { ...env, ...shownAs(folder, EFS), LINKS_MAX: '177' } })
+  const locks = await Promise.all(Array.from({ length: 200 }, (_, index) => agent.acquire(join(folder, `lock-${index}`))))
+  expect(readdirSync(folder).filter((name) => name.startsWith('.mountlock-41c29-')).length).toBeGreaterThan(1)
+  for (const lock of locks) expect(await lock.release()).toEqual({ lost: false })
+})
+
+test('NetApp: a lock in a snapshot is refused with the way out of it', async () => {
+  const { env, refuse } = await refusing()
+  const folder = await temporaryFolder()
+  const snapshot = join(folder, '.snapshot', 'hourly.0')
+  mkdirSync(snapshot, { recursive: true })
+  const agent = await Agent.start({ env: { ...env, ...shownAs(folder, NETAPP) } })
+  refuse('create', errno.EROFS, '.mountlock-41c29- never')
+  expect(await agent.refusal(join(snapshot, 'lock'))).toMatchObject({
+    code: 'READ_ONLY',
+    advice: expect.stringContaining('outside of .snapshot'),
+  })
+})
+
+describe('a flock that is answered EACCES, after the file was opened', () => {
+  async function answer(on: MountedAs): Promise<unknown> {
+    const { env, refuse } = await refusing()
+    const folder = await temporaryFolder()
+    const agent = await Agent.start({ locker: FLOCK, env: { ...env, ...shownAs(folder, on) } })
+    refuse('flock', errno.EACCES, '/lock never')
+    return await agent.ask('tryAcquire', { path: join(folder, 'lock') }).catch((error) => error.remote)
+  }
+
+  test('is busy on SMB', async () => {
+    expect(await answer(AZURE_FILES)).toBeNull()
+    expect(await answer({ type: 'smb3', source: '//server/share' })).toBeNull()
+  })
+
+  test('is a missing permission elsewhere', async () => {
+    expect(await answer(GPFS)).toMatchObject({ code: 'ACCESS_DENIED', errno: 'EACCES' })
+  })
+})
+
+describe('locks by hard links on SMB', () => {
+  const share = (...options: string[]): MountedAs => ({ type: 'cifs', source: '//server/share', options })
+
+  async function start(on: MountedAs, locker: LockerOptions) {
+    const { env } = await refusing()
+    const folder = await temporaryFolder()
+    return { folder, agent: await Agent.start({ locker, env: { ...env, ...shownAs(folder, on) } }) }
+  }
+
+  test('are refused before anything is made, where the mount has leases, with both remedies', async () => {
+    const { folder, agent } = await start(share('vers=3.1.1', 'mfsymlinks'), HARD_LINK)
+    for (const call of ['tryAcquire', 'acquire', 'tryAcquireSync', 'acquireSync'] as const) {
+      const refused = await agent.refusal(join(folder, 'lock'), call)
+      expect(refused).toMatchObject({ name: 'LockFileSystemError', code: 'HARD_LINKS_UNSAFE' })
+      expect(refused.advice).toMatch(/nolease/)
+      expect(refused.advice).toMatch(/use-symlinks=1 on a mount with mfsymlinks/)
+    }
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('are taken with nolease, and by symbolic links without it', async () => {
+    const quiet = await start(share('nolease'), HARD_LINK)
+    expect(await quiet.agent.tryAcquire(join(quiet.folder, 'lock'))).not.toBeNull()
+    const symbolic = await start(share('mfsymlinks'), SYMLINK)
+    expect(await symbolic.agent.tryAcquire(join(symbolic.folder, 'lock'))).not.toBeNull()
+  })
+})

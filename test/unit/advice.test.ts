@@ -1,0 +1,179 @@
+/** The tables of advice: every answer of a file system has a meaning that can help, and every file system is what it is. */
+
+import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { describe, expect, test } from 'vitest'
+import { errnoName, withName } from '../../src/advice/errno-names.js'
+import { breaksHardLinks, FILE_SYSTEMS, fileSystemOf, UNKNOWN } from '../../src/advice/file-systems.js'
+import { fileSystemError } from '../../src/advice/file-system-error.js'
+import { type FileSystemAction, type LockMeans, meaningOf, ROWS } from '../../src/advice/meanings.js'
+
+/** What is done for each kind of lock. */
+const ACTIONS: Record<LockMeans, readonly FileSystemAction[]> = {
+  'hard link': ['hard-link', 'rename', 'release', 'create', 'list', 'read', 'write', 'open', 'remove', 'stat'],
+  symlink: ['symlink', 'rename', 'release', 'create', 'list', 'read', 'write', 'open', 'remove', 'stat'],
+  rename: ['rename', 'release', 'create', 'list', 'read', 'write', 'open', 'remove', 'stat'],
+  flock: ['advisory-lock', 'stat'],
+  fcntl: ['advisory-lock', 'stat'],
+}
+/** What would be no help: it is what was refused. */
+const IN_USE: Record<LockMeans, RegExp> = {
+  'hard link': /lock-type=linkbased|use-symlinks=0/,
+  symlink: /lock-type=linkbased|use-symlinks=1/,
+  rename: /lock-type=renamebased/,
+  flock: /lock-type=advisory|[Uu]se flock/,
+  fcntl: /lock-type=advisory|[Uu]se fcntl/,
+}
+const ERRORS = [...new Set([...Object.keys(constants.errno), ...ROWS.flatMap(({ errors }) => errors), 'EREMOTEIO', 'E999'])]
+const PLACES = [null, 'snapshot', 'unknown', ...new Set(FILE_SYSTEMS.map(({ id }) => id))]
+
+function* circumstances() {
+  for (const [means, actions] of Object.entries(ACTIONS) as [LockMeans, readonly FileSystemAction[]][])
+    for (const action of actions)
+      for (const errno of ERRORS) for (const fileSystem of PLACES) yield { means, action, errno, fileSystem }
+}
+
+describe('what an error means', () => {
+  test('no advice is to use the kind of lock that was refused', () => {
+    const wrong = [...circumstances()]
+      .filter((each) => IN_USE[each.means].test(meaningOf(each).advice))
+      // A symbolic link that is refused may well give way to a hard one.
+      .map(({ means, action, errno, fileSystem }) => `${means}, ${action}, ${errno}, ${fileSystem}`)
+    expect(wrong).toEqual([])
+  })
+
+  test('of what was given back nobody is told that nothing was locked', () => {
+    const wrong = [...circumstances()].filter((each) => each.action === 'release' && /nothing was/.test(meaningOf(each).advice))
+    expect(wrong).toEqual([])
+  })
+
+  test('an error that the table does not know is named as it was answered', () => {
+    expect(meaningOf({ action: 'list', errno: 'EXFULL' })).toMatchObject({
+      code: 'FILE_SYSTEM_ERROR',
+      what: expect.stringContaining('EXFULL'),
+    })
+  })
+
+  test('each code has its section in docs/troubleshooting.md', () => {
+    const page = readFileSync(new URL('../../docs/troubleshooting.md', import.meta.url), 'utf8')
+    const codes = new Set([...ROWS.map(({ code }) => code), 'FILE_SYSTEM_ERROR', 'HARD_LINKS_UNSAFE'])
+    expect([...codes].filter((code) => !page.includes(`### ${code}\n`))).toEqual([])
+    expect([...codes].filter((code) => !page.includes(`(#${code.toLowerCase()})`))).toEqual([])
+  })
+
+  test('no row is hidden by a row before it', () => {
+    const covers = (wide: readonly string[] | undefined, narrow: readonly string[] | undefined) =>
+      wide === undefined || (narrow?.every((each) => wide.includes(each)) ?? false)
+    const hidden = ROWS.filter((row, index) =>
+      ROWS.slice(0, index).some(
+        (before) =>
+          row.errors.every((errno) => before.errors.includes(errno)) &&
+          covers(before.actions, row.actions) &&
+          covers(before.means, row.means) &&
+          covers(before.fileSystems, row.fileSystems),
+      ),
+    )
+    expect(hidden).toEqual([])
+  })
+
+  test.each([
+    [{ action: 'hard-link', means: 'hard link', errno: 'ENOLCK' }, 'NO_LOCK_SERVICE', /system log/],
+    [{ action: 'advisory-lock', means: 'flock', errno: 'ENOLCK', fileSystem: 'nfs3' }, 'NO_LOCK_SERVICE', /rpc\.statd/],
+    [{ action: 'advisory-lock', means: 'flock', errno: 'ENOSYS', fileSystem: 'lustre' }, 'NOT_SUPPORTED', /option flock/],
+    [{ action: 'advisory-lock', means: 'flock', errno: 'EDQUOT', fileSystem: 'efs' }, 'QUOTA_EXCEEDED', /8,192/],
+    [{ action: 'advisory-lock', means: 'flock', errno: 'ETXTBSY' }, 'BEING_EXECUTED', /another file/],
+    [{ action: 'advisory-lock', means: 'fcntl', errno: 'ETXTBSY' }, 'BEING_EXECUTED', /Use flock/],
+    [{ action: 'hard-link', means: 'hard link', errno: 'EPERM', fileSystem: 'smb' }, 'HARD_LINKS_REFUSED', /mfsymlinks/],
+    [{ action: 'symlink', means: 'symlink', errno: 'EPERM' }, 'SYMLINKS_REFUSED', /use-symlinks=0/],
+    [{ action: 'rename', means: 'rename', errno: 'EXDEV', fileSystem: 'mergerfs' }, 'CROSS_DEVICE', /one branch/],
+    [{ action: 'write', means: 'hard link', errno: 'ENOTCONN', fileSystem: 'sshfs' }, 'SERVER_UNREACHABLE', /FUSE/],
+    [{ action: 'create', means: null, errno: 'EROFS', fileSystem: 'snapshot' }, 'READ_ONLY', /\.snapshot/],
+  ] as const)('%j is %s', (each, code, advice) => {
+    const meaning = meaningOf(each)
+    expect(meaning.code).toBe(code)
+    expect(meaning.advice).toMatch(advice)
+  })
+})
+
+describe('the names of errors', () => {
+  test('Linux has names for what Node calls "Unknown system error"', () => {
+    expect(errnoName(-121)).toBe('EREMOTEIO')
+    expect(errnoName(-37)).toBe('ENOLCK')
+    expect(errnoName(-116)).toBe('ESTALE')
+    expect(errnoName(524)).toBe('ENOTSUPP')
+    expect(errnoName(-999)).toBe('E999')
+  })
+
+  test('a system error without a name gets it, in its code and its message', () => {
+    const message = "Unknown system error -121: Unknown system error -121, link 'a' -> 'b'"
+    const error = Object.assign(new Error(message), { code: 'Unknown system error -121', errno: -121, syscall: 'link' })
+    expect(withName(error)).toMatchObject({ code: 'EREMOTEIO', message: "EREMOTEIO, link 'a' -> 'b'" })
+    const failure = fileSystemError({ action: 'hard-link', path: '/shared/lock', errno: 'EREMOTEIO', cause: error })
+    expect(failure.message).toContain('/shared/lock (link: EREMOTEIO)')
+  })
+
+  test('an error that came without the system error names the operation', () => {
+    expect(fileSystemError({ action: 'hard-link', path: '/x', errno: 'EMLINK' }).message).toContain('(link: EMLINK)')
+    expect(fileSystemError({ action: 'advisory-lock', path: '/x', errno: 'ENOLCK', means: 'fcntl' }).message).toContain(
+      '(fcntl: ENOLCK)',
+    )
+  })
+})
+
+describe('what a mount is', () => {
+  const mounted = (type: string, source = 'none', ...options: string[]) => fileSystemOf({ type, source, options })
+
+  test.each([
+    ['efs', 'nfs4', 'fs-0123456789abcdef0.efs.eu-west-1.amazonaws.com:/'],
+    ['fsx', 'nfs4', 'svm-0123.fs-0123.fsx.eu-west-1.amazonaws.com:/vol1'],
+    ['azure-files-nfs', 'nfs4', 'account.file.core.windows.net:/account/share'],
+    ['azure-files-smb', 'cifs', '//account.file.core.windows.net/share'],
+    ['nfs3', 'nfs', 'server:/export', 'vers=3'],
+    ['nfs4', 'nfs4', 'server:/export', 'vers=4.2'],
+    ['nfs4', 'nfs4', '127.0.0.1:/'],
+    ['smb', 'smb3', '//server/share'],
+    ['cephfs', 'ceph', '10.0.0.1:6789:/'],
+    ['cephfs', 'fuse.ceph-fuse', 'ceph-fuse'],
+    ['glusterfs', 'fuse.glusterfs', 'server:/volume'],
+    ['moosefs', 'fuse', 'mfs#mfsmaster:9421'],
+    ['moosefs', 'fuse.mfs', 'mfsmaster:9421'],
+    ['lustre', 'lustre', '10.0.0.7@tcp:/abcd'],
+    ['gpfs', 'gpfs', 'scratch'],
+    ['beegfs', 'beegfs', 'beegfs_nodev'],
+    ['weka', 'wekafs', 'default'],
+    ['vm-folder', 'vboxsf', 'home'],
+    ['9p', '9p', 'share'],
+    ['virtiofs', 'virtiofs', 'share'],
+    ['juicefs', 'fuse.juicefs', 'JuiceFS:home'],
+    ['object-store', 'fuse.s3fs', 's3fs'],
+    ['object-store', 'fuse.gcsfuse', 'bucket'],
+    ['sshfs', 'fuse.sshfs', 'server:/home'],
+    ['bindfs', 'fuse', '/srv/home'],
+    ['mergerfs', 'fuse.mergerfs', 'a:b'],
+    ['fuse', 'fuse', 'something'],
+    ['fuse', 'fuse.something', 'something'],
+    ['overlay', 'overlay', 'overlay'],
+    ['local-disk', 'ext4', '/dev/sda1'],
+    ['unknown', 'newfs', 'server:/x'],
+  ])('%s: %s of %s', (id, type, source, ...options) => {
+    expect(mounted(type, source, ...options).id).toBe(id)
+  })
+
+  test('what is not known is not called well, and has no source', () => {
+    for (const type of ['newfs', 'fuse.something', 'gpfs']) {
+      const { links, advisory, caches } = mounted(type)
+      expect([links, advisory, caches]).toEqual([UNKNOWN, UNKNOWN, UNKNOWN])
+    }
+    for (const { links, advisory, caches, source } of FILE_SYSTEMS) {
+      expect([links, advisory, caches, source]).not.toContain('ok')
+      expect(source).not.toBe('')
+    }
+  })
+
+  test('hard links break on SMB, unless the mount has no leases', () => {
+    const smb = (...options: string[]) => breaksHardLinks({ type: 'cifs', source: '//server/share', options })
+    expect(smb('vers=3.1.1')).toBe(true)
+    expect(smb('vers=3.1.1', 'nolease')).toBe(false)
+    expect(breaksHardLinks({ type: 'nfs4', source: 'server:/export', options: [] })).toBe(false)
+  })
+})
