@@ -24,6 +24,12 @@ export function assert(condition: boolean, expected: string, got: unknown): asse
   if (!condition) throw new InternalError(expected, got)
 }
 
+/** The value, where it is certain to be there. `expected`: what it is, in words. */
+export function present<Value>(value: Value | null | undefined, expected: string): Value {
+  assert(value !== null && value !== undefined, expected, value)
+  return value
+}
+
 const GOT_LENGTH_MAX = 200
 
 /** Never throws, whatever it is given. Records have bigints in them, which JSON does not know. */

@@ -45,19 +45,19 @@ export class WrongCommandLineError extends Error {
  */
 export async function runCommandLine(args: readonly string[], commands: readonly Command[]): Promise<void> {
   if (args[0] === SHELL_QUESTION) return await answerShell(args, commands)
-  let chosen: Command | null = null
+  const choice: { command: Command | null } = { command: null }
   try {
     const words = withDashes(args[0] === 'help' ? ['--help', ...args.slice(1)] : args, commands)
     refuseReserved(words)
-    const parser = parserOf(commands, (command) => (chosen = command))
-      .middleware((parsed) => refuseOptions(parsed, chosen?.options ?? {}), true)
+    const parser = parserOf(commands, (command) => (choice.command = command))
+      .middleware((parsed) => refuseOptions(parsed, choice.command?.options ?? {}), true)
       .fail((message, error) => {
         throw error === undefined || error.name === 'YError' ? new UsageError(sentenceOf(message)) : error
       })
     await parser.parseAsync(words)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    const name = (chosen as Command | null)?.command ?? DEFAULT_COMMAND
+    const name = choice.command?.command ?? DEFAULT_COMMAND
     if (name !== DEFAULT_COMMAND) throw new WrongCommandLineError(error.message, name)
     const isClear = error instanceof MeantError
     throw new WrongCommandLineError(isClear ? error.message : withCommandHint(error.message, args, commands), null)
@@ -150,7 +150,7 @@ function fromFirstWordOf(words: readonly string[], options: readonly [string, Op
     alias: Object.fromEntries(options.flatMap(([name, { alias }]) => (alias === undefined ? [] : [[name, [alias].flat()]]))),
     configuration: { ...CONFIGURATION, 'populate--': false, 'halt-at-non-option': true },
   })
-  return parsed._ as string[]
+  return parsed._.map(String)
 }
 
 /** @throws UsageError */

@@ -1,4 +1,8 @@
-/** For "did you mean": the candidate nearest to a misspelled word, or `null` when none is near enough to be meant. */
+/** For "did you mean". */
+
+import { present } from '../assert.js'
+
+/** The candidate nearest to a misspelled word, or `null` when none is near enough to be meant. */
 export function mostSimilar(word: string, candidates: Iterable<string>): string | null {
   // Nobody means a key by a word that is much longer, and the distance takes time in proportion to the length.
   if (word.length > 40) return null
@@ -22,9 +26,11 @@ function editDistance(from: string, to: string): number {
     const next = [i]
     for (let j = 1; j <= to.length; j++) {
       const change = from[i - 1] === to[j - 1] ? 0 : 1
-      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + change))
+      next.push(Math.min(at(row, j) + 1, at(next, j - 1) + 1, at(row, j - 1) + change))
     }
     row = next
   }
-  return row[to.length] as number
+  return at(row, to.length)
 }
+
+const at = (row: readonly number[], column: number) => present(row[column], 'a distance')

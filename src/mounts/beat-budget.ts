@@ -4,6 +4,7 @@
  * it. What one heartbeat takes is measured by the thread, and read by the caller's thread in shared memory.
  */
 
+import { present } from '../assert.js'
 import { setTimeout, waitOnWord } from '../drivers/clock.js'
 import { assert } from '../assert.js'
 import { eitherWay, type Work } from '../drivers/work.js'
@@ -60,7 +61,7 @@ export class BeatMeasure {
     this.#samples.push(beatMs)
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift()
     if (this.#samples.length < SAMPLES_MIN) return
-    const median = this.#samples.toSorted((a, b) => a - b)[this.#samples.length >> 1] as number
+    const median = present(this.#samples.toSorted((a, b) => a - b)[this.#samples.length >> 1], 'a sample')
     Atomics.store(this.#us, 0, Math.min(2 ** 31 - 1, Math.max(1, Math.round(median * 1000))))
     Atomics.notify(this.#us, 0)
   }

@@ -4,6 +4,7 @@
  * margin. Time stamps are never compared with a clock, so that no clock can lie. Everything that cannot be read means "alive".
  */
 
+import { present } from '../assert.js'
 import { coarsenessMs, silenceMs } from './lease.js'
 import { lookName, sessionOfTarget } from './names.js'
 import { ask, type Contents, type Protocol, type Reply } from './operations.js'
@@ -57,7 +58,8 @@ const OBSERVATIONS_MAX = 50_000
 
 function remember(observations: Observations, id: string, observation: Observation): void {
   observations.delete(id)
-  if (observations.size >= OBSERVATIONS_MAX) observations.delete(observations.keys().next().value as string)
+  const [oldest] = observations.keys()
+  if (observations.size >= OBSERVATIONS_MAX) observations.delete(present(oldest, 'an observation'))
   observations.set(id, observation)
 }
 

@@ -6,6 +6,7 @@
  * is the age of the file, as their own programs compute it.
  */
 
+import { present } from '../assert.js'
 import { basename, isAbsolute } from 'node:path'
 import { crc32 } from 'node:zlib'
 
@@ -162,7 +163,7 @@ function whatFileLies({ target, text, modifiedMs }: Extract<Seen, { kind: 'file'
   if (target === null && contents === null) return { kind: 'foreign', what: 'a file that is no lock of Workbench' }
   const { pid, isReleased } = contents ?? { pid: null, isReleased: false }
   const generation = target === null ? contents?.generation : generationOfTarget(target)
-  return { kind: 'link', generation: generation as Generation, target, pid, isReleased, modifiedMs }
+  return { kind: 'link', generation: present(generation, 'a generation of what was read'), target, pid, isReleased, modifiedMs }
 }
 
 const STRANGE_LINK: Found = { kind: 'foreign', what: 'a symbolic link that is no lock of Workbench' }

@@ -37,117 +37,125 @@ interface Job {
   worker: number
 }
 
+interface Entrance {
+  /** As it was named for this node. */
+  directory: string
+  /** Of the trial directory inside it. */
+  name: string
+  /** The directories to be made in it; `null`: another node does. */
+  create: readonly string[] | null
+}
+
 /** Serves as the agent of a node, or as one of its workers, and ends the process. */
 export async function runAgent(role: Role | undefined): Promise<void> {
-  await runWorker(role === undefined ? agent() : await workerOf(role))
+  await runWorker(role === undefined ? new Agent() : await workerOf(role))
 }
 
 async function workerOf(role: Role): Promise<Answering> {
-  return role === 'holder' ? (await import('../nodes/holder.js')).holder() : (await import('../stress/hammer.js')).hammer()
+  return role === 'holder'
+    ? new (await import('../nodes/holder.js')).Holder()
+    : new (await import('../stress/hammer.js')).Hammer()
 }
 
-function agent(): Answering {
-  const children = new Map<number, Child>()
-  let lastChild = 0
+class Agent implements Answering {
+  readonly #children = new Map<number, Child>()
+  #lastChild = 0
   /** The trial directory, once it is known. */
-  let trial: string | null = null
+  #trial: string | null = null
 
-  const answers = {
+  readonly answers = {
     hello: () => ({ ...nodeFacts(), pid: process.pid, nodeVersion: process.versions.node }),
     clock: monotonicMs,
-    start,
+    start: ({ role }: { role: Role }) => this.#start(role),
     ask: ({ worker, op, args }: Job & { op: string; args: Record<string, unknown> }) =>
-      childOf(worker).line.ask(op, args, asItIs),
-
-    /** Goes to the trial directory, which the first node creates, with these directories in it. */
-    async enter({ directory: named, name, create }: { directory: string; name: string; create: readonly string[] | null }) {
-      if (!/^\.locktester-(nodes|stress)-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
-      const directory = await openNamedDirectory(
-        named,
-        'Create it first, or mount the share there; HOST:DIR names another place.',
-      )
-      const path = join(directory, name)
-      if (create !== null) {
-        await guarded(path, mkdir)
-        trial = path
-        for (const inside of create) await guarded(join(path, inside), mkdir)
-      } else if (await isSeen(name, () => isThere(path))) trial = path
-      return { directory, mount: mountOf(directory), isThere: trial !== null }
-    },
-
-    mark: ({ mark }: { mark: string }) => guarded(trialPath(mark), (path) => writeFile(path, mark)),
-
-    /** How long it takes until a file of another node is seen here, or `null` for never. */
-    async sees({ mark }: { mark: string }) {
-      const path = trialPath(mark)
-      const startMs = performance.now()
-      const isThere = await isSeen(mark, async () => {
-        const found = await bounded(path, runAsynchronously(ask.read(path, false), new Lane()))
-        if (!found.ok && found.code !== 'ENOENT') throw asLockError(found.error, path)
-        return found.ok && found.value.text === mark
-      })
-      return isThere ? performance.now() - startMs : null
-    },
-
-    /** A stopped process does not see that no process is left to continue it. So another process has to watch for that. */
-    stop({ worker }: Job) {
-      const child = childOf(worker)
-      const { pid } = child.process
-      child.reviver ??= spawn('/bin/sh', ['-c', 'read _; kill -CONT "$0"', String(pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
-      child.process.kill('SIGSTOP')
-    },
-
-    async continue({ worker }: Job) {
-      const child = childOf(worker)
-      const { reviver } = child
-      child.reviver = null
-      if (reviver === null) return
-      const revived = once(reviver, 'exit')
-      reviver.stdin.end()
-      await revived
-    },
-
-    async kill({ worker }: Job) {
-      const { process } = childOf(worker)
-      children.delete(worker)
-      if (hasEnded(process)) return
-      process.kill('SIGKILL')
-      await once(process, 'exit')
-    },
+      this.#childOf(worker).line.ask(op, args, asItIs),
+    enter: (where: Entrance) => this.#enter(where),
+    mark: ({ mark }: { mark: string }) => guarded(this.#inTrial(mark), (path) => writeFile(path, mark)),
+    sees: ({ mark }: { mark: string }) => this.#sees(mark),
+    stop: ({ worker }: Job) => this.#stop(this.#childOf(worker)),
+    continue: ({ worker }: Job) => this.#continue(this.#childOf(worker)),
+    kill: ({ worker }: Job) => this.#kill(worker),
   }
 
-  function start({ role }: { role: Role }): { worker: number; pid: number | undefined } {
-    const worker = ++lastChild
-    const child = spawn(process.execPath, [PROGRAM, 'agent', '--worker', role], { stdio: ['pipe', 'pipe', 'inherit'] })
-    const say = (word: Omit<WorkerWord, 'worker'>) => tell(process.stdout, { worker, ...word })
-    const line = new Line(child.stdout, child.stdin, (said) => say({ said }))
-    children.set(worker, { process: child, line, reviver: null })
-    // `close` comes after the last of its words.
-    child.on('close', (code, signal) => say({ ended: { code, signal, wasKilled: !children.has(worker) } }))
-    return { worker, pid: child.pid }
-  }
-
-  function childOf(worker: number): Child {
-    const child = children.get(worker)
-    if (child === undefined) throw new Error(`no such worker: ${worker}`)
-    return child
-  }
-
-  function trialPath(name: string): string {
-    if (trial === null) throw new Error('there is no trial directory yet')
-    return resolve(trial, name)
-  }
-
-  async function close(): Promise<void> {
-    const all = [...children.values()]
+  async close(): Promise<void> {
+    const all = [...this.#children.values()]
     for (const { process } of all) process.stdin.end()
     const gone = Promise.all(all.map(({ process }) => (hasEnded(process) ? null : once(process, 'exit'))))
     if (!(await endsWithin(CLEAN_UP_LIMIT_MS / 2, gone))) for (const { process } of all) process.kill('SIGKILL')
     // Other agents may be doing the same.
-    if (trial !== null) await rm(trial, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+    if (this.#trial !== null) await rm(this.#trial, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   }
 
-  return { answers, close }
+  /** Goes to the trial directory, which the first node creates, with these directories in it. */
+  async #enter({ directory: named, name, create }: Entrance) {
+    if (!/^\.locktester-(nodes|stress)-[0-9a-f]{16}$/.test(name)) throw new Error(`not the name of a trial directory: ${name}`)
+    const directory = await openNamedDirectory(named, 'Create it first, or mount the share there; HOST:DIR names another place.')
+    const path = join(directory, name)
+    if (create !== null) {
+      await guarded(path, mkdir)
+      this.#trial = path
+      for (const inside of create) await guarded(join(path, inside), mkdir)
+    } else if (await isSeen(name, () => isThere(path))) this.#trial = path
+    return { directory, mount: mountOf(directory), isThere: this.#trial !== null }
+  }
+
+  /** How long it takes until a file of another node is seen here, or `null` for never. */
+  async #sees(mark: string): Promise<number | null> {
+    const path = this.#inTrial(mark)
+    const startMs = performance.now()
+    const isThere = await isSeen(mark, async () => {
+      const found = await bounded(path, runAsynchronously(ask.read(path, false), new Lane()))
+      if (!found.ok && found.code !== 'ENOENT') throw asLockError(found.error, path)
+      return found.ok && found.value.text === mark
+    })
+    return isThere ? performance.now() - startMs : null
+  }
+
+  #start(role: Role): { worker: number; pid: number | undefined } {
+    const worker = ++this.#lastChild
+    const child = spawn(process.execPath, [PROGRAM, 'agent', '--worker', role], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const say = (word: Omit<WorkerWord, 'worker'>) => tell(process.stdout, { worker, ...word })
+    const line = new Line(child.stdout, child.stdin, (said) => say({ said }))
+    this.#children.set(worker, { process: child, line, reviver: null })
+    // `close` comes after the last of its words.
+    child.on('close', (code, signal) => say({ ended: { code, signal, wasKilled: !this.#children.has(worker) } }))
+    return { worker, pid: child.pid }
+  }
+
+  /** A stopped process does not see that no process is left to continue it. So another process has to watch for that. */
+  #stop(child: Child): void {
+    const pid = String(child.process.pid)
+    child.reviver ??= spawn('/bin/sh', ['-c', 'read _; kill -CONT "$0"', pid], { stdio: ['pipe', 'ignore', 'ignore'] })
+    child.process.kill('SIGSTOP')
+  }
+
+  async #continue(child: Child): Promise<void> {
+    const { reviver } = child
+    child.reviver = null
+    if (reviver === null) return
+    const revived = once(reviver, 'exit')
+    reviver.stdin.end()
+    await revived
+  }
+
+  async #kill(worker: number): Promise<void> {
+    const { process } = this.#childOf(worker)
+    this.#children.delete(worker)
+    if (hasEnded(process)) return
+    process.kill('SIGKILL')
+    await once(process, 'exit')
+  }
+
+  #childOf(worker: number): Child {
+    const child = this.#children.get(worker)
+    if (child === undefined) throw new Error(`no such worker: ${worker}`)
+    return child
+  }
+
+  #inTrial(name: string): string {
+    if (this.#trial === null) throw new Error('there is no trial directory yet')
+    return resolve(this.#trial, name)
+  }
 }
 
 async function guarded(path: string, act: (path: string) => Promise<unknown>): Promise<void> {

@@ -1,7 +1,7 @@
 /** `locktester break`: how it is written, and what its options mean. */
 
 import { command, JSON_OPTION, valued } from '../shared/command.js'
-import { readText, readWords, UsageError } from '../shared/usage.js'
+import { readRequiredText, readWords, UsageError } from '../shared/usage.js'
 import type { BreakOptions } from './run.js'
 
 const USAGE = 'locktester break PATH --token TOKEN'
@@ -25,7 +25,7 @@ export const BREAK_COMMAND = command<BreakOptions>({
     const { token, json } = parsed
     if (token === undefined) throw new UsageError('Expected --token TOKEN: locktester status shows the token of the holder')
     if (!/^\d{1,20}$/.test(token as string)) throw new UsageError(`Expected a whole number after --token, got "${token}"`)
-    return { path: readText('the path of a lock', path) as string, token: BigInt(token as string), json: json === true }
+    return { path: readRequiredText('the path of a lock', path), token: BigInt(token as string), json: json === true }
   },
   run: async (options) => (await import('./run.js')).runBreak(options),
 })

@@ -1,6 +1,6 @@
 /** A terminal of the demo: one real process of this program, whose lines are shown as they come and must be the expected ones. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -13,7 +13,7 @@ export class SurpriseError extends Error {}
 
 export class Terminal {
   readonly #title: string
-  readonly #child: ChildProcess
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>
   readonly #exit: Promise<unknown[]>
   readonly #lines: AsyncIterator<string>
   readonly #errors: Promise<string>
@@ -25,8 +25,8 @@ export class Terminal {
     writeOut(`\n${paint('bold', title, process.stdout)}\n  $ locktester ${shown}`)
     this.#child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#exit = once(this.#child, 'exit')
-    this.#lines = createInterface({ input: this.#child.stdout as Readable })[Symbol.asyncIterator]()
-    this.#errors = text(this.#child.stderr as Readable)
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+    this.#errors = text(this.#child.stderr)
   }
 
   /** Waits for these lines, no others, and shows each as it comes. @throws SurpriseError */

@@ -12,6 +12,7 @@
  * 5. No increment of the resource is lost.
  */
 
+import { present } from '../../assert.js'
 import type { Evidence, ResourceRequest, StormEvent } from './records.js'
 
 export type Rule =
@@ -133,7 +134,7 @@ function tokensOutOfOrder(sections: readonly Section[]): Violation[] {
   let highest: Section | undefined
   for (const section of asked) {
     for (; (acquired[next]?.acquiredMs ?? Number.POSITIVE_INFINITY) < section.askedMs; next++) {
-      const earlier = acquired[next] as Section
+      const earlier = present(acquired[next], 'a section')
       if (highest === undefined || tokenOf(earlier) > tokenOf(highest)) highest = earlier
     }
     if (highest === undefined || tokenOf(section) > tokenOf(highest)) continue

@@ -17,6 +17,7 @@
  * escaped. What it does not: to be readable with more rows than fit a page.
  */
 
+import { present } from '../../assert.js'
 import { escapeText, htmlPage } from './page.js'
 
 export interface Timeline {
@@ -79,7 +80,7 @@ const TICKS_MAX = 12
 
 /** Colours that can be told apart, also by the colour-blind (Okabe and Ito), and repeat after seven. */
 const PALETTE = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#8a8a00']
-export const colourOf = (index: number): string => PALETTE[index % PALETTE.length] as string
+export const colourOf = (index: number): string => present(PALETTE[index % PALETTE.length], 'a colour')
 
 /** One picture, 1200 units wide. */
 export function timelineSvg(timeline: Timeline): string {

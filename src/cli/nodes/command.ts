@@ -1,5 +1,6 @@
 /** `locktester nodes`: how it is written, and what its options mean. */
 
+import { present } from '../../assert.js'
 import { REACH_OPTIONS, readAddresses, readReach } from '../remote/options.js'
 import { command, HTML_OPTION, JSON_OPTION, QUIET_OPTION, valued } from '../shared/command.js'
 import { KIND_WORDS, KINDS, type Kind, readKind } from '../shared/kinds.js'
@@ -37,7 +38,7 @@ export const NODES_COMMAND = command<NodesOptions>({
 /** @throws UsageError */
 function readNodesOptions(parsed: Parsed): NodesOptions {
   const words = readWords(parsed, { least: 1, usage: USAGE })
-  const last = words.at(-1) as string
+  const last = present(words.at(-1), 'a word')
   // Where every node has a place of its own, none is left for the end.
   const common = last.includes(':/') ? undefined : readText('the name of a directory', last)
   const hosts = common === undefined ? words : words.slice(0, -1)

@@ -51,7 +51,7 @@ export function reportOf(facts: {
     nodes: nodes.map((node) => ({
       name: node.name,
       directory: node.directory,
-      ...(node.facts as Facts),
+      ...node.facts,
       fileSystem: node.mount,
     })),
     sights: [...sights],

@@ -3,7 +3,7 @@
  * what to configure. However it ends, the agents are told to end and clean up; one that cannot be told notices by itself.
  */
 
-import type { LoadedConfig } from '../../config/load.js'
+import type { ConfigSettings } from '../../config/settings.js'
 import { silenceMs } from '../../protocol/lease.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { Interrupted, type Interrupt } from '../shared/interrupt.js'
@@ -19,7 +19,7 @@ import type { NodeAddress, ReachOptions } from '../remote/options.js'
 import { type RemoteTrial, runTrial } from '../remote/trial.js'
 import { matrixLines } from './print.js'
 import { reportOf } from './report.js'
-import { study } from './study.js'
+import { type Round, study } from './study.js'
 
 export interface NodesOptions extends ReachOptions {
   nodes: readonly NodeAddress[]
@@ -35,73 +35,81 @@ const PATIENCE_MS = 90_000
 
 /** Runs the command and ends the process. */
 export function runNodes(options: NodesOptions): Promise<void> {
-  return runTrial(options, (config, interrupt, printer) => prove(options, config, interrupt, printer))
+  return runTrial(options, (config, interrupt, printer) => new NodesTrial(options, config.settings, interrupt, printer))
 }
 
-function prove(options: NodesOptions, config: LoadedConfig, interrupt: Interrupt, printer: Printer): RemoteTrial {
-  const cluster = new Cluster('nodes', options.nodes, options, printer)
-  let html: Page | null = null
+class NodesTrial implements RemoteTrial {
+  readonly #options: NodesOptions
+  readonly #settings: ConfigSettings
+  readonly #interrupt: Interrupt
+  readonly #printer: Printer
+  readonly #cluster: Cluster
+  #html: Page | null = null
 
-  function run(): Promise<number> {
-    return interrupt.race(proveAll())
+  constructor(options: NodesOptions, settings: ConfigSettings, interrupt: Interrupt, printer: Printer) {
+    this.#options = options
+    this.#settings = settings
+    this.#interrupt = interrupt
+    this.#printer = printer
+    this.#cluster = new Cluster('nodes', options.nodes, options, printer)
+  }
+
+  run(): Promise<number> {
+    return this.#interrupt.race(this.#prove())
+  }
+
+  async end(): Promise<void> {
+    await this.#cluster.end()
+    await this.#html?.close()
   }
 
   /** @returns the exit code */
-  async function proveAll(): Promise<number> {
-    if (options.html !== undefined) html = await Page.open(options.html)
-    if (!(await cluster.connect())) return EXIT.cannotLock
-    const sights = await cluster.meet(options.kinds.map(directoryOf))
+  async #prove(): Promise<number> {
+    const { html, kinds } = this.#options
+    if (html !== undefined) this.#html = await Page.open(html)
+    if (!(await this.#cluster.connect())) return EXIT.cannotLock
+    const sights = await this.#cluster.meet(kinds.map(directoryOf))
     if (sights === null) return EXIT.cannotLock
-    const results = await studyAll()
+    const results = await this.#studyAll()
     // Nodes that were told to end in the middle have proved nothing.
-    if (interrupt.signal.aborted) throw new Interrupted()
-    await publish(sights, { results, limitation: cluster.limitation })
+    if (this.#interrupt.signal.aborted) throw new Interrupted()
+    await this.#publish(sights, { results, limitation: this.#cluster.limitation })
     return exitCodeOf(results)
   }
 
-  async function end(): Promise<void> {
-    await cluster.end()
-    await html?.close()
-  }
-
   /** All kinds at once: each has a lock and processes of its own. */
-  async function studyAll(): Promise<KindResult[]> {
-    const { kinds } = options
-    const { settings } = config
-    printer.talk(
-      `Holding, trying, handing over and killing, with ${spellIntervals(settings)}; ` +
-        `a takeover takes about ${duration(silenceMs(settings.timeoutIntervalMs))}.`,
+  async #studyAll(): Promise<KindResult[]> {
+    const takeoverMs = silenceMs(this.#settings.timeoutIntervalMs)
+    this.#printer.talk(
+      `Holding, trying, handing over and killing, with ${spellIntervals(this.#settings)}; ` +
+        `a takeover takes about ${duration(takeoverMs)}.`,
     )
-    const limitMs = silenceMs(settings.timeoutIntervalMs) + PATIENCE_MS
-    return await Promise.all(
-      kinds.map(async (kind) => {
-        const rounds = await study({
-          kind,
-          nodes: cluster.nodes,
-          options: optionsOf(kind, settings),
-          pathOn: (node) => cluster.pathOn(node, directoryOf(kind), 'lock'),
-          limitMs,
-          refreshRateMs: settings.refreshRateMs,
-          onProgress: (what) => {
-            if (process.stderr.isTTY && !interrupt.signal.aborted) printer.talk(what)
-          },
-        })
-        return { kind, rounds }
-      }),
-    )
+    const limitMs = takeoverMs + PATIENCE_MS
+    return await Promise.all(this.#options.kinds.map(async (kind) => ({ kind, rounds: await this.#study(kind, limitMs) })))
   }
 
-  async function publish(sights: readonly Sight[], findings: Findings): Promise<void> {
-    const facts = { nodes: cluster.nodes, settings: config.settings, sights, findings }
-    const report = reportOf(facts)
-    if (options.json) writeJson(report)
+  #study(kind: Kind, limitMs: number): Promise<Round[]> {
+    return study({
+      kind,
+      nodes: this.#cluster.nodes,
+      options: optionsOf(kind, this.#settings),
+      pathOn: (node) => this.#cluster.pathOn(node, directoryOf(kind), 'lock'),
+      limitMs,
+      refreshRateMs: this.#settings.refreshRateMs,
+      onProgress: (what) => {
+        if (process.stderr.isTTY && !this.#interrupt.signal.aborted) this.#printer.talk(what)
+      },
+    })
+  }
+
+  async #publish(sights: readonly Sight[], findings: Findings): Promise<void> {
+    const report = reportOf({ nodes: this.#cluster.nodes, settings: this.#settings, sights, findings })
+    if (this.#options.json) writeJson(report)
     else for (const line of matrixLines(findings)) writeOut(line)
-    if (html === null) return
-    await html.write(page(report))
-    printer.talk(`The page is in ${html.file}.`)
+    if (this.#html === null) return
+    await this.#html.write(page(report))
+    this.#printer.talk(`The page is in ${this.#html.file}.`)
   }
-
-  return { run, end }
 }
 
 /** A directory for each kind: processes that share one find each other's dead, and a takeover would seem faster than it is. */

@@ -7,6 +7,7 @@
  * and is played again.
  */
 
+import { present } from '../../assert.js'
 import type { LockerOptions } from '../../types.js'
 import type { Kind } from '../shared/kinds.js'
 import { errorReport } from '../shared/output.js'
@@ -91,7 +92,7 @@ export async function study(setup: StudyOptions): Promise<Round[]> {
       for (let tries = 1; tries <= TRIES_MAX; tries++) {
         const round = newRound(node, tries)
         rounds[index] = round
-        await playRound(round, workers[index] as RemoteHolder, others, setup)
+        await playRound(round, present(workers[index], 'a worker on each node'), others, setup)
         for (const other of others) await other.release()
         workers[index] = await start(node) // the killed one
         if (round.doubt === null) break
@@ -123,7 +124,7 @@ async function playRound(
     round.holder = { pid: holder.pid, token: await acquire(holder, setup) }
     for (const other of others) round.attempts.push(await attempt(holder, other))
     round.doubt = doubtOfAttempts(holder, round.attempts)
-    const next = others[0] as RemoteHolder
+    const next = present(others[0], 'a second node')
     if (round.doubt === null && round.attempts.every(({ result }) => result === 'excluded')) {
       round.handOver = await passTo(next, setup, holder, async () => assertKept(holder, (await holder.release()).lost))
       await next.release()

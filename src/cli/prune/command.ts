@@ -1,7 +1,7 @@
 /** `locktester prune`: how it is written, and what its options mean. */
 
 import { command, flag, valued } from '../shared/command.js'
-import { readSeconds, readText, readWords } from '../shared/usage.js'
+import { readSeconds, readRequiredText, readWords } from '../shared/usage.js'
 import type { PruneOptions } from './run.js'
 
 const USAGE = 'locktester prune DIR… [options]'
@@ -24,7 +24,7 @@ export const PRUNE_COMMAND = command<PruneOptions>({
   read(parsed) {
     const directories = readWords(parsed, { least: 1, usage: USAGE })
     return {
-      directories: directories.map((directory) => readText('the name of a directory', directory) as string),
+      directories: directories.map((directory) => readRequiredText('the name of a directory', directory)),
       olderThanMs: readSeconds('older-than', parsed['older-than']) ?? DAY_MS,
       dryRun: parsed['dry-run'] === true,
     }

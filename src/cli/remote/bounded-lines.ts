@@ -1,5 +1,6 @@
 /** The lines of a stream that another machine writes: what it writes without an end is not kept. */
 
+import { present } from '../../assert.js'
 import type { Readable } from 'node:stream'
 
 /** An answer has some thousand characters at most: the options of a mount are the longest part of one. */
@@ -24,7 +25,7 @@ export function readLines(input: Readable, { onLine, onTooLong, onEnd }: LineLis
     if (isOver) return
     const [first = '', ...others] = text.split('\n')
     const lines = [rest + first, ...others]
-    rest = lines.pop() as string
+    rest = present(lines.pop(), 'a last line')
     for (const line of lines) if (line.length <= LINE_CHARACTERS_MAX) onLine(line)
     if ([...lines, rest].every((line) => line.length <= LINE_CHARACTERS_MAX)) return
     rest = ''

@@ -4,11 +4,12 @@
  */
 
 import { join } from 'node:path'
+import { assert } from '../../assert.js'
 import { randomName } from '../../drivers/identity.js'
 import { mountText } from '../shared/mounts.js'
 import type { Printer } from '../shared/output.js'
 import { type Limitation, limitationOf } from '../shared/scope.js'
-import { type Facts, Node, UnreachableError } from './node.js'
+import { Node, UnreachableError } from './node.js'
 import type { NodeAddress, ReachOptions } from './options.js'
 
 /** How long it took until a file of one node was seen by another. */
@@ -44,7 +45,7 @@ export class Cluster {
       this.#complain(reason.message) // it has lines of its own, and what came from outside in it is harmless
     }
     for (const { name, facts } of failed.length > 0 ? [] : this.nodes) {
-      this.#printer.talk(`${name}: ${facts?.host} (pid ${facts?.pid}), uid ${facts?.uid}, Node ${facts?.nodeVersion}`)
+      this.#printer.talk(`${name}: ${facts.host} (pid ${facts.pid}), uid ${facts.uid}, Node ${facts.nodeVersion}`)
     }
     return failed.length === 0
   }
@@ -54,7 +55,8 @@ export class Cluster {
    * @returns `null` when one does not: what there is to say was said
    */
   async meet(folders: readonly string[]): Promise<Sight[] | null> {
-    const [first, ...others] = this.nodes as [Node, ...Node[]]
+    const [first, ...others] = this.nodes
+    assert(first !== undefined, 'a node', this.nodes.length)
     const places = [...new Set(this.nodes.map(({ directory }) => directory))]
     if (others.length > 0) this.#printer.talk(`Do they see the same directory? ${places.join(', ')}`)
     await first.enter(this.#trial, folders)
@@ -62,7 +64,7 @@ export class Cluster {
     const blind = others.filter((_, index) => !isThere[index])
     for (const node of blind) this.#complain(blindText(node, first))
     if (blind.length > 0) return null
-    const uids = new Set(this.nodes.map(({ facts }) => facts?.uid))
+    const uids = new Set(this.nodes.map(({ facts }) => facts.uid))
     if (uids.size > 1)
       this.#printer.warn('OTHER_USER', 'The nodes are reached as different users: locks may fail for want of permission.')
     return await this.#look()
@@ -85,7 +87,7 @@ export class Cluster {
   /** What this trial cannot prove, for where its nodes are: known once they have met. */
   get limitation(): Limitation {
     return limitationOf(
-      this.nodes.map(({ facts }) => facts as Facts),
+      this.nodes.map(({ facts }) => facts),
       this.nodes.map(({ mount }) => mount),
     )
   }

@@ -3,6 +3,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
+import { assert } from '../../assert.js'
 import { endsWithin } from '../shared/bounded.js'
 import type { MountProfile } from '../shared/mounts.js'
 import { PROGRAM } from '../shared/program.js'
@@ -35,7 +36,7 @@ export class Node {
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>
   readonly #line: Line
   #stderr = ''
-  facts: Facts | null = null
+  #facts: Facts | null = null
   mount: MountProfile | null = null
   readonly #workers = new Map<number, RemoteWorker>()
 
@@ -43,9 +44,9 @@ export class Node {
     this.name = name
     this.#host = host
     this.directory = directory
-    const [file, ...args] = commandFor(host, reach)
+    const { file, args } = commandFor(host, reach)
     // In a session of its own: Ctrl+C is ours, and we say over the line what is to be done.
-    this.#process = spawn(file as string, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    this.#process = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     this.#process.on('error', (error) => this.#line.close(error))
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS_MAX)
@@ -59,11 +60,17 @@ export class Node {
   /** @throws UnreachableError */
   async connect(): Promise<void> {
     try {
-      this.facts = await this.ask('hello', {}, HELLO_LIMIT_MS)
+      this.#facts = await this.ask('hello', {}, HELLO_LIMIT_MS)
     } catch (error) {
       await endsWithin(END_LIMIT_MS, this.end())
       throw new UnreachableError(explainFailure(this.#host, this.#process.exitCode, this.#stderr, error as Error))
     }
+  }
+
+  /** What it has said of itself. */
+  get facts(): Facts {
+    assert(this.#facts !== null, 'a node that was reached', this.name)
+    return this.#facts
   }
 
   /** @throws RemoteError also when there is no answer within `limitMs` */
@@ -168,8 +175,9 @@ export class RemoteWorker {
   }
 }
 
-function commandFor(host: string, { sshCommand, remoteCommand }: ReachOptions): string[] {
-  if (host === 'local') return [process.execPath, PROGRAM, 'agent']
+function commandFor(host: string, { sshCommand, remoteCommand }: ReachOptions): { file: string; args: string[] } {
+  if (host === 'local') return { file: process.execPath, args: [PROGRAM, 'agent'] }
   // A shell takes the command apart as its author would expect; the host and the script are arguments, never text in it.
-  return ['/bin/sh', '-c', `exec ${sshCommand} "$@"`, 'sh', host, remoteScript(remoteCommand, PROGRAM)]
+  const script = remoteScript(remoteCommand, PROGRAM)
+  return { file: '/bin/sh', args: ['-c', `exec ${sshCommand} "$@"`, 'sh', host, script] }
 }

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import type { Options } from 'yargs'
 import { valued } from '../shared/command.js'
-import { readText, UsageError } from '../shared/usage.js'
+import { readRequiredText, readText, UsageError } from '../shared/usage.js'
 import { destinationOf, readUri } from './host.js'
 
 /** One node, and where the directory is there: nodes may have mounted a share at different places. */
@@ -49,7 +49,7 @@ export function readAddresses(words: readonly string[], common: string | undefin
 }
 
 function readAddress(word: string, common: string | undefined): NodeAddress {
-  const { host, place } = readHost(readText('the name of a host', word) as string)
+  const { host, place } = readHost(readRequiredText('the name of a host', word))
   const directory = place ?? common
   if (directory === undefined) {
     throw new UsageError(`Expected a directory for ${host}: write ${host}:/its/directory, or one directory for all`)
@@ -65,6 +65,6 @@ function readHost(word: string): { host: string; place: string | undefined } {
   const uri = readUri(word)
   if (uri !== null) return { host: uri.destination, place: uri.directory ?? undefined }
   const colon = word.indexOf(':/')
-  const name = readText('the name of a host', colon === -1 ? word : word.slice(0, colon)) as string
+  const name = readRequiredText('the name of a host', colon === -1 ? word : word.slice(0, colon))
   return { host: destinationOf(name), place: colon === -1 ? undefined : word.slice(colon + 1) }
 }

@@ -36,18 +36,18 @@ export function workerWordOf(raw: Record<string, unknown>): WorkerWord | null {
 
 /** What answers questions until the asking side asks no more. */
 export interface Answering {
-  answers: Answers
+  readonly answers: Answers
   close(): Promise<void>
 }
 
 /** Serves, and ends the process. */
-export async function runWorker({ answers, close }: Answering): Promise<void> {
-  const asked = serve(answers, process.stdin, process.stdout)
+export async function runWorker(worker: Answering): Promise<void> {
+  const asked = serve(worker.answers, process.stdin, process.stdout)
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(signal, () => resolve())
   })
   await Promise.race([asked, ended])
-  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, close())
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, worker.close())
   await endProcess(0, !isClean)
 }
 

@@ -3,7 +3,7 @@
 import type { LockType } from '../../types.js'
 import { CONFIG_OPTION, command, flag, valued } from '../shared/command.js'
 import { EXIT } from '../shared/exit-codes.js'
-import { ownWords, type Parsed, readFileName, readNumber, readSeconds, readText, UsageError } from '../shared/usage.js'
+import { ownWords, type Parsed, readFileName, readNumber, readSeconds, readRequiredText, UsageError } from '../shared/usage.js'
 import type { RunOptions } from './run.js'
 
 const USAGE = 'locktester run PATH [options] [--] COMMAND [ARGUMENT]…'
@@ -94,7 +94,7 @@ function readPath(parsed: Parsed): string {
   if (more.length > 0) {
     throw new UsageError(`Expected one PATH before --, and then the command: locktester run ${path} -- ${more.join(' ')} …`)
   }
-  return readText('the path of a lock', path) as string
+  return readRequiredText('the path of a lock', path)
 }
 
 /** With -c as flock(1): by the user's shell. */

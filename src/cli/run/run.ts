@@ -7,6 +7,7 @@
  * this process are both killed by a signal that cannot be caught; against that only the fencing token protects.
  */
 
+import { present } from '../../assert.js'
 import { basename, resolve } from 'node:path'
 import { loadConfig } from '../../config/load.js'
 import type { LockType } from '../../types.js'
@@ -86,7 +87,7 @@ function orderOf(options: RunOptions, common: KeepOrder['locker'], lockType: Loc
       ...common,
       lockType: options.lockType ?? lockType,
       ...(options.useSymlinks === undefined ? {} : { useSymlinks: options.useSymlinks }),
-      label: label ?? basename(command[0] as string),
+      label: label ?? basename(present(command[0], 'a command')),
     },
   }
 }

@@ -3,6 +3,7 @@
  * is chosen.
  */
 
+import { present } from '../../assert.js'
 import type { Argv, CommandModule, Options } from 'yargs'
 import type { Parsed } from './usage.js'
 
@@ -44,7 +45,7 @@ export function command<T>(parts: Parts<T>): Command {
   const usage = `Usage: ${parts.usage}\n\n${parts.about}`
   const [name, ...aliases] = [parts.command].flat()
   return {
-    command: name as string,
+    command: present(name, 'a name'),
     aliases,
     describe: parts.describe,
     ...(parts.takesCommand && { takesCommand: true }),

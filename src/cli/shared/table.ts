@@ -1,5 +1,6 @@
 /** Columns on a terminal: as wide as their widest cell, the last one open. Widths count characters, and no colours. */
 
+import { present } from '../../assert.js'
 import { paint } from './output.js'
 
 export interface Cell {
@@ -28,7 +29,7 @@ export function tableLines(heads: readonly string[], rows: readonly (readonly Ce
   const line = (cells: readonly Cell[]) =>
     cells
       .map(({ text, colour }, column) => {
-        const padding = column === heads.length - 1 ? '' : ' '.repeat((widths[column] as number) - [...text].length)
+        const padding = column === heads.length - 1 ? '' : ' '.repeat(present(widths[column], 'a column') - [...text].length)
         return (colour === undefined || !isColoured ? text : paint(colour, text, process.stdout)) + padding
       })
       .join('  ')

@@ -1,5 +1,6 @@
 /** What is said of a wrong command line, and what its words mean: pure. */
 
+import { assert } from '../../assert.js'
 import { mostSimilar } from '../../config/similar.js'
 
 /** The arguments are not what they must be; the message says which, and what to write. */
@@ -84,8 +85,14 @@ export function readFileName(option: string, parsed: Parsed): string | undefined
   return readText(`the name of a file after --${option}`, parsed[option])
 }
 
-/** @throws UsageError for an empty text: a variable of a script that was not set, most likely */
+/** Of what may be left out. @throws UsageError for an empty text */
 export function readText(what: string, text: unknown): string | undefined {
+  return text === undefined ? undefined : readRequiredText(what, text)
+}
+
+/** Of what is there. @throws UsageError for an empty text: a variable of a script that was not set, most likely */
+export function readRequiredText(what: string, text: unknown): string {
   if (text === '') throw new UsageError(`Expected ${what}, got nothing`)
-  return text as string | undefined
+  assert(typeof text === 'string', what, text)
+  return text
 }

@@ -1,7 +1,7 @@
 /** `locktester status`: how it is written, and what its options mean. */
 
 import { command, flag, JSON_OPTION, valued } from '../shared/command.js'
-import { type Parsed, readNumber, readSeconds, readText, readWords, UsageError } from '../shared/usage.js'
+import { type Parsed, readNumber, readSeconds, readRequiredText, readWords, UsageError } from '../shared/usage.js'
 import type { StatusOptions } from './run.js'
 
 const USAGE = 'locktester status PATH… [options]    (or: locktester ls)'
@@ -38,7 +38,7 @@ function readStatusOptions(parsed: Parsed): StatusOptions {
   const intervalMs = readSeconds('interval', interval)
   if (intervalMs === 0) throw new UsageError('Expected a number of seconds above 0 after --interval, got "0"')
   return {
-    paths: paths.map((path) => readText('a path', path) as string),
+    paths: paths.map((path) => readRequiredText('a path', path)),
     depthMax: readNumber('depth', depth, { min: 0, max: 99, byDefault: DEPTH_MAX }),
     json: json === true,
     watchMs: watch === true || intervalMs !== undefined ? (intervalMs ?? INTERVAL_MS) : null,

@@ -35,51 +35,52 @@ interface Hold {
   token: string | null
 }
 
-export function hammer(): Answering {
-  let locker: Locker | null = null
-  let work: Promise<void> = Promise.resolve()
-  const over = new AbortController()
-  let attempts = 0
-  let questions = 0
-  const open = new Map<number, (answer: Answer) => void>()
+export class Hammer implements Answering {
+  #locker: Locker | null = null
+  #work: Promise<void> = Promise.resolve()
+  readonly #over = new AbortController()
+  #attempts = 0
+  #questions = 0
+  /** Questions that the asking side has not answered yet. */
+  readonly #open = new Map<number, (answer: Answer) => void>()
 
-  const answers = {
-    begin(settings: HammerSettings) {
-      work = strike(settings)
+  readonly answers = {
+    begin: (settings: HammerSettings) => {
+      this.#work = this.#strike(settings)
     },
-    answer: hear,
-    finish,
+    answer: (answer: Answer) => this.#hear(answer),
+    finish: () => this.#finish(),
   }
 
   /** The asking side will not answer any more. */
-  async function close(): Promise<void> {
-    for (const id of open.keys()) hear({ id, accepted: false, value: 0 })
-    await finish()
-    await locker?.close()
+  async close(): Promise<void> {
+    for (const id of this.#open.keys()) this.#hear({ id, accepted: false, value: 0 })
+    await this.#finish()
+    await this.#locker?.close()
   }
 
   /** Resolves when the turn that is under way has come to its end; a hammer that waits gives up. */
-  async function finish(): Promise<void> {
-    over.abort()
-    await work
+  async #finish(): Promise<void> {
+    this.#over.abort()
+    await this.#work
   }
 
-  async function strike({ path, options, waitMs }: HammerSettings): Promise<void> {
-    locker = createLocker(options)
-    while (!over.signal.aborted) {
-      await turn(locker, path, waitMs)
+  async #strike({ path, options, waitMs }: HammerSettings): Promise<void> {
+    this.#locker = createLocker(options)
+    while (!this.#over.signal.aborted) {
+      await this.#turn(this.#locker, path, waitMs)
       await pause()
     }
   }
 
-  async function turn(locker: Locker, path: string, waitMs: number): Promise<void> {
-    const attempt = attempts++
-    const { signal } = over
+  async #turn(locker: Locker, path: string, waitMs: number): Promise<void> {
+    const attempt = this.#attempts++
+    const { signal } = this.#over
     say({ type: 'asked', attempt, lock: LOCK, atMs: monotonicMs() })
     try {
       const lock = Math.random() < TRIES ? await locker.tryAcquire(path) : await locker.acquire(path, { waitMs, signal })
       if (lock === null) return
-      await hold({ attempt, lock, token: lock.token === null ? null : String(lock.token) })
+      await this.#hold({ attempt, lock, token: lock.token === null ? null : String(lock.token) })
     } catch (error) {
       if (signal.aborted) return
       say({ type: 'failed', attempt, lock: LOCK, atMs: monotonicMs(), ...errorReport(error) })
@@ -87,42 +88,40 @@ export function hammer(): Answering {
     }
   }
 
-  async function hold(held: Hold): Promise<void> {
+  async #hold(held: Hold): Promise<void> {
     const { attempt, lock, token } = held
     const entry = { attempt, lock: LOCK, token }
     say({ ...entry, type: 'acquired', atMs: monotonicMs() })
     lock.signal.addEventListener('abort', () => say({ ...entry, type: 'lost', atMs: monotonicMs(), how: 'signal' }))
-    if (isSure(held)) await increment(held)
+    if (isSure(held)) await this.#increment(held)
     say({ ...entry, type: 'releasing', atMs: monotonicMs() })
     const { lost } = await lock.release()
     say({ ...entry, type: 'released', atMs: monotonicMs(), lost })
   }
 
-  async function increment(held: Hold): Promise<void> {
-    const { accepted, value } = await ask(held, null)
+  async #increment(held: Hold): Promise<void> {
+    const { accepted, value } = await this.#ask(held, null)
     await pause()
     // A holder that is not sure any more tries it nevertheless, if it has a token: it is the counter's part to refuse that.
     const mayWrite = isSure(held) || held.token !== null
-    if (!accepted || !mayWrite || over.signal.aborted) return
-    await ask(held, value + 1)
+    if (!accepted || !mayWrite || this.#over.signal.aborted) return
+    await this.#ask(held, value + 1)
     await pause()
     isSure(held)
   }
 
-  function ask({ attempt, token }: Hold, written: number | null): Promise<Answer> {
-    const question: Question = { id: questions++, attempt, lock: LOCK, token, written }
+  #ask({ attempt, token }: Hold, written: number | null): Promise<Answer> {
+    const question: Question = { id: this.#questions++, attempt, lock: LOCK, token, written }
     return new Promise((resolve) => {
-      open.set(question.id, resolve)
+      this.#open.set(question.id, resolve)
       tell(process.stdout, { question } satisfies HammerWord)
     })
   }
 
-  function hear(answer: Answer): void {
-    open.get(answer.id)?.(answer)
-    open.delete(answer.id)
+  #hear(answer: Answer): void {
+    this.#open.get(answer.id)?.(answer)
+    this.#open.delete(answer.id)
   }
-
-  return { answers, close }
 }
 
 function say(event: StormEvent): void {

@@ -4,6 +4,8 @@
  * but for what the kernel may slew them.
  */
 
+import { present } from '../../assert.js'
+
 /** Of one part in a thousand: twice what adjtimex(2) allows. */
 const DRIFT = 0.001
 
@@ -64,7 +66,7 @@ export class NodeClock {
     let [low, high] = [0, this.#samples.length]
     while (low < high) {
       const middle = (low + high) >> 1
-      if ((this.#samples[middle] as Sample).shownMs <= shownMs) low = middle + 1
+      if (present(this.#samples[middle], 'a sample').shownMs <= shownMs) low = middle + 1
       else high = middle
     }
     return this.#samples.slice(Math.max(0, low - 1), low + 1)

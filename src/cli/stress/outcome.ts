@@ -4,7 +4,7 @@ import { EXIT } from '../shared/exit-codes.js'
 import type { Fault } from '../evidence/chaos.js'
 import { check, type Section, sectionsOf, type Violation } from '../evidence/checker.js'
 import type { Course, Life } from '../evidence/picture.js'
-import type { Evidence, StormEvent } from '../evidence/records.js'
+import type { Evidence } from '../evidence/records.js'
 import { type Takeover, takeoversOf } from '../evidence/takeover.js'
 import type { Kind } from '../shared/kinds.js'
 import type { Facts } from '../remote/node.js'
@@ -157,9 +157,8 @@ function nodeOutcome({ name, processes }: NodeEvidence, all: readonly Section[],
 }
 
 function failuresOf({ evidence, crashes }: StressFacts): Outcome['failures'] {
-  const isUnexpected = (event: StormEvent) => event.type === 'failed' && !EXPECTED_CODES.has(event.code)
   const messages = evidence.processes.flatMap(({ events }) =>
-    events.filter(isUnexpected).map((event) => (event as { message: string }).message),
+    events.flatMap((event) => (event.type === 'failed' && !EXPECTED_CODES.has(event.code) ? [event.message] : [])),
   )
   const counts = new Map<string, number>()
   for (const text of [...crashes, ...messages]) counts.set(text, (counts.get(text) ?? 0) + 1)
