@@ -1,6 +1,6 @@
 /**
- * What is said on standard error. Its reader may be gone, and the device behind it full: of that the program hears nothing, since it
- * has not asked for these words. Written by Node's own streams, they would end it by an 'error' that nothing handles.
+ * What is said on standard error. Its reader may be gone, and the device behind it full: of that the program hears nothing,
+ * since it has not asked for these words. Written by Node's own streams, they would end it by an 'error' that nothing handles.
  */
 
 import { writeSync } from 'node:fs'
