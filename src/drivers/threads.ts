@@ -56,7 +56,7 @@ export function obstacleToThreads(): Error | null {
   return missingDirectory() ?? missingDescriptors()
 }
 
-function missingDescriptors(): Error | null {
+export function missingDescriptors(): Error | null {
   const opened: number[] = []
   try {
     while (opened.length < DESCRIPTORS_OF_THREAD) opened.push(openSync('/dev/null', 'r'))

@@ -162,6 +162,21 @@ const ROWS: Record<string, () => Promise<void>> = {
     }
     expect((await ours(`mkfifo go; $run L sh -c '${BACKGROUND} kill -40 $$'; code=$?; echo >go; exit $code`)).end).toBe(255)
   },
+  'the same without a thread or a `/proc`': async () => {
+    const hidden = (line: string) =>
+      `unshare -m bash -c 'mount --make-rprivate /; umount -l /proc; eval "$0"' "$(cat <<'END'\n${line}\nEND\n)"`
+    for (const [ending, end] of [
+      ['exit 0', 0],
+      ['exit 3', 3],
+      ['kill -40 $$', 168],
+      ['kill -TERM $$', 143],
+    ] as const) {
+      const line = `$run L sh -c '${ending}'; exit $?`
+      expect((await flock(line)).end).toBe(end)
+      expect((await ours(hidden(line))).end).toBe(end)
+    }
+    expect((await ours(`mkdir gone; cd gone; rmdir ../gone; $run ${folder}/L sh -c 'kill -40 $$'`)).end).toBe(255)
+  },
   'a background child': async () => {
     for (const program of [ours, advisory]) {
       const line = `rm -f go; mkfifo go; $run L -c '(${BACKGROUND}) ; exit 3'; echo $?; $run -n -E 9 L true; echo $?; echo >go; $run L echo after`

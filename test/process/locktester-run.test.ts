@@ -6,7 +6,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Bench, childrenOf, keeperOf, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
+import { Bench, childrenOf, keeperOf, OTHER_NODE, type Program, withMounts } from './fixtures/locktester-driver.mjs'
 
 /** Runs until its standard input ends, then exits with 7. */
 const UNTIL_END = ['sh', '-c', 'echo running; cat >/dev/null; exit 7']
@@ -391,6 +391,15 @@ describe('the keeper', () => {
     const only = run([], ['sh', '-c', `trap 'echo got; exit 9' TERM; echo ready; while :; do sleep 0.05; done`])
     await only.says('ready')
     process.kill(await holderOf(), 'SIGTERM')
+    expect(await only.end).toBe(9)
+    expect(only.stdout).toBe('ready\ngot\n')
+  })
+
+  test('passes a signal on to the command also where no /proc tells which process that is', async () => {
+    const command = ['sh', '-c', `trap 'echo got; exit 9' TERM; echo ready; while :; do sleep 0.05; done`]
+    const only = run([], command, { through: withMounts('umount -l /proc') })
+    await only.says('ready')
+    only.kill('SIGTERM')
     expect(await only.end).toBe(9)
     expect(only.stdout).toBe('ready\ngot\n')
   })

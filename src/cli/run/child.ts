@@ -1,13 +1,12 @@
 /** The command as a child process: started, signalled, and waited for. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { procIsOurs } from '../../drivers/identity.js'
-import { obstacleToThreads } from '../../drivers/threads.js'
-import { codeOf } from '../shared/bounded.js'
+import { awayFromMissingDirectory, missingDescriptors, missingDirectory } from '../../drivers/threads.js'
+import { runByShell } from './by-shell.js'
 import type { CommandEnd, StartOrder } from './command-thread.js'
 import { childrenOfOurs, send } from './family.js'
 
@@ -43,18 +42,22 @@ const CORE: readonly NodeJS.Signals[] = [
 ]
 /** For a signal whose number Node does not tell. */
 const NAMELESS_SIGNAL_CODE = 255
+/** Of a thread for which this process stands still. */
+const START_LIMIT_MS = 5000
 /** Between the order to start and the process there is a fork. */
 const POLL_MS = 5
 
 /** Made before the command is to start, since a thread takes longer to start than a process. */
 export class Child {
-  /** `null` where there is none: then Node's own way, which takes the end by a real-time signal for a good one. */
+  /** `null` where there is none: then a shell waits for the command. */
   readonly #thread: Worker | null
   readonly #isOnline: Promise<boolean>
   /** The other children of this process. */
   readonly #others: () => readonly (number | undefined)[]
-  #process: ChildProcess | null = null
+  /** Where a shell has started it, and once it is known. */
+  #pid: number | undefined
   #isRunning = false
+  #isByShell = false
 
   /** @param others the processes that we have started beside the command */
   constructor(others: () => readonly (number | undefined)[]) {
@@ -70,7 +73,7 @@ export class Child {
   /** @throws NotStartedError */
   async run(order: StartOrder): Promise<Ending> {
     this.#isRunning = true
-    const { errno, code, signal } = await (this.#thread === null ? this.#runHere(order) : this.#runIn(this.#thread, order))
+    const { errno, code, signal } = await (this.#thread === null ? this.#runByShell(order) : this.#runIn(this.#thread, order))
     this.#isRunning = false
     if (errno !== null) throw new NotStartedError(errno)
     return endingOf(code, signal)
@@ -79,7 +82,7 @@ export class Child {
   /** Of the command, as soon as there is one and as long as it runs. */
   async pid(): Promise<number | null> {
     while (this.#isRunning) {
-      const pid = this.#process?.pid ?? childrenOfOurs().find((pid) => !this.#others().includes(pid))
+      const pid = this.#isByShell ? this.#pid : childrenOfOurs().find((pid) => !this.#others().includes(pid))
       if (pid !== undefined) return pid
       await sleep(POLL_MS)
     }
@@ -93,35 +96,39 @@ export class Child {
 
   async #runIn(thread: Worker, order: StartOrder): Promise<CommandEnd> {
     thread.ref()
-    if (!(await this.#isOnline)) return await this.#runHere(order)
+    if (!(await this.#isOnline)) return await this.#runByShell(order)
     thread.postMessage(order)
     return (await once(thread, 'message'))[0] as CommandEnd
   }
 
-  async #runHere({ command: [file = '', ...args], env, stdio }: StartOrder): Promise<CommandEnd> {
-    try {
-      this.#process = spawn(file, args, { env, stdio })
-      const [code, signal] = await once(this.#process, 'exit')
-      return { errno: null, code, signal }
-    } catch (error) {
-      return { errno: codeOf(error) ?? 'EINVAL', code: null, signal: null }
-    }
+  #runByShell(order: StartOrder): Promise<CommandEnd> {
+    this.#isByShell = true
+    return runByShell(order, (pid) => (this.#pid = pid))
   }
 }
 
-/**
- * `null` without a /proc of our own, where children cannot be looked up, and where no thread can be had: by `ulimit -u`, or in a
- * current directory that is gone.
- */
+/** `null` without a /proc of our own, where children cannot be looked up, and where no thread can be had. */
 function startThread(): Worker | null {
-  if (!procIsOurs() || obstacleToThreads() !== null) return null
+  if (!procIsOurs() || missingDescriptors() !== null) return null
   try {
-    const thread = new Worker(new URL(import.meta.resolve('#command-thread')))
-    thread.unref()
-    return thread
+    return missingDirectory() === null ? newThread() : awayFromMissingDirectory(startedThread)
   } catch {
     return null
   }
+}
+
+/** A thread asks for the current directory while it starts. */
+function startedThread(): Worker {
+  const isStarted = new Int32Array(new SharedArrayBuffer(4))
+  const thread = newThread(isStarted)
+  Atomics.wait(isStarted, 0, 0, START_LIMIT_MS)
+  return thread
+}
+
+function newThread(isStarted: Int32Array | null = null): Worker {
+  const thread = new Worker(new URL(import.meta.resolve('#command-thread')), { workerData: isStarted })
+  thread.unref()
+  return thread
 }
 
 function endingOf(code: number | null, signal: NodeJS.Signals | '' | null): Ending {

@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 
 export interface StartOrder {
   command: readonly string[]
@@ -19,6 +19,11 @@ export interface CommandEnd {
   code: number | null
   /** Empty for one that Node has no name for. */
   signal: NodeJS.Signals | '' | null
+}
+
+if (workerData instanceof Int32Array) {
+  Atomics.store(workerData, 0, 1)
+  Atomics.notify(workerData, 0)
 }
 
 parentPort?.once('message', ({ command: [file = '', ...args], env, stdio }: StartOrder) => {
