@@ -6,7 +6,7 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Bench, withMounts } from './fixtures/locktester-driver.mjs'
+import { Bench, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
 
 const STACK = /^ {4}at |Unhandled|node:events/m
 /** A user whom the user database does not know. */
@@ -133,6 +133,7 @@ describe('what nobody has thought of', () => {
     only.kill('SIGUSR2')
     const status = await only.end
     expect(only.stderr).not.toMatch(STACK)
+    expect(await presenceRecords(directory), 'its presence record').toEqual([])
     const next = bench.locktester(['--no-hold', directory])
     expect(await next.end, 'its locks are free').toBe(0)
     return { status, stderr: only.stderr }
@@ -146,6 +147,18 @@ describe('what nobody has thought of', () => {
       expect(stderr).toMatch(/This is a defect of locktester \S+ \(TypeError: .*\): please report it/)
     },
   )
+
+  test('where it happens to doctor, its directory is removed as well', async () => {
+    const module = `data:text/javascript,${encodeURIComponent(`
+      import fs from 'node:fs/promises'
+      import { syncBuiltinESMExports } from 'node:module'
+      fs.symlink = () => new Promise(() => setTimeout(() => null.x))
+      syncBuiltinESMExports()`)}`
+    const only = bench.locktester(['doctor', directory], { env: { NODE_OPTIONS: `--import ${module}` } })
+    expect(await only.end).toBe(70)
+    expect(only.stderr).toMatch(/This is a defect of locktester/)
+    expect(await readdir(directory)).toEqual([])
+  })
 
   test('a system call that fails there is what the machine refused: 69', async () => {
     const { status, stderr } = await holdingWhen('process.chdir("/no/such")')

@@ -13,6 +13,7 @@ import { endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
 import { messageOf, writeError, writeOut } from '../shared/output.js'
+import { cleanUpAtLast } from '../shared/unexpected.js'
 import { SurpriseError, Terminal } from './terminal.js'
 
 /** For everything: a few starts of Node, with much to spare. */
@@ -23,6 +24,7 @@ const CLEAN_UP_LIMIT_MS = 3000
 export async function runDemo(): Promise<void> {
   const interrupt = new Interrupt()
   const demo = new Demo()
+  cleanUpAtLast(() => demo.cleanUp())
   let code: number | null = null
   try {
     const played = demo.play()

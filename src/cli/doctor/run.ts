@@ -9,7 +9,7 @@ import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { fileSystemOf } from '../../advice/file-systems.js'
 import { MountlockError } from '../../errors.js'
 import { asLockError, bounded, endsWithin } from '../shared/bounded.js'
-import { explainUnexpected } from '../shared/unexpected.js'
+import { cleanUpAtLast, explainUnexpected } from '../shared/unexpected.js'
 import { UsageError } from '../shared/usage.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
 import { KINDS, kindOf, type Recommendation } from '../shared/kinds.js'
@@ -40,6 +40,7 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   const config = loadConfig({ file: options.config })
   const interrupt = new Interrupt()
   const { run, cleanUp } = examination(options, config, interrupt)
+  cleanUpAtLast(cleanUp)
   let code: number | null = null
   try {
     code = await run()
@@ -85,7 +86,7 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
 
   /** What is under way ends first, or it would go on filling what is being removed. */
   async function cleanUp(): Promise<void> {
-    await underWay.catch(() => {})
+    await endsWithin(CLEAN_UP_LIMIT_MS / 2, underWay)
     if (scratch !== null) await rm(scratch, { recursive: true, force: true })
   }
 

@@ -5,7 +5,7 @@ import { EXIT } from '../shared/exit-codes.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { messageOf, Printer } from '../shared/output.js'
 import { refuseErrors } from '../shared/settings.js'
-import { explainUnexpected } from '../shared/unexpected.js'
+import { cleanUpAtLast, explainUnexpected } from '../shared/unexpected.js'
 import { RemoteError } from './lines.js'
 
 /** Brisk, so that a takeover does not take long; not so brisk that a busy node looks dead. */
@@ -36,6 +36,7 @@ export async function runTrial(
   const interrupt = new Interrupt({ needsReader: false }) // what it says comes at its end
   const printer = new Printer(options)
   const trial = create(config, interrupt, printer)
+  cleanUpAtLast(() => trial.end())
   let code: number = EXIT.cannotLock
   try {
     code = await trial.run()

@@ -3,6 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { endsWithin } from '../shared/bounded.js'
 import { endProcess } from '../shared/interrupt.js'
+import { cleanUpAtLast } from '../shared/unexpected.js'
 import { type Answers, serve } from './lines.js'
 import { count, fields, orNull, type Shape, text, truth } from './shapes.js'
 
@@ -42,6 +43,7 @@ export interface Answering {
 
 /** Serves, and ends the process. */
 export async function runWorker(worker: Answering): Promise<void> {
+  cleanUpAtLast(() => worker.close())
   const asked = serve(worker.answers, process.stdin, process.stdout)
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(signal, () => resolve())

@@ -6,7 +6,7 @@
 import { getSystemErrorMap } from 'node:util'
 import { MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
-import { codeOf } from './bounded.js'
+import { codeOf, endsWithin } from './bounded.js'
 import { EXIT } from './exit-codes.js'
 import { endProcess } from './interrupt.js'
 import { writeError } from './output.js'
@@ -22,14 +22,29 @@ const STACK_VARIABLE = 'LOCKTESTER_STACK'
 const REFUSALS = ['ERR_SYSTEM_ERROR', 'ERR_WORKER_INIT_FAILED', 'ERR_WORKER_OUT_OF_MEMORY', 'ERR_MEMORY_ALLOCATION_FAILED']
 const ERRNOS = new Set([...getSystemErrorMap().values()].map(([name]) => name))
 
+const CLEAN_UP_LIMIT_MS = 5000
+const cleanUps = new Set<() => Promise<unknown>>()
+let isEnding = false
+
+/** What is to be done before the last guard ends the process; it has five seconds for that. */
+export function cleanUpAtLast(cleanUp: () => Promise<unknown>): void {
+  cleanUps.add(cleanUp)
+}
+
 /** Nothing that happens in the process from now on ends it by a raw stack. */
 export function guardProcess(): void {
   // A rejection that no code handles arrives here as well.
   process.on('uncaughtException', (error: unknown) => {
-    const code = explainUnexpected(error)
-    process.removeAllListeners('uncaughtException')
-    void endProcess(code)
+    if (!isEnding) void endUnexpectedly(error) // what goes wrong on the way out follows from the first error
+    isEnding = true
   })
+}
+
+async function endUnexpectedly(error: unknown): Promise<void> {
+  const code = explainUnexpected(error)
+  const all = [...cleanUps].map(async (cleanUp) => await cleanUp())
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, Promise.allSettled(all))
+  await endProcess(code, !isClean)
 }
 
 /** Says what happened. @returns the exit code */

@@ -5,7 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
-import { explainUnexpected } from '../shared/unexpected.js'
+import { cleanUpAtLast, explainUnexpected } from '../shared/unexpected.js'
 import { UsageError } from '../shared/usage.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { configurationErrors } from '../shared/settings.js'
@@ -54,6 +54,7 @@ function attempt(options: TestOptions, config: LoadedConfig) {
   let code: number = EXIT.ok
 
   async function run(): Promise<void> {
+    cleanUpAtLast(async () => await trial?.withdraw())
     try {
       await test()
     } catch (error) {

@@ -98,6 +98,12 @@ export class Trial {
     })
   }
 
+  /** Removes the record, and claims nothing any more. The locks are released when the process ends. */
+  async withdraw(): Promise<void> {
+    await endsWithin(CLEAN_UP_LIMIT_MS, this.#presence.withdraw())
+    await this.#presence.remove(REMOVAL_LIMIT_MS)
+  }
+
   /** Releases everything and removes the record. @returns false if something did not come to its end in time */
   async end(): Promise<boolean> {
     const deadline = performance.now() + CLEAN_UP_LIMIT_MS
