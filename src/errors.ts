@@ -76,6 +76,7 @@ export type LostReason =
   | 'taken-over' // another process holds a higher generation
   | 'broken' // there is a higher generation, and no process holds it: an administrator broke the holder's claim
   | 'removed' // the lock's entry is gone from its directory
+  | 'reaped' // Workbench: its file at the public path is gone, or another one
   | 'closed' // the locker was closed
   | 'advisory-lost' // the kernel gave the advisory lock up
 
@@ -86,6 +87,7 @@ const LOST_TEXT: Record<LostReason, string> = {
   'taken-over': 'another process holds it now',
   broken: 'it was taken from this holder and is free now, as locktester break does it',
   removed: 'its entry is gone from the lock directory',
+  reaped: 'its file at the public path was removed or replaced, as Workbench does with a lock that it takes for abandoned',
   closed: 'it was released or its locker closed',
   'advisory-lost': 'the kernel has dropped the advisory lock',
 }

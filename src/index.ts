@@ -37,4 +37,5 @@ export type {
   ReleaseResult,
   TokenOf,
   TryAcquireOptions,
+  WorkbenchOptions,
 } from './types.js'

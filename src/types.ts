@@ -34,6 +34,11 @@ export interface LockerOptions {
   useSymlinks?: boolean
   /** Advisory locks only: which system calls. @default 'both' */
   advisoryKind?: AdvisoryKind
+  /**
+   * Locks that Posit Workbench and RStudio Server respect, at the paths that they lock themselves: see docs/workbench.md.
+   * The lock of ours that goes with each is link-based, whatever `lockType` says. @default false
+   */
+  workbench?: boolean | WorkbenchOptions
   /** How often held locks are refreshed, in milliseconds; at least 100. @default 20000 */
   refreshRateMs?: number
   /** Locks that were not refreshed for this long count as abandoned, in milliseconds; more than refreshRateMs. @default 30000 */
@@ -44,6 +49,20 @@ export interface LockerOptions {
   enableLogging?: boolean
   /** The log file; a relative path is resolved when the locker is made. @default the system log */
   logFile?: string
+}
+
+/** Locks that Workbench respects. */
+export interface WorkbenchOptions {
+  /**
+   * Also keep sessions with `lock-type=advisory` out, which takes an asynchronous call in the main thread, and `fs-ext`.
+   * @default true
+   */
+  advisory?: boolean
+  /**
+   * The `timeout-interval` of Workbench's own locks, in milliseconds; at least 3000. Locks of theirs that were not refreshed for
+   * so long are taken over. @default that of `config`, if that is given, otherwise 30000
+   */
+  timeoutIntervalMs?: number
 }
 
 /** Options of `tryAcquire` and `tryAcquireSync`. */
@@ -243,6 +262,8 @@ export interface LockerSettings {
   useSymlinks: boolean
   /** Advisory locks only. */
   advisoryKind: AdvisoryKind
+  /** `null`: locks that Workbench does not know of. */
+  workbench: Required<WorkbenchOptions> | null
   /** In milliseconds. */
   refreshRateMs: number
   /** In milliseconds. */

@@ -81,6 +81,27 @@ export async function findFcntlEntry(path: string, lane: Lane): Promise<Entry | 
   return findEntry(await identityAt(path, lane), await realPathOf(path, lane))
 }
 
+/**
+ * Locks a file that the caller has just made and keeps open. From now on nothing of ours in this process closes another
+ * descriptor of it. @returns to be called once the caller has closed it
+ */
+export async function lockKept(
+  realPath: string,
+  { file, dev, ino }: { file: number; dev: number; ino: number },
+  lane: Lane,
+): Promise<() => Promise<void>> {
+  const identity = `${dev}:${ino}`
+  const endVisit = await visit(identity)
+  try {
+    if (!(await trySetLock(loadFsExt(), file, false, lane))) throw new Error('another process holds an fcntl lock on it')
+    const entry: Entry = { identity, realPath, dev, ino, shared: false, holders: 1, fd: null }
+    addEntry(entry)
+    return () => leaveEntry(entry, lane)
+  } finally {
+    await endVisit()
+  }
+}
+
 export class FcntlHold {
   readonly path: string
   readonly dev: number

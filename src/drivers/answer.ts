@@ -1,6 +1,7 @@
 /** Answers the protocol's questions to this machine: what is not a file operation. */
 
 import type { LocalQuestion } from '../protocol/operations.js'
+import { isLocked } from './fdinfo.js'
 import { readClock } from './clock.js'
 import { processState, randomName } from './identity.js'
 
@@ -30,5 +31,7 @@ export function answer(question: LocalQuestion, asker: Asker): unknown {
       return asker.leaseRemainingMs(question.session)
     case 'wanted':
       return asker.wanted()
+    case 'locked':
+      return isLocked(question.file)
   }
 }

@@ -2,7 +2,7 @@
 
 import { type BigIntStats, constants, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Contents, FileOperation, FileStatus, Stamp } from '../protocol/operations.js'
+import type { Contents, FileOperation, FileStatus, Held, Stamp } from '../protocol/operations.js'
 import type { Call, CallName, Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
 import { changeMode, checkMode, shareAsDirectory } from './permissions.js'
@@ -29,6 +29,8 @@ export function singleCall(operation: FileOperation): Call | null {
       return ['rmdir', operation.path]
     case 'readlink':
       return ['readlink', operation.path]
+    case 'drop':
+      return ['close', operation.file]
     default:
       return null
   }
@@ -54,6 +56,10 @@ export function* severalCalls(operation: FileOperation): Calls<unknown> {
       return yield* rewrite(operation.path, operation.expect, operation.text)
     case 'stat':
       return status((yield ['lstat', operation.path]) as Stats)
+    case 'hold':
+      return yield* hold(operation.path, operation.text, operation.mode)
+    case 'overwrite':
+      return yield* overwrite(operation.file, operation.text, operation.timesMs)
     default:
       throw new TypeError(`Expected an operation of several calls, got ${operation.op}`)
   }
@@ -71,14 +77,37 @@ function* setMode(path: string, mode: number): Calls<void> {
 
 function* create(path: string, text: string, mode: number): Calls<Stamp> {
   return yield* withFile(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, function* (fd) {
-    // A file for its owner alone needs no help against the umask, and on a server that is a request.
-    const isForOthers = (mode & 0o077) !== 0
-    const refusal = isForOthers ? yield* changeMode(fd, mode) : null
-    if (text !== '') yield* writeAll(fd, text)
-    const status = (yield ['fstat', fd]) as Stats
-    if (isForOthers) yield* checkMode(status, mode, dirname(path), refusal)
-    return stamp(status)
+    return stamp(yield* fill(fd, path, text, mode))
   })
+}
+
+/** What was just created. */
+function* fill(fd: number, path: string, text: string, mode: number): Calls<Stats> {
+  // A file for its owner alone needs no help against the umask, and on a server that is a request.
+  const isForOthers = (mode & 0o077) !== 0
+  const refusal = isForOthers ? yield* changeMode(fd, mode) : null
+  if (text !== '') yield* writeAll(fd, text)
+  const status = (yield ['fstat', fd]) as Stats
+  if (isForOthers) yield* checkMode(status, mode, dirname(path), refusal)
+  return status
+}
+
+function* hold(path: string, text: string, mode: number): Calls<Held> {
+  const fd = (yield ['open', path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_DSYNC, mode]) as number
+  try {
+    const stats = yield* fill(fd, path, text, mode)
+    return { ...stamp(stats), file: fd, ino: stats.ino }
+  } catch (error) {
+    yield* closeQuietly(fd)
+    throw error
+  }
+}
+
+function* overwrite(fd: number, text: string, timesMs: number | null): Calls<Stamp> {
+  yield* writeAll(fd, text)
+  yield ['ftruncate', fd, Buffer.byteLength(text)]
+  if (timesMs !== null) yield ['futimes', fd, timesMs / 1000, timesMs / 1000]
+  return stamp((yield ['fstat', fd]) as Stats)
 }
 
 function* read(path: string, extraFlags = 0): Calls<Contents> {

@@ -69,6 +69,9 @@ export class Footing {
         if (op === 'rename') for (const moved of [operation.from, operation.to]) yield* this.#forget(moved)
         return result
       }
+      case 'overwrite':
+      case 'drop':
+        return yield* perform(operation)
       default: {
         const result = yield* perform({ ...operation, path: yield* this.#through(op, operation.path) })
         if (op === 'rmdir') yield* this.#forget(operation.path)

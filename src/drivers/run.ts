@@ -43,6 +43,7 @@ function isFileOperation(operation: Operation): operation is FileOperation {
     case 'process':
     case 'lease':
     case 'wanted':
+    case 'locked':
       return false
     default:
       return true

@@ -30,6 +30,8 @@ export interface Lockable {
   tryTake(options: TryOptions): Work<TryOutcome>
   /** Tells other nodes that this process waits for it, or does no longer, where there is a way to. */
   announceWaiting(isWaiting: boolean): void
+  /** Its caller tries no more. */
+  leave?(): Work<void>
 }
 
 export interface TryOptions {

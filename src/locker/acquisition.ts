@@ -194,15 +194,17 @@ class Begun {
   end(): void {
     this.#waiter?.close()
     this.#announcement?.end()
-    if (this.#place !== null) void this.#leave(this.#place)
+    void this.#leave(this.#place)
   }
 
   /** What is still under way keeps its place: it may yet have to be undone. */
-  async #leave(place: QueuePlace): Promise<void> {
+  async #leave(place: QueuePlace | null): Promise<void> {
     for (let awaited: Promise<unknown> | null = null; awaited !== this.#underWay;) {
       awaited = this.#underWay
       await awaited?.catch(() => {}) // its acquisition has heard of it
     }
-    place.leave()
+    const leaving = this.#lockable.leave?.()
+    if (leaving !== undefined) await runAsynchronously(leaving).catch(() => {}) // what is left is found by the next one
+    place?.leave()
   }
 }

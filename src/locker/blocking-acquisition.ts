@@ -71,6 +71,8 @@ export class BlockingAcquisition {
       this.#report.notAcquired(lockable.path, error)
       throw error
     } finally {
+      const leaving = lockable.leave?.()
+      if (leaving !== undefined) runBlocking(leaving)
       if (lock === null) place?.leave()
     }
   }

@@ -8,9 +8,9 @@
 import { AdvisoryLocks } from '../advisory/advisory-locks.js'
 import { Changeover } from '../changeover/changeover.js'
 import { InvalidArgumentError, LockerClosedError, UnsupportedPlatformError } from '../errors.js'
-import { LinkLocks } from '../link/link-locks.js'
+import { LinkLocks, type LinkLocksOptions } from '../link/link-locks.js'
 import type { Locks } from '../lock-type/lock-type.js'
-import { claimFor } from '../protocol/claims.js'
+import { type ClaimedLockType, claimFor } from '../protocol/claims.js'
 import type {
   AcquireOptions,
   AcquireSyncOptions,
@@ -22,11 +22,13 @@ import type {
   LockList,
   LockType,
   TryAcquireOptions,
+  WorkbenchOptions,
 } from '../types.js'
 import { refuseUnknownOptions } from '../config/known-options.js'
 import { hearFileSizeSignal } from '../drivers/file-size-limit.js'
 import { Turns } from '../waiting/turns.js'
 import { refusalOfFile, WorkbenchGuard } from '../workbench/guard.js'
+import { WorkbenchLocks } from '../workbench/workbench-locks.js'
 import { acquireAll, inOneOrder } from './acquire-all.js'
 import { Acquisition } from './acquisition.js'
 import { BlockingAcquisition } from './blocking-acquisition.js'
@@ -38,6 +40,8 @@ import { Patience } from './patience.js'
 import { Report } from './report.js'
 import { lockerSettings } from './settings.js'
 
+/** Creates a locker for locks that Workbench respects too, whose lock type is `linkbased`. */
+export function createLocker(options: LockerOptions & { workbench: true | WorkbenchOptions }): Locker<'linkbased'>
 /**
  * Creates a locker. Keep it as long as the program locks, and `close` it at the end: what it holds is released then.
  * @throws InvalidArgumentError, ConfigError (`strict`), UnsupportedPlatformError
@@ -94,7 +98,7 @@ class LockerOnMounts implements Locker {
   constructor(settings: LockerSettings) {
     this.settings = Object.freeze(settings)
     this.#report = new Report(settings)
-    this.#locks = new WorkbenchGuard(new Changeover(locksOf(settings, this.#report), settings.lockType), settings.lockType)
+    this.#locks = locksOf(settings, this.#report)
     this.#held = new HeldLocks(settings.lockType, this.#defaultWaitMs, this.#report)
     this.#blocking = new BlockingAcquisition(this.#locks, this.#held, this.#report)
     this.#forgetExit = atExit(() => this.#held.endWithProcess())
@@ -237,13 +241,31 @@ class LockerOnMounts implements Locker {
   }
 }
 
+/** The changeover never runs on a path of Workbench. */
 function locksOf(settings: Readonly<LockerSettings>, report: Report): Locks {
-  const { lockType, useSymlinks, advisoryKind, refreshRateMs } = settings
-  if (lockType === 'advisory') return new AdvisoryLocks(advisoryKind, refreshRateMs, refusalOfFile)
-  return new LinkLocks({
+  const { lockType, useSymlinks, advisoryKind, refreshRateMs, workbench } = settings
+  if (workbench !== null) {
+    const { advisory, timeoutIntervalMs } = workbench
+    return new WorkbenchLocks({
+      link: linkOptions('linkbased', settings, report),
+      useSymlinks,
+      advisory,
+      timeoutMs: timeoutIntervalMs,
+    })
+  }
+  const locks =
+    lockType === 'advisory'
+      ? new AdvisoryLocks(advisoryKind, refreshRateMs, refusalOfFile)
+      : new LinkLocks(linkOptions(lockType, settings, report))
+  return new WorkbenchGuard(new Changeover(locks, lockType), lockType)
+}
+
+function linkOptions(lockType: ClaimedLockType, settings: Readonly<LockerSettings>, report: Report): LinkLocksOptions {
+  return {
     ...settings,
-    claim: claimFor(lockType, useSymlinks),
+    lockType,
+    claim: claimFor(lockType, settings.useSymlinks),
     onRefreshFailed: (path, code) => report.refreshFailed(path, code),
     onReaped: (path, names) => report.reaped(path, names),
-  })
+  }
 }

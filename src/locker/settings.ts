@@ -12,6 +12,8 @@ import { LABEL_LENGTH_MAX, plainText, TIMEOUT_INTERVAL_MS_MAX } from '../protoco
 import type { AdvisoryKind, LockerOptions, LockerSettings } from '../types.js'
 
 const REFRESH_RATE_MS_MIN = 100
+/** Their clocks count whole seconds. */
+const WORKBENCH_TIMEOUT_MS_MIN = 3000
 const ADVISORY_KINDS: readonly AdvisoryKind[] = ['both', 'flock', 'fcntl']
 const OPTIONS = Object.keys({
   config: true,
@@ -19,6 +21,7 @@ const OPTIONS = Object.keys({
   lockType: true,
   useSymlinks: true,
   advisoryKind: true,
+  workbench: true,
   refreshRateMs: true,
   timeoutIntervalMs: true,
   label: true,
@@ -31,10 +34,13 @@ export function lockerSettings(options: LockerOptions): LockerSettings {
   refuseUnknownOptions('createLocker', options, OPTIONS)
   const file = options.config === undefined ? defaultSettings() : configured(options.config, options.strict ?? false)
   const logFile = options.logFile === undefined ? file.logFile : resolve(options.logFile)
+  const workbench = workbenchOf(options, file.timeoutIntervalMs)
   const settings: LockerSettings = {
-    lockType: options.lockType ?? file.lockType,
+    // What Workbench does not see of such a lock is always link-based.
+    lockType: workbench === null ? (options.lockType ?? file.lockType) : 'linkbased',
     useSymlinks: options.useSymlinks ?? file.useSymlinks,
     advisoryKind: options.advisoryKind ?? 'both',
+    workbench,
     refreshRateMs: options.refreshRateMs ?? file.refreshRateMs,
     timeoutIntervalMs: options.timeoutIntervalMs ?? file.timeoutIntervalMs,
     label: plainText(options.label ?? '', LABEL_LENGTH_MAX),
@@ -43,6 +49,19 @@ export function lockerSettings(options: LockerOptions): LockerSettings {
   }
   check(settings)
   return settings
+}
+
+/** What their own `file-locks` says holds for their locks; the defaults of ours are the same. */
+function workbenchOf({ workbench = false }: LockerOptions, configuredMs: number): LockerSettings['workbench'] {
+  if (workbench === false) return null
+  const { advisory = true, timeoutIntervalMs = configuredMs, ...rest } = workbench === true ? {} : workbench
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) refuse(`\`workbench\` to have some of advisory, timeoutIntervalMs, got \`${unknown}\``)
+  if (typeof advisory !== 'boolean') refuse(`\`workbench.advisory\` to be true or false, got ${JSON.stringify(advisory)}`)
+  const { min, max } = { min: WORKBENCH_TIMEOUT_MS_MIN, max: TIMEOUT_INTERVAL_MS_MAX }
+  if (!Number.isInteger(timeoutIntervalMs) || timeoutIntervalMs < min || timeoutIntervalMs > max)
+    refuse(`\`workbench.timeoutIntervalMs\` to be a whole number from ${min} to ${max}, got ${timeoutIntervalMs}`)
+  return { advisory, timeoutIntervalMs }
 }
 
 function configured(file: string, strict: boolean) {

@@ -14,6 +14,7 @@ import { settleAgain, type UnsettledLock } from '../protocol/settle.js'
 import type { Asker } from '../drivers/answer.js'
 import { BeatMeasure, beatPeriodMs, isToBeMeasured } from './beat-budget.js'
 import { footingOn } from './directories.js'
+import { KeptFiles } from './kept-files.js'
 import type { DirectorySeed, FromThread, HeartbeatData, ToThread } from './heartbeat-messages.js'
 import { runBlocking } from '../drivers/run.js'
 import { SharedFlag, SharedLease } from './shared-lease.js'
@@ -50,6 +51,7 @@ const measure = new BeatMeasure(measured)
 const sessions = new Map<string, Watched>()
 let timer: NodeJS.Timeout | undefined
 const tell = (message: FromThread) => parentPort?.postMessage(message)
+const files = new KeptFiles((id, reason) => tell({ type: 'file-lost', id, reason }))
 
 /** Settles and ends what the sessions left: nothing of it is ever unwanted. */
 const asker: Asker = { leaseRemainingMs: (session) => sessions.get(session)?.lease.remainingMs() ?? 0, wanted: () => true }
@@ -64,6 +66,7 @@ function watch(session: Session, lease: SharedLease, directory: DirectorySeed): 
  * After a while it looks anew, so that each of these delays a heartbeat of what is held by no more than itself.
  */
 function round(): void {
+  files.refreshDue()
   const startMs = readClock().ownMs
   const load = loadOfHeld()
   const all = [...sessions.values()]
@@ -112,7 +115,7 @@ function wakeWhenDue(): void {
   clearTimeout(timer)
   if (sessions.size === 0) return
   const load = loadOfHeld()
-  let firstMs = Number.POSITIVE_INFINITY
+  let firstMs = files.dueMs
   for (const watched of sessions.values()) {
     firstMs = Math.min(firstMs, dueMs(watched, load))
     for (const { lock } of toBeSettled(watched)) firstMs = Math.min(firstMs, lock.nextMs)
@@ -196,6 +199,7 @@ function endSoon(sessionId: string, done: SharedArrayBuffer): void {
 
 /** What is held first: the caller waits for a short time only. */
 function endAll(done: SharedArrayBuffer): void {
+  files.release()
   for (const watched of [...sessions.values()].sort(byUrgency)) end(watched)
   new SharedFlag(done).set()
 }
@@ -216,6 +220,11 @@ function receive(message: ToThread): void {
       if (watched !== undefined) settleLater(watched, message.lockPath, message.generation)
       return
     }
+    case 'keep':
+      files.keep(message.order)
+      return wakeWhenDue()
+    case 'forget':
+      return files.forget(message.id)
     case 'stop':
       assert(sessions.size === 0, 'no sessions when the heartbeat thread ends', [...sessions.keys()])
       process.exit()

@@ -19,7 +19,7 @@ import { type LostReason, MountlockError } from '../errors.js'
 import type { Session } from '../protocol/session.js'
 import { heartbeatCode } from './heartbeat-code.js'
 import { START_MS_MAX, startFailure, tooSlow } from './heartbeat-failure.js'
-import type { DirectorySeed, FromThread, HeartbeatData, ToThread } from './heartbeat-messages.js'
+import type { DirectorySeed, FromThread, HeartbeatData, KeepOrder, ToThread } from './heartbeat-messages.js'
 import { SharedFlag, type SharedLease } from './shared-lease.js'
 
 export interface SessionListener {
@@ -44,6 +44,7 @@ export class Heartbeat {
   readonly #onOver: () => void
   /** What it keeps alive; `null`: nothing is to be told any more, and its end is under way. */
   readonly #sessions = new Map<string, SessionListener | null>()
+  readonly #onFileLost = new Map<string, (reason: 'reaped' | 'unlocked') => void>()
   readonly #onEnded = new Map<string, () => void>()
   readonly #starting = deferred()
   readonly #startTimer: NodeJS.Timeout
@@ -151,6 +152,16 @@ export class Heartbeat {
     this.#send({ type: 'settle', sessionId, lockPath, generation })
   }
 
+  /** `onLost`: that the thread itself has ended is told of its sessions only. */
+  keepFile(order: KeepOrder, onLost: (reason: 'reaped' | 'unlocked') => void): void {
+    this.#onFileLost.set(order.id, onLost)
+    this.#send({ type: 'keep', order })
+  }
+
+  forgetFile(id: string): void {
+    if (this.#onFileLost.delete(id) && !this.#isOver) this.#send({ type: 'forget', id })
+  }
+
   /** Ends a session, or all of them. The flag is set when that has been done or has failed. */
   end(sessionId: string | null): SharedFlag {
     const done = new SharedFlag()
@@ -191,6 +202,7 @@ export class Heartbeat {
       clearTimeout(this.#startTimer)
       return this.#starting.resolve()
     }
+    if (message.type === 'file-lost') return this.#onFileLost.get(message.id)?.(message.reason)
     const listener = this.#sessions.get(message.sessionId)
     switch (message.type) {
       case 'refresh-failed':

@@ -10,7 +10,7 @@ import { missingDirectory } from '../drivers/threads.js'
 import { eitherWay, type Work } from '../drivers/work.js'
 import type { Session } from '../protocol/session.js'
 import { Heartbeat, type SessionListener, startedBlocking } from './heartbeat.js'
-import type { DirectorySeed } from './heartbeat-messages.js'
+import type { DirectorySeed, KeepOrder } from './heartbeat-messages.js'
 import type { SharedLease } from './shared-lease.js'
 
 export type { SessionListener } from './heartbeat.js'
@@ -114,6 +114,17 @@ export class Mount {
   watch(session: Session, lease: SharedLease, directory: DirectorySeed, listener: SessionListener): void {
     if (this.#heartbeat === undefined) listener.onRetired('heartbeat-ended')
     else this.#heartbeat.watch(session, lease, directory, listener)
+  }
+
+  /**
+   * From now on the thread refreshes that file, until it is told otherwise: for the holder of a session, which keeps the thread
+   * running. @returns how to tell it; `null`: the thread has ended
+   */
+  keepFile(order: KeepOrder, onLost: (reason: 'reaped' | 'unlocked') => void): (() => void) | null {
+    const heartbeat = this.#heartbeat
+    if (heartbeat === undefined) return null
+    heartbeat.keepFile(order, onLost)
+    return () => heartbeat.forgetFile(order.id)
   }
 
   announceWaiting(sessionId: string, names: string[]): void {

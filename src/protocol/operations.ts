@@ -55,6 +55,12 @@ export type FileOperation =
   /** Overwrite a file in place with a synchronous data write, if its contents include `expect` (`EINVAL` otherwise). */
   | { readonly op: 'rewrite'; readonly path: string; readonly expect: string; readonly text: string }
   | { readonly op: 'stat'; readonly path: string }
+  /** As `create`, and the file stays open: what is done to it later hits this file, whatever its names mean by then. */
+  | { readonly op: 'hold'; readonly path: string; readonly text: string; readonly mode: number }
+  /** Overwrite a held file with a synchronous data write and cut it to that length; then set its times, unless `null`. */
+  | { readonly op: 'overwrite'; readonly file: number; readonly text: string; readonly timesMs: number | null }
+  /** Close a held file. */
+  | { readonly op: 'drop'; readonly file: number }
 
 /** One question to the machine that the protocol runs on. */
 export type LocalQuestion =
@@ -66,6 +72,8 @@ export type LocalQuestion =
   | { readonly op: 'lease'; readonly session: string }
   /** Is the answer still wanted? `false` once the caller has given up. */
   | { readonly op: 'wanted' }
+  /** Does this process hold an fcntl lock through that held file? */
+  | { readonly op: 'locked'; readonly file: number }
 
 export type Operation = FileOperation | LocalQuestion
 
@@ -93,6 +101,13 @@ export interface Stamp {
   readonly dev: number
   /** Hard links to the file. */
   readonly links: number
+}
+
+/** A file that is kept open. */
+export interface Held extends Stamp {
+  /** Names it for later operations of this process. */
+  readonly file: number
+  readonly ino: number
 }
 
 export interface Contents {
@@ -132,6 +147,10 @@ export const ask = {
   readlink: (path: string) => step<Reply<string>>({ op: 'readlink', path }),
   rewrite: (path: string, expect: string, text: string) => step<Reply<Stamp>>({ op: 'rewrite', path, expect, text }),
   stat: (path: string) => step<Reply<FileStatus>>({ op: 'stat', path }),
+  hold: (path: string, text: string, mode: number) => step<Reply<Held>>({ op: 'hold', path, text, mode }),
+  overwrite: (file: number, text: string, timesMs: number | null) => step<Reply<Stamp>>({ op: 'overwrite', file, text, timesMs }),
+  drop: (file: number) => step<Reply<void>>({ op: 'drop', file }),
+  locked: (file: number) => step<boolean>({ op: 'locked', file }),
   clock: () => step<Clock>({ op: 'clock' }),
   name: () => step<string>({ op: 'name' }),
   process: (pid: number, startTime: string | null) => step<ProcessState>({ op: 'process', pid, startTime }),

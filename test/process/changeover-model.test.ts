@@ -220,6 +220,8 @@ class Universe {
         return isAlive(actor, operation.session) ? 1000 : 0
       case 'wanted':
         return true
+      case 'locked':
+        return false
       case 'process':
         return this.#judge(String(operation.startTime))
       default:

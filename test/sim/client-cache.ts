@@ -113,9 +113,21 @@ export class Client {
         const inode = this.#resolve(operation.path, false)
         return inode === null ? failure('ENOENT') : this.#server.touch(inode, operation.modifiedMs)
       }
+      case 'overwrite':
+        return this.#overwrite(operation.file, operation.text, operation.timesMs)
+      case 'drop':
+        return DONE
       default:
         return this.#change(operation, heard)
     }
+  }
+
+  /** A file that is open goes on when its last name is removed; what is written to it then, nobody sees. */
+  #overwrite(file: number, text: string, timesMs: number | null): Reply<Stamp> {
+    if (!this.#server.inodes.has(file)) return { ok: true, value: { serverMs: this.#server.clockMs(), dev: this.dev, links: 0 } }
+    const written = this.#server.write(file, text)
+    if (written.ok && timesMs !== null) this.#server.touch(file, timesMs)
+    return this.#stamped(written)
   }
 
   /** The handle of the directory that a path lies in, as the server has it. */
@@ -144,6 +156,14 @@ export class Client {
         return this.#at(operation.path, heard, (directory, name) =>
           this.#stamped(this.#server.create(directory, name, operation.text, operation.mode)),
         )
+      case 'hold':
+        return this.#at(operation.path, heard, (directory, name) => {
+          const made = this.#server.create(directory, name, operation.text, operation.mode)
+          const stamp = this.#stamped(made)
+          return made.ok && stamp.ok
+            ? { ok: true, value: { ...stamp.value, file: made.value.number, ino: made.value.number } }
+            : stamp
+        })
       case 'unlink':
         return this.#at(operation.path, heard, (directory, name) => this.#server.unlink(directory, name))
       case 'rmdir':

@@ -196,6 +196,7 @@ export class World {
         case 'process':
         case 'lease':
         case 'wanted':
+        case 'locked':
           next = actor.answer(operation, thread)
           // Stopped right here: what it was told may be long out of date when it goes on.
           if (this.random.chance(this.faults.stoppedProcess)) return this.#stop(thread, next)

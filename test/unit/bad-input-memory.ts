@@ -62,6 +62,12 @@ function perform(world: World, operation: Operation): unknown {
     case 'readlink':
     case 'stat':
       return look(world, operation.op, operation.path)
+    case 'locked':
+      return false
+    case 'hold':
+    case 'overwrite':
+    case 'drop':
+      throw new TypeError(`Expected an operation of link-based locks, got ${operation.op}`)
     default:
       return change(world, operation)
   }

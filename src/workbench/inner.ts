@@ -1,0 +1,113 @@
+/**
+ * Our own lock for a public path: link-based, in a hidden directory that is there only while somebody uses it. It keeps our
+ * processes apart with everything that such a lock promises; Workbench never looks at it.
+ */
+
+import type { Lane } from '../drivers/lane.js'
+import { runAsynchronously as runProtocol, runBlocking } from '../drivers/run.js'
+import { eitherWay, type Work } from '../drivers/work.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { LockFileSystemError, type MountlockError } from '../errors.js'
+import { LinkLocks, type LinkLocksOptions } from '../link/link-locks.js'
+import type { TryOptions, TryOutcome } from '../lock-type/lock-type.js'
+import { ask } from '../protocol/operations.js'
+import type { Inspection } from '../types.js'
+import type { Names } from './names.js'
+
+/** How often the hidden directory may be removed by its last user just when this process wants to work in it. */
+const ROUNDS_MAX = 20
+const VANISHED = new Set(['ENOENT', 'ESTALE', 'EREPLACED'])
+
+export class InnerLock {
+  readonly #names: Names
+  readonly #options: LinkLocksOptions
+  readonly #lane: Lane
+  readonly #mode: number
+  #locks: LinkLocks | null = null
+  #uses = 0
+  #ending: Promise<void> = Promise.resolve()
+
+  /** `mode`: of the directory that the public path lies in. */
+  constructor(names: Names, options: LinkLocksOptions, lane: Lane, mode: number) {
+    this.#names = names
+    this.#options = options
+    this.#lane = lane
+    this.#mode = mode
+  }
+
+  enter(): void {
+    this.#uses++
+  }
+
+  /** The last user leaves nothing behind. Blocking callers do not wait for that. */
+  *leave(): Work<void> {
+    if (--this.#uses > 0 || this.#locks === null) return
+    this.#ending = this.#dissolve(this.#locks)
+    this.#locks = null
+    yield* eitherWay(
+      () => undefined,
+      () => this.#ending,
+    )
+  }
+
+  /** Everything that was begun has been done. */
+  async settled(): Promise<void> {
+    await this.#ending
+  }
+
+  *tryTake(options: TryOptions): Work<TryOutcome> {
+    for (let round = 1; ; round++) {
+      yield* this.#makeHidden()
+      this.#locks ??= new LinkLocks(this.#options)
+      try {
+        const lockable = yield* this.#locks.at(this.#names.inner)
+        return yield* lockable.tryTake(options)
+      } catch (error) {
+        if (round === ROUNDS_MAX || !hasVanished(error)) throw error
+        yield* this.#restart()
+      }
+    }
+  }
+
+  /** What the session stood on is gone. */
+  *#restart(): Work<void> {
+    const locks = this.#locks
+    this.#locks = null
+    yield* eitherWay<void>(
+      () => void locks?.close(),
+      async () => locks?.close(),
+    )
+  }
+
+  *#makeHidden(): Work<void> {
+    const { hidden } = this.#names
+    const made = yield* eitherWay(
+      () => runBlocking(ask.mkdir(hidden, this.#mode)),
+      () => runProtocol(ask.mkdir(hidden, this.#mode), this.#lane),
+    )
+    if (!made.ok && made.code !== 'EEXIST')
+      throw fileSystemError({ action: 'create', path: hidden, errno: made.code, cause: made.error })
+  }
+
+  /** `null`: there is no lock of ours. */
+  async inspect(): Promise<Inspection | null> {
+    const locks = new LinkLocks(this.#options)
+    try {
+      return await locks.inspect(this.#names.inner)
+    } catch (error) {
+      if (hasVanished(error)) return null
+      throw error
+    } finally {
+      await locks.close()
+    }
+  }
+
+  async #dissolve(locks: LinkLocks): Promise<void> {
+    // Others may be at work in it: then they are the last.
+    await locks.prune(this.#names.inner).catch(() => {})
+    await locks.close()
+    await runProtocol(ask.rmdir(this.#names.hidden), this.#lane)
+  }
+}
+
+const hasVanished = (error: unknown): error is MountlockError => error instanceof LockFileSystemError && VANISHED.has(error.errno)

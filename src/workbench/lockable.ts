@@ -1,0 +1,207 @@
+/** One public path, ready to be tried: our own lock, then theirs. Whatever was begun and not completed is given back. */
+
+import { attempt, type AdvisoryHold } from '../advisory/advisory.js'
+import { lockKept } from '../advisory/fcntl.js'
+import { readClock } from '../drivers/clock.js'
+import type { DirectoryFacts } from '../drivers/file-system.js'
+import type { Ground } from '../drivers/ground.js'
+import { runAsynchronously as runProtocol, runBlocking } from '../drivers/run.js'
+import { eitherWay, type Work } from '../drivers/work.js'
+import { fileSystemError } from '../advice/file-system-error.js'
+import { ForeignLockError } from '../errors.js'
+import type { Hold, Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
+import { type Mount, mountOfDevice } from '../mounts/mount.js'
+import type { KeptFile } from '../protocol/kept-file.js'
+import type { Protocol } from '../protocol/operations.js'
+import type { InnerLock } from './inner.js'
+import { paceOf, WorkbenchHold } from './keeping.js'
+import type { Names } from './names.js'
+import { abandon, HELD_TEXT, type Prepared, prepare, publish, type Refused, type Terms } from './outer.js'
+import { EMPTY_FILE, refuseOthersDirectory, refuseWithoutFcntl, refuseWithoutFcntlSync, warnOfClocks } from './refusals.js'
+
+export interface Parts {
+  /** As the caller named it. */
+  path: string
+  names: Names
+  facts: DirectoryFacts
+  inner: InnerLock
+  useSymlinks: boolean
+  advisory: boolean
+  timeoutMs: number
+  held: Set<WorkbenchHold>
+}
+
+type Refusal = Extract<TryOutcome, { kind: 'busy' }>
+
+export class WorkbenchLockable implements Lockable {
+  readonly key: string
+  readonly #parts: Parts
+  readonly #mount: Mount
+  readonly #terms: Terms
+  #isEntered = false
+
+  constructor(parts: Parts) {
+    const { names, facts, useSymlinks, timeoutMs } = parts
+    this.#parts = parts
+    this.#mount = mountOfDevice(facts.dev)
+    this.#terms = { names, useSymlinks, timeoutMs, pid: process.pid }
+    this.key = `workbench:${names.path}`
+  }
+
+  get path(): string {
+    return this.#parts.path
+  }
+
+  /** One of theirs is released without a sign; and each try of ours would show as a release of our own lock. */
+  get waitStyle(): WaitStyle {
+    return { watchPath: null, isLocal: this.#parts.facts.coherent }
+  }
+
+  get ground(): Ground | null {
+    return this.#parts.facts.ground
+  }
+
+  announceWaiting(): void {}
+
+  *tryTake(options: TryOptions): Work<TryOutcome> {
+    const { inner, names, advisory, path } = this.#parts
+    if (advisory) {
+      yield* eitherWay<void>(
+        () => refuseWithoutFcntlSync(path),
+        async () => refuseWithoutFcntl(path),
+      )
+    }
+    yield* this.#run(() => refuseOthersDirectory(names.directory))
+    if (!this.#isEntered) inner.enter()
+    this.#isEntered = true
+    const own = yield* inner.tryTake(options)
+    if (own.kind !== 'acquired') return own
+    try {
+      const outcome = options.wanted() ? yield* this.#takeOuter(own.hold) : ({ kind: 'cancelled' } as const)
+      if (outcome instanceof WorkbenchHold) return { ...own, hold: outcome }
+      yield* own.hold.release()
+      return outcome
+    } catch (error) {
+      yield* own.hold.release()
+      throw error
+    }
+  }
+
+  /** Its caller tries no more. What is held leaves when it is released. */
+  leave(): Work<void> {
+    const wasEntered = this.#isEntered
+    this.#isEntered = false
+    return wasEntered ? this.#parts.inner.leave() : nothing()
+  }
+
+  *#run<Result>(protocol: () => Protocol<Result>): Work<Result> {
+    return yield* eitherWay(
+      () => runBlocking(protocol()),
+      () => runProtocol(protocol(), this.#mount.lane),
+    )
+  }
+
+  *#takeOuter(own: Hold): Work<WorkbenchHold | Refusal> {
+    const beganMs = readClock().ownMs
+    const first = yield* this.#run(() => prepare(this.#terms, null))
+    if (first.kind === 'prepared') return yield* this.#complete(own, first, null, beganMs)
+    if (first.kind !== 'advisory') return this.#refuse(first)
+    const empty = yield* this.#lockEmpty()
+    if (empty === 'busy') return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', isFar: false }
+    try {
+      const second = yield* this.#run(() => prepare(this.#terms, `${empty.dev}:${empty.ino}`))
+      if (second.kind === 'prepared') return yield* this.#complete(own, second, empty, beganMs)
+      yield* give(empty)
+      return this.#refuse(second)
+    } catch (error) {
+      yield* give(empty)
+      throw error
+    }
+  }
+
+  /** Their free advisory lock file: whoever opened it before it is replaced must find it locked, until the end. */
+  *#lockEmpty(): Work<AdvisoryHold | 'busy'> {
+    const { path, names, advisory } = this.#parts
+    const refuse = (): never => {
+      throw new ForeignLockError(path, EMPTY_FILE, 'Use `workbench: true`, with an asynchronous call in the main thread.')
+    }
+    if (!advisory) refuse()
+    // What was written into it meanwhile is a link-based lock.
+    const refusalOf = () => new ForeignLockError(path, 'something was just written into it', 'Try again.')
+    const options = { kind: 'fcntl' as const, shared: false, lane: this.#mount.lane, refusalOf }
+    return yield* eitherWay(refuse, () => attempt(names.path, options))
+  }
+
+  *#complete(own: Hold, prepared: Prepared, empty: AdvisoryHold | null, beganMs: number): Work<WorkbenchHold | Refusal> {
+    const { names, advisory, useSymlinks, timeoutMs, held, path } = this.#parts
+    const { owner } = prepared
+    const { file, dev, ino, serverMs } = prepared.held
+    const unlock = advisory ? yield* this.#lockPrepared(prepared) : async () => {}
+    const afterClose = async () => {
+      await unlock()
+      await empty?.release()
+    }
+    const published = yield* this.#run(() => publish(this.#terms, prepared))
+    if (published.kind !== 'published') {
+      yield* eitherWay<void>(() => void unlock(), unlock)
+      return this.#refuse(published)
+    }
+    warnOfClocks(path, serverMs, timeoutMs)
+    const target = useSymlinks ? owner : null
+    const kept: KeptFile = { file, dev, ino, text: HELD_TEXT, path: names.path, target, isLocked: advisory }
+    const { inner } = this.#parts
+    inner.enter()
+    const hold: WorkbenchHold = new WorkbenchHold(own, { file: kept, owner, afterClose, beganMs }, this.#mount, {
+      ...paceOf(timeoutMs),
+      leave: () => {
+        held.delete(hold)
+        return inner.leave()
+      },
+    })
+    held.add(hold)
+    // A session that ends removes its directory just after it has released the lock.
+    yield* eitherWay<void>(
+      () => hold.lookBlocking(),
+      () => hold.look(),
+    )
+    if (hold.lostReason() === null) return hold
+    yield* hold.release()
+    return { kind: 'busy', holder: 'Workbench, which took it away at once', isFar: false }
+  }
+
+  *#lockPrepared(prepared: Prepared): Work<() => Promise<void>> {
+    const { names, path } = this.#parts
+    const unlock = yield* eitherWay(
+      () => refuseWithoutFcntlSync(path),
+      async () =>
+        await lockKept(names.path, prepared.held, this.#mount.lane).catch(async (error: unknown) => {
+          await runProtocol(abandon(this.#terms, prepared), this.#mount.lane)
+          throw fileSystemError({ action: 'advisory-lock', path, errno: 'EIO', means: 'fcntl', cause: error })
+        }),
+    )
+    return unlock
+  }
+
+  #refuse(refused: Refused): Refusal {
+    const { path } = this.#parts
+    switch (refused.kind) {
+      case 'busy':
+        return { kind: 'busy', holder: refused.who, isFar: false }
+      case 'advisory':
+        return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', isFar: false }
+      case 'foreign':
+        throw new ForeignLockError(path, `${refused.what}, and no lock of Workbench`, 'It is left alone: choose another path.')
+      case 'failed':
+        throw fileSystemError({ action: refused.action, path: refused.path, errno: refused.code, cause: refused.error })
+    }
+  }
+}
+
+function* nothing(): Work<void> {}
+
+function* give(hold: AdvisoryHold): Work<void> {
+  yield* eitherWay<void>(
+    () => hold.releaseSync(),
+    () => hold.release(),
+  )
+}

@@ -1,0 +1,235 @@
+/**
+ * The outer lock, which is theirs: a file at the public path that every form of Workbench respects, takes over when it is
+ * released or old, and leaves as its own. It is written as the 2026 form writes it, but that its other name lies in our hidden
+ * directory: a legacy session reads each regular file beside its lock as a document.
+ *
+ * To be called by the holder of our own lock only, in this order: `prepare`, which leaves a file that is kept open; then whatever
+ * else the file needs before others see it (an fcntl lock); then `publish`, or `abandon`. In the end `retract`.
+ *
+ * What it guarantees: no name is removed but what was seen to be abandoned, released or ours; what is no lock of theirs is never
+ * touched. What it does not: their own races stay (a legacy reaper removes whatever lies there by then), so a holder looks at the
+ * public name for as long as it holds.
+ */
+
+import { basename, dirname, join } from 'node:path'
+import { isAbsent } from '../protocol/doubt.js'
+import { ask, type Failure, type Held, type Protocol, type Reply } from '../protocol/operations.js'
+import { type Identity, identityAt, putBack, setAside } from './aside.js'
+import { areValid, type Claiming, type Claims, giveBackClaims, removeDeadClaims, takeClaims } from './claims.js'
+import { type Found, generationOfTarget, heldText, parseTheirName, RELEASED_TEXT, whatLies } from './format.js'
+import { look, type Look } from './look.js'
+import { isOwnAside, isOwnOwner, type Names, ownOwner } from './names.js'
+import { isAbandoned } from './watch.js'
+
+export interface Terms extends Claiming {
+  /** The public path is to be a symbolic link. */
+  useSymlinks: boolean
+}
+
+/** Every reader takes process 1 for alive: so the file counts by its age alone, wherever it is read. */
+export const HELD_TEXT = heldText(1)
+const OWNER_MODE = 0o644
+
+export interface Prepared {
+  held: Held
+  /** The other name of the file. */
+  owner: string
+  claims: Claims
+}
+
+export type Refused =
+  /** `who`: in words. */
+  | { kind: 'busy'; who: string }
+  /** An empty file: it has to be locked before it may be replaced. `identity`: which one. */
+  | { kind: 'advisory'; identity: Identity }
+  /** It is no lock of theirs. */
+  | { kind: 'foreign'; what: string }
+  | (Failure & { kind: 'failed'; action: 'create' | 'hard-link' | 'symlink' | 'rename' | 'stat'; path: string })
+
+export type PrepareOutcome = (Prepared & { kind: 'prepared' }) | Refused
+
+/** `lockedIdentity`: of an empty file of theirs that this process has locked meanwhile. */
+export function* prepare(terms: Terms, lockedIdentity: Identity | null): Protocol<PrepareOutcome> {
+  const { names } = terms
+  const left = yield* tidy(terms)
+  const before = yield* judge(terms, left.owners, lockedIdentity)
+  if (before.kind !== 'free') return before
+  const directory = yield* ask.stat(names.directory)
+  if (!directory.ok) return failed('stat', names.directory, directory)
+  const claimed = yield* takeClaims(terms, directory.value.mode, left.isAny)
+  if (claimed.kind === 'busy') return { kind: 'busy', who: 'a session of Workbench that takes it just now' }
+  if (claimed.kind === 'failed') return failed('create', claimed.path, claimed)
+  const { claims } = claimed
+  const prepared = yield* replace(terms, claims, left.owners, lockedIdentity)
+  if (prepared.kind !== 'prepared') yield* giveBackClaims(terms, claims)
+  return prepared
+}
+
+/** With both claims. */
+function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, locked: Identity | null): Protocol<PrepareOutcome> {
+  const { names, pid } = terms
+  const now = yield* judge(terms, left, locked)
+  if (now.kind !== 'free') return now
+  if (!(yield* areValid(terms, claims))) return { kind: 'busy', who: 'a session of Workbench, which took our claim away' }
+  if (now.identity !== null) {
+    const otherName = now.looked === null ? null : yield* otherNameOf(names, now.looked)
+    const removed = yield* setAside(names.path, now.identity, pid)
+    if (removed === 'mismatch') return { kind: 'busy', who: 'another process, which was faster' }
+    if (typeof removed !== 'string') return failed('rename', names.path, removed)
+    if (otherName !== null) yield* setAside(otherName.path, otherName.identity, pid)
+  }
+  yield* removeDeadOwners(names)
+  const owner = ownOwner(names, yield* ask.name())
+  const held = yield* ask.hold(owner, HELD_TEXT, OWNER_MODE)
+  if (held.ok) return { kind: 'prepared', held: held.value, owner, claims }
+  yield* ask.unlink(owner) // where it was made and could not be filled
+  return failed('create', owner, held)
+}
+
+/** `identity`: of the name itself; `null`: there is none. */
+type Verdict = { kind: 'free'; identity: Identity | null; looked: Look | null } | Refused
+
+/** May what lies at the public path be replaced? */
+function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Identity | null): Protocol<Verdict> {
+  const { path } = terms.names
+  // To open what this process has locked, and to close it, would drop the lock.
+  if (locked !== null && (yield* identityAt(path)) === locked) return { kind: 'free', identity: locked, looked: null }
+  const looked = yield* look(path)
+  if (!looked.ok) return failed('stat', path, looked)
+  const { seen, status } = looked.value
+  const found: Found = whatLies(seen)
+  if (found.kind === 'nothing' || status === null) return { kind: 'free', identity: null, looked: null }
+  const identity = yield* identityAt(path)
+  if (identity === null) return { kind: 'busy', who: 'another process, which is at work on it' }
+  if (typeof identity !== 'string') return failed('stat', path, identity)
+  const free = { kind: 'free' as const, identity, looked: looked.value }
+  const inode = `${status.dev}:${status.ino}`
+  switch (found.kind) {
+    case 'advisory':
+      return { kind: 'advisory', identity }
+    case 'foreign':
+      return { kind: 'foreign', what: `it is ${found.what}` }
+    case 'unreadable':
+      return { kind: 'foreign', what: 'it is a file that this user may not read' }
+    case 'link': {
+      if (found.isReleased || left.has(inode)) return free
+      const state = `${inode} ${found.modifiedMs} ${found.pid}`
+      if (yield* isAbandoned(path, state, terms.timeoutMs)) return free
+      return { kind: 'busy', who: `Workbench, by a process ${found.pid ?? ''} of a host that its lock does not name` }
+    }
+  }
+}
+
+/** The other name of a lock of theirs that is about to be removed, beside it; `null`: it has none. */
+function* otherNameOf({ directory }: Names, { seen, status }: Look): Protocol<{ path: string; identity: Identity } | null> {
+  if (status === null || seen.kind !== 'file') return null
+  const identity = `${status.dev}:${status.ino}`
+  if (seen.target !== null) {
+    const isTheirs = dirname(seen.target) === directory && generationOfTarget(seen.target) !== null
+    return isTheirs ? { path: seen.target, identity } : null
+  }
+  if (status.links < 2) return null
+  const listed = yield* ask.list(directory)
+  for (const name of listed.ok ? listed.value : []) {
+    const kind = parseTheirName(name)?.kind
+    if (kind !== 'owner' && kind !== 'proxy') continue
+    const path = join(directory, name)
+    if ((yield* identityAt(path)) === identity) return { path, identity }
+  }
+  return null
+}
+
+interface Left {
+  /** Files that dead holders of ours published, or were about to. */
+  owners: ReadonlySet<Identity>
+  /** Something was left. */
+  isAny: boolean
+}
+
+/** Whoever holds our own lock finds only leftovers of the dead. Owner files stay until what they published is replaced. */
+function* tidy(terms: Terms): Protocol<Left> {
+  const { names } = terms
+  const owners = new Set<Identity>()
+  const listed = yield* ask.list(names.hidden)
+  for (const name of listed.ok ? listed.value : []) {
+    const identity = isOwnOwner(name) ? yield* identityAt(join(names.hidden, name)) : null
+    if (typeof identity === 'string') owners.add(identity)
+  }
+  const hadClaims = yield* removeDeadClaims(terms)
+  const isAny = hadClaims || owners.size > 0
+  if (isAny) for (const directory of [names.directory, names.claims]) yield* putBackAsides(directory, names.path, owners)
+  return { owners, isAny }
+}
+
+/** What a dead holder had set aside: its own goes, and what may be a lock that lives goes back to its place if that is free. */
+function* putBackAsides(directory: string, path: string, owners: ReadonlySet<Identity>): Protocol<void> {
+  const listed = yield* ask.list(directory)
+  for (const name of listed.ok ? listed.value : []) {
+    if (!isOwnAside(name)) continue
+    const aside = join(directory, name)
+    const looked = yield* look(aside)
+    if (!looked.ok || looked.value.status === null) continue
+    const { seen, status } = looked.value
+    const found = whatLies(seen)
+    const isOver = owners.has(`${status.dev}:${status.ino}`) || (found.kind === 'link' && found.isReleased)
+    if (directory === dirname(path) && !isOver) yield* putBack(aside, join(directory, basename(path)))
+    yield* ask.unlink(aside)
+  }
+}
+
+function* removeDeadOwners({ hidden }: Names): Protocol<void> {
+  const listed = yield* ask.list(hidden)
+  for (const name of listed.ok ? listed.value : []) if (isOwnOwner(name)) yield* ask.unlink(join(hidden, name))
+}
+
+export type PublishOutcome = { kind: 'published' } | Refused
+
+/** Gives the file its public name. When that fails nothing is left, and the file is closed. */
+export function* publish(terms: Terms, prepared: Prepared): Protocol<PublishOutcome> {
+  const { names, useSymlinks } = terms
+  const { held, owner, claims } = prepared
+  const linked = useSymlinks ? yield* ask.symlink(owner, names.path) : yield* ask.link(owner, names.path)
+  // Whatever was answered: the name tells.
+  if (!(yield* isPublished(names.path, held, owner, useSymlinks))) {
+    yield* abandon(terms, prepared)
+    if (linked.ok || linked.code === 'EEXIST') return { kind: 'busy', who: 'another process, which was faster' }
+    return failed(useSymlinks ? 'symlink' : 'hard-link', names.path, linked)
+  }
+  if (!(yield* areValid(terms, claims))) {
+    yield* retract(held.file, owner)
+    yield* giveBackClaims(terms, claims)
+    return { kind: 'busy', who: 'a session of Workbench, which took our claim away' }
+  }
+  yield* giveBackClaims(terms, claims)
+  return { kind: 'published' }
+}
+
+/** Does the public name lead to our file? Without opening it: closing that would drop the fcntl lock of this process. */
+function* isPublished(path: string, held: Pick<Held, 'dev' | 'ino'>, owner: string, useSymlinks: boolean): Protocol<boolean> {
+  if (!useSymlinks) return (yield* identityAt(path)) === `${held.dev}:${held.ino}`
+  const target = yield* ask.readlink(path)
+  return target.ok && target.value === owner
+}
+
+/** Undoes {@link prepare}. */
+export function* abandon(terms: Terms, { held, owner, claims }: Prepared): Protocol<void> {
+  yield* ask.drop(held.file)
+  yield* ask.unlink(owner)
+  yield* giveBackClaims(terms, claims)
+}
+
+/**
+ * Releases: through the descriptor, so that only our own file is marked, whatever its public name means by then. The public name
+ * stays, as theirs does. Where it cannot be marked, its other name stays too: the next holder of our own lock goes by that.
+ */
+export function* retract(file: number, owner: string): Protocol<Reply<unknown>> {
+  const marked = yield* ask.overwrite(file, RELEASED_TEXT, 0)
+  yield* ask.drop(file)
+  if (!marked.ok) return marked
+  const removed = yield* ask.unlink(owner)
+  return removed.ok || isAbsent(removed.code) ? { ok: true, value: null } : removed
+}
+
+function failed(action: (Refused & { kind: 'failed' })['action'], path: string, failure: Failure): Refused & { kind: 'failed' } {
+  return { ...failure, kind: 'failed', action, path }
+}

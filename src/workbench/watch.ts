@@ -1,0 +1,23 @@
+/**
+ * When a lock of theirs is abandoned. A process id in a file names no host, and a time stamp is that of some client's clock: so
+ * it is judged by watching. What did not change for a whole interval of our own clock belongs to nobody who refreshes it.
+ */
+
+import { ask, type Protocol } from '../protocol/operations.js'
+
+/** By this part of the interval longer: their refreshes may be late by as much without being reaped by their own kind. */
+const PATIENCE = 1.1
+
+/** What was seen of each path, and since when it has been so, by our own clock. Of the whole process: attempts may be short. */
+const watched = new Map<string, { state: string; sinceMs: number }>()
+const PATHS_MAX = 1000
+
+/** `state`: everything about the file that a refresh changes. */
+export function* isAbandoned(path: string, state: string, timeoutMs: number): Protocol<boolean> {
+  const { ownMs } = yield* ask.clock()
+  const known = watched.get(path)
+  if (known?.state === state) return ownMs - known.sinceMs >= timeoutMs * PATIENCE
+  if (watched.size >= PATHS_MAX) watched.clear()
+  watched.set(path, { state, sinceMs: ownMs })
+  return false
+}
