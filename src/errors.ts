@@ -1,6 +1,6 @@
 /**
- * Every error that this package throws on purpose: its class, its stable `code`, and the sentence that tells the reader
- * what to do. What an error of the file system means stands in one table: `advice/meanings.ts`.
+ * What this package throws on purpose: the classes, and every stable `code`. An error is made in the room that sees it, with the
+ * sentence that tells the reader what to do. What an error of the file system means stands in one table: `advice/meanings.ts`.
  *
  * What it does not promise: the wording of `message`. Programs decide by `code` (or by class), people read `message`.
  */

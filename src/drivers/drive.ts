@@ -3,9 +3,10 @@
  * resumed with what each gave: a protocol yields operations, an operation yields system calls, a lock type yields steps
  * that know both a blocking and an asynchronous way. Whatever the steps are, they are driven by these two loops.
  *
- * All of them are plain generators. Objects written out in the place of the smallest ones save 2 % of a cycle on tmpfs (23.8
- * instead of 24.3 µs blocking, 24.6 instead of 25.2 asynchronous: the fastest tenth of 40 rounds, four processes each, in
- * turn), nothing of what a held lock keeps (633 bytes, benchmarks/questions/many.ts) and nothing in the simulator.
+ * All of them are plain generators (but an operation of one system call needs none: `singleCall`). Objects written out in the
+ * place of the smallest ones save 2 % of a cycle on tmpfs (23.8 instead of 24.3 µs blocking, 24.6 instead of 25.2
+ * asynchronous: the fastest tenth of 40 rounds, four processes each, in turn), nothing of what a held lock keeps (633 bytes,
+ * benchmarks/questions/many.ts) and nothing in the simulator.
  */
 
 import { types } from 'node:util'

@@ -12,7 +12,11 @@ const { O_CREAT, O_DIRECT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK,
 /** Records are shorter; a program that writes more is not one of us. */
 const READ_BYTES_MAX = 4096
 
-/** The operations that are one system call, which is most of them: no generator for these. */
+/**
+ * The operations that are one system call, which is most of them. Runners perform these without a generator, which saves 5 % of
+ * the cycle of benchmarks/questions/cycle.ts on tmpfs (29.7 instead of 31.1 µs blocking, 28.5 instead of 30.4 asynchronous:
+ * the fastest twentieth of 150 rounds, two processes each, in turn; the middle one of three such runs).
+ */
 export function singleCall(operation: FileOperation): Call | null {
   switch (operation.op) {
     case 'list':

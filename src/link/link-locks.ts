@@ -16,7 +16,7 @@ import type { Inspection, LockType } from '../types.js'
 import { toInspection } from './inspection.js'
 import { KnownLock } from './known-lock.js'
 import { LockDirectory, type LockDirectoryOptions } from './lock-directory.js'
-import { foreignError, hardLinksUnsafe, renameRefused } from './refusals.js'
+import { foreignError, unsafeClaim } from './refusals.js'
 
 export interface LinkLocksOptions extends Omit<LockDirectoryOptions, 'countsLinks' | 'onSession'> {
   lockType: LockType
@@ -55,9 +55,8 @@ export class LinkLocks implements Locks {
   }
 
   #lockable(lock: KnownLock): KnownLock {
-    const { renamesNames, breaksHardLinks, identity } = lock.directory.facts
-    if (this.#claim.kind === 'renames' && !renamesNames) throw renameRefused(lock.path, identity)
-    if (this.#claim.name === 'hard link' && breaksHardLinks) throw hardLinksUnsafe(lock.path, identity)
+    const refusal = unsafeClaim(this.#claim, lock.path, lock.directory.facts)
+    if (refusal !== null) throw refusal
     return lock
   }
 

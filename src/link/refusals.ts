@@ -1,6 +1,7 @@
 /** What a link-based lock refuses or fails with, in words. */
 
 import { fileSystemError } from '../advice/file-system-error.js'
+import type { DirectoryFacts } from '../drivers/file-system.js'
 import { ForeignLockError, LockFileSystemError, type MountlockError } from '../errors.js'
 import type { AttemptOutcome, FailedAttempt } from '../protocol/acquire.js'
 import type { Claim } from '../protocol/site.js'
@@ -10,11 +11,11 @@ type ForeignThing = (AttemptOutcome & { kind: 'foreign' })['what']
 const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
   file: {
     what: 'it is a regular file, perhaps the file of an advisory lock',
-    advice: 'Use lock-type=advisory for it, choose another path, or remove the file if nobody locks it.',
+    advice: 'Use lock-type=advisory for it, choose another path, or remove the file if nothing locks it.',
   },
   unmarked: {
     what: 'it is a directory without our marker, perhaps the lock of another program',
-    advice: 'Choose another path, or remove the directory if nobody uses it.',
+    advice: 'Choose another path, or remove the directory if nothing uses it.',
   },
   'other-kind': {
     what: 'it is a lock of another lock-type: linkbased and renamebased must not be mixed on one path',
@@ -26,7 +27,7 @@ const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
   },
   symlink: {
     what: 'it is a symbolic link',
-    advice: 'Name the lock directory itself, or remove the link if nobody needs it.',
+    advice: 'Name the lock directory itself, or remove the link if nothing needs it.',
   },
   exhausted: {
     what: 'its generations have no next one: they are not ours',
@@ -44,7 +45,19 @@ export function foreignError(path: string, thing: ForeignThing): ForeignLockErro
   return new ForeignLockError(path, what, advice)
 }
 
-export function renameRefused(path: string, fileSystem: string): LockFileSystemError {
+/** The refusal where a file system is known to give a lock to two by this claim; `null` where it is not. */
+export function unsafeClaim({ name }: Claim, path: string, facts: DirectoryFacts): LockFileSystemError | null {
+  switch (name) {
+    case 'hard link':
+      return facts.breaksHardLinks ? hardLinksUnsafe(path, facts.identity) : null
+    case 'rename':
+      return facts.renamesNames ? null : renameRefused(path, facts.identity)
+    case 'symlink':
+      return null
+  }
+}
+
+function renameRefused(path: string, fileSystem: string): LockFileSystemError {
   return new LockFileSystemError('EOPNOTSUPP', `On this file system (${fileSystem}) two renames of one file may both succeed`, {
     code: 'RENAME_NOT_EXCLUSIVE',
     path,
@@ -52,7 +65,7 @@ export function renameRefused(path: string, fileSystem: string): LockFileSystemE
   })
 }
 
-export function hardLinksUnsafe(path: string, fileSystem: string): LockFileSystemError {
+function hardLinksUnsafe(path: string, fileSystem: string): LockFileSystemError {
   const what = `On this mount (${fileSystem}, without the option nolease) processes that wait for a lock by hard links break it for its holder`
   return new LockFileSystemError('EOPNOTSUPP', what, {
     code: 'HARD_LINKS_UNSAFE',

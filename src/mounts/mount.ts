@@ -127,6 +127,7 @@ export class Mount {
     return () => heartbeat.forgetFile(order.id)
   }
 
+  /** Where its thread has ended, so has the session, and nothing waits with it any more. */
   announceWaiting(sessionId: string, names: string[]): void {
     this.#heartbeatOf(sessionId)?.announceWaiting(sessionId, names)
   }
@@ -139,7 +140,7 @@ export class Mount {
     this.#heartbeatOf(sessionId)?.settle(sessionId, lockPath, generation)
   }
 
-  /** Ends a session. */
+  /** Ends a session. Where its thread has ended, nothing renews it: others convict it for its silence. */
   end(sessionId: string): void {
     this.#heartbeatOf(sessionId)?.end(sessionId)
   }
