@@ -16,7 +16,7 @@ import { type BigIntStats, fstat, open, write } from 'node:fs'
 import { systemErrorCode } from '../drivers/error-code.js'
 import type { Footing } from '../drivers/footing.js'
 import type { Lane } from '../drivers/lane.js'
-import { runAsynchronously } from '../drivers/run.js'
+import { runProtocol } from '../drivers/run.js'
 import { ForeignLockError } from '../errors.js'
 import { isAbsent } from '../protocol/doubt.js'
 import { ask } from '../protocol/operations.js'
@@ -91,11 +91,11 @@ async function removeLocked(path: string, holds: AdvisoryHold[], lane: Lane, foo
     if (holds.some((hold) => !isSame(hold, there))) return { kind: 'replaced' }
     if (there.size !== 0n) return { kind: 'not-empty' }
     // In the directory in which it was locked: its path may lead to another one by now.
-    const named = await runAsynchronously(ask.stat(path), lane, undefined, footing)
+    const named = await runProtocol(ask.stat(path), lane, undefined, footing)
     if (!named.ok) throw named.error ?? new Error(named.code)
     if (!isSame(named.value, there)) return { kind: 'replaced' }
     await lane.run((done) => write(fd, GIVEN_UP, 0, 'latin1', done))
-    const removed = await runAsynchronously(ask.unlink(path), lane, undefined, footing)
+    const removed = await runProtocol(ask.unlink(path), lane, undefined, footing)
     if (!removed.ok) throw removed.error ?? new Error(removed.code)
     return { kind: 'gone' }
   } finally {

@@ -19,7 +19,7 @@ import type { Footing } from '../drivers/footing.js'
 import { fileSystemAt } from '../drivers/mount-info.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import { surroundingsOf } from '../mounts/surroundings.js'
-import { runAsynchronously, runBlocking } from '../drivers/run.js'
+import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { AdvisoryUnavailableError, ForeignLockError, UnsupportedPlatformError } from '../errors.js'
@@ -87,8 +87,8 @@ export class Changeover implements Locks {
     const footing = () => footingOn(lockable.ground ?? facts.ground)
     const run = <Result>(protocol: () => Protocol<Result>): Work<Result> =>
       eitherWay(
-        () => runBlocking(protocol(), undefined, footing()),
-        () => runAsynchronously(protocol(), lane, undefined, footing()),
+        () => runProtocolBlocking(protocol(), undefined, footing()),
+        () => runProtocol(protocol(), lane, undefined, footing()),
       )
     const type = yield* run(() => fileType(parts.path))
     if (type === 'missing') return null

@@ -2,7 +2,7 @@
 
 import { Directories, footingOn } from '../mounts/directories.js'
 import { surroundingsOf } from '../mounts/surroundings.js'
-import { runBlocking } from '../drivers/run.js'
+import { runProtocolBlocking } from '../drivers/run.js'
 import * as work from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { lockPath } from '../lock-type/lock-path.js'
@@ -18,7 +18,7 @@ export function isHeldSync(path: string): boolean {
   const { dev, mode, ground } = facts
   const surroundings = surroundingsOf(facts)
   const site = { path: absolute, directory, dev, mode, claim: hardLinkClaim, memory: newMemory(), surroundings }
-  const outcome = runBlocking(inspect(site), undefined, footingOn(ground))
+  const outcome = runProtocolBlocking(inspect(site), undefined, footingOn(ground))
   if (outcome.kind === 'failed') {
     const { code: errno, error: cause } = outcome
     throw fileSystemError({ action: 'list', path: absolute, errno, fileSystem: facts.fileSystem, cause })

@@ -14,7 +14,7 @@ export interface Asker {
 }
 
 /** Runs pieces that take no lock, and sees them through to the end. */
-export const anybody: Asker = { leaseRemainingMs: () => 0, wanted: () => true }
+export const toTheEnd: Asker = { leaseRemainingMs: () => 0, wanted: () => true }
 
 /** Runs pieces that take no lock, and that are wanted for so long only: then they end, and do not keep the process alive. */
 export const whileNot = (isOver: () => boolean): Asker => ({ leaseRemainingMs: () => 0, wanted: () => !isOver() })

@@ -1,7 +1,7 @@
 /** The two runners: they drive a piece of protocol with blocking calls, or with asynchronous ones through a mount's lane. */
 
 import type { FileOperation, Operation, Protocol, Reply } from '../protocol/operations.js'
-import { type Asker, answer, anybody } from './answer.js'
+import { type Asker, answer, toTheEnd } from './answer.js'
 import { asynchronousCalls, blockingCalls, type Call, type Calls } from './calls.js'
 import { driveAsynchronously, driveBlocking } from './drive.js'
 import { systemErrorCode } from './error-code.js'
@@ -10,7 +10,11 @@ import type { Footing } from './footing.js'
 import type { Lane } from './lane.js'
 
 /** Runs a piece of protocol to its end, blocking the thread. `footing`: where others could swap the directories under it. */
-export function runBlocking<Result>(protocol: Protocol<Result>, asker: Asker = anybody, footing: Footing | null = null): Result {
+export function runProtocolBlocking<Result>(
+  protocol: Protocol<Result>,
+  asker: Asker = toTheEnd,
+  footing: Footing | null = null,
+): Result {
   try {
     return driveBlocking(protocol, (operation) =>
       isFileOperation(operation) ? performBlocking(operation, footing) : answer(operation, asker),
@@ -24,10 +28,10 @@ export function runBlocking<Result>(protocol: Protocol<Result>, asker: Asker = a
  * Runs a piece of protocol to its end. It is never abandoned half-way: a caller that gives up says so through the
  * question `wanted`.
  */
-export function runAsynchronously<Result>(
+export function runProtocol<Result>(
   protocol: Protocol<Result>,
   lane: Lane,
-  asker: Asker = anybody,
+  asker: Asker = toTheEnd,
   footing: Footing | null = null,
 ): Promise<Result> {
   const running = driveAsynchronously(protocol, (operation) =>

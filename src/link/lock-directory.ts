@@ -86,15 +86,15 @@ export class LockDirectory implements Patrolled {
   /** Runs a piece of protocol in the caller's way. */
   run<Result>(protocol: Protocol<Result>, asker?: Asker, footing = this.footing()): Work<Result> {
     // A call that waits for nothing is over sooner than a thread of the pool would have begun it.
-    if (this.#facts.inMemory) return already(run.runBlocking(protocol, asker, footing))
+    if (this.#facts.inMemory) return already(run.runProtocolBlocking(protocol, asker, footing))
     return eitherWay(
-      () => run.runBlocking(protocol, asker, footing),
+      () => run.runProtocolBlocking(protocol, asker, footing),
       () => this.runAsynchronously(protocol, asker, footing),
     )
   }
 
   runAsynchronously<Result>(protocol: Protocol<Result>, asker?: Asker, footing = this.footing()): Promise<Result> {
-    return run.runAsynchronously(protocol, this.mount.lane, asker, footing)
+    return run.runProtocol(protocol, this.mount.lane, asker, footing)
   }
 
   /** The usable session, made when there is none. */
@@ -160,8 +160,8 @@ export class LockDirectory implements Patrolled {
     const { label, refreshRateMs, timeoutIntervalMs } = this.#options
     const onMount = <Result>(protocol: () => Protocol<Result>): Work<Result> =>
       eitherWay(
-        () => run.runBlocking(protocol(), undefined, this.footing()),
-        () => run.runAsynchronously(protocol(), mount.lane, undefined, this.footing()),
+        () => run.runProtocolBlocking(protocol(), undefined, this.footing()),
+        () => run.runProtocol(protocol(), mount.lane, undefined, this.footing()),
       )
     const { dev } = this.#facts
     const terms = { label, refreshRateMs, timeoutIntervalMs }
@@ -222,7 +222,7 @@ export class LockDirectory implements Patrolled {
    */
   cleanUp(site: Site, below: string[], ownBelow: boolean, listed: Identity | null): Work<unknown> {
     const { coherent, inMemory } = this.#facts
-    const now = () => run.runBlocking(cleanUp(site, below), undefined, this.footing(site.path, listed))
+    const now = () => run.runProtocolBlocking(cleanUp(site, below), undefined, this.footing(site.path, listed))
     if (inMemory) return already(now())
     const later = () => this.#cleanUpLater(site, below, listed)
     return eitherWay<unknown>(

@@ -6,7 +6,7 @@ import { canUseDescriptors, Footing } from '../drivers/footing.js'
 import { type Ground, groundOf, type Identity, placeOf, realPathOf } from '../drivers/ground.js'
 import { Lane } from '../drivers/lane.js'
 import { fileSystemAt, mountAt } from '../drivers/mount-info.js'
-import { runAsynchronously, runCalls, runCallsBlocking } from '../drivers/run.js'
+import { runProtocol, runCalls, runCallsBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { LockFileSystemError, MountChangedError } from '../errors.js'
@@ -78,7 +78,7 @@ export function footingOn(ground: Ground | null, path?: string, seen?: Identity 
 export async function inDirectory<Result>(directory: string, protocol: Protocol<Result>): Promise<Result> {
   const lane = discoveryLane(directory)
   const ground = await runCalls(groundOf(directory), lane)
-  return await runAsynchronously(protocol, lane, undefined, footingOn(ground))
+  return await runProtocol(protocol, lane, undefined, footingOn(ground))
 }
 
 /** Where a directory is once all links are followed; `null`: it is not there, or cannot be told. */

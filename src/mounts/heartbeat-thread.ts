@@ -16,7 +16,7 @@ import { BeatMeasure, beatPeriodMs, isToBeMeasured } from './beat-budget.js'
 import { footingOn } from './directories.js'
 import { KeptFiles } from './kept-files.js'
 import type { DirectorySeed, FromThread, HeartbeatData, ToThread } from './heartbeat-messages.js'
-import { runBlocking } from '../drivers/run.js'
+import { runProtocolBlocking } from '../drivers/run.js'
 import { SharedFlag, SharedLease } from './shared-lease.js'
 
 /** A failed heartbeat is tried again this many times per refresh-rate. */
@@ -129,7 +129,7 @@ function beatOnce(watched: Watched): void {
   if (lease.isOver || watched.ending !== null) return end(watched)
   const heldBefore = lease.held
   const startMs = readClock().ownMs
-  const outcome = runBlocking(beat(session), asker, footingOn(watched.directory.ground))
+  const outcome = runProtocolBlocking(beat(session), asker, footingOn(watched.directory.ground))
   const { id, refreshRateMs, timeoutIntervalMs } = session.record
   if (outcome.kind === 'retired' || lease.isOver) {
     // The holder first: once the record says "ended", any process may acquire.
@@ -159,7 +159,7 @@ function toBeSettled(watched: Watched): { watched: Watched; lock: InDoubt }[] {
 function settleOnce(watched: Watched, lock: InDoubt): void {
   const { id, refreshRateMs, timeoutIntervalMs } = watched.session.record
   if (!sessions.has(id)) return // it ended in this very round
-  const outcome = runBlocking(settleAgain(lock, timeoutIntervalMs), asker, footingOn(watched.directory.ground))
+  const outcome = runProtocolBlocking(settleAgain(lock, timeoutIntervalMs), asker, footingOn(watched.directory.ground))
   lock.nextMs = readClock().ownMs + refreshRateMs
   if (outcome === 'settled') watched.unsettled = watched.unsettled.filter((other) => other !== lock)
   if (outcome === 'overdue') tell({ type: 'unsettled', sessionId: id })
@@ -179,7 +179,7 @@ function end(watched: Watched): void {
   const sessionId = watched.session.record.id
   watched.lease.end()
   sessions.delete(sessionId)
-  runBlocking(endSession(watched.session), asker, footingOn(watched.directory.ground))
+  runProtocolBlocking(endSession(watched.session), asker, footingOn(watched.directory.ground))
   for (const done of watched.ending ?? []) done.set()
   tell({ type: 'ended', sessionId })
 }

@@ -1,8 +1,8 @@
 /** The files that a heartbeat thread keeps, beside its sessions. */
 
 import { readClock } from '../drivers/clock.js'
-import { anybody } from '../drivers/answer.js'
-import { runBlocking } from '../drivers/run.js'
+import { toTheEnd } from '../drivers/answer.js'
+import { runProtocolBlocking } from '../drivers/run.js'
 import { refresh, type RefreshOutcome } from '../protocol/kept-file.js'
 import { ask } from '../protocol/operations.js'
 import type { KeepOrder } from './heartbeat-messages.js'
@@ -47,7 +47,7 @@ export class KeptFiles {
   /** The process ends. */
   release(): void {
     for (const { order, shared } of this.#kept.values())
-      if (shared.beginRefresh()) runBlocking(ask.overwrite(order.file.file, order.releasedText, 0))
+      if (shared.beginRefresh()) runProtocolBlocking(ask.overwrite(order.file.file, order.releasedText, 0))
     this.#kept.clear()
   }
 
@@ -57,7 +57,7 @@ export class KeptFiles {
     const beganMs = readClock().ownMs
     let outcome: RefreshOutcome
     try {
-      outcome = runBlocking(refresh(order.file), anybody)
+      outcome = runProtocolBlocking(refresh(order.file), toTheEnd)
     } finally {
       shared.endRefresh()
     }

@@ -7,7 +7,7 @@
 
 import { wallClockMs } from '../drivers/clock.js'
 import { processState } from '../drivers/identity.js'
-import { runBlocking } from '../drivers/run.js'
+import { runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, runAsynchronously, type Work } from '../drivers/work.js'
 import { ForeignLockError } from '../errors.js'
 import type { Ground } from '../drivers/ground.js'
@@ -104,7 +104,7 @@ class GuardedLockable implements Lockable {
   *#explain(refusal: ForeignLockError): Work<ForeignLockError> {
     const { path } = this
     const looked = yield* eitherWay(
-      () => runBlocking(look(path)),
+      () => runProtocolBlocking(look(path)),
       () => inDirectory(lockPath(path).directory, look(path)),
     )
     const found = looked.ok ? whatLies(looked.value.seen) : null

@@ -4,7 +4,7 @@
  */
 
 import type { Lane } from '../drivers/lane.js'
-import { runAsynchronously as runProtocol, runBlocking } from '../drivers/run.js'
+import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, type Work } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { LockFileSystemError, type MountlockError } from '../errors.js'
@@ -82,7 +82,7 @@ export class InnerLock {
   *#makeHidden(): Work<void> {
     const { hidden } = this.#names
     const made = yield* eitherWay(
-      () => runBlocking(ask.mkdir(hidden, this.#mode)),
+      () => runProtocolBlocking(ask.mkdir(hidden, this.#mode)),
       () => runProtocol(ask.mkdir(hidden, this.#mode), this.#lane),
     )
     if (!made.ok && made.code !== 'EEXIST')

@@ -2,7 +2,7 @@
 
 import { findKernelLocks } from '../advisory/kernel-locks.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
-import { runAsynchronously } from '../drivers/run.js'
+import { runProtocol } from '../drivers/run.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { ForeignLockError } from '../errors.js'
 import { mountOfDevice } from '../mounts/mount.js'
@@ -26,7 +26,7 @@ export async function inspectLock(place: Place, own: Inspection | null): Promise
   if (own !== null && own.state !== 'free') return { ...own, path }
   const { lane } = mountOfDevice(facts.dev)
   const base = { path, lockType: 'linkbased' as const, token: own?.token ?? null, unknownEntries: [] }
-  const looked = await runAsynchronously(look(names.path), lane)
+  const looked = await runProtocol(look(names.path), lane)
   if (!looked.ok) throw fileSystemError({ action: 'stat', path, errno: looked.code, cause: looked.error })
   const { seen, status } = looked.value
   const found = whatLies(seen)
@@ -40,7 +40,7 @@ export async function inspectLock(place: Place, own: Inspection | null): Promise
     case 'advisory':
       return { ...base, ...(await advisoryState(status, place)) }
     case 'link': {
-      const serverMs = await runAsynchronously(serverTime(names.directory), lane)
+      const serverMs = await runProtocol(serverTime(names.directory), lane)
       const state = stateOf(found, { serverMs: serverMs ?? Date.now(), timeoutMs: place.timeoutMs })
       return state === 'released' ? { ...base, state: 'free' } : { ...base, state, holder: toHolder(found, serverMs) }
     }

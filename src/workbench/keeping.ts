@@ -3,7 +3,7 @@
 import { monotonicMs, readClock, setTimeout } from '../drivers/clock.js'
 import type { Lane } from '../drivers/lane.js'
 import { type NameWatch, watchNames } from '../drivers/name-watch.js'
-import { runAsynchronously as runProtocol, runBlocking } from '../drivers/run.js'
+import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, runAsynchronously, type Work } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { type LostReason } from '../errors.js'
@@ -120,7 +120,7 @@ export class WorkbenchHold implements Hold {
 
   /** As {@link look}. */
   lookBlocking(): void {
-    if (runBlocking(lookAtName(this.#outer.file)) === 'reaped') this.#lose('reaped')
+    if (runProtocolBlocking(lookAtName(this.#outer.file)) === 'reaped') this.#lose('reaped')
   }
 
   /** Looks whether the public name is still ours: after it was published, and when something happens to it. */
@@ -157,7 +157,7 @@ export class WorkbenchHold implements Hold {
     )
     const { file, owner, afterClose } = this.#outer
     const retracted = yield* eitherWay(
-      () => runBlocking(retract(file.file, owner)),
+      () => runProtocolBlocking(retract(file.file, owner)),
       () => runProtocol(retract(file.file, owner), this.#lane),
     )
     yield* eitherWay<void>(

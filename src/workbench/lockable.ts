@@ -5,7 +5,7 @@ import { lockKept } from '../advisory/fcntl.js'
 import { readClock } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground } from '../drivers/ground.js'
-import { runAsynchronously as runProtocol, runBlocking } from '../drivers/run.js'
+import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, type Work } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { ForeignLockError } from '../errors.js'
@@ -96,7 +96,7 @@ export class WorkbenchLockable implements Lockable {
 
   *#run<Result>(protocol: () => Protocol<Result>): Work<Result> {
     return yield* eitherWay(
-      () => runBlocking(protocol()),
+      () => runProtocolBlocking(protocol()),
       () => runProtocol(protocol(), this.#mount.lane),
     )
   }

@@ -8,7 +8,7 @@ import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, symlinkSync,
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { sessionOwner } from '../../build/drivers/identity.js'
-import { runBlocking } from '../../build/drivers/run.js'
+import { runProtocolBlocking } from '../../build/drivers/run.js'
 import type { Operation, Protocol } from '../../build/protocol/operations.js'
 import { patrol } from '../../build/protocol/patrol.js'
 import type { Observations } from '../../build/protocol/site.js'
@@ -26,7 +26,7 @@ function patrolAt(ownMs: number, folder: string, leftovers: Observations, move: 
     const operation = step.value
     move(operation)
     // Nobody else's process matters here, and names may be what they are: the clock alone is ours.
-    step = protocol.next(operation.op === 'clock' ? { ownMs, wallMs: ownMs } : runBlocking(one(operation)))
+    step = protocol.next(operation.op === 'clock' ? { ownMs, wallMs: ownMs } : runProtocolBlocking(one(operation)))
   }
   return step.value.reaped
 }

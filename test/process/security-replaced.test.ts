@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Footing } from '../../build/drivers/footing.js'
 import { groundOf } from '../../build/drivers/ground.js'
-import { runBlocking, runCallsBlocking } from '../../build/drivers/run.js'
+import { runProtocolBlocking, runCallsBlocking } from '../../build/drivers/run.js'
 import { ask } from '../../build/protocol/operations.js'
 import { Agent } from './support/agent.js'
 import { temporaryFolder } from './support/folder.js'
@@ -48,11 +48,14 @@ describe('a footing', () => {
     }
     return { folder, path, ground, swap }
   }
-  const list = (path: string, footing: Footing) => runBlocking(ask.list(path), undefined, footing)
+  const list = (path: string, footing: Footing) => runProtocolBlocking(ask.list(path), undefined, footing)
 
   test('removes nothing in a directory that was never listed', async () => {
     const { folder, path, ground } = await place()
-    expect(runBlocking(ask.unlink(join(path, '1')), undefined, new Footing(ground))).toMatchObject({ ok: false, code: 'ENOENT' })
+    expect(runProtocolBlocking(ask.unlink(join(path, '1')), undefined, new Footing(ground))).toMatchObject({
+      ok: false,
+      code: 'ENOENT',
+    })
     expect(readdirSync(join(folder, 'lock'))).toEqual(['1', '2', '3'])
   })
 
@@ -62,7 +65,7 @@ describe('a footing', () => {
     expect(list(path, listing)).toMatchObject({ ok: true })
     const seen = listing.seen(path)
     swap()
-    const removing = () => runBlocking(ask.unlink(join(path, '1')), undefined, new Footing(ground, path, seen))
+    const removing = () => runProtocolBlocking(ask.unlink(join(path, '1')), undefined, new Footing(ground, path, seen))
     expect(removing()).toMatchObject({ ok: false, code: 'ENOENT' })
     expect(readdirSync(path)).toEqual(['1', '2', '3'])
     renameSync(path, join(folder, 'other'))
@@ -84,7 +87,7 @@ describe('a footing', () => {
       answers.push((yield* ask.list(path)).ok)
       answers.push((yield* ask.unlink(`${path}/3`)).ok)
     }
-    runBlocking(work() as never, undefined, new Footing(ground))
+    runProtocolBlocking(work() as never, undefined, new Footing(ground))
     expect(answers).toEqual([true, true, false, false, true, true])
     expect(readdirSync(join(folder, 'moved'))).toEqual(['2', '3'])
     expect(readdirSync(path)).toEqual(['1', '2'])

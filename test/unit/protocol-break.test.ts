@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sessionOwner } from '../../src/drivers/identity.js'
-import { runBlocking } from '../../src/drivers/run.js'
+import { runProtocolBlocking } from '../../src/drivers/run.js'
 import { attempt } from '../../src/protocol/acquire.js'
 import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
 import { renameClaim } from '../../src/protocol/claim-rename.js'
@@ -35,7 +35,7 @@ afterEach(() => rm(directory, { recursive: true }))
 
 /** Lives, whatever is asked. */
 const asker = { leaseRemainingMs: () => 1000, wanted: () => true }
-const run = <Result>(protocol: Protocol<Result>) => runBlocking(protocol, asker)
+const run = <Result>(protocol: Protocol<Result>) => runProtocolBlocking(protocol, asker)
 
 function newSession(): Session {
   const created = run(createSession(directory, sessionOwner(), TERMS))

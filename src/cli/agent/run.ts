@@ -10,7 +10,7 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { Lane } from '../../drivers/lane.js'
-import { runAsynchronously } from '../../drivers/run.js'
+import { runProtocol } from '../../drivers/run.js'
 import { ask } from '../../protocol/operations.js'
 import { asLockError, bounded, codeOf, endsWithin } from '../shared/bounded.js'
 import { nodeFacts } from '../shared/node-facts.js'
@@ -104,7 +104,7 @@ class Agent implements Answering {
     const path = this.#inTrial(mark)
     const startMs = performance.now()
     const isThere = await isSeen(mark, async () => {
-      const found = await bounded(path, runAsynchronously(ask.read(path, false), new Lane()))
+      const found = await bounded(path, runProtocol(ask.read(path, false), new Lane()))
       if (!found.ok && found.code !== 'ENOENT') throw asLockError(found.error, path)
       return found.ok && found.value.text === mark
     })

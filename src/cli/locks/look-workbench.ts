@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { findKernelLocks, seesEveryProcess } from '../../advisory/kernel-locks.js'
 import { directoryFacts } from '../../drivers/file-system.js'
 import { Lane } from '../../drivers/lane.js'
-import { runAsynchronously } from '../../drivers/run.js'
+import { runProtocol } from '../../drivers/run.js'
 import { fileSystemError } from '../../advice/file-system-error.js'
 import { fileSystemAt } from '../../drivers/mount-info.js'
 import { ageMs, type Found, type Generation, stateOf, TIMEOUT_INTERVAL_MS, whatLies } from '../../workbench/format.js'
@@ -57,7 +57,7 @@ export class WorkbenchLooker {
   /** `null`: nothing lies there any more. @throws LockFileSystemError */
   async look(place: Place): Promise<WorkbenchStatus | null> {
     const { path } = place
-    const looked = await bounded(path, runAsynchronously(look(path), this.#lane))
+    const looked = await bounded(path, runProtocol(look(path), this.#lane))
     if (!looked.ok) {
       const { code: errno, error: cause } = looked
       throw fileSystemError({ action: 'open', path, errno, fileSystem: fileSystemAt(path), cause })
@@ -124,7 +124,7 @@ export class WorkbenchLooker {
     const known = this.#aheadMs.get(dev)
     if (known !== undefined) return known
     const beforeMs = Date.now()
-    const serverMs = await runAsynchronously(serverTime(directory), this.#lane)
+    const serverMs = await runProtocol(serverTime(directory), this.#lane)
     const aheadMs = serverMs === null ? null : serverMs - (beforeMs + Date.now()) / 2
     this.#aheadMs.set(dev, aheadMs)
     return aheadMs

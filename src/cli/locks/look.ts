@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Lane } from '../../drivers/lane.js'
-import { runAsynchronously } from '../../drivers/run.js'
+import { runProtocol } from '../../drivers/run.js'
 import { createLocker } from '../../locker/locker.js'
 import { ask } from '../../protocol/operations.js'
 import { decodeRecord, type SessionRecord } from '../../protocol/record.js'
@@ -176,6 +176,6 @@ function nameOf(process: { host: string | null; pid: number | null } | null): st
 
 /** `null` for what is gone or unreadable: it is for people only. @throws LockFileSystemError when there is no answer */
 async function readSession(path: string): Promise<SessionRecord | null> {
-  const found = await bounded(path, runAsynchronously(ask.read(path, true), new Lane()))
+  const found = await bounded(path, runProtocol(ask.read(path, true), new Lane()))
   return found.ok ? decodeRecord(found.value.text) : null
 }
