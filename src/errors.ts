@@ -30,7 +30,7 @@ export interface MountlockErrorOptions {
   cause?: unknown
 }
 
-// The names are written down: the bundler of a program may shorten those of classes.
+// The names of errors are written down: the bundler of a program may shorten those of classes (see the end of the file).
 
 /** The base class of everything below. `message` is "what happened: path: why. What to do." */
 export class MountlockError extends Error {
@@ -195,3 +195,20 @@ function describeCause(cause: unknown): string {
 function oneLine(message: string): string {
   return (message.split('\nRequire stack:')[0] as string).replace(/\s+/g, ' ').trim()
 }
+
+// Node shows an error by the name of its class.
+for (const [name, type] of Object.entries({
+  MountlockError,
+  LockTimeoutError,
+  LockLostError,
+  AbortError,
+  MountChangedError,
+  UnsupportedPlatformError,
+  InvalidArgumentError,
+  LockerClosedError,
+  ForeignLockError,
+  AdvisoryUnavailableError,
+  ConfigError,
+  LockFileSystemError,
+}))
+  Object.defineProperty(type, 'name', { value: name })

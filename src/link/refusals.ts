@@ -11,11 +11,11 @@ type ForeignThing = (AttemptOutcome & { kind: 'foreign' })['what']
 const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
   file: {
     what: 'it is a regular file, perhaps the file of an advisory lock',
-    advice: 'Use lock-type=advisory for it, choose another path, or remove the file if nothing locks it.',
+    advice: 'Use lock-type=advisory for it, choose another path, or name one that does not exist yet.',
   },
   unmarked: {
-    what: 'it is a directory without our marker, perhaps the lock of another program',
-    advice: 'Choose another path, or remove the directory if nothing uses it.',
+    what: 'it is a directory and no lock of ours, perhaps a directory of files or the lock of another program',
+    advice: 'Name a lock in it or beside it (DIRECTORY/NAME.lock): a path that does not exist yet.',
   },
   'other-kind': {
     what: 'it is a lock of another lock-type: linkbased and renamebased must not be mixed on one path',
@@ -27,7 +27,7 @@ const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
   },
   symlink: {
     what: 'it is a symbolic link',
-    advice: 'Name the lock directory itself, or remove the link if nothing needs it.',
+    advice: 'Name the lock directory itself, or a path that does not exist yet.',
   },
   exhausted: {
     what: 'its generations have no next one: they are not ours',

@@ -80,6 +80,10 @@ describe('on a good file system', () => {
     expect(await check.end).toBe(0)
     expect(check.stderr).toContain('0 errors, 0 warnings')
     expect(recommendation).toContain('lock-type=linkbased\nuse-symlinks=0\n')
+    // A local disk: nothing is said of other nodes but that they do not see it.
+    expect(recommendation).toContain('For the processes of this node alone')
+    expect(recommendation).not.toContain('locktester nodes')
+    expect(recommendation).toMatch(/\n# \d+ warnings?, 0 errors\n$/)
     expect(only.stderr).toBe('')
     expect(await readdir(directory)).toEqual([])
   })

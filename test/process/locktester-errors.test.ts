@@ -43,7 +43,7 @@ describe('a lock that fails with an error', () => {
     expect(only.stdout).toBe(FAILED_BOTH)
     expect(only.stderr).toContain('This user cannot acquire the advisory lock')
     expect(only.stderr).toContain('Permission denied')
-    expect(only.stderr).toContain('The presence record cannot be kept in this directory')
+    expect(only.stderr).toContain('locktester cannot write down in this directory that it holds locks')
   })
 
   test('a lock that fails is never called supported, and the one that was acquired is released again: 69', async () => {

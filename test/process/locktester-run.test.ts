@@ -473,7 +473,7 @@ describe('what keeps it from starting', () => {
     [['run', '--wait', '1', '--no-wait', '/tmp/x', '--', 'true'], 'exclude each other'],
     [['run', '--wait', 'long', '/tmp/x', '--', 'true'], 'Expected a number of seconds'],
     [['run', '-E', '300', '/tmp/x', '--', 'true'], 'Expected a number from 0 to 255'],
-    [['run', '--shared', '/tmp/x', '--', 'true'], "Use lockType 'advisory' for shared"],
+    [['run', '--shared', '/tmp/x', '--', 'true'], 'A linkbased lock is always exclusive: for --shared add --lock-type advisory'],
     [['run', '/tmp/x', '--shard', '--', 'true'], 'Did you mean --shared?'],
     [['rnu', '/tmp/x', 'y'], 'Did you mean the command: locktester run'],
   ])('%j is wrong usage: %s', async (args, words) => {

@@ -2,7 +2,7 @@
 
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Bench, keeperOf, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
 import { endHolding } from './fixtures/locktester-library.mjs'
@@ -138,7 +138,7 @@ describe('what it finds', () => {
     ])
     const table = bench.locktester(['status', directory])
     expect(await table.end).toBe(0)
-    expect(table.stdout).toMatch(/^held .* 1 +\/.*job\.lock$/m)
+    expect(table.stdout).toMatch(/^job\.lock +held .* 1$/m)
     expect(table.stderr).toContain(
       `waiting for ${join(directory, 'job.lock')}: ${hostname()} pid ${await keeperOf(waiting)} (patient-command)`,
     )
@@ -201,12 +201,45 @@ describe('how it says it', () => {
     const only = bench.locktester(['ls', directory])
     expect(await only.end).toBe(0)
     const [head, line, rest] = only.stdout.split('\n')
-    expect(head?.split(/ +/)).toEqual(['STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'TOKEN', 'WAITING', 'PATH'])
+    expect(head?.split(/ +/)).toEqual(['PATH', 'STATE', 'TYPE', 'HOLDER', 'LABEL', 'SINCE', 'HEARTBEAT', 'WAITING'])
     expect(line).toMatch(
-      new RegExp(`^held +linkbased +root@${hostname()} pid ${await keeperOf(holder)} +nightly +[0-9:]+ +.* ago +\\d+ +- +/`),
+      new RegExp(`^job.lock +held +linkbased +root@${hostname()} pid ${await keeperOf(holder)} +nightly +[0-9:]+ +.* ago +-$`),
     )
     expect(rest).toBe('')
     expect(only.stderr).toBe('')
+  })
+
+  test('held before free, by their way from what was named; tokens with --long', async () => {
+    await (await hold('a-free.lock')).endInput()
+    await hold('held.lock')
+    const only = bench.locktester(['status', '--long', directory])
+    expect(await only.end).toBe(0)
+    expect(only.stdout.split('\n').map((line) => line.split(/ +/)[0])).toEqual(['PATH', 'held.lock', 'a-free.lock', ''])
+    expect(only.stdout).toMatch(/TOKEN\n/)
+    expect(only.stdout).toMatch(/^held\.lock .* \d{10,}$/m)
+    const both = bench.locktester(['status', join(directory, 'held.lock'), `${directory}/../${basename(directory)}`])
+    expect(await both.end).toBe(0)
+    expect(both.stdout).toMatch(new RegExp(`^${join(directory, 'held.lock')} +held`, 'm'))
+  })
+
+  test('on a narrow terminal lines end between two words, and --watch fits its height', async () => {
+    await hold('job.lock', ['--label', 'a label of several words'])
+    for (const name of ['b', 'c', 'd', 'e', 'f']) await (await hold(`${name}.lock`)).endInput()
+    const locktester = `${process.execPath} ${join(import.meta.dirname, '../../bin/locktester')}`
+    const onTerminal = (command: string) =>
+      bench.start(['script', '-qec', `stty cols 40 rows 5; ${command}`, '/dev/null'], { env: { TERM: 'xterm', NO_COLOR: '1' } })
+    const once = onTerminal(`${locktester} status ${directory}`)
+    await once.end
+    const lines = once.stdout.trim().split(/\r?\n/)
+    expect(lines).toHaveLength(7)
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(40)
+    expect(lines[0]).toBe('PATH      STATE  TYPE       HOLDER')
+    const watch = onTerminal(`${locktester} status --watch ${directory}`)
+    await watch.says('more lines')
+    const screen = watch.stdout.split('\x1b[H\x1b[2J').at(1)?.trimEnd().split(/\r?\n/) ?? []
+    expect(screen).toHaveLength(4)
+    expect(screen[1]).toMatch(/^job\.lock +held/)
+    for (const line of screen) expect(line.length).toBeLessThanOrEqual(40)
   })
 
   test('on a terminal in colours, unless NO_COLOR is set', async () => {
@@ -266,7 +299,7 @@ describe('what it cannot read', () => {
     await hold('job.lock')
     const only = bench.locktester(['status', directory], { through: asNobody })
     expect(await only.end).toBe(69)
-    expect(only.stdout).toMatch(/^held /m)
+    expect(only.stdout).toMatch(/^job\.lock +held /m)
     expect(only.stderr).toContain(join(directory, 'secret'))
     expect(only.stderr).toContain('EACCES')
   })

@@ -93,6 +93,23 @@ describe.each(Object.entries(FAILURES))('%s', (_, { call, says, name }) => {
   })
 })
 
+test('in a program that is minified, an error keeps its name and is told in few lines', async () => {
+  const folder = await installed()
+  const body = `createLocker().acquire(${JSON.stringify(join(folder, 'missing/lock'))})`
+  await writeFile(join(folder, 'small.mjs'), `${ESM}\nasync function main() {\nawait ${body}\n}\nmain()`)
+  const [source, outfile] = [join(folder, 'small.mjs'), join(folder, 'small.cjs')]
+  await build({ entryPoints: [source], outfile, bundle: true, minify: true, platform: 'node', format: 'cjs', logLevel: 'error' })
+  const { stderr } = await run(process.execPath, [outfile], { cwd: folder }).then(
+    () => ({ stderr: 'no error' }),
+    (error: { stderr: string }) => error,
+  )
+  expect(stderr).toMatch(/^LockFileSystemError: The directory of the lock does not exist/m)
+  expect(stderr).not.toMatch(/\w+ \[LockFileSystemError\]/)
+  expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(LINES_MAX)
+  expect(stderr.length).toBeLessThan(2000)
+  expect(stderr.split('\n').findIndex((line) => line.includes('small.cjs'))).toBeLessThan(8)
+})
+
 test('the stack leads to our own source where source maps are on', async () => {
   const folder = await installed()
   const text = `${ESM}\ncreateLocker().acquireSync(${JSON.stringify(join(folder, 'missing/lock'))})`

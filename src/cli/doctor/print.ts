@@ -28,12 +28,18 @@ export function writeSection(section: Section, findings: readonly Finding[]): vo
   writeOut('')
 }
 
-export function writeRecommendation(recommendation: Recommendation | null): void {
+/** `isLocal`: no other node sees the directory. What is written is a file-locks file, so that it can be copied. */
+export function writeRecommendation(recommendation: Recommendation | null, isLocal: boolean): void {
   writeOut(paint('bold', 'Recommendation', process.stdout))
-  if (recommendation === null) {
-    writeOut('# No kind of lock can be recommended here.')
-    return
-  }
+  if (recommendation === null) return writeOut('# No kind of lock can be recommended here.')
+  if (isLocal) writeOut('# For the processes of this node alone, as other nodes do not see this directory:')
   for (const line of settingLines(recommendation)) writeOut(line)
-  writeOut('# One node cannot prove that nodes exclude each other: locktester nodes HOST… DIR does.')
+  if (!isLocal) writeOut('# One node cannot prove that nodes exclude each other: locktester nodes HOST… DIR does.')
+}
+
+/** The last line, as of `config check`. */
+export function writeCount(findings: readonly Finding[]): void {
+  const count = (severity: Finding['severity']) => findings.filter((finding) => finding.severity === severity).length
+  const counted = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
+  writeOut(`# ${counted(count('warning'), 'warning')}, ${counted(count('error'), 'error')}`)
 }

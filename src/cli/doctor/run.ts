@@ -23,7 +23,7 @@ import { localLocks, mountFindings } from './mount-rules.js'
 import { nodeFacts } from '../shared/node-facts.js'
 import { configurationFindings, nodeFindings } from './node.js'
 import { type Primitive, primitiveFindings, tryPrimitives } from './primitives.js'
-import { writeRecommendation, writeSection } from './print.js'
+import { writeCount, writeRecommendation, writeSection } from './print.js'
 import { exitCodeOf, recommend } from './recommendation.js'
 
 export interface DoctorOptions {
@@ -80,7 +80,10 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
     const recommendation = recommend(trials, findings)
     const code = exitCodeOf(findings, configured, recommendation)
     if (options.json) writeJson(report(recommendation, code))
-    else writeRecommendation(recommendation)
+    else {
+      writeRecommendation(recommendation, findings.some(isLocalDisk))
+      writeCount(findings)
+    }
     return code
   }
 
@@ -175,6 +178,8 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
 
   return { run, cleanUp }
 }
+
+const isLocalDisk = ({ code }: Finding) => code === 'LOCAL_DISK'
 
 function unusable(error: MountlockError): Finding {
   const isSlow = error.code === 'SERVER_TIMEOUT'

@@ -2,6 +2,7 @@
 
 import { assert } from '../../assert.js'
 import { defaultSettings } from '../../config/settings.js'
+import { fileSystemError } from '../../errors.js'
 import { describeHolder } from '../../lock-type/describe-holder.js'
 import { LinkLocks } from '../../link/link-locks.js'
 import type { AttemptOutcome } from '../../protocol/acquire.js'
@@ -57,7 +58,7 @@ export function whyNot(outcome: AttemptOutcome | 'beaten'): string {
     case 'busy':
       return outcome.holder === null ? outcome.why : `held by ${describeHolder(outcome.holder)}`
     case 'failed':
-      return `the file system answered ${outcome.code}`
+      return `the file system refused to change it (${outcome.code}). ${fileSystemError('create', '', outcome.code).advice}`
     case 'foreign':
       return `it is not a lock of this kind any more (${outcome.what})`
     default:

@@ -1,6 +1,7 @@
 /** What `locktester run` says, all of it on standard error: standard output is the command's. */
 
 import { printable } from '../../log/printable.js'
+import type { LockType } from '../../types.js'
 import { paint, writeError } from '../shared/output.js'
 import type { NotStartedError } from './child.js'
 import type { OnLoss } from './keeper-messages.js'
@@ -32,9 +33,14 @@ export function kept(path: string): void {
 }
 
 /** The library's own advice is for programmers. */
-export function conflict({ message, advice, path }: KeeperError): void {
+export function conflict({ message, advice, path }: KeeperError, waitMs: number | null): void {
   const [what = ''] = message.split(advice)
-  error(`${what}Wait longer (--wait), or see who it is: locktester status ${path ?? ''}`)
+  const longer = waitMs === 0 ? 'Wait for it (--wait SECONDS)' : 'Wait longer (--wait SECONDS)'
+  error(`${what}${longer}, or see which process holds it: locktester status ${path ?? ''}`)
+}
+
+export function alwaysExclusive(lockType: LockType): string {
+  return `A ${lockType} lock is always exclusive: for --shared add --lock-type advisory, in every process that uses the lock`
 }
 
 export function lost(message: string, command: readonly string[], onLoss: OnLoss): void {

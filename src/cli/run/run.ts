@@ -14,6 +14,7 @@ import type { LockType } from '../../types.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { dieBySignal, endProcess } from '../shared/interrupt.js'
 import { commonOptions, refuseErrors } from '../shared/settings.js'
+import { UsageError } from '../shared/usage.js'
 import { Child, type Ending, NotStartedError } from './child.js'
 import { inheritedDescriptors, stdioOf } from './descriptors.js'
 import { Family } from './family.js'
@@ -52,6 +53,8 @@ export async function runCommand(options: RunOptions): Promise<void> {
   const config = loadConfig({ file: options.config })
   const refusal = refuseErrors(config)
   if (refusal !== null) return endProcess(refusal)
+  const lockType = options.lockType ?? config.settings.lockType
+  if (options.shared && lockType !== 'advisory') throw new UsageError(words.alwaysExclusive(lockType))
   const relay = new SignalRelay()
   const keeping = options.unlock ? null : new Keeping(resolve(options.path))
   const child = new Child(() => [keeping?.pid])
@@ -146,7 +149,7 @@ function environment(token: string | null): NodeJS.ProcessEnv {
   return token === null ? env : { ...env, MOUNTLOCK_TOKEN: token }
 }
 
-function failure(error: unknown, { conflictExitCode, command }: RunOptions, relay: SignalRelay): Ending {
+function failure(error: unknown, { conflictExitCode, command, waitMs }: RunOptions, relay: SignalRelay): Ending {
   const end = (code: number): Ending => ({ code, signal: null })
   const isAborted = relay.signal.reason === error || (error instanceof KeeperError && error.code === 'ABORT_ERR')
   if (relay.received !== null && isAborted) return { code: 0, signal: relay.received }
@@ -156,7 +159,7 @@ function failure(error: unknown, { conflictExitCode, command }: RunOptions, rela
   }
   if (!(error instanceof KeeperError)) throw error
   if (error.code === 'LOCK_TIMEOUT') {
-    words.conflict(error)
+    words.conflict(error, waitMs)
     return end(conflictExitCode)
   }
   words.error(error.message)

@@ -17,6 +17,7 @@ export const STATUS_COMMAND = command<StatusOptions>({
     watch: flag('Look again and again, until Ctrl+C'),
     interval: valued('SECONDS between two looks', { defaultDescription: String(INTERVAL_MS / 1000) }),
     depth: valued('How many directories deep to look', { defaultDescription: String(DEPTH_MAX) }),
+    long: flag('Show the fencing tokens as well', 'l'),
     json: JSON_OPTION,
   },
   examples: [
@@ -34,13 +35,14 @@ export const STATUS_COMMAND = command<StatusOptions>({
 /** @throws UsageError */
 function readStatusOptions(parsed: Parsed): StatusOptions {
   const paths = readWords(parsed, { least: 1, usage: USAGE })
-  const { depth, json, watch, interval } = parsed
+  const { depth, json, watch, interval, long } = parsed
   const intervalMs = readSeconds('interval', interval)
   if (intervalMs === 0) throw new UsageError('Expected a number of seconds above 0 after --interval, got "0"')
   return {
     paths: paths.map((path) => readRequiredText('a path', path)),
     depthMax: readNumber('depth', depth, { min: 0, max: 99, byDefault: DEPTH_MAX }),
     json: json === true,
+    verbose: long === true,
     watchMs: watch === true || intervalMs !== undefined ? (intervalMs ?? INTERVAL_MS) : null,
   }
 }

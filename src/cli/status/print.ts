@@ -1,26 +1,50 @@
 /** What `locktester status` prints: the table, or the report of docs/schema/status.json. */
 
+import { join, relative, resolve } from 'node:path'
 import { printable } from '../../log/printable.js'
-import { paint, writeError } from '../shared/output.js'
+import { paint } from '../shared/output.js'
 import { type Column, duration, tableOf } from '../shared/table.js'
 import type { Bystander, LockStatus, Look, Person } from '../locks/look.js'
 import type { WorkbenchStatus } from '../locks/look-workbench.js'
 
 const COLOURS = { free: 'gray', released: 'gray', held: 'green', stale: 'yellow', unknown: 'red', foreign: 'red' } as const
 
-const COLUMNS: readonly Column<LockStatus>[] = [
+/** Which of them there are to see: the locks that are held come first. */
+const ORDER = ['held', 'stale', 'unknown', 'foreign', 'released', 'free']
+
+const byState = (one: { state: string }, other: { state: string }) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state)
+
+/** How a lock is called: as it was named, or by its way from the directory that was. */
+class Names {
+  readonly #named: readonly string[]
+
+  constructor(named: readonly string[]) {
+    this.#named = named
+  }
+
+  of(path: string): string {
+    const named = this.#named.find((each) => path === resolve(each) || path.startsWith(`${resolve(each)}/`))
+    if (named === undefined) return printable(path)
+    const below = relative(resolve(named), path)
+    if (below === '') return printable(named)
+    return printable(this.#named.length === 1 ? below : join(named, below))
+  }
+}
+
+const COLUMNS = (names: Names, isLong: boolean): readonly Column<LockStatus>[] => [
+  { head: 'PATH', cell: ({ path }) => names.of(path) },
   { head: 'STATE', cell: ({ state }) => ({ text: state, colour: COLOURS[state] }) },
   { head: 'TYPE', cell: ({ lockType }) => lockType },
   { head: 'HOLDER', cell: ({ holder }) => (holder === null ? '-' : holderText(holder)) },
   { head: 'LABEL', cell: ({ holder }) => printable(holder?.label || '-') },
   { head: 'SINCE', cell: ({ holder }) => orNone(holder?.since, localTime) },
   { head: 'HEARTBEAT', cell: ({ holder }) => orNone(holder?.heartbeatAgeMs, (ageMs) => `${duration(ageMs)} ago`) },
-  { head: 'TOKEN', cell: ({ token }) => orNone(token, String) },
   { head: 'WAITING', cell: ({ waiters }) => (waiters.length === 0 ? '-' : String(waiters.length)) },
-  { head: 'PATH', cell: ({ path }) => printable(path) },
+  ...(isLong ? [{ head: 'TOKEN', cell: ({ token }: LockStatus) => orNone(token, String) }] : []),
 ]
 
-const WORKBENCH_COLUMNS: readonly Column<WorkbenchStatus>[] = [
+const WORKBENCH_COLUMNS = (names: Names): readonly Column<WorkbenchStatus>[] => [
+  { head: 'PATH', cell: ({ path }) => names.of(path) },
   { head: 'STATE', cell: ({ state }) => ({ text: state, colour: COLOURS[state] }) },
   { head: "WORKBENCH'S LOCK", cell: ({ purpose, session }) => printable(session === null ? purpose : `${purpose} ${session}`) },
   {
@@ -29,17 +53,25 @@ const WORKBENCH_COLUMNS: readonly Column<WorkbenchStatus>[] = [
   },
   { head: 'PROCESS', cell: ({ pid }) => orNone(pid, (number) => `pid ${number}`) },
   { head: 'AGE', cell: ({ ageMs }) => orNone(ageMs, duration) },
-  { head: 'PATH', cell: ({ path }) => printable(path) },
 ]
+
+export interface TableOptions {
+  /** What was named on the command line. */
+  paths: readonly string[]
+  /** With the column of tokens. */
+  verbose: boolean
+  widthMax?: number | undefined
+}
 
 function orNone<Value>(value: Value | null | undefined, inWords: (value: Value) => string): string {
   return value === null || value === undefined ? '-' : inWords(value)
 }
 
-/** Ours, and below them Workbench's own. */
-export function lookLines({ locks, workbench }: Look): string[] {
-  const ours = locks.length === 0 ? [] : tableOf(COLUMNS, locks)
-  const theirs = workbench.length === 0 ? [] : tableOf(WORKBENCH_COLUMNS, workbench)
+/** Ours, and below them Workbench's own. `widthMax`: the columns of the terminal, where there is one. */
+export function lookLines({ locks, workbench }: Look, { paths, verbose, widthMax }: TableOptions): string[] {
+  const names = new Names(paths)
+  const ours = locks.length === 0 ? [] : tableOf(COLUMNS(names, verbose), locks.toSorted(byState), { widthMax })
+  const theirs = workbench.length === 0 ? [] : tableOf(WORKBENCH_COLUMNS(names), workbench.toSorted(byState), { widthMax })
   return ours.length > 0 && theirs.length > 0 ? [...ours, '', ...theirs] : [...ours, ...theirs]
 }
 
@@ -57,25 +89,27 @@ function localTime(sinceMs: number): string {
 }
 
 /** What is said beside the table. */
-export function talk({ locks, workbench, bystanders, unread }: Look): void {
+export function talkLines({ locks, workbench, bystanders, unread }: Look): string[] {
+  const lines: string[] = []
   if (locks.length + workbench.length + unread.length === 0)
-    writeError('There are no locks here. (An advisory lock that no process of this node holds leaves no mark: name its file.)')
+    lines.push('There are no locks here. (An advisory lock that no process of this node holds leaves no mark: name its file.)')
   for (const { path, reason } of [...locks, ...workbench]) {
-    if (reason !== null) writeError(`${printable(path)}: ${printable(reason)}`)
+    if (reason !== null) lines.push(`${printable(path)}: ${printable(reason)}`)
   }
-  if (workbench.some(({ pid, form }) => pid !== null && form !== 'advisory')) writeError(NAMES_NO_HOST)
-  if (workbench.some(({ ageBy }) => ageBy === 'node')) writeError(OWN_CLOCK)
+  if (workbench.some(({ pid, form }) => pid !== null && form !== 'advisory')) lines.push(NAMES_NO_HOST)
+  if (workbench.some(({ ageBy }) => ageBy === 'node')) lines.push(OWN_CLOCK)
   for (const { path, waiters } of locks) {
-    if (waiters.length > 0) writeError(`waiting for ${printable(path)}: ${waiters.map(personText).join(', ')}`)
+    if (waiters.length > 0) lines.push(`waiting for ${printable(path)}: ${waiters.map(personText).join(', ')}`)
   }
   for (const directory of new Set(bystanders.map((bystander) => bystander.directory))) {
     const here = bystanders.filter((bystander) => bystander.directory === directory)
     for (const [known, what] of [[false, 'idle'] as const, [null, 'waiting or idle (only their own node can tell)'] as const]) {
       const some = here.filter(({ isWaiting }) => isWaiting === known)
-      if (some.length > 0) writeError(`${what} in ${printable(directory)}: ${some.map(personText).join(', ')}`)
+      if (some.length > 0) lines.push(`${what} in ${printable(directory)}: ${some.map(personText).join(', ')}`)
     }
   }
-  for (const { path, message } of unread) writeError(`${paint('red', 'error:')} ${printable(path)}: ${message}`)
+  for (const { path, message } of unread) lines.push(`${paint('red', 'error:')} ${printable(path)}: ${message}`)
+  return lines
 }
 
 const NAMES_NO_HOST = 'The locks of Workbench name no host: a process with such a number may run on any node.'

@@ -4,16 +4,19 @@ import { loadConfig } from '../../config/load.js'
 import { endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
-import { writeJson, writeOut } from '../shared/output.js'
+import { writeError, writeJson, writeOut } from '../shared/output.js'
+import { cutAtWord } from '../shared/table.js'
 import { outputObstacle, writeOutput } from '../shared/streams.js'
 import { type Look, Looker } from '../locks/look.js'
-import { lookLines, reportOf, talk } from './print.js'
+import { lookLines, reportOf, talkLines } from './print.js'
 
 export interface StatusOptions {
   paths: readonly string[]
   /** How many directories below a named one are looked into. */
   depthMax: number
   json: boolean
+  /** With the column of tokens. */
+  verbose: boolean
   /** Between two looks; `null`: one look only. */
   watchMs: number | null
 }
@@ -21,6 +24,8 @@ export interface StatusOptions {
 const CLEAN_UP_LIMIT_MS = 2000
 /** To the upper left corner, and what is there is wiped out. */
 const CLEAR = '\x1b[H\x1b[2J'
+/** Below the last line stands the cursor. */
+const CURSOR_ROWS = 1
 
 /** Runs the command and ends the process. */
 export async function runStatus(options: StatusOptions): Promise<void> {
@@ -48,12 +53,26 @@ export async function runStatus(options: StatusOptions): Promise<void> {
   else await interrupt.end(isWatching ? null : code, !isClean)
 }
 
-function show(look: Look, { json, watchMs }: StatusOptions, code: number): void {
+function show(look: Look, options: StatusOptions, code: number): void {
+  const { json, watchMs } = options
   if (json) return writeJson(reportOf(look, code), watchMs === null ? 2 : 0)
-  const isInPlace = watchMs !== null && process.stdout.isTTY
-  if (isInPlace) writeOutput(CLEAR)
-  const lines = lookLines(look)
-  if (watchMs !== null && !isInPlace) lines.push('') // one look ends, the next begins
+  const { isTTY, columns, rows } = process.stdout
+  const size = { columns: columns || Number.POSITIVE_INFINITY, rows: rows || Number.POSITIVE_INFINITY } // 0: not known
+  const lines = lookLines(look, { ...options, widthMax: isTTY ? size.columns : undefined })
+  const talk = talkLines(look)
+  if (watchMs !== null && isTTY) return redraw(lines, talk, size)
+  if (watchMs !== null) lines.push('') // one look ends, the next begins
   if (lines.length > 0) writeOut(lines.join('\n'))
-  talk(look)
+  for (const line of talk) writeError(line)
 }
+
+/** In place: a screen that is too small shows the first locks, which are those that are held, and how many more there are. */
+function redraw(lines: readonly string[], talk: readonly string[], { columns, rows }: { columns: number; rows: number }): void {
+  const all = [...lines, ...talk.map((line) => cutAtWord(line, columns))]
+  const room = Math.max(1, rows - CURSOR_ROWS)
+  const shown = all.length <= room ? all : [...all.slice(0, room - 1), cutAtWord(moreLines(all.length - room + 1), columns)]
+  writeOutput(CLEAR)
+  writeOut(shown.join('\n'))
+}
+
+const moreLines = (count: number) => `… ${count} more lines: make the window higher, or name fewer directories`

@@ -69,7 +69,7 @@ const COLUMNS: readonly Column<Outcome['nodes'][number]>[] = [
   { head: 'LOSSES TOLD', cell: ({ losses }) => String(losses) },
 ]
 
-const nodeLines = ({ nodes }: Outcome, isColoured = true) => tableOf(COLUMNS, nodes, isColoured)
+const nodeLines = ({ nodes }: Outcome, isColoured = true) => tableOf(COLUMNS, nodes, { isColoured })
 
 function countsLine({ counts, facts }: Outcome): string {
   const { acquisitions, increments, kills, stalls, takeovers, losses, lateRefused } = counts

@@ -115,8 +115,8 @@ export function patienceTalk(tested: TestedLock): string {
 
 export function presenceWarning(error: unknown): string {
   return (
-    `The presence record cannot be kept in this directory (${messageOf(error)}), ` +
-    'so it could stay unnoticed that every node acquires the same lock.'
+    `locktester cannot write down in this directory that it holds locks (${messageOf(error)}). ` +
+    'Should a second node acquire the same lock, neither might notice: make the directory writable for this user, or name another one.'
   )
 }
 
