@@ -2,7 +2,7 @@
 
 import { assert } from '../../assert.js'
 import { defaultSettings } from '../../config/settings.js'
-import { fileSystemError } from '../../errors.js'
+import { fileSystemError } from '../../advice/file-system-error.js'
 import { describeHolder } from '../../lock-type/describe-holder.js'
 import { LinkLocks } from '../../link/link-locks.js'
 import type { AttemptOutcome } from '../../protocol/acquire.js'
