@@ -58,7 +58,7 @@ export function whyNot(outcome: AttemptOutcome | 'beaten'): string {
     case 'busy':
       return outcome.holder === null ? outcome.why : `held by ${describeHolder(outcome.holder)}`
     case 'failed':
-      return `the file system refused to change it (${outcome.code}). ${fileSystemError('create', '', outcome.code).advice}`
+      return `the file system refused to change it (${outcome.code}). ${fileSystemError({ action: 'create', path: '', errno: outcome.code }).advice}`
     case 'foreign':
       return `it is not a lock of this kind any more (${outcome.what})`
     default:
