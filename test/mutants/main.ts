@@ -1,5 +1,5 @@
 /**
- * `npm run mutants [-- --only NAME]`: leaves one step of the library out after the other, and tells which of them no test
+ * `npm run mutants [-- --only NAME] [-- --from NUMBER]`: leaves one step of the library out after the other, and tells which of them no test
  * notices. A step of the protocol in the simulator, in the set that is the shortest for it; one of the rest in a copy of the
  * repository, with the one test that must notice. Ends with 1 when a mutation survives that must be caught.
  */
@@ -16,7 +16,7 @@ interface Mutant {
   isCaught: () => Promise<boolean>
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const { values } = parseArgs({ options: { only: { type: 'string' }, from: { type: 'string', default: '1' } } })
 
 function chosen(copy: Copy): Mutant[] {
   const ofProtocol = MUTATIONS.map((mutation) => ({
@@ -30,9 +30,9 @@ function chosen(copy: Copy): Mutant[] {
   return mutants
 }
 
-/** On a terminal one line that changes; nothing in a pipe. */
+/** On a terminal one line that changes; elsewhere one for each, because all of them take an hour. */
 function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`)
+  process.stderr.write(process.stderr.isTTY ? `\r\u001B[K${text}` : `${text}\n`)
 }
 
 async function main(): Promise<void> {
@@ -42,12 +42,13 @@ async function main(): Promise<void> {
   try {
     const mutants = chosen(copy)
     for (const [index, mutant] of mutants.entries()) {
+      if (index + 1 < Number(values.from)) continue
       progress(`${index + 1} of ${mutants.length}, ${survivors.length} not caught: ${mutant.name}`)
       const isCaught = await mutant.isCaught()
       if (!isCaught && mutant.redundantBecause === null) survivors.push(mutant)
       if (isCaught && mutant.redundantBecause !== null) noLongerRedundant.push(mutant)
     }
-    progress('')
+    if (process.stderr.isTTY) progress('')
     for (const { name } of survivors) console.log(`survives: ${name}`)
     for (const { name, redundantBecause } of noLongerRedundant)
       console.log(`is caught, although it was thought to make no difference: ${name} (${redundantBecause})`)
