@@ -48,7 +48,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'a listing in pieces counts',
-    edits: [{ file: 'names', from: 'crowded: names.length > ENTRIES_MAX,', to: 'crowded: false,' }],
+    edits: [{ file: 'names', from: '  listing.crowded ||= names.length - Number(listing.isWaitedFor) > ENTRIES_MAX\n', to: '' }],
     caughtIn: '2 × 2, listings in pieces',
     redundantBecause: null,
   },
@@ -146,6 +146,12 @@ export const MUTATIONS: Mutation[] = [
     name: "the server's clock not asked whether the machine stood still",
     edits: [{ file: 'lease', from: 'to.wallMs - from.wallMs, to.serverMs - from.serverMs)', to: 'to.wallMs - from.wallMs)' }],
     caughtIn: STAND_STILL,
+    redundantBecause: null,
+  },
+  {
+    name: 'the wall clock not asked whether the machine stood still',
+    edits: [{ file: 'lease', from: 'to.wallMs - from.wallMs, to.serverMs - from.serverMs)', to: 'to.serverMs - from.serverMs)' }],
+    caughtIn: null,
     redundantBecause: null,
   },
   {

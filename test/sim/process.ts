@@ -1,7 +1,8 @@
 /**
  * A process that uses link-based locks the way the library does: the protocol's own code, run by two threads. The main
- * thread acquires, holds, works and releases, patrols the directory beside that and looks at its locks (as src/link/link-locks.ts
- * does), the heartbeat thread keeps its sessions alive and settles what is unknown (as src/mounts/heartbeat-thread.ts does).
+ * thread acquires, holds, works and releases (as src/link/known-lock.ts and link-hold.ts do), patrols the directory beside that
+ * (patrol.ts) and looks at its locks (link-session.ts); the heartbeat thread keeps its sessions alive and settles what is in
+ * doubt (as src/mounts/heartbeat-thread.ts does).
  */
 
 import type { AttemptOutcome } from '../../src/protocol/acquire.js'
@@ -47,15 +48,12 @@ export class SimSession {
   nextBeatOwnMs: number
   /** For the checkers alone: how long its machine had stood still in all when its last completed heartbeat began. */
   frozenMsAtBeat: number
-  /** And how the server's clock was set then. */
-  serverOffsetMsAtBeat: number
 
-  constructor(session: Session, leaseMs: number, frozenMsAtBeat: number, serverOffsetMsAtBeat: number) {
+  constructor(session: Session, leaseMs: number, frozenMsAtBeat: number) {
     this.session = session
     this.leaseEndOwnMs = session.lastBeat.ownMs + leaseMs
     this.nextBeatOwnMs = session.lastBeat.ownMs + session.record.refreshRateMs
     this.frozenMsAtBeat = frozenMsAtBeat
-    this.serverOffsetMsAtBeat = serverOffsetMsAtBeat
   }
 
   get id(): string {
@@ -245,7 +243,7 @@ export class SimProcess implements Actor {
     }
   }
 
-  /** As `LinkLocks.#attempt`: with another session where one is spent. */
+  /** As `KnownLock.tryTake`: with another session where one is spent. */
   *#attempt(fresh: boolean): Program<Hold | string> {
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
       const session = yield* this.#usableSession()
@@ -306,14 +304,13 @@ export class SimProcess implements Actor {
   *#makeSession(): Program<SimSession | null> {
     const { refreshRateMs, timeoutIntervalMs } = this.#terms
     const { frozenMs } = this.node
-    const { serverOffsetMs } = this.#world
     const created = (yield* this.#protocol.createSession(DIRECTORY, this.#owner, {
       label: '',
       refreshRateMs,
       timeoutIntervalMs,
     })) as Reply<Session>
     if (!created.ok || created.value.dev !== this.#dev) return null
-    const session = new SimSession(created.value, this.#protocol.leaseMs(timeoutIntervalMs), frozenMs, serverOffsetMs)
+    const session = new SimSession(created.value, this.#protocol.leaseMs(timeoutIntervalMs), frozenMs)
     this.sessions.add(session)
     if (this.#heart !== null) this.#world.wake(this.#heart)
     return session
@@ -434,11 +431,11 @@ export class SimProcess implements Actor {
   *#beat(watched: SimSession): Program {
     if (watched.isOver) return yield* this.#end(watched)
     const heldBefore = watched.holds.size
-    const { frozenMs } = this.node
-    const { serverOffsetMs } = this.#world
+    const { frozenMs, wallMs } = this.node
+    const { lastBeat } = watched.session
     const outcome = yield* this.#protocol.beat(watched.session)
     const { refreshRateMs, timeoutIntervalMs } = watched.session.record
-    this.#properties.onBeat(watched, outcome, frozenMs)
+    this.#properties.onBeat(watched, outcome, lastBeat, { frozenMs, wallMs })
     if (outcome.kind === 'retired' || watched.isOver) {
       this.#expire(watched)
       return yield* this.#end(watched)
@@ -448,7 +445,6 @@ export class SimProcess implements Actor {
       return
     }
     watched.frozenMsAtBeat = frozenMs
-    watched.serverOffsetMsAtBeat = serverOffsetMs
     watched.leaseEndOwnMs = watched.session.lastBeat.ownMs + this.#protocol.leaseMs(timeoutIntervalMs)
     if (outcome.links > 1) watched.countsLinks = true
     if (watched.countsLinks && watched.holds.size === heldBefore && outcome.links < 1 + heldBefore)

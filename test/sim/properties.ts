@@ -3,6 +3,7 @@
  * each process believes. Written in terms of what users rely on, not of how the protocol works.
  */
 
+import { type BeatTime, leaseMs } from '../../src/protocol/lease.js'
 import type { ProcessState } from '../../src/protocol/operations.js'
 import type { BeatOutcome } from '../../src/protocol/session.js'
 import type { Node } from './node.js'
@@ -79,7 +80,6 @@ export class Properties {
   readonly isCoherent: boolean
   readonly processes: SimProcess[] = []
   readonly #world: World
-  readonly #coarseMs: number
   /** Generations that an administrator has taken away, perhaps without their holders' knowledge: there only the token protects. */
   readonly #broken = new Set<number>()
   /** Files of sessions that were marked as ended. */
@@ -96,7 +96,7 @@ export class Properties {
   #lock = 0
   /** Holds that somebody else got while their machine had stood still. */
   readonly #superseded = new Map<Hold, number>()
-  /** Of those the ones whose only clock that could have told was set back: no later heartbeat tells either. */
+  /** Of those the ones of which no clock told at the first heartbeat: then no later one does either. */
   readonly #excused = new Set<Hold>()
   /** Generations whose names became free, and when, in the order of the server's operations. */
   readonly #freed = new Map<number, number>()
@@ -113,8 +113,7 @@ export class Properties {
   constructor(world: World, isCoherent: boolean) {
     this.#world = world
     this.isCoherent = isCoherent
-    const { coarseMs, administration, otherKind } = world.faults
-    this.#coarseMs = coarseMs
+    const { administration, otherKind } = world.faults
     this.#isPruned = administration > 0 || otherKind
     world.server.onChange = (directory, name) => this.#onChange(directory, name)
     world.server.onWrite = ({ number, text }) => {
@@ -348,23 +347,22 @@ export class Properties {
     throw new Violation('released what was lost', `${process.name} was told that it has released ${generation}${why}`)
   }
 
-  /** A heartbeat that began after its machine stood still tells the holder. */
-  onBeat(session: SimSession, outcome: BeatOutcome, frozenMsAtBegin: number): void {
+  /** A heartbeat that began after its machine stood still tells the holder. `last`: what the last one had left. */
+  onBeat(session: SimSession, outcome: BeatOutcome, last: BeatTime, begun: { wallMs: number; frozenMs: number }): void {
+    if (outcome.kind === 'retired') return
     for (const hold of session.holds) {
       if (!this.#superseded.has(hold) || hold.isLost || hold.isReleasing) continue
       const { node } = hold.process
-      // Where writing leaves no stamp, nothing tells.
-      if (this.#world.server.hasLazyStamps) continue
-      // A server whose clock was set back meanwhile cannot tell how long it was.
-      if (this.#world.serverOffsetMs < session.serverOffsetMsAtBeat) this.#excused.add(hold)
-      if (this.#excused.has(hold)) continue
-      // Time stamps do not show more than the lease by less than their resolution.
-      const { timeoutIntervalMs } = session.session.record
-      if (this.#coarseMs >= 1000 && this.#unnoticedMs(hold) < timeoutIntervalMs + this.#coarseMs) continue
       // It stood still once more during the heartbeat: the next one will tell.
-      if (node.frozenMs !== frozenMsAtBegin || outcome.kind === 'retired') continue
-      if (outcome.kind === 'alive')
+      if (node.frozenMs !== begun.frozenMs) continue
+      if (outcome.kind === 'alive') {
+        // Its own clock stood still with the machine, and two others are left. If the server's clock was set back meanwhile, or
+        // stamps are coarse, or writing leaves none, and the wall clock has not been set since, then none of them shows more than
+        // the lease, and nothing that a heartbeat could ask would tell: only a look at the lock does.
+        if (!this.#showsMoreThanLease(session, last, begun.wallMs)) this.#excused.add(hold)
+        if (this.#excused.has(hold)) continue
         throw new Violation('heartbeat did not tell', `${hold.process.name} was replaced in ${hold.generation}, and goes on`)
+      }
       // A share that was mounted anew cannot be told from the disk below it, where the file would come back: the lease runs out.
       const isSameMount = node.client.dev === session.session.dev
       if (outcome.code === 'ENOENT' && isSameMount && this.#isGone(session))
@@ -373,6 +371,14 @@ export class Properties {
           `${hold.process.name} was replaced in ${hold.generation} and its session file removed, and goes on`,
         )
     }
+  }
+
+  /** By the stamp that the heartbeat has left on the server, whatever the protocol makes of it, or by the wall clock at its begin. */
+  #showsMoreThanLease({ session }: SimSession, last: BeatTime, wallMs: number): boolean {
+    const { server } = this.#world
+    const file = server.lookUp(server.lookUp(ROOT, 'd') ?? 0, session.name)
+    const stampMs = server.inodes.get(file ?? 0)?.modifiedMs ?? last.serverMs
+    return Math.max(stampMs - last.serverMs, wallMs - last.wallMs) > leaseMs(session.record.timeoutIntervalMs)
   }
 
   #isGone(session: SimSession): boolean {
