@@ -5,6 +5,7 @@
  * doubt (as src/mounts/heartbeat-thread.ts does).
  */
 
+import { assert } from '../../src/assert.js'
 import type { AttemptOutcome } from '../../src/protocol/acquire.js'
 import type { FileStatus, LocalQuestion, Reply } from '../../src/protocol/operations.js'
 import type { SessionOwner } from '../../src/protocol/record.js'
@@ -279,6 +280,8 @@ export class SimProcess implements Actor {
   }
 
   #held(session: SimSession, generation: number, entry: string): Hold {
+    assert(this.hold === null, 'one lock at a time', this.hold?.generation)
+    assert(!session.isEnded, 'a session that lives', session.id)
     const hold: Hold = { process: this, session, generation, entry, isReleasing: false, isLost: false }
     session.holds.add(hold)
     this.hold = hold
@@ -374,7 +377,7 @@ export class SimProcess implements Actor {
   }
 
   #endIfSpent(session: SimSession): void {
-    if (!session.takesNoMore || session.holds.size > 0 || this.#endings.includes(session)) return
+    if (!session.takesNoMore || session.holds.size > 0 || session.isEnded || this.#endings.includes(session)) return
     this.#endings.push(session)
     if (this.#heart !== null) this.#world.wake(this.#heart)
   }
@@ -469,6 +472,7 @@ export class SimProcess implements Actor {
   }
 
   *#end(session: SimSession): Program {
+    assert(!session.isEnded, 'a session that ends once', session.id)
     session.isOver = true
     this.sessions.delete(session)
     session.isEnded = true

@@ -4,6 +4,7 @@
  * that. Everything that can go wrong on the way is decided here.
  */
 
+import { assert } from '../../src/assert.js'
 import { constants } from 'node:os'
 import { provesNothingDone } from '../../src/protocol/doubt.js'
 import type { LocalQuestion, Reply } from '../../src/protocol/operations.js'
@@ -158,6 +159,7 @@ export class World {
       for (let events = 0; events < EVENTS_BETWEEN_LOOKS && this.#heap.nextMs <= untilMs; events++) {
         const event = this.#heap.pop()
         if (event === undefined) return
+        assert(event.atMs >= this.nowMs, 'time that goes on', event.atMs)
         this.nowMs = event.atMs
         event.run()
       }
@@ -176,7 +178,9 @@ export class World {
     this.after(0, () => this.#resume(thread, undefined))
   }
 
+  /** A loop of its own beside those of `drivers/drive.ts`: between two steps of a thread the rest of the world goes on. */
   #resume(thread: Thread, answer: unknown): void {
+    assert(thread.doze === 0, 'a thread that is awake', thread.name)
     const { actor } = thread
     if (!actor.alive) return
     const heldUpUntilMs = Math.max(actor.stoppedUntilMs, actor.node.frozenUntilMs)
@@ -330,6 +334,7 @@ export class World {
     const { client } = thread.actor.node
     // What is under way does not arrive at the disk below, when the share is unmounted meanwhile.
     if ((this.#sentTo.get(operation) ?? client.server) !== client.server) return failure('ESTALE')
+    assert(this.executing === null, 'one operation at a time', operation.op)
     this.executing = thread
     client.server.actingUid = thread.actor.uid
     this.executed++
