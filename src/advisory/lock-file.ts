@@ -26,11 +26,10 @@ import { systemErrorCode } from '../drivers/error-code.js'
 import { randomName } from '../drivers/identity.js'
 import { Lane } from '../drivers/lane.js'
 import { fileSystemAt } from '../drivers/mount-info.js'
-import { shareAsDirectory } from '../drivers/permissions.js'
-import { runCalls, runCallsBlocking } from '../drivers/run.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { ForeignLockError, MountlockError } from '../errors.js'
 import type { AdvisoryCall } from '../types.js'
+import { lockFileMode, share } from './sharing.js'
 import { lookName } from '../protocol/names.js'
 import { make, type Program } from './calls.js'
 import { closeOrPark, closeOrParkSync } from './process-registry.js'
@@ -246,15 +245,23 @@ function* openOrCreate(path: string, flags: number): Program<number> {
   }
   const parent = yield* make(statCall(dirname(path)))
   const mode = lockFileMode(parent.mode)
+  let fd: number
   try {
-    const fd = yield* make(openCall(path, flags | constants.O_CREAT | constants.O_EXCL, mode))
-    yield* share(fd, mode, path)
-    return fd
+    fd = yield* make(openCall(path, flags | constants.O_CREAT | constants.O_EXCL, mode))
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
+    // Created by another process meanwhile. With O_CREAT, since an NFS client may go on believing that the name is missing.
+    return yield* make(openCall(path, flags | constants.O_CREAT, mode))
   }
-  // Created by another process meanwhile. With O_CREAT, since an NFS client may go on believing that the name is missing.
-  return yield* make(openCall(path, flags | constants.O_CREAT, mode))
+  try {
+    yield* share(fd, mode, path)
+  } catch (error) {
+    // No process locks here before the mount is mended: each that makes the file anew is refused. So removing it is safe.
+    yield* make({ now: () => unlinkSync(path), start: (done) => unlink(path, done) })
+    yield* make({ now: () => closeSync(fd), start: (done) => close(fd, done) })
+    throw error
+  }
+  return fd
 }
 
 function* openForWritingIfPossible(path: string): Program<{ fd: number; writable: boolean }> {
@@ -264,38 +271,6 @@ function* openForWritingIfPossible(path: string): Program<{ fd: number; writable
     if (!NOT_WRITABLE.has(codeOf(error))) throw error
   }
   return { fd: yield* make(openCall(path, READ_ONLY)), writable: false }
-}
-
-/**
- * A user that may change the directory may lock in it, so `w` becomes `rw`, and `r` stays: 0755 → 0644, 0770 → 0660,
- * 01777 → 0666.
- */
-function lockFileMode(directoryMode: number): number {
-  const write = directoryMode & 0o222
-  return 0o600 | (directoryMode & 0o444) | write | (write << 1)
-}
-
-/**
- * Against the umask. A file system that refuses is no obstacle to locking: other users then get an `EACCES` that says
- * what it is.
- */
-function* share(fd: number, mode: number, path: string): Program<void> {
-  const sharing = () => shareAsDirectory(fd, mode, path, lockFilePermissions)
-  try {
-    yield* make({
-      now: () => runCallsBlocking(sharing()),
-      start: (done) =>
-        void runCalls(sharing(), new Lane()).then(
-          () => done(null),
-          (error) => done(error as Error),
-        ),
-    })
-  } catch {}
-}
-
-/** As {@link lockFileMode}, for an entry of an access control list. */
-function lockFilePermissions(directory: string): string {
-  return directory.includes('w') ? 'rw-' : directory.includes('r') ? 'r--' : '---'
 }
 
 function* examine(path: string, fd: number, writable: boolean): Program<LockFile> {

@@ -92,7 +92,7 @@ function* fill(fd: number, path: string, text: string, mode: number): Calls<Stat
   const refusal = isForOthers ? yield* changeMode(fd, mode) : null
   if (text !== '') yield* writeAll(fd, text)
   const status = (yield ['fstat', fd]) as Stats
-  if (isForOthers) yield* checkMode(status, mode, dirname(path), refusal)
+  yield* checkMode(status, mode, dirname(path), refusal)
   return status
 }
 

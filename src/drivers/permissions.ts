@@ -1,7 +1,9 @@
 /**
  * What others may do with what we make. Modes are set explicitly, against the umask. Some mounts give everything one owner
  * and one mode and refuse to change either (CIFS with `file_mode=`, many FUSE file systems), others say that they did and
- * did not: so it is the mode that a file *has* which counts, and not what `chmod` answered.
+ * did not. So one rule holds for all that is made, lock directories, sessions, lock files and presence records: it is the mode
+ * that it *has* which counts, and not what `chmod` answered. What is narrower than meant is used as it is, and what is wider
+ * is refused, and removed by its maker ({@link checkMode}).
  */
 
 import { constants, type Stats } from 'node:fs'
@@ -90,8 +92,13 @@ export function* changeMode(fd: number, mode: number): Calls<unknown> {
 export function* checkMode(status: Stats, mode: number, directory: string, refusal: unknown): Calls<void> {
   if (added(status.mode, mode) === 0) return
   const around = (yield ['lstat', `${directory}/.`]) as Stats
-  if (added(status.mode, mode | around.mode) === 0 && (around.mode & STICKY) === 0) return
+  if (added(status.mode, mode | grantedAround(around, status.gid)) === 0 && (around.mode & STICKY) === 0) return
   throw tooWide(status.mode, mode, refusal)
+}
+
+/** What the directory grants, in the bits of a file of that group: another group than its own gets what everybody gets. */
+function grantedAround({ mode, gid }: Stats, groupOfFile: number): number {
+  return gid === groupOfFile ? mode : (mode & ~0o070) | ((mode & 0o007) << 3)
 }
 
 /** The bits that let others do more than they should; without the sticky bit they may remove what is not theirs. */

@@ -5,6 +5,7 @@
  */
 
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { Agent } from './support/agent.js'
 import { KINDS } from './support/folder.js'
@@ -12,6 +13,8 @@ import { forcedShare } from './support/forced-share.js'
 import { mountPoint } from './support/image.js'
 import { installation } from './support/installation.js'
 import type { Space } from './support/space.js'
+
+const LOCKTESTER = fileURLToPath(new URL('../../bin/locktester', import.meta.url))
 
 const ANN = 61_001
 const BOB = 61_002
@@ -71,15 +74,43 @@ describe('a mount that decides owners and modes by itself', () => {
     },
   )
 
-  test('a lock is refused where a file can be written by more users than its directory, whatever chmod says', async () => {
-    // It takes the change of mode, and makes none.
-    const { space, path } = await forcedShare(`--force-user=${ANN}`, '--perms=0777:god-w', '--chmod-ignore')
-    const { fixtures } = await installation()
-    const ann = await Agent.start({ on: space, uid: ANN, fixtures })
-    expect(await ann.refusal(join(path, 'lock'))).toMatchObject({
-      code: 'NOT_PERMITTED',
-      message: expect.stringContaining('777'),
-    })
-    expect(await space.run('ls -A "$1"', path)).toBe('')
+  const types = [
+    ...KINDS.slice(0, 2).map(({ locker }) => locker),
+    { lockType: 'advisory' },
+    { lockType: 'advisory', advisoryKind: 'fcntl' },
+  ] as const
+  // One refuses to change a mode, the other takes the change and makes none.
+  const wide = [
+    ['refuses to change it', '--chmod-deny'],
+    ['only says that it changes it', '--chmod-ignore'],
+  ] as const
+
+  test.each(wide)(
+    'where a file can be written by more users than its directory no lock is made, on a mount that %s',
+    async (_, how) => {
+      const { space, path } = await forcedShare(`--force-user=${ANN}`, '--perms=0777:god-w', how)
+      for (const agent of await Promise.all(types.map((locker) => Agent.start({ locker, on: space })))) {
+        // The second time there is nothing either that could be taken for a lock.
+        for (const _time of ['first', 'second'])
+          expect(await agent.refusal(join(path, 'lock'))).toMatchObject({
+            errno: 'EPERM',
+            message: expect.stringContaining('777'),
+          })
+        expect(await space.run('ls -A "$1"', path)).toBe('')
+      }
+    },
+  )
+
+  test('nor does locktester leave a presence record there', async () => {
+    const { space, path } = await forcedShare(`--force-user=${ANN}`, '--perms=0777:god-w', '--chmod-deny')
+    const said = await space.run('"$2" "$3" --no-hold "$1" 2>&1 || true', path, process.execPath, LOCKTESTER)
+    expect(said).toContain('more than the directory grants')
+    expect(await space.run('ls -A "$1"', path)).not.toContain('.json')
+  })
+
+  test('a client-state directory is made where no mode can be changed', async () => {
+    const { space, path } = await forcedShare(...forced, '--perms=0777')
+    const script = 'RSTUDIO_DATA_HOME="$1/state/rstudio" setpriv --reuid 0 "$2" "$3" --no-hold --quiet'
+    await space.run(script, path, process.execPath, LOCKTESTER)
   })
 })

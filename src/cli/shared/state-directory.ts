@@ -4,9 +4,13 @@
  * both sides where only the locks' directory is not what it seems.
  */
 
-import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
+import { Lane } from '../../drivers/lane.js'
+import { giveMode } from '../../drivers/permissions.js'
+import { runCalls } from '../../drivers/run.js'
 import { inDirectory } from '../../mounts/directories.js'
 import { fileSystemError } from '../../advice/file-system-error.js'
 import { fileSystemAt } from '../../drivers/mount-info.js'
@@ -91,7 +95,7 @@ export async function openDefaultDirectory(): Promise<string> {
   const path = await defaultStateDirectory()
   try {
     const created = await bounded(path, mkdir(path, { recursive: true, mode: 0o700 }))
-    if (created !== undefined) await bounded(path, chmod(path, 0o700))
+    if (created !== undefined) await bounded(path, makePrivate(path))
     const { uid } = await bounded(path, stat(path))
     const own = process.getuid?.()
     if (own !== undefined && uid !== own) throw notOurs(path, uid, own)
@@ -103,6 +107,17 @@ export async function openDefaultDirectory(): Promise<string> {
 
 const refused = (path: string, errno: string, cause?: unknown) =>
   fileSystemError({ action: 'create', path, errno, fileSystem: fileSystemAt(path), cause })
+
+/** Against the umask. A file system that refuses is no obstacle, as long as it is no wider than what is around it. */
+async function makePrivate(path: string): Promise<void> {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
+  const made = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  try {
+    await runCalls(giveMode(made.fd, 0o700, path), new Lane())
+  } finally {
+    await made.close()
+  }
+}
 
 /** Creates the locks' directory with the mode of the one around it. @throws LockFileSystemError */
 export async function openLockDirectory(directory: string): Promise<string> {

@@ -174,9 +174,15 @@ export class Presence {
     }
   }
 
-  #create(path: string): Promise<void> {
+  async #create(path: string): Promise<void> {
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
-    return this.#write(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+    try {
+      await this.#write(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+    } catch (error) {
+      // Half written, or more users may write to it than to the directory. Its name is used once.
+      await unlink(path).catch(() => {})
+      throw error
+    }
   }
 
   async #write(path: string, flags: number): Promise<void> {
