@@ -53,7 +53,7 @@ export default defineConfig({
   test: {
     projects: withLab ? [main, nfs, nfsContention] : [main],
     // The summary is the last line of a run.
-    reporters: ['default', './test/nfs/results-reporter.ts', './test/summary-reporter.ts'],
+    reporters: ['default', './test/nfs/results-reporter.ts', './test/tried/reporter.ts', './test/summary-reporter.ts'],
     pool: 'forks',
     server: { deps: { external: [/\/(dist|build)\//] } },
   },

@@ -4,10 +4,12 @@
  */
 
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { hostname, release, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { fileSystemOf } from '../../src/advice/file-systems.js'
 import { linkFindings } from '../../src/cli/doctor/measures.js'
 import { localLocks, mountFindings } from '../../src/cli/doctor/mount-rules.js'
 import { Bench, withMounts } from './fixtures/locktester-driver.mjs'
@@ -199,6 +201,63 @@ describe('where something is wrong', () => {
     expect(await only.end).toBe(64)
     await mkdir(join(directory, 'there'))
     expect(await bench.locktester(['doctor', join(directory, 'there')]).end).toBe(0)
+  })
+})
+
+describe('--report', () => {
+  test('writes what can be sent in: what the file system is and does, and no name, address or path', async () => {
+    const served = await bench.directory()
+    const report = join(await bench.directory(), 'report.json')
+    const script = join(await bench.directory(), 'ssh')
+    await writeFile(script, '#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n', { mode: 0o755 })
+    const mounts = withMounts(`sshfs -o ssh_command=${script},disable_hardlink ann@filer.example:${served} ${directory}`)
+    const only = bench.locktester(['doctor', '--report', report, directory], { through: mounts })
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toContain(`# What can be sent in is in ${report}`)
+    const text = await readFile(report, 'utf8')
+    for (const personal of ['ann', 'filer', 'example', directory, served, hostname(), userInfo().username])
+      expect(text).not.toContain(personal)
+    const sent = JSON.parse(text)
+    expect(sent).toMatchObject({ version: 1, kernel: release(), exitCode: 69, recommendation: { useSymlinks: true } })
+    expect(sent.fileSystem).toMatchObject({
+      id: 'sshfs',
+      type: 'fuse.sshfs',
+      options: expect.arrayContaining(['rw', 'user_id=…']),
+    })
+    expect(sent.primitives).toContainEqual({ name: 'hard link', failure: expect.any(String), medianMs: null })
+    expect(sent.locks).toContainEqual(expect.objectContaining({ kind: 'hard link', failure: 'HARD_LINKS_REFUSED' }))
+    expect(sent.findings).toContainEqual({ code: 'SSHFS', severity: 'warning' })
+  })
+
+  test('a file that cannot be written is told before anything is tried', async () => {
+    const only = bench.locktester(['doctor', '--report', join(directory, 'missing', 'report.json'), directory])
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toBe('')
+    expect(await readdir(directory)).toEqual([])
+  })
+})
+
+describe('mounts that show directories of other file systems', () => {
+  test('bindfs, mergerfs and layers are called by their names, and what one node can tell works', async () => {
+    const [below, beside] = [await bench.directory(), await bench.directory()]
+    const cases = [
+      [`bindfs ${below} ${directory}`, 'bindfs', 'FUSE'],
+      [`mergerfs -o use_ino ${below}:${beside} ${directory}`, 'mergerfs', 'FUSE'],
+      [
+        `mount -t tmpfs layers ${beside} && mkdir ${beside}/upper ${beside}/work && mount -t overlay -o lowerdir=${below},upperdir=${beside}/upper,workdir=${beside}/work overlay ${directory}`,
+        'Layers of a container (overlay)',
+        'OVERLAY',
+      ],
+    ] as const
+    for (const [script, title, code] of cases) {
+      const { report, finding } = await examine([], { through: withMounts(script) })
+      expect(fileSystemOf(report.fileSystem).title).toBe(title)
+      expect(finding(code)).toMatchObject({ severity: 'warning' })
+      // On none of them it is certain that of two renames one fails.
+      expect(report.locks.filter(({ failure }: { failure: unknown }) => failure !== null)).toEqual([
+        expect.objectContaining({ kind: 'rename', failure: expect.objectContaining({ code: 'RENAME_NOT_EXCLUSIVE' }) }),
+      ])
+    }
   })
 })
 

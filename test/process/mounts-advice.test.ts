@@ -9,7 +9,9 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { LockerOptions } from '../../dist/index.js'
+import { fileSystemOf } from '../../src/advice/file-systems.js'
 import { Agent } from './support/agent.js'
+import { tried } from '../tried/record.js'
 import { temporaryFolder } from './support/folder.js'
 import { type MountedAs, refusing, shownAs } from './support/refusing.js'
 
@@ -118,23 +120,29 @@ const CASES: readonly Case[] = [
   ),
 ]
 
-describe.each(CASES)('$mount answers $call with error $error', ({ on, locker, call, part, error, code, seen, advice, never }) => {
-  test(`the message says "${seen}" and ${advice}`, async () => {
-    const { env, refuse } = await refusing()
-    const folder = await temporaryFolder()
-    const agent = await Agent.start({ locker, env: { ...env, ...shownAs(folder, on) } })
-    // What is refused is the claim, and not that a lock is made.
-    const path = join(folder, 'lock')
-    refuse(call, error, `${part} never`)
-    const refused = await agent.refusal(path)
-    expect(refused).toMatchObject({ name: 'LockFileSystemError', code })
-    expect(refused.message).toContain(`(${seen})`)
-    expect(refused.message).not.toMatch(/EIO_After|Unknown system error/)
-    expect(refused.advice).toMatch(advice)
-    expect(refused.advice).not.toMatch(never)
-    expect(refused.cause?.message).not.toMatch(/EIO_After|Unknown system error/)
-  })
-})
+describe.each(CASES)(
+  '$mount answers $call with error $error',
+  ({ mount, on, locker, call, part, error, code, seen, advice, never }) => {
+    // The kernel's mount table does not tell it from any other server.
+    const fileSystem = mount === 'NetApp' ? 'netapp' : fileSystemOf({ options: [], ...on }).id
+    test(`the message says "${seen}" and ${advice}`, async (context) => {
+      tried(context, { fileSystem, what: 'says what to do', kind: seen, how: 'stand-in' })
+      const { env, refuse } = await refusing()
+      const folder = await temporaryFolder()
+      const agent = await Agent.start({ locker, env: { ...env, ...shownAs(folder, on) } })
+      // What is refused is the claim, and not that a lock is made.
+      const path = join(folder, 'lock')
+      refuse(call, error, `${part} never`)
+      const refused = await agent.refusal(path)
+      expect(refused).toMatchObject({ name: 'LockFileSystemError', code })
+      expect(refused.message).toContain(`(${seen})`)
+      expect(refused.message).not.toMatch(/EIO_After|Unknown system error/)
+      expect(refused.advice).toMatch(advice)
+      expect(refused.advice).not.toMatch(never)
+      expect(refused.cause?.message).not.toMatch(/EIO_After|Unknown system error/)
+    })
+  },
+)
 
 test('EFS: a file can have 177 names, and 200 locks of a directory are held all the same', async () => {
   const { env } = await refusing()

@@ -7,9 +7,11 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import type { LockerOptions } from '../../dist/index.js'
+import { tried } from '../tried/record.js'
 import { Agent } from './support/agent.js'
 import { KINDS } from './support/folder.js'
-import { forcedShare } from './support/forced-share.js'
+import { forcedShare, mergedShare } from './support/forced-share.js'
 import { mountPoint } from './support/image.js'
 import { installation } from './support/installation.js'
 import type { Space } from './support/space.js'
@@ -34,25 +36,43 @@ async function layeredShare(): Promise<{ space: Space; path: string }> {
 
 const deviceOf = async (space: Space, path: string) => (await space.run('stat -c %d "$1"', path)).trim()
 
+/** Two processes have the lock in turn, and while one has it the other is refused. */
+async function expectHandedOn(space: Space, path: string, locker: LockerOptions): Promise<void> {
+  const [first, second] = await Promise.all([Agent.start({ locker, on: space }), Agent.start({ locker, on: space })])
+  const lock = { path: join(path, 'lock') }
+  let holder = first
+  let held = await first.ask('acquire', lock)
+  for (const op of ['tryAcquire', 'tryAcquireSync'] as const) {
+    const other = holder === first ? second : first
+    expect(await other.ask(op, lock)).toBeNull()
+    expect(await holder.ask('release', held as object)).toEqual({ lost: false })
+    held = await other.ask(op, lock)
+    expect(held).not.toBeNull()
+    holder = other
+  }
+}
+
 describe.each([...KINDS.slice(0, 2), { kind: 'flock', locker: { lockType: 'advisory', advisoryKind: 'flock' } } as const])(
-  'layers on two file systems, $kind',
-  ({ locker }) => {
-    test('a lock there is taken, excludes others, and is handed on', async () => {
+  'a lock is taken, excludes others, and is handed on, $kind',
+  ({ kind, locker }) => {
+    test('in layers on two file systems', async (context) => {
+      tried(context, { fileSystem: 'overlay', what: 'excludes and is handed on', kind })
       const { space, path } = await layeredShare()
       await space.run('touch "$1/any"', path)
       expect(await deviceOf(space, join(path, 'any'))).not.toBe(await deviceOf(space, path))
-      const [first, second] = await Promise.all([Agent.start({ locker, on: space }), Agent.start({ locker, on: space })])
-      const lock = { path: join(path, 'lock') }
-      let holder = first
-      let held = await first.ask('acquire', lock)
-      for (const op of ['tryAcquire', 'tryAcquireSync'] as const) {
-        const other = holder === first ? second : first
-        expect(await other.ask(op, lock)).toBeNull()
-        expect(await holder.ask('release', held as object)).toEqual({ lost: false })
-        held = await other.ask(op, lock)
-        expect(held).not.toBeNull()
-        holder = other
-      }
+      await expectHandedOn(space, path, locker)
+    })
+
+    test('where several directories are shown as one', async (context) => {
+      tried(context, { fileSystem: 'mergerfs', what: 'excludes and is handed on', kind })
+      const { space, path } = await mergedShare()
+      await expectHandedOn(space, path, locker)
+    })
+
+    test('where a directory is shown again', async (context) => {
+      tried(context, { fileSystem: 'bindfs', what: 'excludes and is handed on', kind })
+      const { space, path } = await forcedShare()
+      await expectHandedOn(space, path, locker)
     })
   },
 )

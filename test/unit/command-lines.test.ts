@@ -48,7 +48,7 @@ const RUN = {
 }
 const STATUS = { paths: ['/a'], depthMax: 4, json: false, watchMs: null }
 const PRUNE = { directories: ['/a'], olderThanMs: 86_400_000, dryRun: false }
-const DOCTOR = { directory: undefined, config: undefined, json: false }
+const DOCTOR = { directory: undefined, config: undefined, report: undefined, json: false }
 const REACH = { sshCommand: 'ssh -o BatchMode=yes -o ConnectTimeout=15', remoteCommand: undefined }
 const on = (directory: string, ...hosts: string[]) => hosts.map((host) => ({ host, directory }))
 const NODES = {
@@ -135,6 +135,7 @@ describe('a command line that is right is a command with options', () => {
     ['status status', 'status', { ...STATUS, paths: ['status'] }],
 
     ['doctor', 'doctor', DOCTOR],
+    ['doctor --report r.json /d', 'doctor', { ...DOCTOR, directory: '/d', report: 'r.json' }],
     ['doctor --json --config f /a', 'doctor', { directory: '/a', config: 'f', json: true }],
 
     ['nodes a b /x', 'nodes', NODES],

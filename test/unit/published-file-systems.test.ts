@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { FILE_SYSTEMS } from '../../src/advice/file-systems.js'
-import { knownTable, region } from '../tried/table.js'
+import { readResults, type Result } from '../tried/results.js'
+import { knownTable, region, triedTable } from '../tried/table.js'
 
 const page = readFileSync(new URL('../../docs/file-systems.md', import.meta.url), 'utf8')
 
@@ -14,6 +15,38 @@ test('the table of what is known is the one that the programs use: npm run tried
 test('each file system of the table has its block, and each block a file system', () => {
   const titles = FILE_SYSTEMS.map(({ title }) => title)
   const blocks = [...page.matchAll(/^## (.*)$/gm)].map(([, title]) => title as string)
-  const others = ['What is known', 'My mount is not trusted: what now']
+  const others = ['What is known', 'What was tried', 'My mount is not trusted: what now']
   expect(blocks.filter((title) => !others.includes(title)).sort()).toEqual([...new Set(titles)].sort())
+})
+
+test('the table of what was tried is the one of the result files: npm run tried -- --table writes it', () => {
+  expect(region(page, 'tried')).toBe(triedTable(readResults()))
+})
+
+test('a row without its result file says that it was not tried, and one with it says when, by which run, with which kernel', () => {
+  const of = (title: string, results: readonly Result[]) =>
+    triedTable(results)
+      .split('\n')
+      .find((line) => line.startsWith(`| ${title} |`))
+  const result: Result = {
+    fileSystem: 'smb',
+    what: 'excludes',
+    kind: 'symlink',
+    how: 'real',
+    passed: true,
+    run: 'npm run tried',
+    day: '2026-01-02',
+    kernel: 'Linux 6.1',
+    version: '1.0.0',
+  }
+  expect(of('SMB', [])).toBe('| SMB | not tried |  |  |  |')
+  expect(of('SMB', [result, { ...result, kind: 'flock', passed: false }])).toBe(
+    '| SMB | excludes (symlink, **not** flock) |  | `npm run tried` | 2026-01-02, Linux 6.1 |',
+  )
+  expect(of('SMB', [{ ...result, how: 'stand-in' }])).toContain('| SMB | not tried | excludes (symlink) |')
+})
+
+test('each result is of a file system of the table', () => {
+  const ids = FILE_SYSTEMS.map(({ id }) => id)
+  expect(readResults().filter(({ fileSystem }) => !ids.includes(fileSystem))).toEqual([])
 })

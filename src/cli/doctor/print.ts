@@ -1,6 +1,7 @@
 /** What `locktester doctor` prints: the findings by section, and the recommendation, which is a file-locks file. */
 
 import { printable } from '../../log/printable.js'
+import { GUIDE } from '../shared/guide.js'
 import { type Recommendation, settingLines } from '../shared/kinds.js'
 import { paint, writeOut } from '../shared/output.js'
 import type { Finding, Section } from './finding.js'
@@ -31,10 +32,11 @@ export function writeSection(section: Section, findings: readonly Finding[]): vo
 /** `isLocal`: no other node sees the directory. What is written is a file-locks file, so that it can be copied. */
 export function writeRecommendation(recommendation: Recommendation | null, isLocal: boolean): void {
   writeOut(paint('bold', 'Recommendation', process.stdout))
-  if (recommendation === null) return writeOut('# No kind of lock can be recommended here.')
+  if (recommendation === null) return writeOut(`# No kind of lock can be recommended here. What now: ${GUIDE}`)
   if (isLocal) writeOut('# For the processes of this node alone, as other nodes do not see this directory:')
   for (const line of settingLines(recommendation)) writeOut(line)
   if (!isLocal) writeOut('# One node cannot prove that nodes exclude each other: locktester nodes HOST… DIR does.')
+  writeOut(`# This file system, and what to do when it is not trusted: ${GUIDE}`)
 }
 
 /** The last line, as of `config check`. */

@@ -14,8 +14,10 @@ import { UsageError } from '../shared/usage.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
 import { KINDS, kindOf, type Recommendation } from '../shared/kinds.js'
 import { type MountProfile, mountOf } from '../shared/mounts.js'
-import { messageOf, writeJson } from '../shared/output.js'
+import { messageOf, writeJson, writeOut } from '../shared/output.js'
+import { Page } from '../shared/page.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
+import { anonymous } from './anonymous.js'
 import { type Finding, type PlacedFinding, type Section, trouble } from './finding.js'
 import { type LockTrial, lockFindings, tryLock } from './lock-trials.js'
 import * as measures from './measures.js'
@@ -30,6 +32,8 @@ export interface DoctorOptions {
   /** `undefined`: the user's client-state directory. */
   directory: string | undefined
   config: string | undefined
+  /** A file for what can be sent in. */
+  report: string | undefined
   json: boolean
 }
 
@@ -39,7 +43,8 @@ const CLEAN_UP_LIMIT_MS = 5000
 export async function runDoctor(options: DoctorOptions): Promise<void> {
   const config = loadConfig({ file: options.config })
   const interrupt = new Interrupt()
-  const { run, cleanUp } = examination(options, config, interrupt)
+  const page = options.report === undefined ? null : await Page.open(options.report)
+  const { run, cleanUp } = examination({ options, config, interrupt, page })
   cleanUpAtLast(cleanUp)
   let code: number | null = null
   try {
@@ -49,10 +54,18 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     if (!(error instanceof Interrupted)) code = explainUnexpected(error)
   }
   const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, cleanUp())
+  await page?.close()
   await interrupt.end(code, !isClean)
 }
 
-function examination(options: DoctorOptions, config: LoadedConfig, interrupt: Interrupt) {
+interface Setup {
+  options: DoctorOptions
+  config: LoadedConfig
+  interrupt: Interrupt
+  page: Page | null
+}
+
+function examination({ options, config, interrupt, page }: Setup) {
   let directory = resolve(options.directory ?? '.')
   const findings: PlacedFinding[] = []
   let scratch: string | null = null
@@ -80,11 +93,17 @@ function examination(options: DoctorOptions, config: LoadedConfig, interrupt: In
     const recommendation = recommend(trials, findings)
     const code = exitCodeOf(findings, configured, recommendation)
     if (options.json) writeJson(report(recommendation, code))
-    else {
-      writeRecommendation(recommendation, findings.some(isLocalDisk))
-      writeCount(findings)
-    }
+    else writeRecommendation(recommendation, findings.some(isLocalDisk))
+    await sendable(recommendation, code)
+    if (!options.json) writeCount(findings)
     return code
+  }
+
+  async function sendable(recommendation: Recommendation | null, exitCode: number): Promise<void> {
+    if (page === null) return
+    const examined = { mount, findings, primitives, trials, clock, links, recommendation, exitCode }
+    await page.write(`${JSON.stringify(anonymous(examined), null, 2)}\n`)
+    if (!options.json) writeOut(`# What can be sent in is in ${page.file}: look at it first.`)
   }
 
   /** What is under way ends first, or it would go on filling what is being removed. */

@@ -1,5 +1,6 @@
 /** What `locktester nodes` prints: the matrix, the evidence where something is wrong, the verdict, and the file to install. */
 
+import { GUIDE } from '../shared/guide.js'
 import { settingLines } from '../shared/kinds.js'
 import { paint } from '../shared/output.js'
 import { duration, type Cell as TableCell, tableLines } from '../shared/table.js'
@@ -34,7 +35,7 @@ export function matrixLines(findings: Findings): string[] {
   ]
 }
 
-const NONE = '# No kind of lock can be recommended between these nodes.'
+const NONE = `# No kind of lock can be recommended between these nodes. What now: ${GUIDE}`
 const UNPROVED = '# Nothing to install: name nodes on other machines, and a directory that all of them see.'
 
 /** The evidence of what did not pass. */
@@ -49,5 +50,5 @@ function troubles(results: readonly KindResult[]): string[] {
           evidence.map((sentence) => `${paint(COLOURS[mark], kind, process.stdout)}: ${sentence}`),
         ),
     )
-  return lines.length === 0 ? [] : [...lines, '']
+  return lines.length === 0 ? [] : [...lines, `What to do about it: ${GUIDE}`, '']
 }

@@ -1,0 +1,36 @@
+/** The result files: what a run has tried on a file system, with the run, its day and its kernel. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Tried } from './record.js'
+
+export interface Result extends Required<Tried> {
+  passed: boolean
+  /** The command. */
+  run: string
+  /** YYYY-MM-DD */
+  day: string
+  kernel: string
+  /** Of this package. */
+  version: string
+}
+
+const DIRECTORY = join(import.meta.dirname, '../../docs/tried')
+
+export function readResults(): Result[] {
+  if (!existsSync(DIRECTORY)) return []
+  const files = readdirSync(DIRECTORY).filter((name) => name.endsWith('.json'))
+  return files.flatMap((name) => JSON.parse(readFileSync(join(DIRECTORY, name), 'utf8')) as Result[])
+}
+
+/** What was tried again replaces what was known of it. */
+export function writeResults(results: readonly Result[]): void {
+  mkdirSync(DIRECTORY, { recursive: true })
+  const subject = ({ fileSystem, what, kind, how }: Result) => JSON.stringify([fileSystem, what, kind, how])
+  const again = new Set(results.map(subject))
+  const all = [...readResults().filter((result) => !again.has(subject(result))), ...results]
+  for (const fileSystem of new Set(results.map((result) => result.fileSystem))) {
+    const its = all.filter((result) => result.fileSystem === fileSystem)
+    writeFileSync(join(DIRECTORY, `${fileSystem}.json`), `${JSON.stringify(its, null, 2)}\n`)
+  }
+}
