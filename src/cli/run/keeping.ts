@@ -26,6 +26,8 @@ export type Outcome = Extract<FromKeeper, { kind: 'kept' | 'released' }>
 
 /** The keeper gives up a release that hangs, and terminating has a limit of its own: this is for a keeper that is stopped. */
 const END_LIMIT_MS = 10_000
+/** A connection that has no other end any more is read to its end at once. */
+const LAST_WORDS_LIMIT_MS = 5000
 /** A keeper that takes longer to clean up does so alone. */
 const CLOSE_LIMIT_MS = 5000
 
@@ -55,8 +57,14 @@ export class Keeping {
     this.#process.on('message', (message: FromKeeper) => this.#hear(message))
     this.#process.on('error', () => {}) // told by #gone
     this.#process.channel?.unref()
+    const disconnected = once(this.#process, 'disconnect')
+    disconnected.catch(() => {}) // the error of a start
     this.#gone = once(this.#process, 'exit').then(
-      ([code, signal]) => gone(`The process that keeps the lock has ended (${signal ?? code}).`),
+      async ([code, signal]) => {
+        // Its last words may still be on their way.
+        await endsWithin(LAST_WORDS_LIMIT_MS, disconnected)
+        return gone(`The process that keeps the lock has ended (${signal ?? code}).`)
+      },
       (error) => gone(`The process that is to keep the lock cannot be started (${codeOf(error) ?? String(error)}).`),
     )
     void this.#gone.then(({ message }) => {
