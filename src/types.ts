@@ -246,7 +246,7 @@ export interface Locker<Type extends LockType = LockType> extends AsyncDisposabl
    */
   withLock<T>(path: string, work: (lock: Lock<Type>) => Promise<T> | T, options?: AcquireOptions): Promise<T>
   /**
-   * Who holds a lock. What it says may be over when it is read: decide nothing by it.
+   * The holder of a lock. What it says may be over when it is read: decide nothing by it.
    * @throws LockFileSystemError, ForeignLockError, MountChangedError, LockTimeoutError when the mount does not answer
    */
   inspect(path: string): Promise<Inspection>

@@ -11,7 +11,7 @@
  *
  * `fs-ext` leaves two gaps, which are refused, never papered over: fcntl with blocking calls, and fcntl in a worker
  * thread. Ways out of a hold: `release`, `releaseSync` (both idempotent, and either may follow the other), or the end of the
- * process. An attempt that nobody waits for any more still ends in a hold, which its caller has to release.
+ * process. An attempt that was given up on still ends in a hold, which its caller has to release.
  */
 
 import type { Lane } from '../drivers/lane.js'

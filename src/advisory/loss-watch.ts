@@ -1,6 +1,6 @@
 /**
- * A server that leases its locks (NFSv4) gives those of a client that was silent for too long to others, and nobody tells
- * the process that held one. It has to ask: a read through the locked descriptor, past the cache, carries the lock to the
+ * A server that leases its locks (NFSv4) gives those of a client that was silent for too long to others, and the
+ * process that held one is not told. It has to ask: a read through the locked descriptor, past the cache, carries the lock to the
  * server, and fails once the lock is lost (`EIO`). So each lock on such a mount is asked about once in a refresh-rate.
  */
 

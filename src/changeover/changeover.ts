@@ -1,5 +1,5 @@
 /**
- * Two lock types on one path. A path that is *held* as a lock of another type is refused, with an error that says by whom.
+ * Two lock types on one path. A path that is *held* as a lock of another type is refused, with an error that names the holder.
  * A *free* leftover of another type is taken away, and the path becomes a lock of the type that is wanted: so a live
  * cluster changes its lock type by changing its configuration, in any order, while locks are taken and released.
  *

@@ -158,7 +158,7 @@ export function checkSync(file: string, options: CheckOptions = {}): boolean {
   }
 }
 
-/** No directory for the lock, so no lock. Something that is not our lock is in the way of everybody. */
+/** No directory for the lock, so no lock. Something that is not our lock is in the way of all. */
 function isHeldAccordingTo(error: unknown): boolean {
   if (error instanceof LockFileSystemError && error.errno === 'ENOENT') return false
   if (error instanceof ForeignLockError) return true

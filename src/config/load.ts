@@ -56,7 +56,7 @@ function chooseFile(env: Readonly<Record<string, string | undefined>>): string {
   return directories.map((directory) => join(directory, 'rstudio', 'file-locks')).find(isThere) ?? DEFAULT_FILE
 }
 
-/** A file that may not be looked at *is* there: to pass over it in silence would load settings that nobody meant. */
+/** A file that may not be looked at *is* there: to pass over it in silence would load settings that were not meant. */
 function isThere(file: string): boolean {
   try {
     lstatSync(file)

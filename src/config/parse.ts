@@ -51,7 +51,7 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
   ['log-file', field('logFile', readPath)],
 ])
 
-/** Beyond this, a file is not a configuration file: nobody reads on. */
+/** Beyond this, a file is not a configuration file, and no reader goes on. */
 const DIAGNOSTICS_MAX = 100
 
 /** A shorter timeout leaves no room for one late heartbeat. */
@@ -157,7 +157,7 @@ class Parser {
   }
 
   #reportUnknownKey({ key, line, keyColumn }: Entry): void {
-    if (this.#diagnostics.length > DIAGNOSTICS_MAX) return // a suggestion takes its time, and nobody would see it
+    if (this.#diagnostics.length > DIAGNOSTICS_MAX) return // a suggestion takes its time, and would not be shown
     const similar = mostSimilar(key, FIELDS.keys())
     const help = similar === null ? `the keys are ${[...FIELDS.keys()].join(', ')}` : `did you mean ${similar}?`
     const message = `unknown key ${shown(key)}; the line is ignored; ${help}`

@@ -4,7 +4,7 @@ import { present } from '../assert.js'
 
 /** The candidate nearest to a misspelled word, or `null` when none is near enough to be meant. */
 export function mostSimilar(word: string, candidates: Iterable<string>): string | null {
-  // Nobody means a key by a word that is much longer, and the distance takes time in proportion to the length.
+  // A word that is much longer is not meant as a key, and the distance takes time in proportion to the length.
   if (word.length > 40) return null
   const lowerCase = word.toLowerCase()
   let best: string | null = null

@@ -10,7 +10,7 @@ import type { Clock } from '../protocol/operations.js'
 const hrtime = process.hrtime
 const uptimeS = uptime
 
-/** Milliseconds of a clock that nobody sets, for measuring how long something takes. */
+/** Milliseconds of a clock that cannot be set, for measuring how long something takes. */
 export const monotonicMs: () => number = performance.now.bind(performance)
 
 /** Milliseconds since the epoch, by a clock that is set. */

@@ -23,8 +23,8 @@ export interface DirectoryFacts {
   /** How long an opened file may show old contents, in milliseconds. */
   staleOpenMs: number
   /**
-   * Its server gives the advisory locks of a client that was silent for too long to others, and nobody tells their
-   * holder (NFSv4).
+   * Its server gives the advisory locks of a client that was silent for too long to others, and their holder is not
+   * told (NFSv4).
    */
   leasesLocks: boolean
   /** `flock` and `fcntl` are one lock at its server: a process that has taken one is refused the other. */

@@ -22,7 +22,7 @@ export interface Ground {
   readonly path: string
   /** Other users can make its path lead to another directory. */
   readonly mayLeadElsewhere: boolean
-  /** The directory is reached from this one, which nobody can swap, through these, one after the other, none of them a link. */
+  /** The directory is reached from this one, which no other user can swap, through `below`: one by one, none of them a link. */
   readonly from: string
   readonly below: readonly string[]
 }
@@ -35,7 +35,7 @@ const WRITABLE_FOR_OTHERS = 0o022
 /** As many as the kernel follows. */
 const SYMLINKS_MAX = 40
 
-/** `null`: nobody but this user and root can swap anything there, and plain paths will do. */
+/** `null`: no user but this one and root can swap anything there, and plain paths will do. */
 export function* groundOf(directory: string): Calls<Ground | null> {
   const isTrusted = trust()
   if (isTrusted === null) return null

@@ -36,7 +36,7 @@ export function* shareAsDirectory(fd: number, mode: number, path: string, permit
   const list = mayHaveAcl(around.mode) ? yield* readAcl(directory) : null
   const owners = { uid: own.uid, gid: isOfGroup ? around.gid : own.gid, around }
   const inherited = list === null ? null : inheritedAcl(list, owners, permit)
-  // Another group gets what everybody gets.
+  // Another group gets what all users get.
   if (inherited === null) return yield* giveMode(fd, isOfGroup ? mode : (mode & ~0o070) | ((mode & 0o007) << 3), path)
   // First for its owner alone: in a list the bits of the group are those of its mask.
   yield* giveMode(fd, mode & ~0o077, path)

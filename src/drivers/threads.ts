@@ -80,7 +80,7 @@ export function missingDirectory(): Error | null {
 
 /**
  * Where the current directory is gone: goes elsewhere while the work, which must be blocking, is done, and comes back.
- * Elsewhere is a directory in which nobody can make a file, for the sake of what the pool's threads may be doing meanwhile.
+ * Elsewhere is a directory in which no process can make a file, for the sake of what the pool's threads may be doing meanwhile.
  * @throws the system's error; in a worker, which may not change the directory, Node's
  */
 export function awayFromMissingDirectory<T>(work: () => T): T {

@@ -83,7 +83,7 @@ export class LinkLocks implements Locks {
     return this.#maintain(path, (site, session) => breakHolder(site, session, token))
   }
 
-  /** Removes a lock that nobody holds. For administrators. */
+  /** Removes a lock that no process holds. For administrators. */
   prune(path: string): Promise<PruneOutcome> {
     return this.#maintain(path, prune)
   }

@@ -140,7 +140,7 @@ export class LinkSession implements SessionListener, Asker {
     if (this.lostReason() === null) this.expire('closed')
   }
 
-  /** The lease is over, for good: tells everybody. */
+  /** The lease is over, for good: tells the holds. */
   expire(reason: LostReason): void {
     this.#endedBecause ??= reason
     this.#lease.end()

@@ -28,7 +28,7 @@ function install(): void {
   if (installed) return
   installed = true
   // Signals reach the main thread only; a thread that ends takes its sessions with it. To the first process of a container
-  // a signal that nobody listens to does nothing, and it would do nothing after our listener had sent it again.
+  // a signal without a listener does nothing, and it would do nothing after our listener had sent it again.
   const isSignalled = isMainThread && process.pid !== 1
   if (isSignalled) {
     onExit((code, signal) => end(signal === null ? (code ?? 0) : null), { alwaysLast: true })

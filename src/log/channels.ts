@@ -8,7 +8,7 @@ import type { ChannelName, LockEvent, LockEventName } from './events.js'
 
 const named = (name: ChannelName) => channel(name)
 
-// Looked up once: a lookup by name costs more than the rest of publish() when nobody listens.
+// Looked up once: a lookup by name costs more than the rest of publish() when nothing listens.
 const CHANNELS: Record<LockEventName, Channel> = {
   acquire: named('mountlock:acquire'),
   wait: named('mountlock:wait'),

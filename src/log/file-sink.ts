@@ -33,7 +33,7 @@ const OPENINGS = [
 ]
 
 const REMEDIES: Record<string, string> = {
-  EACCES: 'create it, writable for every user who takes locks, or leave log-file empty for the system log',
+  EACCES: 'create it, writable for every user that takes locks, or leave log-file empty for the system log',
   EDQUOT: 'raise its quota, or choose another log-file',
   EFBIG: 'rotate it, or raise the limit for the size of files (ulimit -f)',
   EISDIR: 'let log-file name a file',

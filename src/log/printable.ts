@@ -1,6 +1,6 @@
 /**
  * Text from outside (paths, file contents, error messages) made fit for one line of a log or a terminal: whatever could
- * begin a line, move the cursor, or change the direction of the writing is escaped, so that nobody can forge a line.
+ * begin a line, move the cursor, or change the direction of the writing is escaped, so that no name can forge a line.
  */
 
 /** Control, format, private, unassigned and broken characters, and every blank but the plain space. */

@@ -130,7 +130,7 @@ export class SyslogSink implements Sink {
       heard = (heard + text).slice(0, 1000)
       if (heard.includes('\n')) this.#complaint.make(firstLine(heard), REMEDY)
     })
-    // Its end says all there is to say; but an 'error' that nobody listens to would be thrown.
+    // Its end says all there is to say; but an 'error' without a listener would be thrown.
     child.stdin?.on('error', () => {})
     child.stderr?.on('error', () => {})
     child.on('error', (error) => {

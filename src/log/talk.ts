@@ -12,7 +12,7 @@ export function say(line: string): void {
   try {
     writeSync(2, `${line}\n`)
   } catch {
-    // There is nobody left to tell.
+    // No reader is left.
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * A heartbeat thread, seen from the caller's thread. It starts or says why it does not; it is told what to keep alive; and
  * when it ends, for whatever reason, the sessions that were given to it are over. A thread that ended is never used again:
- * the next one is another object, and what is heard of this one concerns nobody but its own sessions.
+ * the next one is another object, and what is heard of this one concerns its own sessions alone.
  */
 
 import { Worker } from 'node:worker_threads'
@@ -269,7 +269,7 @@ export function startedBlocking(start: () => Heartbeat): Heartbeat {
   }
 }
 
-/** `Promise.withResolvers`, which Node 20 does not have. A rejection that nobody waits for is no event. */
+/** `Promise.withResolvers`, which Node 20 does not have. A rejection without a waiter is no event. */
 function deferred() {
   let resolve!: () => void
   let reject!: (error: Error) => void

@@ -164,7 +164,7 @@ export class Mount {
   }
 
   /**
-   * Work that nobody waits for, such as cleaning up: one piece after the other, so that it never takes the whole lane. An
+   * Work without a waiter, such as cleaning up: one piece after the other, so that it never takes the whole lane. An
    * NFS server may make the removal of a file wait for a dead client for more than a minute.
    */
   inBackground(work: () => Promise<unknown>): void {

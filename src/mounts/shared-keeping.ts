@@ -3,7 +3,7 @@
 import { readClock } from '../drivers/clock.js'
 
 const BYTES = 16
-/** Nobody works on the file; the thread refreshes it; its holder has taken it back, for good. */
+/** No thread works on the file; the thread refreshes it; its holder has taken it back, for good. */
 const RESTS = 0
 const IS_REFRESHED = 1
 const OVER = 2
@@ -19,7 +19,7 @@ export class SharedKeeping {
     this.#state = new Int32Array(buffer, 8, 1)
   }
 
-  /** Until when, on this machine's own clock, nobody can take it for abandoned. */
+  /** Until when, on this machine's own clock, no process can take it for abandoned. */
   extendTo(ownMs: number): void {
     Atomics.store(this.#endUs, 0, BigInt(Math.floor(ownMs * 1000)))
   }

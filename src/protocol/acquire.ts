@@ -22,7 +22,7 @@ import type { Free, Site, Unsettled } from './site.js'
 export type AttemptOutcome =
   /**
    * `below`: names to be removed, in this order, when there is time. `ownBelow`: they are of this process itself, so
-   * that removing them waits for nobody.
+   * that removing them waits for no other process.
    */
   | {
       kind: 'acquired'

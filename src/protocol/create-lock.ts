@@ -42,7 +42,7 @@ export function* createLockDirectory(site: Site): Protocol<CreateFailure | null>
   const renamed = yield* ask.rename(draft, site.path)
   if (renamed.ok) return null
   yield* discardMoved(site.directory, draft)
-  // Only where the server has just said that it is there: otherwise this would make an empty directory, which nobody can use.
+  // Only where the server has just said that it is there: otherwise this would make an empty directory, which no process can use.
   if (!site.surroundings.coherent && (renamed.code === 'ENOTEMPTY' || renamed.code === 'EEXIST')) yield* dropMissingName(site)
   if (renamed.code === 'ENOENT' || LOST_RACE.has(renamed.code)) return null
   // SFTP has no word for "already exists".

@@ -74,11 +74,11 @@ export type Dissolution =
   | { kind: 'held'; lockKind: LockKind; holder: SessionRecord | null }
   /** Another process is at work on it: look again later. */
   | { kind: 'busy' }
-  /** Nobody holds it, but the server's clock is behind its last generation: what came next would have smaller tokens. */
+  /** No process holds it, but the server's clock is behind its last generation: what came next would have smaller tokens. */
   | { kind: 'ahead' }
   /** It is not a lock of ours. */
   | { kind: 'foreign' }
-  /** Nobody holds it, and it stays: these names in it are not ours, or may not be removed. */
+  /** No process holds it, and it stays: these names in it are not ours, or may not be removed. */
   | { kind: 'obstructed'; names: string[] }
   | { kind: 'failed'; code: string; error?: unknown }
 
@@ -207,7 +207,7 @@ function* putBack(site: LockView, mine: string, kind: LockKind, because: Dissolu
   return because
 }
 
-/** `null`: nobody holds it. */
+/** `null`: no process holds it. */
 function* holderOf(site: LockView, listing: LockListing): Protocol<{ record: SessionRecord | null } | null> {
   const { directory, path, surroundings } = site
   if (listing.highest === null || listing.free) return null

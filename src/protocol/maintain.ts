@@ -64,6 +64,6 @@ function whyNot(outcome: Exclude<Dissolution, { kind: 'gone' | 'obstructed' }>):
     case 'failed':
       return { ...outcome, action: 'list' }
     default:
-      return { kind: 'busy', generation: null, holder: null, why: 'somebody else is at work on it' }
+      return { kind: 'busy', generation: null, holder: null, why: 'another process is at work on it' }
   }
 }

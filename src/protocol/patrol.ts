@@ -76,7 +76,7 @@ function* lookAfter(directory: string, name: string, surroundings: Surroundings,
   return isLeftOver ? 'reaped' : 'living'
 }
 
-/** Marks a dead session as ended, so that nobody has to watch it again, and removes its file. `true`: it is gone. */
+/** Marks a dead session as ended, so that no process has to watch it again, and removes its file. `true`: it is gone. */
 function* bury(path: string, { record, why }: Verdict & { state: 'dead' }): Protocol<boolean> {
   if (record !== null && why !== 'ended') return yield* endSession({ path, record })
   return (yield* ask.unlink(path)).ok

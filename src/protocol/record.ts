@@ -17,7 +17,7 @@
 
 export interface SessionOwner {
   host: string
-  /** Identifies one boot of one kernel; `null` where the platform has none: then nobody is "on the same host". */
+  /** Identifies one boot of one kernel; `null` where the platform has none: then no process is "on the same host". */
   bootId: string | null
   /** Process ids mean something only within one of these; `null` where it cannot be read, or /proc shows those of another. */
   pidNamespace: string | null
@@ -126,7 +126,7 @@ type WrittenRecord = Omit<SessionRecord, 'timeNamespace' | 'userNamespace'> & {
   userNamespace?: string | null
 }
 
-/** An old record's start time is not taken over: nobody knows by whose clock it was read. */
+/** An old record's start time is not taken over: it is not known by which clock it was read. */
 function fromWritten({ started = null, timeNamespace = null, userNamespace = null, ...rest }: WrittenRecord): SessionRecord {
   return { ...rest, startTime: started, timeNamespace, userNamespace }
 }

@@ -59,7 +59,7 @@ export type BeatOutcome =
   | { kind: 'failed'; code: string; error?: unknown }
   /**
    * The lease was over: the session is dead, for good. Its holders must be told before {@link endSession} tells
-   * everybody else.
+   * the other processes.
    */
   | { kind: 'retired' }
 

@@ -51,7 +51,7 @@ export type Standing =
   | { kind: 'held'; entry: string }
   /** It is the highest, and was released. */
   | { kind: 'free' }
-  /** It is the highest, and its session has ended, so that nobody holds it. */
+  /** It is the highest, and its session has ended, so that no process holds it. */
   | { kind: 'ended' }
   /** It is the highest, and another session holds it. */
   | { kind: 'of-another' }
@@ -59,7 +59,7 @@ export type Standing =
   | { kind: 'surpassed'; isFree: boolean }
   /** It is not there, but an operation that is still under way could bring it. `highest`: the entry that is there. */
   | { kind: 'absent'; highest: string }
-  /** There is no lock directory any more, or one in which nobody will ever hold the lock again. */
+  /** There is no lock directory any more, or one in which no process will ever hold the lock again. */
   | { kind: 'no-lock' }
   /**
    * It could not be told. `failure`: why not, where the file system said so. `leftovers`: names in the way of a listing that
@@ -92,7 +92,7 @@ function* seenStanding(view: LockView, { generation, session }: Unsettled): Prot
   return { kind: owner === 'ended' ? 'ended' : 'of-another' }
 }
 
-/** From the moment in which it gets this marker nobody will hold the lock again; see `dissolve.ts`. */
+/** From the moment in which it gets this marker no process will hold the lock again; see `dissolve.ts`. */
 function isDissolved({ kind, highest, unknown }: LockListing): boolean {
   if (kind === 'links') return false // the marker of a former directory, put back by a slow process
   const isLast = (name: string) => isDissolvedName(name) && (kind === null || lastGeneration(name) >= (highest ?? 0n))
@@ -144,14 +144,14 @@ export function* settleAgain(lock: UnsettledLock, timeoutIntervalMs: number): Pr
   return lock.inVainSinceMs !== null && ownMs - lock.inVainSinceMs >= timeoutIntervalMs ? 'overdue' : 'in doubt'
 }
 
-/** The id of the session that holds the highest generation; `ended`: nobody does any more. */
+/** The id of the session that holds the highest generation; `ended`: none does any more. */
 export function* ownerOf(
   { path, directory, surroundings }: LockView,
   { entry, sessionFile }: Pick<LockListing, 'entry' | 'sessionFile'>,
 ): Protocol<string> {
   if (sessionFile !== null) return parseSessionName(sessionFile)?.id ?? 'unknown'
   const found = yield* readRecord({ directory, path: `${path}/${entry}`, sessionFile }, surroundings)
-  if (found === 'dangling') return 'ended' // everybody may take over
+  if (found === 'dangling') return 'ended' // any process may take over
   const record = found === 'missing' || !found.ok ? null : decodeRecord(found.value.text)
   if (record === null) return 'unknown'
   return record.state === 'ended' ? 'ended' : record.id

@@ -70,7 +70,7 @@ export interface Free {
   entry: string
   /** It is our own last release. */
   own: boolean
-  /** The dead whom it is taken from. */
+  /** The dead holder from which it is taken. */
   takenFrom: SessionRecord | null
 }
 

@@ -1,4 +1,4 @@
-/** The queue of the waiters at one lock: who is before whom, and when each may try. Pure, so that all that show it agree. */
+/** The queue of the waiters at one lock: their order, and when each may try. Pure, so that all that show it agree. */
 
 import { parseSessionName, parseTicketName } from '../protocol/names.js'
 

@@ -15,7 +15,7 @@ import type { LockView } from '../protocol/settle.js'
 
 const roomOf = ({ path }: LockView) => `${path}/${WAIT_ROOM}`
 
-/** `true`: it is there, for as long as nobody removes it. */
+/** `true`: it is there, until it is removed. */
 export function* makeTicket(view: LockView, ticket: string): Protocol<boolean> {
   const room = roomOf(view)
   const first = yield* ask.create(`${room}/${ticket}`, '', 0o600)

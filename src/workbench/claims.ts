@@ -85,7 +85,7 @@ function* make({ names, pid }: Claiming, path: string): Protocol<Failure | null>
   return created.ok ? null : created
 }
 
-/** A claim that nobody works on any more. */
+/** A claim on which no process works any more. */
 function* takeAway({ pid, timeoutMs }: Claiming, path: string): Protocol<boolean> {
   const status = yield* ask.stat(path)
   if (!status.ok || status.value.type !== 'file') return false

@@ -32,7 +32,7 @@ export type Found =
   | LinkLock
   /** An empty file: an advisory lock, held or not. Only the kernel knows that. */
   | { kind: 'advisory'; modifiedMs: number }
-  /** No lock of theirs: it belongs to somebody, and is never removed. */
+  /** No lock of theirs: it belongs to another program, and is never removed. */
   | { kind: 'foreign'; what: string }
   /** A file whose contents could not be read. */
   | { kind: 'unreadable'; target: string | null; modifiedMs: number }

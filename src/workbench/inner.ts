@@ -1,5 +1,5 @@
 /**
- * Our own lock for a public path: link-based, in a hidden directory that is there only while somebody uses it. It keeps our
+ * Our own lock for a public path: link-based, in a hidden directory that is there only while a process uses it. It keeps our
  * processes apart with everything that such a lock promises; Workbench never looks at it.
  */
 

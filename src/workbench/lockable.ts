@@ -119,7 +119,7 @@ export class WorkbenchLockable implements Lockable {
     }
   }
 
-  /** Their free advisory lock file: whoever opened it before it is replaced must find it locked, until the end. */
+  /** Their free advisory lock file: a process that opened it before it is replaced must find it locked, until the end. */
   *#lockEmpty(): Work<AdvisoryHold | 'busy'> {
     const { path, names, advisory } = this.#parts
     const refuse = (): never => {
@@ -186,7 +186,7 @@ export class WorkbenchLockable implements Lockable {
     const { path } = this.#parts
     switch (refused.kind) {
       case 'busy':
-        return { kind: 'busy', holder: refused.who, isFar: false }
+        return { kind: 'busy', holder: refused.holder, isFar: false }
       case 'advisory':
         return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', isFar: false }
       case 'foreign':

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { asideName, CLAIMS_DIRECTORY, claimName, ownerName, parseTheirName } from './format.js'
 import { hiddenDirectory } from './places.js'
 
-/** The second half of each random name of ours: so whoever has our own lock recognises what a dead holder left. */
+/** The second half of each random name of ours: so a holder of our own lock recognises what a dead one left. */
 const OURS = '6d6f756e746c6f63'
 
 export interface Names {

@@ -38,8 +38,8 @@ export interface Prepared {
 }
 
 export type Refused =
-  /** `who`: in words. */
-  | { kind: 'busy'; who: string }
+  /** `holder`: in words. */
+  | { kind: 'busy'; holder: string }
   /** An empty file: it has to be locked before it may be replaced. `identity`: which one. */
   | { kind: 'advisory'; identity: Identity }
   /** It is no lock of theirs. */
@@ -57,7 +57,7 @@ export function* prepare(terms: Terms, lockedIdentity: Identity | null): Protoco
   const directory = yield* ask.stat(names.directory)
   if (!directory.ok) return failed('stat', names.directory, directory)
   const claimed = yield* takeClaims(terms, directory.value.mode, left.isAny)
-  if (claimed.kind === 'busy') return { kind: 'busy', who: 'a session of Workbench that takes it just now' }
+  if (claimed.kind === 'busy') return { kind: 'busy', holder: 'a session of Workbench that takes it just now' }
   if (claimed.kind === 'failed') return failed('create', claimed.path, claimed)
   const { claims } = claimed
   const prepared = yield* replace(terms, claims, left.owners, lockedIdentity)
@@ -70,11 +70,11 @@ function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, loc
   const { names, pid } = terms
   const now = yield* judge(terms, left, locked)
   if (now.kind !== 'free') return now
-  if (!(yield* areValid(terms, claims))) return { kind: 'busy', who: 'a session of Workbench, which took our claim away' }
+  if (!(yield* areValid(terms, claims))) return { kind: 'busy', holder: 'a session of Workbench, which took our claim away' }
   if (now.identity !== null) {
     const otherName = now.looked === null ? null : yield* otherNameOf(names, now.looked)
     const removed = yield* setAside(names.path, now.identity, pid)
-    if (removed === 'mismatch') return { kind: 'busy', who: 'another process, which was faster' }
+    if (removed === 'mismatch') return { kind: 'busy', holder: 'another process, which was faster' }
     if (typeof removed !== 'string') return failed('rename', names.path, removed)
     if (otherName !== null) yield* setAside(otherName.path, otherName.identity, pid)
   }
@@ -100,7 +100,7 @@ function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Identity | nu
   const found: Found = whatLies(seen)
   if (found.kind === 'nothing' || status === null) return { kind: 'free', identity: null, looked: null }
   const identity = yield* identityAt(path)
-  if (identity === null) return { kind: 'busy', who: 'another process, which is at work on it' }
+  if (identity === null) return { kind: 'busy', holder: 'another process, which is at work on it' }
   if (typeof identity !== 'string') return failed('stat', path, identity)
   const free = { kind: 'free' as const, identity, looked: looked.value }
   const inode = `${status.dev}:${status.ino}`
@@ -115,7 +115,7 @@ function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Identity | nu
       if (found.isReleased || left.has(inode)) return free
       const state = `${inode} ${found.modifiedMs} ${found.pid}`
       if (yield* isAbandoned(path, state, terms.timeoutMs)) return free
-      return { kind: 'busy', who: `Workbench, by a process ${found.pid ?? ''} of a host that its lock does not name` }
+      return { kind: 'busy', holder: `Workbench, by a process ${found.pid ?? ''} of a host that its lock does not name` }
     }
   }
 }
@@ -146,7 +146,7 @@ interface Left {
   isAny: boolean
 }
 
-/** Whoever holds our own lock finds only leftovers of the dead. Owner files stay until what they published is replaced. */
+/** A holder of our own lock finds only leftovers of the dead. Owner files stay until what they published is replaced. */
 function* tidy(terms: Terms): Protocol<Left> {
   const { names } = terms
   const owners = new Set<Identity>()
@@ -192,13 +192,13 @@ export function* publish(terms: Terms, prepared: Prepared): Protocol<PublishOutc
   // Whatever was answered: the name tells.
   if (!(yield* isPublished(names.path, held, owner, useSymlinks))) {
     yield* abandon(terms, prepared)
-    if (linked.ok || linked.code === 'EEXIST') return { kind: 'busy', who: 'another process, which was faster' }
+    if (linked.ok || linked.code === 'EEXIST') return { kind: 'busy', holder: 'another process, which was faster' }
     return failed(useSymlinks ? 'symlink' : 'hard-link', names.path, linked)
   }
   if (!(yield* areValid(terms, claims))) {
     yield* retract(held.file, owner)
     yield* giveBackClaims(terms, claims)
-    return { kind: 'busy', who: 'a session of Workbench, which took our claim away' }
+    return { kind: 'busy', holder: 'a session of Workbench, which took our claim away' }
   }
   yield* giveBackClaims(terms, claims)
   return { kind: 'published' }

@@ -1,6 +1,6 @@
 /**
  * When a lock of theirs is abandoned. A process id in a file names no host, and a time stamp is that of some client's clock: so
- * it is judged by watching. What did not change for a whole interval of our own clock belongs to nobody who refreshes it.
+ * it is judged by watching. What did not change for a whole interval of our own clock belongs to no process that refreshes it.
  */
 
 import { ask, type Protocol } from '../protocol/operations.js'

@@ -176,6 +176,18 @@ test(`no file of src is longer than ${LINES_MAX} lines`, () => {
 const LINE_LENGTH_MAX = 130
 const COMMENT = /^\s*(\/\/|\*|\/\*\*)/
 
+/** The subject of a sentence is a noun of the domain: a holder, a waiter, a judge, a process. Quoted words are another's. */
+const PRONOUN = /\b(who|whom|whoever|somebody|someone|anybody|anyone|nobody|everybody|everyone)\b/i
+const QUOTED = /`[^`]*`|"[^"]*"/g
+
+const pronounsIn = (from: SourceFile[]) =>
+  from.flatMap(({ path, text }) =>
+    parseSync(path, text).comments.flatMap(({ value, start }) => {
+      const found = PRONOUN.exec(value.replace(QUOTED, ''))
+      return found === null ? [] : [`${path}:${text.slice(0, start).split('\n').length} ${found[0]}`]
+    }),
+  )
+
 const longComments = (from: SourceFile[]) =>
   from.flatMap(({ path, text }) =>
     text
@@ -187,4 +199,10 @@ test(`no line of a comment is longer than ${LINE_LENGTH_MAX} characters`, () => 
   expect(longComments(files)).toEqual([])
   const planted = sourceFile('src/link/planted.ts', `// ${'x'.repeat(LINE_LENGTH_MAX)}\nexport const planted = 1`)
   expect(longComments([planted])).toEqual(['src/link/planted.ts:1'])
+})
+
+test('no comment has a pronoun in the place of a holder, a waiter or a process', () => {
+  expect(pronounsIn(files)).toEqual([])
+  const planted = sourceFile('src/link/planted.ts', '/** Ours. */\nexport const planted = 1 // `who` or "whom": whoever holds it')
+  expect(pronounsIn([planted])).toEqual(['src/link/planted.ts:2 whoever'])
 })

@@ -23,20 +23,20 @@ export const EXIT_CODES: Record<Result['result'], number> = {
 }
 
 export function say({ result, holder, token, reason }: Result, { path, json }: { path: string; json: boolean }): void {
-  const who = holderText(holder)
+  const process = holderText(holder)
   if (json) {
     const report = { version: 1, path, result, token: token === null ? null : String(token), holder, reason }
     return writeJson({ ...report, exitCode: EXIT_CODES[result] })
   }
   if (result === 'broken')
-    writeOut(`Broken: ${who} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`)
+    writeOut(`Broken: ${process} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`)
   else if (result === 'already-free') writeError(`Nobody holds ${path}: nothing was broken.`)
-  else if (result === 'other-holder') writeError(`Nothing was broken: ${who} holds ${path} with the token ${token}.`)
+  else if (result === 'other-holder') writeError(`Nothing was broken: ${process} holds ${path} with the token ${token}.`)
   else writeError(`${paint('red', 'error:')} Nothing was broken: ${reason}`)
 }
 
 function holderText(holder: Extract<Inspection, { state: 'held' }>['holder'] | null): string {
-  if (holder === null || holder.pid === null) return 'somebody'
+  if (holder === null || holder.pid === null) return 'another process'
   const label = holder.label ? ` (${holder.label})` : ''
   return `process ${holder.pid} on ${holder.host}${holder.user === null ? '' : ` of ${holder.user}`}${label}`
 }

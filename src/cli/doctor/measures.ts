@@ -130,9 +130,9 @@ export async function ownerFindings(directory: string): Promise<Finding[]> {
     uid === NOBODY
       ? own === 0
         ? 'root is mapped to nobody (root_squash)'
-        : 'everybody is mapped to nobody (all_squash, or another NFSv4 domain)'
+        : 'all users are mapped to nobody (all_squash, or another NFSv4 domain)'
       : 'users are mapped on the way'
-  const breaks = `${why}: who cleans up after us may lack permission, and locks of different users may clash.`
+  const breaks = `${why}: a process that cleans up after us may lack permission, and locks of different users may clash.`
   const remedy =
     own === 0
       ? 'Lock as an ordinary user, or export with no_root_squash.'

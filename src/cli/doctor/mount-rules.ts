@@ -207,7 +207,7 @@ export function mountFindings(mount: MountProfile | null): Finding[] {
   ]
 }
 
-/** What its documentation says, and what nobody says of it. */
+/** What its documentation says, and what no page says of it. */
 function knownFindings({ id, title, reach, links, advisory, caches, source }: FileSystem): Finding[] {
   if (reach === 'local') return []
   const facts = [`links: ${links}`, `advisory locks: ${advisory}`, `caches: ${caches}`]

@@ -184,7 +184,7 @@ async function onlyOnce(act: () => Promise<unknown>, expected: string): Promise<
     if (codeOf(error) === expected) return
     throw new Error(`the second time fails with ${codeOf(error)} instead of ${expected}`)
   }
-  throw new Error('it succeeds a second time, so it cannot tell who was first')
+  throw new Error('it succeeds a second time, so it cannot tell which was first')
 }
 
 async function create(path: string): Promise<void> {

@@ -169,13 +169,13 @@ function checkResource({ resource, processes }: Evidence): Violation[] {
     const { lock, written, accepted, atMs } = request
     const state = states.get(lock) ?? { highest: -1n, value: 0 }
     const token = request.token === null ? null : BigInt(request.token)
-    const who = say({ process: request.process, token })
+    const writer = say({ process: request.process, token })
     if (accepted && token !== null && token < state.highest) {
-      found.push({ rule: 'late-write', lock, atMs, text: `the resource heard ${who} after token ${state.highest}` })
+      found.push({ rule: 'late-write', lock, atMs, text: `the resource heard ${writer} after token ${state.highest}` })
     }
     if (!accepted) refused.push(request)
     if (accepted && written !== null) {
-      const text = `${who} wrote ${written} over ${state.value}`
+      const text = `${writer} wrote ${written} over ${state.value}`
       if (written !== state.value + 1) found.push({ rule: 'lost-increment', lock, atMs, text })
       state.value = written
     }

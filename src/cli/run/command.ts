@@ -32,7 +32,7 @@ export const RUN_COMMAND = command<RunOptions>({
     'lock-type': valued('Instead of what the configuration says', { choices: ['linkbased', 'advisory', 'renamebased'] }),
     'use-symlinks': valued('Instead of what the configuration says', { choices: ['0', '1'] }),
     config: CONFIG_OPTION,
-    label: valued('Shown to those who wait or look', { defaultDescription: 'COMMAND' }),
+    label: valued('Shown to those that wait or look', { defaultDescription: 'COMMAND' }),
     'on-loss': valued('What happens to COMMAND when the lock is lost', {
       choices: ['terminate', 'ignore'],
       default: 'terminate',
