@@ -126,6 +126,24 @@ describe('what has no end', () => {
   })
 })
 
+describe('questions that are never answered', () => {
+  const questions = (count: number) => `let id = 0
+    const say = () => tell({ word: { worker: 1, said: { question: { id: ++id, attempt: 1, lock: 0, token: '1', written: null } } } })
+    const begin = () => { for (let index = 0; index < ${count}; index++) say() }`
+  const answers = "{ ask: ({ op }) => { if (op === 'begin') setTimeout(begin, 100); return op === 'answer' ? undefined : null } }"
+
+  test('thousands of them are no agent: nothing more is asked, which is said', async () => {
+    const { status, stdout } = await ended(await pretender(answers, questions(5000)), stress())
+    expect(status).toBe(69)
+    expect(stdout).toContain('no answer to thousands of questions')
+  })
+
+  test('some hundreds are what a slow node may come to', async () => {
+    const { stdout } = await ended(await pretender(answers, questions(500)), stress())
+    expect(stdout).not.toContain('no answer to thousands of questions')
+  })
+})
+
 describe('what would do something to a terminal', () => {
   test.each([
     ['nodes', nodes],

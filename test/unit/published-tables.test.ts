@@ -1,5 +1,6 @@
 /** The tables that runs write into the README: nothing is said of what was not shown, and nothing that was shown is left out. */
 
+import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { costsOf, merged, render } from '../nfs/results-reporter.js'
 import type { Results } from '../sim/table.js'
@@ -101,3 +102,14 @@ it('the proof: what failed is said first, and not counted as explored', () => {
   expect(short).toContain('**No violation** in 1 exhaustive sets, 20 states')
   expect(short).not.toContain('at random, all faults')
 })
+
+it('the pages name the direct dependencies that the package has', () => {
+  const { dependencies, optionalDependencies } = JSON.parse(read('package.json'))
+  const [needed, optional] = [Object.keys(dependencies), Object.keys(optionalDependencies)]
+  const names = [...needed, ...optional.map((name) => `${name}, optional`)].join(', ')
+  const count = needed.length + optional.length
+  expect(read('docs/benchmarks/README.md')).toContain(`| direct dependencies | mountlock | ${count} (${names}) |`)
+  expect(read('README.md')).toContain(`| direct dependencies, mountlock | ✔ ${count} |`)
+})
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
