@@ -1,6 +1,7 @@
 /**
- * What a user can send in with an issue, so that a file system that is unknown becomes known: what it is, how it is mounted and
- * what worked. Nothing in it names a person, a machine, an address or a path: what is kept is listed here, and the rest is left out.
+ * What a user can send in with an issue, so that a file system that is unknown becomes known: what it is, how it is mounted
+ * and what worked. Nothing in it names a person, a machine, an address or a path: what is kept is listed here, and the rest is
+ * left out.
  */
 
 import { arch, release } from 'node:os'
