@@ -66,15 +66,18 @@ const NAMES = new Map([
 /** Of a number with either sign. What has no name anywhere is called by its number: `E531`. */
 export const errnoName = (errno: number): string => NAMES.get(Math.abs(errno)) ?? `E${Math.abs(errno)}`
 
-/** "Unknown system error -121: Unknown system error -121, link 'a' -> 'b'" */
-const NAMELESS = /^Unknown system error -\d+/
+/** As a system error is called. Node says "Unknown system error -121" of one without a name, and `fs-ext` nothing. */
+const NAME = /^E[A-Z0-9]+$/
 
-/** A system error that Node has no name for gets it, in its code and its message. Others stay as they are. */
+/** A system error that has no name gets it, in its code and its message. Others stay as they are. */
 export function withName(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const { code, errno } = error as NodeJS.ErrnoException
-  if (typeof errno !== 'number' || (typeof code === 'string' && !NAMELESS.test(code))) return error
+  if (typeof errno !== 'number' || (typeof code === 'string' && NAME.test(code))) return error
   const name = errnoName(errno)
-  error.message = error.message.replaceAll(`Unknown system error ${-Math.abs(errno)}`, name).replace(`${name}: ${name}`, name)
+  error.message = error.message
+    .replaceAll(`Unknown system error ${-Math.abs(errno)}`, name)
+    .replace(`${name}: ${name}`, name)
+    .replace(/^(?=,)/, name)
   return Object.assign(error, { code: name })
 }

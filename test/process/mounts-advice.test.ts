@@ -16,6 +16,8 @@ import { temporaryFolder } from './support/folder.js'
 import { type MountedAs, refusing, shownAs } from './support/refusing.js'
 
 const { errno } = constants
+/** Node has no name for them, or for the second one only where a call of its own failed. */
+const EKEYEXPIRED = 127
 const EREMOTEIO = 121
 
 const EFS: MountedAs = { type: 'nfs4', source: 'fs-0123456789abcdef0.efs.eu-west-1.amazonaws.com:/', options: ['vers=4.1'] }
@@ -82,6 +84,8 @@ const CASES: readonly Case[] = [
   row(['GPFS', GPFS, FLOCK], ['flock', errno.EOPNOTSUPP, '/lock'], ['NOT_SUPPORTED', 'flock: ENOTSUP', /lock-type=linkbased/]),
   row(['GPFS', GPFS, HARD_LINK], ['link', errno.ENOLCK, '/lock/'], ['NO_LOCK_SERVICE', 'link: ENOLCK', /system log/]),
   row(['GPFS', GPFS, HARD_LINK], ['link', EREMOTEIO, '/lock/'], ['IO_ERROR', 'link: EREMOTEIO', /system log/]),
+  row(['GPFS', GPFS, HARD_LINK], ['link', EKEYEXPIRED, '/lock/'], ['CREDENTIALS_EXPIRED', 'link: EKEYEXPIRED', /kinit/]),
+  row(['GPFS', GPFS, FLOCK], ['flock', EREMOTEIO, '/lock'], ['IO_ERROR', 'flock: EREMOTEIO', /system log/]),
   row(
     ['NetApp', NETAPP, HARD_LINK],
     ['create', errno.EDQUOT, '.mountlock-41c29-'],
