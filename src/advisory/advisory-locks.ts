@@ -1,7 +1,7 @@
 /** The advisory lock type: the kernel's own whole-file locks, as far as the file system honours them. */
 
 import type { AdvisoryHold } from './advisory.js'
-import { attemptCalls, attemptCallsSync, BothHold, callsOf } from './both.js'
+import { tryCalls, tryCallsSync, BothHold, callsOf } from './both.js'
 import { LossWatch, type Watched } from './loss-watch.js'
 import { isHeldHere } from './near.js'
 import { probeCalls } from './probe.js'
@@ -61,8 +61,8 @@ export class AdvisoryLocks implements Locks {
     const refusalOf = (written: Written) => this.#refusalOf(parts.path, { ...written, isLocal: plainLocal })
     const options = { shared, pastCache: leasesLocks, lane, localDevice: plainLocal ? dev : null, fileSystem, refusalOf }
     const hold = yield* eitherWay(
-      () => attemptCallsSync(parts.path, calls, options),
-      () => attemptCalls(parts.path, calls, options),
+      () => tryCallsSync(parts.path, calls, options),
+      () => tryCalls(parts.path, calls, options),
     )
     if (hold === 'busy') return { kind: 'busy', holder: null, isFar: yield* this.#isFar(parts, facts) }
     const held = new HeldAdvisory(hold, this)

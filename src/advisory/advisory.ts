@@ -18,9 +18,9 @@ import type { Lane } from '../drivers/lane.js'
 import { UnsupportedPlatformError } from '../errors.js'
 import type { AdvisoryCall } from '../types.js'
 import { runInLane, runNow } from './calls.js'
-import { attemptFcntl, refuseFcntlSync } from './fcntl.js'
-import { attemptFlock } from './flock.js'
-import { attemptQuickly, check } from './flock-quick.js'
+import { takeFcntl, refuseFcntlSync } from './fcntl.js'
+import { takeFlock } from './flock.js'
+import { takeFlockQuickly, check } from './flock-quick.js'
 import { lockError, type OpenOptions, replacedError } from './lock-file.js'
 
 export interface AdvisoryHold {
@@ -36,7 +36,7 @@ export interface AdvisoryHold {
   readonly isExecutable?: boolean
 }
 
-export interface AttemptOptions extends OpenOptions {
+export interface AdvisoryOptions extends OpenOptions {
   kind: AdvisoryCall
   /**
    * Of the mount that the path is on. Asynchronous calls go through it, and so does `release()` of a hold that was got
@@ -59,7 +59,7 @@ export const ROUNDS_MAX = 10
  * One attempt, without waiting for a holder.
  * @throws LockFileSystemError, ForeignLockError, AdvisoryUnavailableError, UnsupportedPlatformError
  */
-export async function attempt(path: string, options: AttemptOptions): Promise<AdvisoryHold | 'busy'> {
+export async function tryAdvisory(path: string, options: AdvisoryOptions): Promise<AdvisoryHold | 'busy'> {
   const { kind, lane } = options
   refuseWindows(path)
   const quick = tryQuickly(path, options)
@@ -67,7 +67,7 @@ export async function attempt(path: string, options: AttemptOptions): Promise<Ad
   try {
     for (let round = 1; round <= ROUNDS_MAX; round++) {
       const outcome =
-        kind === 'flock' ? await runInLane(attemptFlock(path, options, lane), lane) : await attemptFcntl(path, options, lane)
+        kind === 'flock' ? await runInLane(takeFlock(path, options, lane), lane) : await takeFcntl(path, options, lane)
       if (outcome !== 'replaced') return toBeQuick(path, options, outcome)
     }
   } catch (error) {
@@ -76,15 +76,15 @@ export async function attempt(path: string, options: AttemptOptions): Promise<Ad
   throw replacedError(path)
 }
 
-/** {@link attempt} with blocking calls; flock only. */
-export function attemptSync(path: string, options: AttemptOptions): AdvisoryHold | 'busy' {
+/** {@link tryAdvisory} with blocking calls; flock only. */
+export function tryAdvisorySync(path: string, options: AdvisoryOptions): AdvisoryHold | 'busy' {
   refuseWindows(path)
   if (options.kind === 'fcntl') refuseFcntlSync(path)
   const quick = tryQuickly(path, options)
   if (quick) return quick
   try {
     for (let round = 1; round <= ROUNDS_MAX; round++) {
-      const outcome = runNow(attemptFlock(path, options, options.lane))
+      const outcome = runNow(takeFlock(path, options, options.lane))
       if (outcome !== 'replaced') return toBeQuick(path, options, outcome)
     }
   } catch (error) {
@@ -93,12 +93,12 @@ export function attemptSync(path: string, options: AttemptOptions): AdvisoryHold
   throw replacedError(path)
 }
 
-function tryQuickly(path: string, { kind, shared, lane, localDevice }: AttemptOptions): AdvisoryHold | 'busy' | undefined {
-  return kind === 'flock' && typeof localDevice === 'number' ? attemptQuickly(path, shared, lane) : undefined
+function tryQuickly(path: string, { kind, shared, lane, localDevice }: AdvisoryOptions): AdvisoryHold | 'busy' | undefined {
+  return kind === 'flock' && typeof localDevice === 'number' ? takeFlockQuickly(path, shared, lane) : undefined
 }
 
 /** So that the next attempt is a quick one. */
-function toBeQuick<Outcome>(path: string, { kind, localDevice }: AttemptOptions, outcome: Outcome): Outcome {
+function toBeQuick<Outcome>(path: string, { kind, localDevice }: AdvisoryOptions, outcome: Outcome): Outcome {
   if (kind === 'flock' && typeof localDevice === 'number') check(path, localDevice)
   return outcome
 }

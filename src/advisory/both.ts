@@ -6,7 +6,7 @@
 
 import { LockFileSystemError } from '../errors.js'
 import type { AdvisoryCall, AdvisoryKind } from '../types.js'
-import { type AdvisoryHold, attempt, type AttemptOptions, attemptSync, ROUNDS_MAX } from './advisory.js'
+import { type AdvisoryHold, tryAdvisory, type AdvisoryOptions, tryAdvisorySync, ROUNDS_MAX } from './advisory.js'
 import { refuseFcntlInWorker, refuseFcntlSync } from './fcntl.js'
 import { NOT_WRITABLE, replacedError } from './lock-file.js'
 
@@ -16,27 +16,23 @@ export function callsOf(kind: AdvisoryKind, locksAreOne: boolean): readonly Advi
   return locksAreOne ? ['flock'] : ['flock', 'fcntl']
 }
 
-type Options = Omit<AttemptOptions, 'kind'>
+type Options = Omit<AdvisoryOptions, 'kind'>
 
-/** One attempt with those calls, without waiting for a holder. @throws what {@link attempt} throws */
-export async function attemptCalls(
-  path: string,
-  calls: readonly AdvisoryCall[],
-  options: Options,
-): Promise<AdvisoryHold | 'busy'> {
+/** One attempt with those calls, without waiting for a holder. @throws what {@link tryAdvisory} throws */
+export async function tryCalls(path: string, calls: readonly AdvisoryCall[], options: Options): Promise<AdvisoryHold | 'busy'> {
   const [kind = 'flock', second] = calls
-  return second === undefined ? await attempt(path, { ...options, kind }) : await attemptBoth(path, options)
+  return second === undefined ? await tryAdvisory(path, { ...options, kind }) : await tryBoth(path, options)
 }
 
 /** The same with blocking calls, which have no fcntl. */
-export function attemptCallsSync(path: string, calls: readonly AdvisoryCall[], options: Options): AdvisoryHold | 'busy' {
-  return calls.includes('fcntl') ? refuseFcntlSync(path) : attemptSync(path, { ...options, kind: 'flock' })
+export function tryCallsSync(path: string, calls: readonly AdvisoryCall[], options: Options): AdvisoryHold | 'busy' {
+  return calls.includes('fcntl') ? refuseFcntlSync(path) : tryAdvisorySync(path, { ...options, kind: 'flock' })
 }
 
-async function attemptBoth(path: string, options: Options): Promise<AdvisoryHold | 'busy'> {
+async function tryBoth(path: string, options: Options): Promise<AdvisoryHold | 'busy'> {
   refuseFcntlInWorker(path)
   for (let round = 1; round <= ROUNDS_MAX; round++) {
-    const flock = await attempt(path, { ...options, kind: 'flock' })
+    const flock = await tryAdvisory(path, { ...options, kind: 'flock' })
     if (flock === 'busy') return 'busy'
     const hold = await addFcntl(path, flock, options)
     if (hold !== 'replaced') return hold
@@ -50,7 +46,7 @@ async function addFcntl(path: string, flock: AdvisoryHold, options: Options): Pr
   if (flock.isExecutable === true && !options.shared) return flock
   let fcntl: AdvisoryHold | 'busy'
   try {
-    fcntl = await attempt(path, { ...options, kind: 'fcntl' })
+    fcntl = await tryAdvisory(path, { ...options, kind: 'fcntl' })
   } catch (error) {
     if (error instanceof LockFileSystemError && NOT_WRITABLE.has(error.errno)) return flock
     await flock.release().catch(() => {}) // the first error is the one to tell

@@ -38,7 +38,7 @@ export function refuseFcntlInWorker(path: string): void {
 }
 
 /** One attempt; `replaced` if the path no longer led to the file that was locked. */
-export async function attemptFcntl(path: string, options: OpenOptions, lane: Lane): Promise<FcntlHold | 'busy' | 'replaced'> {
+export async function takeFcntl(path: string, options: OpenOptions, lane: Lane): Promise<FcntlHold | 'busy' | 'replaced'> {
   refuseFcntlInWorker(path)
   const { shared } = options
   const fsExt = loadFsExt()
@@ -154,15 +154,15 @@ export class FcntlHold {
   }
 }
 
-interface Attempt extends OpenOptions {
+interface Visit extends OpenOptions {
   readonly path: string
   readonly realPath: string
   readonly file: LockFile
   readonly lane: Lane
 }
 
-async function lockWhileVisiting(fsExt: FsExt, attempt: Attempt): Promise<FcntlHold | 'busy' | 'replaced'> {
-  const { path, realPath, file, shared, lane, refusalOf } = attempt
+async function lockWhileVisiting(fsExt: FsExt, visit: Visit): Promise<FcntlHold | 'busy' | 'replaced'> {
+  const { path, realPath, file, shared, lane, refusalOf } = visit
   let outcome: 'busy' | 'replaced' = 'busy'
   try {
     if (await trySetLock(fsExt, file.fd, shared, lane)) {

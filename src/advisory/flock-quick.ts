@@ -28,7 +28,7 @@ const CHECKED_FILES_MAX = 1000
 const checkedFiles = new Map<string, Checked>()
 
 /** `undefined` when anything is not as expected: the full attempt then finds out, and says, what it is. */
-export function attemptQuickly(path: string, shared: boolean, lane: Lane): FlockHold | 'busy' | undefined {
+export function takeFlockQuickly(path: string, shared: boolean, lane: Lane): FlockHold | 'busy' | undefined {
   const checked = checkedFiles.get(path)
   if (checked === undefined) return undefined
   const fsExt = loadFsExt()

@@ -25,18 +25,18 @@ import { closeOrPark, closeOrParkSync } from './process-registry.js'
 const WANTS_WRITING = new Set(['EBADF', 'EIO'])
 
 /** One attempt; `replaced` if the path no longer led to the file that was locked. */
-export function* attemptFlock(path: string, options: OpenOptions, lane: Lane): Program<FlockHold | 'busy' | 'replaced'> {
+export function* takeFlock(path: string, options: OpenOptions, lane: Lane): Program<FlockHold | 'busy' | 'replaced'> {
   // NFSv4, where locks are leased, is known for that.
-  if (options.pastCache === true && !options.shared) return yield* attemptThrough('writing', path, options, lane)
+  if (options.pastCache === true && !options.shared) return yield* takeFlockThrough('writing', path, options, lane)
   try {
-    return yield* attemptThrough('reading', path, options, lane)
+    return yield* takeFlockThrough('reading', path, options, lane)
   } catch (error) {
     if (options.shared || !WANTS_WRITING.has(codeOf(error))) throw error
   }
-  return yield* attemptThrough('writing', path, options, lane)
+  return yield* takeFlockThrough('writing', path, options, lane)
 }
 
-function* attemptThrough(
+function* takeFlockThrough(
   access: Access,
   path: string,
   options: OpenOptions,

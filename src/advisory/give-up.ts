@@ -21,7 +21,7 @@ import { ForeignLockError } from '../errors.js'
 import { isAbsent } from '../protocol/doubt.js'
 import { ask } from '../protocol/operations.js'
 import type { AdvisoryCall } from '../types.js'
-import { type AdvisoryHold, attempt } from './advisory.js'
+import { type AdvisoryHold, tryAdvisory } from './advisory.js'
 import { GIVEN_UP, identityOf, READ_WRITE } from './lock-file.js'
 import { probe } from './probe.js'
 import { closeOrPark } from './process-registry.js'
@@ -67,7 +67,7 @@ async function takeAll(
   lane: Lane,
 ): Promise<AdvisoryCall | null> {
   for (const kind of calls) {
-    const hold = await attempt(path, { kind, shared: false, lane }).catch((error) => {
+    const hold = await tryAdvisory(path, { kind, shared: false, lane }).catch((error) => {
       throw error instanceof ForeignLockError ? new NoFile() : error
     })
     if (hold === 'busy') return kind

@@ -1,6 +1,6 @@
 /** One public path, ready to be tried: our own lock, then theirs. Whatever was begun and not completed is given back. */
 
-import { attempt, type AdvisoryHold } from '../advisory/advisory.js'
+import { tryAdvisory, type AdvisoryHold } from '../advisory/advisory.js'
 import { lockKept } from '../advisory/fcntl.js'
 import { readClock } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
@@ -129,7 +129,7 @@ export class WorkbenchLockable implements Lockable {
     // What was written into it meanwhile is a link-based lock.
     const refusalOf = () => new ForeignLockError(path, 'something was just written into it', 'Try again.')
     const options = { kind: 'fcntl' as const, shared: false, lane: this.#mount.lane, refusalOf }
-    return yield* eitherWay(refuse, () => attempt(names.path, options))
+    return yield* eitherWay(refuse, () => tryAdvisory(names.path, options))
   }
 
   *#complete(own: Hold, prepared: Prepared, empty: AdvisoryHold | null, beganMs: number): Work<WorkbenchHold | Refusal> {

@@ -7,7 +7,7 @@ import { linkSync, readdirSync, readlinkSync, renameSync, statSync, writeFileSyn
 import { join } from 'node:path'
 import { dir } from 'tmp-promise'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type AdvisoryHold, attempt, attemptSync } from '../../src/advisory/advisory.js'
+import { type AdvisoryHold, tryAdvisory, tryAdvisorySync } from '../../src/advisory/advisory.js'
 import { Lane } from '../../src/drivers/lane.js'
 import { witness } from './fixtures/advisory-driver.mjs'
 
@@ -88,7 +88,7 @@ describe.each(KINDS)('%s', (kind) => {
         replaceFile()
         replacedAt++
       })
-      const hold = keep(await attempt(path, { kind, shared: false, lane: interfering }))
+      const hold = keep(await tryAdvisory(path, { kind, shared: false, lane: interfering }))
       interfering.disarm()
       if (replacedAt === before) break
       expect(hold).toMatchObject({ ino: statSync(path).ino })
@@ -101,7 +101,7 @@ describe.each(KINDS)('%s', (kind) => {
 
   it('a lock file that is replaced without end is an error, and nothing is held', async () => {
     const interfering = new InterferingLane(replaceFile)
-    const attempted = attempt(path, { kind, shared: false, lane: interfering })
+    const attempted = tryAdvisory(path, { kind, shared: false, lane: interfering })
     await expect(attempted).rejects.toMatchObject({ name: 'ForeignLockError', code: 'FOREIGN_LOCK' })
     expect(witness(path, kind)).toBe('free')
   })
@@ -123,11 +123,11 @@ describe('fcntl', () => {
         const interfering = new InterferingLane(async (call) => {
           if (call !== point) return
           visited++
-          during = attempt(path, { kind: 'fcntl', shared, lane })
+          during = tryAdvisory(path, { kind: 'fcntl', shared, lane })
           // Where the interrupted attempt has its turn, it must go on before the other one can.
           await Promise.race([during, nextTurns()])
         })
-        const outcome = keep(await attempt(otherName, { kind, shared, lane: interfering }))
+        const outcome = keep(await tryAdvisory(otherName, { kind, shared, lane: interfering }))
         interfering.disarm()
         const other = during && keep(await during)
         if (visited === before) break
@@ -151,10 +151,10 @@ describe('fcntl', () => {
       const interfering = new InterferingLane((call) => {
         if (call !== point) return
         visited++
-        const cycle = attemptSync(path, { kind: 'flock', shared: false, lane })
+        const cycle = tryAdvisorySync(path, { kind: 'flock', shared: false, lane })
         if (cycle !== 'busy') cycle.releaseSync()
       })
-      const outcome = keep(await attempt(path, { kind: 'fcntl', shared: false, lane: interfering }))
+      const outcome = keep(await tryAdvisory(path, { kind: 'fcntl', shared: false, lane: interfering }))
       interfering.disarm()
       expect(outcome).not.toBe('busy')
       if (visited === before) break
@@ -176,12 +176,12 @@ describe('fcntl', () => {
         if (!armed || calls++ !== point) return
         visited++
         if (first && first !== 'busy') first.releaseSync()
-        next = await attempt(path, { kind: 'fcntl', shared: false, lane })
+        next = await tryAdvisory(path, { kind: 'fcntl', shared: false, lane })
         // Leaves a descriptor behind that must not be closed before the next holder releases.
-        const cycle = attemptSync(path, { kind: 'flock', shared: false, lane })
+        const cycle = tryAdvisorySync(path, { kind: 'flock', shared: false, lane })
         if (cycle !== 'busy') cycle.releaseSync()
       })
-      first = await attempt(path, { kind: 'fcntl', shared: false, lane: interfering })
+      first = await tryAdvisory(path, { kind: 'fcntl', shared: false, lane: interfering })
       armed = true
       if (first !== 'busy') await first.release()
       if (next === undefined) break

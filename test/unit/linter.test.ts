@@ -34,6 +34,11 @@ it.each([
     'max-params',
   ],
   [
+    'a function of more than 70 lines',
+    { 'entry.ts': ENTRY, 'used.ts': `${USED}export function long() {\n${'  void use()\n'.repeat(69)}}\n` },
+    'max-lines-per-function',
+  ],
+  [
     'nothing else',
     { 'entry.ts': ENTRY, 'used.ts': `${USED}export const sum = (a = 1, b = 1, c = 1, d = 1) => a + b + c + d\n` },
     null,

@@ -44,158 +44,170 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   const config = loadConfig({ file: options.config })
   const interrupt = new Interrupt()
   const page = options.report === undefined ? null : await Page.open(options.report)
-  const { run, cleanUp } = examination({ options, config, interrupt, page })
-  cleanUpAtLast(cleanUp)
+  const examination = new Examination(options, config, interrupt, page)
+  cleanUpAtLast(() => examination.cleanUp())
   let code: number | null = null
   try {
-    code = await run()
+    code = await examination.run()
   } catch (error) {
     if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
     if (!(error instanceof Interrupted)) code = explainUnexpected(error)
   }
-  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, cleanUp())
+  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, examination.cleanUp())
   await page?.close()
   await interrupt.end(code, !isClean)
 }
 
-interface Setup {
-  options: DoctorOptions
-  config: LoadedConfig
-  interrupt: Interrupt
-  page: Page | null
-}
+class Examination {
+  readonly #options: DoctorOptions
+  readonly #config: LoadedConfig
+  readonly #interrupt: Interrupt
+  readonly #page: Page | null
+  #directory: string
+  readonly #findings: PlacedFinding[] = []
+  #scratch: string | null = null
+  #mount: MountProfile | null = null
+  #clock: measures.Clock | null = null
+  #links: measures.Links | null = null
+  #space: measures.Space | null = null
+  #primitives: Primitive[] = []
+  readonly #trials: LockTrial[] = []
+  #underWay: Promise<unknown> = Promise.resolve()
 
-function examination({ options, config, interrupt, page }: Setup) {
-  let directory = resolve(options.directory ?? '.')
-  const findings: PlacedFinding[] = []
-  let scratch: string | null = null
-  let mount: MountProfile | null = null
-  let clock: measures.Clock | null = null
-  let links: measures.Links | null = null
-  let space: measures.Space | null = null
-  let primitives: Primitive[] = []
-  let trials: LockTrial[] = []
-  let underWay: Promise<unknown> = Promise.resolve()
+  constructor(options: DoctorOptions, config: LoadedConfig, interrupt: Interrupt, page: Page | null) {
+    this.#options = options
+    this.#config = config
+    this.#interrupt = interrupt
+    this.#page = page
+    this.#directory = resolve(options.directory ?? '.')
+  }
 
   /** @returns the exit code */
-  async function run(): Promise<number> {
-    tell('node', nodeFindings(nodeFacts()))
-    tell('configuration', configurationFindings(config))
+  async run(): Promise<number> {
+    this.#tell('node', nodeFindings(nodeFacts()))
+    this.#tell('configuration', configurationFindings(this.#config))
     try {
-      await examine()
+      await this.#examine()
     } catch (error) {
-      const failure = asLockError(error, directory)
+      const failure = asLockError(error, this.#directory)
       if (!(failure instanceof MountlockError) || failure instanceof NoSuchDirectoryError) throw error
-      if (mount === null) lookAtMount() // by its name alone: what does not answer has options, too
-      tell('directory', [unusable(failure)])
+      if (this.#mount === null) this.#lookAtMount() // by its name alone: what does not answer has options, too
+      this.#tell('directory', [unusable(failure)])
     }
-    const configured = trials.find(({ kind }) => kind === kindOf(config.settings))
-    const recommendation = recommend(trials, findings)
-    const code = exitCodeOf(findings, configured, recommendation)
-    if (options.json) writeJson(report(recommendation, code))
-    else writeRecommendation(recommendation, findings.some(isLocalDisk))
-    await sendable(recommendation, code)
-    if (!options.json) writeCount(findings)
+    const configured = this.#trials.find(({ kind }) => kind === kindOf(this.#config.settings))
+    const recommendation = recommend(this.#trials, this.#findings)
+    const code = exitCodeOf(this.#findings, configured, recommendation)
+    if (this.#options.json) writeJson(this.#report(recommendation, code))
+    else writeRecommendation(recommendation, this.#findings.some(isLocalDisk))
+    await this.#sendable(recommendation, code)
+    if (!this.#options.json) writeCount(this.#findings)
     return code
   }
 
-  async function sendable(recommendation: Recommendation | null, exitCode: number): Promise<void> {
-    if (page === null) return
-    const examined = { mount, findings, primitives, trials, clock, links, recommendation, exitCode }
-    await page.write(`${JSON.stringify(anonymous(examined), null, 2)}\n`)
-    if (!options.json) writeOut(`# What can be sent in is in ${page.file}: look at it first.`)
+  async #sendable(recommendation: Recommendation | null, exitCode: number): Promise<void> {
+    if (this.#page === null) return
+    const examined = {
+      mount: this.#mount,
+      findings: this.#findings,
+      primitives: this.#primitives,
+      trials: this.#trials,
+      clock: this.#clock,
+      links: this.#links,
+      recommendation,
+      exitCode,
+    }
+    await this.#page.write(`${JSON.stringify(anonymous(examined), null, 2)}\n`)
+    if (!this.#options.json) writeOut(`# What can be sent in is in ${this.#page.file}: look at it first.`)
   }
 
   /** What is under way ends first, or it would go on filling what is being removed. */
-  async function cleanUp(): Promise<void> {
-    await endsWithin(CLEAN_UP_LIMIT_MS / 2, underWay)
-    if (scratch !== null) await rm(scratch, { recursive: true, force: true })
+  async cleanUp(): Promise<void> {
+    await endsWithin(CLEAN_UP_LIMIT_MS / 2, this.#underWay)
+    if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
   }
 
-  async function examine(): Promise<void> {
-    const { directory: named } = options
-    const { signal } = interrupt
+  async #examine(): Promise<void> {
+    const { directory: named } = this.#options
+    const { signal } = this.#interrupt
     const wait = <T>(promise: Promise<T>) => {
-      underWay = promise
-      return interrupt.race(promise)
+      this.#underWay = promise
+      return this.#interrupt.race(promise)
     }
-    directory = await wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
-    lookAtMount()
-    space = await wait(measures.measureSpace(directory))
-    const scratch = await wait(makeScratch())
-    clock = await wait(measures.measureClock(scratch))
-    links = await wait(measures.countLinks(scratch, signal))
+    this.#directory = await wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
+    this.#lookAtMount()
+    this.#space = await wait(measures.measureSpace(this.#directory))
+    const scratch = await wait(this.#makeScratch())
+    this.#clock = await wait(measures.measureClock(scratch))
+    this.#links = await wait(measures.countLinks(scratch, signal))
     const owner = await wait(measures.ownerFindings(scratch))
-    primitives = await wait(tryPrimitives(scratch, signal))
-    const create = primitives.find(({ name }) => name === 'exclusive create')?.medianMs ?? null
-    tell('directory', [
+    this.#primitives = await wait(tryPrimitives(scratch, signal))
+    const create = this.#primitives.find(({ name }) => name === 'exclusive create')?.medianMs ?? null
+    this.#tell('directory', [
       ...owner,
-      ...measures.spaceFindings(space, create !== null),
-      ...measures.clockFindings(clock),
-      ...measures.linkFindings(links),
-      ...measures.latencyFindings(create, config.settings.refreshRateMs),
+      ...measures.spaceFindings(this.#space, create !== null),
+      ...measures.clockFindings(this.#clock),
+      ...measures.linkFindings(this.#links),
+      ...measures.latencyFindings(create, this.#config.settings.refreshRateMs),
     ])
-    tell('primitives', primitiveFindings(primitives, mount === null ? null : fileSystemOf(mount).id))
-    const local = localLocks(mount)
-    for (const kind of KINDS) trials.push(await wait(tryLock(kind, scratch, config, local)))
-    tell('locks', [...lockFindings(trials), ...configuredFindings()])
+    this.#tell('primitives', primitiveFindings(this.#primitives, this.#mount === null ? null : fileSystemOf(this.#mount).id))
+    const local = localLocks(this.#mount)
+    for (const kind of KINDS) this.#trials.push(await wait(tryLock(kind, scratch, this.#config, local)))
+    this.#tell('locks', [...lockFindings(this.#trials), ...this.#configuredFindings()])
   }
 
-  function lookAtMount(): void {
-    mount = mountOf(directory)
-    tell('mount', mountFindings(mount))
+  #lookAtMount(): void {
+    this.#mount = mountOf(this.#directory)
+    this.#tell('mount', mountFindings(this.#mount))
   }
 
-  async function makeScratch(): Promise<string> {
-    const made = mkdtemp(join(directory, '.locktester-doctor-'))
+  async #makeScratch(): Promise<string> {
+    const made = mkdtemp(join(this.#directory, '.locktester-doctor-'))
     // A directory that is made after the user pressed Ctrl+C is remembered as well.
     void made.then(
       (path) => {
-        scratch = path
+        this.#scratch = path
       },
       () => {},
     )
-    return await bounded(directory, made)
+    return await bounded(this.#directory, made)
   }
 
   /** The lock type in force is the one that matters. */
-  function configuredFindings(): Finding[] {
-    const kind = kindOf(config.settings)
-    const trial = trials.find((each) => each.kind === kind)
+  #configuredFindings(): Finding[] {
+    const kind = kindOf(this.#config.settings)
+    const trial = this.#trials.find((each) => each.kind === kind)
     if (trial === undefined || (trial.failure === null && !trial.isLocal)) return []
-    const seen = `The configuration chooses lock-type=${config.settings.lockType} (${kind})`
+    const seen = `The configuration chooses lock-type=${this.#config.settings.lockType} (${kind})`
     const breaks = trial.failure === null ? 'It does not exclude other nodes here.' : 'It does not work here.'
     return [
       trouble('error', 'CONFIGURED_LOCK_TYPE', { seen, breaks, remedy: 'Configure what is recommended below, on every node.' }),
     ]
   }
 
-  function tell(section: Section, told: readonly Finding[]): void {
-    findings.push(...told.map((finding) => ({ ...finding, section })))
-    if (!options.json) writeSection(section, told)
+  #tell(section: Section, told: readonly Finding[]): void {
+    this.#findings.push(...told.map((finding) => ({ ...finding, section })))
+    if (!this.#options.json) writeSection(section, told)
   }
 
   /** See docs/schema/doctor.json. */
-  function report(recommendation: Recommendation | null, exitCode: number): object {
-    const { file, found, settings, diagnostics } = config
+  #report(recommendation: Recommendation | null, exitCode: number): object {
+    const { file, found, settings, diagnostics } = this.#config
     return {
       version: 1,
-      directory,
+      directory: this.#directory,
       node: nodeFacts(),
       configuration: { file, found, settings, diagnostics },
-      fileSystem: mount === null ? null : { ...mount },
-      clock,
-      links,
-      space,
-      primitives,
-      locks: trials.map((trial) => ({ ...trial })),
-      findings,
+      fileSystem: this.#mount === null ? null : { ...this.#mount },
+      clock: this.#clock,
+      links: this.#links,
+      space: this.#space,
+      primitives: this.#primitives,
+      locks: this.#trials.map((trial) => ({ ...trial })),
+      findings: this.#findings,
       recommendation,
       exitCode,
     }
   }
-
-  return { run, cleanUp }
 }
 
 const isLocalDisk = ({ code }: Finding) => code === 'LOCAL_DISK'

@@ -19,7 +19,7 @@ import { NO_ANSWER } from '../remote/lines.js'
 import { RemoteHolder } from './remote-holder.js'
 
 /** One node tried while another one held. */
-interface Attempt {
+interface TryBesideHolder {
   by: string
   result: 'excluded' | 'acquired' | 'failed'
   /** The holder, as the lock itself says there. */
@@ -52,7 +52,7 @@ export interface Round {
   /** How often it was played until it said something, or was given up. */
   tries: number
   holder: { pid: number; token: string | null } | null
-  attempts: Attempt[]
+  attempts: TryBesideHolder[]
   /** The holder released while another one waited. */
   handOver: Passing | null
   /** The holder was killed (SIGKILL) while another one waited. */
@@ -122,7 +122,7 @@ async function playRound(
 ): Promise<void> {
   try {
     round.holder = { pid: holder.pid, token: await acquire(holder, setup) }
-    for (const other of others) round.attempts.push(await attempt(holder, other))
+    for (const other of others) round.attempts.push(await tryBeside(holder, other))
     round.doubt = doubtOfAttempts(holder, round.attempts)
     const next = present(others[0], 'a second node')
     if (round.doubt === null && round.attempts.every(({ result }) => result === 'excluded')) {
@@ -152,7 +152,7 @@ function doubtOf(error: unknown): Doubt | null {
   return SLOW_CODES.has(code) ? { code: 'TOO_SLOW', message } : null
 }
 
-function doubtOfAttempts(holder: RemoteHolder, attempts: readonly Attempt[]): Doubt | null {
+function doubtOfAttempts(holder: RemoteHolder, attempts: readonly TryBesideHolder[]): Doubt | null {
   if (attempts.some(({ heldByBoth }) => heldByBoth)) return null
   for (const { lost, error } of attempts) {
     if (lost !== null && LEASE_REASONS.has(lost)) return doubtOf(new SlowError(slowText(holder, lost)))
@@ -171,9 +171,9 @@ function assertKept(holder: RemoteHolder, lost: LostReason | null): void {
   throw LEASE_REASONS.has(lost) ? new SlowError(slowText(holder, lost)) : new Error(`${holder.node.name} lost the lock (${lost})`)
 }
 
-async function attempt(holder: RemoteHolder, other: RemoteHolder): Promise<Attempt> {
+async function tryBeside(holder: RemoteHolder, other: RemoteHolder): Promise<TryBesideHolder> {
   const { held: heldBefore } = await holder.held()
-  let made: Pick<Attempt, 'result' | 'heldBy' | 'error'>
+  let made: Pick<TryBesideHolder, 'result' | 'heldBy' | 'error'>
   try {
     const outcome = await other.try()
     made =

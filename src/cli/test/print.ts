@@ -16,7 +16,7 @@ import { nameOf, type TestedLock } from './tested-locks.js'
 import { type Finding, supported } from './verdict.js'
 
 /** One of the lines that are a contract. */
-export function attemptLine({ tested, result }: Finding): string {
+export function findingLine({ tested, result }: Finding): string {
   return `* ${result === 'acquired' ? 'Acquired' : 'Unable to acquire'} ${nameOf(tested)}`
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { present } from '../../assert.js'
 import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { cleanUpAtLast, explainUnexpected } from '../shared/unexpected.js'
 import { UsageError } from '../shared/usage.js'
@@ -42,148 +43,155 @@ const RELEASING_MS = 1000
 export async function runTest(options: TestOptions): Promise<void> {
   // A blocking read, which may hang: before signals are handled, so that Ctrl+C still ends it.
   const config = loadConfig({ file: options.config })
-  await attempt(options, config).run()
+  await new TestRun(options, config).run()
 }
 
-function attempt(options: TestOptions, config: LoadedConfig) {
-  const printer = new Printer(options)
-  const interrupt = new Interrupt()
-  let trial: Trial | null = null
-  let isHolding = false
-  let isCutShort = false
-  let code: number = EXIT.ok
+class TestRun {
+  readonly #options: TestOptions
+  readonly #config: LoadedConfig
+  readonly #printer: Printer
+  readonly #interrupt = new Interrupt()
+  #trial: Trial | null = null
+  #isHolding = false
+  #isCutShort = false
+  #code: number = EXIT.ok
 
-  async function run(): Promise<void> {
-    cleanUpAtLast(async () => await trial?.withdraw())
+  constructor(options: TestOptions, config: LoadedConfig) {
+    this.#options = options
+    this.#config = config
+    this.#printer = new Printer(options)
+  }
+
+  async run(): Promise<void> {
+    cleanUpAtLast(async () => await this.#trial?.withdraw())
     try {
-      await test()
+      await this.#test()
     } catch (error) {
       if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
-      if (error instanceof Interrupted) isCutShort = true
-      else code = explainUnexpected(error, (text) => printer.error(text))
+      if (error instanceof Interrupted) this.#isCutShort = true
+      else this.#code = explainUnexpected(error, (text) => this.#printer.error(text))
     }
-    const patience = setTimeout(() => printer.talk(words.RELEASING), RELEASING_MS)
-    const isClean = (await trial?.end()) ?? true
+    const patience = setTimeout(() => this.#printer.talk(words.RELEASING), RELEASING_MS)
+    const isClean = (await this.#trial?.end()) ?? true
     clearTimeout(patience)
-    if (!isClean) printer.warn('NOT_RELEASED', words.NOT_RELEASED)
-    else if (isHolding) printer.talk('Released.')
+    if (!isClean) this.#printer.warn('NOT_RELEASED', words.NOT_RELEASED)
+    else if (this.#isHolding) this.#printer.talk('Released.')
     // Ctrl+C is how a hold ends; before that it cuts the test short, and the shell should know.
-    if (isHolding) await endProcess(code, !isClean)
-    else await interrupt.end(isCutShort ? null : code, !isClean)
+    if (this.#isHolding) await endProcess(this.#code, !isClean)
+    else await this.#interrupt.end(this.#isCutShort ? null : this.#code, !isClean)
   }
 
-  async function test(): Promise<void> {
-    printer.diagnostics(config.diagnostics)
-    if (config.diagnostics.some(({ severity }) => severity === 'error')) {
-      printer.error(configurationErrors(config.file))
-      code = EXIT.configuration
+  async #test(): Promise<void> {
+    this.#printer.diagnostics(this.#config.diagnostics)
+    if (this.#config.diagnostics.some(({ severity }) => severity === 'error')) {
+      this.#printer.error(configurationErrors(this.#config.file))
+      this.#code = EXIT.configuration
       return
     }
-    const { directory: named } = options
-    const directory = await interrupt.race(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
+    const { directory: named } = this.#options
+    const directory = await this.#interrupt.race(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
     const mount = mountOf(directory)
-    introduce(directory, mount, words.configurationLine(config))
-    trial = new Trial(directory, interrupt.signal, {
-      onPresenceFailure: (error) => printer.warnOnce('NO_PRESENCE', words.presenceWarning(error)),
-      onPatience: (tested) => printer.talk(words.patienceTalk(tested)),
+    this.#introduce(directory, mount, words.configurationLine(this.#config))
+    const trial = new Trial(directory, this.#interrupt.signal, {
+      onPresenceFailure: (error) => this.#printer.warnOnce('NO_PRESENCE', words.presenceWarning(error)),
+      onPatience: (tested) => this.#printer.talk(words.patienceTalk(tested)),
     })
-    const findings = await tryLocks(trial, testedLocks(config.settings, options.all))
-    const others = await lookAround(trial, findings)
+    this.#trial = trial
+    const findings = await this.#tryLocks(trial, testedLocks(this.#config.settings, this.#options.all))
+    const others = await this.#lookAround(trial, findings)
 
-    const holds = options.holdMs !== 0 && holdsOn(findings, options.holdMs !== undefined)
+    const holds = this.#options.holdMs !== 0 && holdsOn(findings, this.#options.holdMs !== undefined)
     const limitation = limitationOfFindings(findings, ownIdentity(), mount)
-    code = exitCodeOf(verdictOf(findings, limitation))
-    isHolding = holds
+    this.#code = exitCodeOf(verdictOf(findings, limitation))
+    this.#isHolding = holds
     // The last line comes only now: a program that reads it knows that all is judged. If all was acquired, it also knows that
     // the hold has begun.
-    show(findings.at(-1) as Finding)
+    this.#show(present(findings.at(-1), 'a lock that was tried'))
     const verdict = words.verdictLine(findings)
-    if (verdict !== null) printer.line(`\n${verdict}`)
-    if (limitation === 'one-machine') printer.warn('ONE_MACHINE', words.ONE_MACHINE)
-    explain(findings, holds)
-    const { warnings } = printer
-    printer.report(reportOf({ directory, mount, config, findings, others, warnings, holds }))
-    if (holds) await hold(trial, findings)
+    if (verdict !== null) this.#printer.line(`\n${verdict}`)
+    if (limitation === 'one-machine') this.#printer.warn('ONE_MACHINE', words.ONE_MACHINE)
+    this.#explain(findings, holds)
+    const { warnings } = this.#printer
+    this.#printer.report(reportOf({ directory, mount, config: this.#config, findings, others, warnings, holds }))
+    if (holds) await this.#hold(trial, findings)
   }
 
-  function introduce(directory: string, mount: MountProfile | null, configuration: string): void {
-    printer.talk(words.selfLine(ownIdentity()))
-    printer.talk(words.directoryLine(directory))
-    printer.talk(words.fileSystemLine(mount))
-    printer.talk(configuration)
-    if (mount?.reach === 'local') printer.warn('LOCAL_DISK', words.localDiskWarning(mount))
+  #introduce(directory: string, mount: MountProfile | null, configuration: string): void {
+    this.#printer.talk(words.selfLine(ownIdentity()))
+    this.#printer.talk(words.directoryLine(directory))
+    this.#printer.talk(words.fileSystemLine(mount))
+    this.#printer.talk(configuration)
+    if (mount?.reach === 'local') this.#printer.warn('LOCAL_DISK', words.localDiskWarning(mount))
   }
 
-  async function tryLocks(trial: Trial, locks: readonly TestedLock[]): Promise<Finding[]> {
-    await interrupt.race(trial.announce(locks))
+  async #tryLocks(trial: Trial, locks: readonly TestedLock[]): Promise<Finding[]> {
+    await this.#interrupt.race(trial.announce(locks))
     const findings: Finding[] = []
     for (const tested of locks) {
-      const finding = await interrupt.race(trial.attempt(tested))
+      const finding = await this.#interrupt.race(trial.tryLock(tested))
       findings.push(finding)
-      if (findings.length < locks.length) show(finding)
+      if (findings.length < locks.length) this.#show(finding)
     }
     return findings
   }
 
-  function show(finding: Finding): void {
-    printer.line(words.attemptLine(finding))
-    if (finding.result === 'failed') printer.error(words.failureText(finding.tested, finding.error))
+  #show(finding: Finding): void {
+    this.#printer.line(words.findingLine(finding))
+    if (finding.result === 'failed') this.#printer.error(words.failureText(finding.tested, finding.error))
   }
 
   /** Finds the other testers: those that hold the same locks, and those that run as another user. */
-  async function lookAround(trial: Trial, findings: Finding[]): Promise<Neighbour[]> {
-    await interrupt.race(trial.findDoubleHolders(findings))
+  async #lookAround(trial: Trial, findings: Finding[]): Promise<Neighbour[]> {
+    await this.#interrupt.race(trial.findDoubleHolders(findings))
     const own = ownIdentity()
     const isStranger = ({ record }: Neighbour) => record.uid !== own.uid
-    const others = await interrupt.race(trial.aliveNeighbours(isStranger))
-    for (const other of others.filter(isStranger)) printer.warn('OTHER_USER', words.otherUserWarning(other, own))
+    const others = await this.#interrupt.race(trial.aliveNeighbours(isStranger))
+    for (const other of others.filter(isStranger)) this.#printer.warn('OTHER_USER', words.otherUserWarning(other, own))
     return others
   }
 
-  function explain(findings: readonly Finding[], holds: boolean): void {
+  #explain(findings: readonly Finding[], holds: boolean): void {
     for (const finding of findings) {
       const { tested, result } = finding
-      if (result === 'excluded' && finding.heldBy !== null) printer.talk(words.excludedTalk(tested, finding.heldBy))
+      if (result === 'excluded' && finding.heldBy !== null) this.#printer.talk(words.excludedTalk(tested, finding.heldBy))
       if (result === 'excluded' && finding.heldBy === null) {
-        printer.warn('HOLDER_UNKNOWN', words.unknownHolderWarning(tested))
+        this.#printer.warn('HOLDER_UNKNOWN', words.unknownHolderWarning(tested))
       }
-      if (result === 'acquired') everyNodeAcquired(tested, finding.alsoHeldBy)
+      if (result === 'acquired') this.#everyNodeAcquired(tested, finding.alsoHeldBy)
     }
-    if (!holds && holdsOn(findings, true) && !holdsOn(findings, false)) printer.talk(words.HOLD_HINT)
+    if (!holds && holdsOn(findings, true) && !holdsOn(findings, false)) this.#printer.talk(words.HOLD_HINT)
   }
 
-  function everyNodeAcquired(tested: TestedLock, others: readonly Neighbour[]): void {
-    if (others.length > 0) printer.warn('EVERY_NODE_ACQUIRED', words.everyNodeAcquired(tested, others))
+  #everyNodeAcquired(tested: TestedLock, others: readonly Neighbour[]): void {
+    if (others.length > 0) this.#printer.warn('EVERY_NODE_ACQUIRED', words.everyNodeAcquired(tested, others))
   }
 
-  async function hold(trial: Trial, findings: readonly Finding[]): Promise<void> {
-    const { holdMs } = options
-    printer.talk(words.holdingTalk(holdMs))
+  async #hold(trial: Trial, findings: readonly Finding[]): Promise<void> {
+    const { holdMs } = this.#options
+    this.#printer.talk(words.holdingTalk(holdMs))
     const over = new AbortController()
-    void watchOthers(trial, findings, over.signal)
-    const end = interrupt.wait(holdMs ?? null).then(() => null)
+    void this.#watchOthers(trial, findings, over.signal)
+    const end = this.#interrupt.wait(holdMs ?? null).then(() => null)
     const lost = await Promise.race([end, trial.firstLost()])
     over.abort()
     if (lost === null) return
-    printer.error(messageOf(lost.signal.reason))
-    if (code === EXIT.ok) code = EXIT.cannotLock
+    this.#printer.error(messageOf(lost.signal.reason))
+    if (this.#code === EXIT.ok) this.#code = EXIT.cannotLock
   }
 
   /** A process that comes later and gets our locks will say so there; it is said here too. */
-  async function watchOthers(trial: Trial, findings: readonly Finding[], over: AbortSignal): Promise<void> {
+  async #watchOthers(trial: Trial, findings: readonly Finding[], over: AbortSignal): Promise<void> {
     const acquired = findings.filter((finding) => finding.result === 'acquired')
     const told = new Set(acquired.flatMap(({ alsoHeldBy }) => alsoHeldBy).map(({ record }) => record.id))
     while (!over.aborted) {
       for (const double of await trial.doubleHolders()) {
         if (over.aborted || told.has(double.record.id)) continue
         told.add(double.record.id)
-        code = EXIT.notSafe
+        this.#code = EXIT.notSafe
         const both = acquired.filter(({ tested }) => double.record.claims[tested.path] === 'held')
-        for (const { tested } of both) everyNodeAcquired(tested, [double])
+        for (const { tested } of both) this.#everyNodeAcquired(tested, [double])
       }
       await sleep(LOOK_EVERY_MS, undefined, { signal: over }).catch(() => {})
     }
   }
-
-  return { run }
 }

@@ -50,7 +50,7 @@ export class Trial {
     await this.#neighbours.look().catch((error) => this.#listener.onPresenceFailure(error))
   }
 
-  async attempt(tested: TestedLock): Promise<Finding> {
+  async tryLock(tested: TestedLock): Promise<Finding> {
     try {
       await openLockDirectory(this.#directory)
       this.#signal.throwIfAborted() // the clean-up may have begun meanwhile, and would not know of the lock
