@@ -96,7 +96,7 @@ Options:
   --peers LIST   only these peers, or "none"
   --json FILE    write all samples, and what the machine is
   --html FILE    write a report with plots
-  --publish DIR  put the table into DIR/README.md, and the plots into DIR/docs/benchmarks
+  --publish DIR  put the table into DIR/docs/performance.md, and the plots into DIR/docs/benchmarks
   --quick        a few samples of everything
   -h, --help     this
 

@@ -1,27 +1,31 @@
-/** Publishes a run with the project: what has a target in a region of the README, everything with the plots on a page below docs. */
+/** Publishes a run with the project: what has a target in a region of docs/performance.md (or of the README), everything with the plots on a page below docs. */
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { plotFile } from './plots.js'
 import { describe, MARKS, type Report, tally, warnings } from './report.js'
 import { figure, type Row } from './result.js'
 
 const BEGIN = '<!-- bench results -->'
 const END = '<!-- /bench results -->'
+/** The first of them that has a place for the results gets them. */
+const PAGES = ['docs/performance.md', 'README.md']
+
+const hasRegion = (file: string) => existsSync(file) && readFileSync(file, 'utf8').includes(BEGIN)
 
 export function publish(report: Report, root: string): void {
-  const readme = join(root, 'README.md')
-  const text = readFileSync(readme, 'utf8')
+  const file = PAGES.map((page) => join(root, page)).find(hasRegion)
+  if (file === undefined) throw new Error(`None of ${PAGES.join(', ')} has a region from ${BEGIN} to ${END}`)
+  const text = readFileSync(file, 'utf8')
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
-  if (begin === -1 || end < begin) throw new Error(`${readme} has no region from ${BEGIN} to ${END}`)
   const rows = report.questions.flatMap((question) => question.rows)
   const parts = [
     `Measured on ${new Date().toISOString().slice(0, 10)}: ${describe(report)}. ${tally(rows)}.`,
     ...warnings(report),
     ...tablesInShort(report),
-    `[The same run in full](${relative(root, writePage(report, join(root, 'docs', 'benchmarks')))}): spreads, other locks, and plots.`,
+    `[The same run in full](${relative(dirname(file), writePage(report, join(root, 'docs', 'benchmarks')))}): spreads, other locks, and plots.`,
   ]
-  writeFileSync(readme, `${text.slice(0, begin)}${BEGIN}\n\n${parts.join('\n\n')}\n\n${text.slice(end)}`)
+  writeFileSync(file, `${text.slice(0, begin)}${BEGIN}\n\n${parts.join('\n\n')}\n\n${text.slice(end)}`)
 }
 
 function tableOf(rows: readonly Row[]): string {
@@ -45,7 +49,7 @@ const whatOf = (...parts: string[]) => parts.filter((part) => part !== '').join(
 const LOCK_TYPES = ['linkbased', 'renamebased', 'advisory']
 /** Not a lock type of its own, and chosen where nothing else works. */
 const ONLY_ON_THE_PAGE = 'symlinks'
-/** The README shows the lab's own figures for these, in a region that the lab writes. */
+/** docs/tested.md shows the lab's own figures for these, in a region that the lab writes. */
 const LEFT_TO_THE_LAB = 'nodes'
 
 /** What has a target: the lock types side by side, one row for what was asked of them; the rest below. */

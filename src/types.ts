@@ -133,7 +133,6 @@ export interface Lock<Type extends LockType = LockType> extends AsyncDisposable,
    */
   replaceFile(path: string, data: string | Uint8Array): Promise<void>
   /**
-  /**
    * Gives the lock back. A second call returns the result of the first.
    * @throws LockFileSystemError when it cannot be told whether the lock was released; it is settled in the background, and the
    * lock is not acquired again by this process before that

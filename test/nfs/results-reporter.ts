@@ -1,4 +1,4 @@
-/** Writes what a run has shown as tables in Markdown, configurations by promises, for the README's section "Proven on". */
+/** Writes what a run has shown as tables in Markdown, configurations by promises, for docs/tested.md. */
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Reporter, TestModule, Vitest } from 'vitest/node'

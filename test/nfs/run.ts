@@ -2,7 +2,7 @@
  * `npm run test:nfs -- [--soak] [--publish] [--accel uml|tcg] [what vitest takes]`: the suite on real NFS, alone. `--soak`: with
  * the full figures, and everything that takes too long for the short run; hours. Of some files only, it is a part of such a run:
  * what it shows is added to what the parts before have shown. `--publish`: what was shown, and what it
- * costs, goes into the README, and all figures into docs/lab.md. `--accel`: the kind of the lab's machines.
+ * costs, goes into docs/tested.md, and all figures into docs/lab.md. `--accel`: the kind of the lab's machines.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -33,15 +33,25 @@ function take(option: string, values = 0): string[] {
   return index < 0 ? [] : rest.splice(index, 1 + values)
 }
 
-/** Table and costs go into the README, and the figures, which are long, into a page of their own. */
+/** Table and costs go into docs/tested.md, one promise a row, and the figures, which are long, into a page of their own. */
 function publish(): void {
   const [title = '', ...parts] = readFileSync(join(REPOSITORY, '.vitest/nfs-results.md'), 'utf8').trim().split('\n\n')
   const isList = (part: string) => part.startsWith('- ')
   const figures = parts.filter(isList).join('\n\n')
-  const table = [title, ...parts.filter((part) => !isList(part)), '[The figures](docs/lab.md) of the same run.']
-  writeRegion('README.md', 'lab results', table.join('\n\n'))
-  writeRegion('README.md', 'lab costs', costsOf(figures))
+  const table = [title, ...parts.filter((part) => !isList(part)), '[The figures](lab.md) of the same run.']
+  writeRegion('docs/tested.md', 'lab results', table.join('\n\n').replace(SHARED_ROW, onePromiseARow))
+  writeRegion('docs/tested.md', 'lab costs', costsOf(figures))
   writeRegion('docs/lab.md', 'lab figures', [title, figures].join('\n\n'))
+}
+
+/** Promises that were shown in the same places. */
+const SHARED_ROW = /^\| ([^|]*<br>[^|]*) \|(.*)$/gm
+
+function onePromiseARow(_: string, promises: string, cells: string): string {
+  return promises
+    .split('<br>')
+    .map((promise) => `| ${promise} |${cells}`)
+    .join('\n')
 }
 
 function writeRegion(file: string, name: string, content: string): void {

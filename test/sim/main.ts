@@ -1,7 +1,7 @@
 /**
  * `npx tsx test/sim/main.ts --seed 1 --schedules 10000 [--nodes 3] [--acquisitions 20]` explores at random;
  * `--mutation <part of its name>` does so with a safety step removed; `--replay '<plan>'` shows one life again;
- * `--table` prints what catches what, as Markdown; `--table --write README.md` puts it there in short, and in full into docs/proof.md beside it.
+ * `--table` prints what catches what, as Markdown; `--table --write docs/tested.md` puts it there in short, and in full into proof.md beside it.
  */
 
 import { dirname, join } from 'node:path'
@@ -63,7 +63,7 @@ async function main(): Promise<void> {
     const [results, when] = [await runTable(), new Date()]
     if (values.write === undefined) return console.log(fullTable(results, when))
     writeTable(values.write, shortTable(results, when))
-    return writeTable(join(dirname(values.write), 'docs/proof.md'), fullTable(results, when))
+    return writeTable(join(dirname(values.write), 'proof.md'), fullTable(results, when))
   }
   const mutation = MUTATIONS.find(({ name }) => values.mutation !== undefined && name.includes(values.mutation))
   if (values.mutation !== undefined && mutation === undefined)

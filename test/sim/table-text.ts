@@ -1,4 +1,4 @@
-/** The table of the proof in words: dense for the README, in full for docs/proof.md. */
+/** The table of the proof in words: dense for docs/tested.md, in full for docs/proof.md. */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { count, type Explored, NO_VIOLATION, type Results, type Row } from './table.js'

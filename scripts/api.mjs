@@ -1,0 +1,122 @@
+/**
+ * Writes the API reference from the published declarations: docs/api/mountlock.md and docs/api/proper-lockfile.md. One chapter a
+ * name: its words, its declaration, and a table of its members. (TypeDoc needs the compiler's own interface, which the TypeScript of
+ * this project no longer has; the declarations are one file each already, so that little is left to do.)
+ */
+
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { parseSync } from 'rolldown/utils'
+
+const PAGES = {
+  'mountlock.md': { title: 'mountlock', declarations: 'dist/index.d.ts' },
+  'proper-lockfile.md': { title: 'mountlock/proper-lockfile', declarations: 'dist/compat/proper-lockfile.d.ts' },
+}
+/** Members that only the language calls, and parts of the JavaScript that every error has. */
+const PLAIN = /^(private )?constructor\b|^readonly name\b|^\[Symbol/
+/** Order of the chapters: what is called, what comes back, what is thrown. */
+const CHAPTERS = [
+  ['Functions', /^(declare )?(function|const) /],
+  ['Types', /^(interface|type) /],
+  ['Errors', /^(declare )?class /],
+]
+
+/** @typedef {{ name: string, comments: string[], code: string, members: { code: string, comment: string }[], isExported: boolean }} Entry */
+
+/** @returns {Promise<Map<string, string>>} the pages, by file name */
+export async function apiPages() {
+  const pages = Object.entries(PAGES).map(async ([file, { title, declarations }]) => {
+    const entries = entriesOf(declarations, await readFile(declarations, 'utf8'))
+    return /** @type {const} */ ([file, pageOf(title, entries)])
+  })
+  return new Map(await Promise.all(pages))
+}
+
+/** @param {string} title @param {Entry[]} entries */
+function pageOf(title, entries) {
+  const names = new Set(entries.map(({ name }) => name))
+  const parts = [
+    `# ${title}`,
+    'Written from the comments in the source by `npm run docs`. Times are in milliseconds, paths absolute or resolved.',
+  ]
+  for (const [chapter, kind] of CHAPTERS) {
+    const some = entries.filter(({ code }) => /** @type {RegExp} */ (kind).test(code)).sort((a, b) => (a.name < b.name ? -1 : 1))
+    if (some.length === 0) continue
+    parts.push(`## ${chapter}`, some.map(({ name }) => `[${name}](#${name.toLowerCase()})`).join(' · '))
+    for (const entry of some) parts.push(...chapterOf(entry, names))
+  }
+  return `${parts.join('\n\n')}\n`
+}
+
+/** @param {Entry} entry @param {Set<string>} names */
+function chapterOf({ name, comments, code, members }, names) {
+  const words = (/** @type {string} */ comment) => wordsOf(comment, names)
+  const rows = members
+    .filter((member) => !PLAIN.test(member.code))
+    .map(
+      (member) =>
+        `| \`${member.code.replace(/;$/, '').replaceAll('|', '\\|')}\` | ${words(member.comment)
+          .replace(/\s*\n\s*/g, '<br>')
+          .replaceAll('|', '\\|')} |`,
+    )
+  return [
+    `### ${name}`,
+    ...comments.map(words),
+    ...(members.length === 0 || !/^(interface|declare class)/.test(code)
+      ? [`\`\`\`ts\n${code}\n\`\`\``]
+      : [`\`${code.split(' {')[0]}\``]),
+    ...(rows.length === 0 ? [] : [['| member | |', '| - | - |', ...rows].join('\n')]),
+  ]
+}
+
+/** Comment to Markdown. @param {string} comment @param {Set<string>} names */
+function wordsOf(comment, names) {
+  return comment
+    .replace(/^\/\*\*|\*\/$/g, '')
+    .replace(/^\s*\* ?/gm, '')
+    .replace(/\{@link (\w+)(\.\w+)?\}/g, (_, name, member = '') =>
+      names.has(name) ? `[\`${name}${member}\`](#${name.toLowerCase()})` : `\`${name}${member}\``,
+    )
+    .replace(/\n(?!@|\n)/g, ' ')
+    .replace(/\s*@default /g, '\n**Default:** ')
+    .replace(/\s*@throws /g, '\n**Throws:** ')
+    .replace(/\s*@returns /g, '\n**Returns:** ')
+    .replace(/\s*@param (\w+) /g, '\n`$1`: ')
+    .trim()
+}
+
+/** @param {string} file @param {string} text @returns {Entry[]} */
+function entriesOf(file, text) {
+  const { program, comments } = parseSync(file, text)
+  const commentBefore = (/** @type {number} */ start) => {
+    const before = comments.filter(({ type, end }) => type === 'Block' && end <= start).at(-1)
+    return before !== undefined && text.slice(before.end, start).trim() === '' ? text.slice(before.start, before.end) : ''
+  }
+  /** @type {Map<string, Entry>} */
+  const entries = new Map()
+  for (const statement of program.body) {
+    if (statement.type !== 'ExportNamedDeclaration' || !statement.declaration) continue
+    const code = text.slice(statement.declaration.start, statement.declaration.end)
+    const name = /(?:function|const|interface|type|class) (\w+)/.exec(code)?.[1] ?? ''
+    const { declaration } = statement
+    const body = 'body' in declaration && declaration.body && 'body' in declaration.body ? declaration.body.body : []
+    const members = body.map((member) => ({
+      code: text.slice(member.start, member.end).replace(/\s*\n\s*/g, ' '),
+      comment: commentBefore(member.start),
+    }))
+    const earlier = entries.get(name)
+    const comment = commentBefore(statement.start)
+    if (earlier === undefined) entries.set(name, { name, comments: [comment], code, members, isExported: true })
+    else {
+      earlier.comments.push(comment)
+      earlier.code += `\n${code}`
+    }
+  }
+  return [...entries.values()]
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await mkdir('docs/api', { recursive: true })
+  for (const [file, page] of await apiPages()) await writeFile(join('docs/api', file), page)
+}

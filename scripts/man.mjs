@@ -1,0 +1,87 @@
+/** Writes the manual page, man/locktester.1, from what the help is made of: the commands of the program. */
+
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+
+/** @typedef {import('../src/cli/shared/command.js').Command} Command */
+
+/** @param {string} text for roff, which takes a dot or an apostrophe at the start of a line for a request */
+const plain = (text) =>
+  text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^([.'])/gm, '\\&$1')
+
+/** @param {string} usage "Usage: locktester …", an empty line, and what it does */
+function partsOf(usage) {
+  const [line = '', ...about] = usage.replace(/^Usage: /, '').split('\n\n')
+  return { line, about: about.join('\n\n') }
+}
+
+/** @param {Command} command */
+function optionsOf({ options }) {
+  return Object.entries(options)
+    .filter(([, { hidden }]) => !hidden)
+    .flatMap(([name, { alias, describe, type, defaultDescription, choices }]) => {
+      const names = [name, ...[alias ?? []].flat()].sort((a, b) => a.length - b.length)
+      const written = names.map((each) => `\\fB${plain(each.length === 1 ? `-${each}` : `--${each}`)}\\fR`).join(', ')
+      const value = type === 'boolean' ? '' : ' \\fIVALUE\\fR'
+      const more = [
+        ...(choices === undefined ? [] : [`One of: ${choices.join(', ')}.`]),
+        ...(defaultDescription === undefined ? [] : [`Default: ${defaultDescription}.`]),
+      ]
+      return ['.TP', `${written}${value}`, plain([`${describe ?? ''}.`, ...more].join(' '))]
+    })
+}
+
+/** @param {Command} command */
+function sectionOf(command) {
+  const { line, about } = partsOf(command.usage)
+  const examples = command.examples.flatMap(([what, example]) => [
+    '.PP',
+    plain(`${what}:`),
+    '.PP',
+    '.nf',
+    `    ${plain(example)}`,
+    '.fi',
+  ])
+  const isWhole = command.command === '$0'
+  return [
+    ...(isWhole ? ['.SH DESCRIPTION'] : [`.SS ${plain(line)}`]),
+    ...about.split('\n\n').flatMap((paragraph) => ['.PP', plain(paragraph)]),
+    ...optionsOf(command),
+    ...examples,
+  ]
+}
+
+/** @param {readonly Command[]} commands @param {string} version */
+export function manualPage(commands, version) {
+  const visible = commands.filter(({ describe }) => describe !== false)
+  const [program, ...others] = visible.some(({ command }) => command === '$0')
+    ? visible
+    : [.../** @type {Command[]} */ (commands.slice(0, 1)), ...visible]
+  if (program === undefined) throw new Error('Expected commands, got none')
+  return `${[
+    `.TH LOCKTESTER 1 "" "mountlock ${version}" "User Commands"`,
+    '.SH NAME',
+    plain('locktester - tells whether a shared mount can be trusted with file locks'),
+    '.SH SYNOPSIS',
+    ...[program, ...others].flatMap((command) => ['.nf', `\\fB${plain(partsOf(command.usage).line)}\\fR`, '.fi']),
+    ...sectionOf(program),
+    '.SH COMMANDS',
+    ...others.flatMap(sectionOf),
+    '.SH FILES',
+    '.TP',
+    '/etc/rstudio/file\\-locks',
+    plain('The configuration, unless RSTUDIO_CONFIG_DIR or XDG_CONFIG_DIRS name another directory.'),
+    '.SH SEE ALSO',
+    plain('flock(1), flock(2), fcntl(2), nfs(5); docs/cli.md of the package, for exit codes and for what each command proves'),
+  ].join('\n')}\n`
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { COMMANDS } = await import('../build/cli/commands.js')
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+  await mkdir('man', { recursive: true })
+  await writeFile('man/locktester.1', manualPage(COMMANDS, version))
+}
