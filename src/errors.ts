@@ -82,14 +82,14 @@ export type LostReason =
 
 const LOST_TEXT: Record<LostReason, string> = {
   'lease-expired': 'no heartbeat was completed within the timeout-interval',
-  retired: 'a heartbeat came too late, so others may have taken the lock for abandoned',
+  retired: 'its session is over: probably a heartbeat came too late, so others may have taken the lock for abandoned',
   'heartbeat-ended': 'the heartbeat thread of this process ended, so that nothing keeps the lock alive',
-  'taken-over': 'another process holds it now',
-  broken: 'it was taken from this holder and is free now, as locktester break does it',
+  'taken-over': 'another process has taken it since',
+  broken: 'it was taken from this holder and is free now, probably by locktester break',
   removed: 'its entry is gone from the lock directory',
   reaped: 'its file at the public path was removed or replaced, as Workbench does with a lock that it takes for abandoned',
   closed: 'it was released or its locker closed',
-  'advisory-lost': 'the kernel has dropped the advisory lock',
+  'advisory-lost': 'a read under the lock failed, so the kernel has probably dropped it',
 }
 
 /** The lock may not be ours any more. `code` is `LOCK_LOST`. The reason of `lock.signal`, thrown by `assertHeld()`. */

@@ -140,31 +140,28 @@ const LOCKING: readonly Row[] = [
 
 const LINKING: readonly Row[] = [
   row(
-    ['HARD_LINKS_REFUSED', 'This file system refuses hard links'],
+    ['HARD_LINKS_REFUSED', 'The file system refused a hard link'],
     REFUSING,
     'Mount it with mfsymlinks, and set use-symlinks=1.',
     { actions: ['hard-link'], fileSystems: SMB },
   ),
+  row(['HARD_LINKS_REFUSED', 'The file system refused a hard link'], REFUSING, 'It probably takes none: set use-symlinks=1.', {
+    actions: ['hard-link'],
+  }),
   row(
-    ['HARD_LINKS_REFUSED', 'This file system refuses hard links'],
-    REFUSING,
-    'This file system refuses hard links: set use-symlinks=1.',
-    { actions: ['hard-link'] },
-  ),
-  row(
-    ['HARD_LINKS_REFUSED', 'This file system refuses hard links'],
+    ['HARD_LINKS_REFUSED', 'The file system refused a hard link'],
     ['EACCES'],
     'Mount it with mfsymlinks, and set use-symlinks=1.',
     { actions: ['hard-link'], fileSystems: ['azure-files-smb'] },
   ),
   row(
-    ['SYMLINKS_REFUSED', 'This file system refuses symbolic links'],
+    ['SYMLINKS_REFUSED', 'The file system refused a symbolic link'],
     REFUSING,
     'Mount it with mfsymlinks, or with nolease and use-symlinks=0.',
     { actions: ['symlink'], fileSystems: SMB },
   ),
   row(
-    ['SYMLINKS_REFUSED', 'This file system refuses symbolic links'],
+    ['SYMLINKS_REFUSED', 'The file system refused a symbolic link'],
     REFUSING,
     'Set use-symlinks=0 if it takes hard links (locktester doctor shows that), or use lock-type=advisory.',
     { actions: ['symlink'] },
@@ -175,7 +172,7 @@ const LINKING: readonly Row[] = [
     'No lock directory can be kept here: use lock-type=advisory, or another file system.',
     { actions: ['rename', 'release'] },
   ),
-  row(['CROSS_DEVICE', 'The file system refuses links between two directories'], ['EXDEV'], 'Set use-symlinks=1.', {
+  row(['CROSS_DEVICE', 'The file system refused a link between two directories'], ['EXDEV'], 'Set use-symlinks=1.', {
     actions: ['hard-link'],
   }),
   row(
@@ -222,10 +219,14 @@ const ANY: readonly Row[] = [
     { fileSystems: ['snapshot'] },
   ),
   row(['READ_ONLY', 'The file system is read-only'], ['EROFS'], 'Mount it read-write, or put the lock somewhere else.'),
-  row(['NO_SPACE', 'The file system is full'], ['ENOSPC'], 'Free some space or inodes (df -h, df -i).', {
+  row(['NO_SPACE', 'The file system says that it is full'], ['ENOSPC'], 'Free some space or inodes (df -h, df -i).', {
     actions: ['release', 'rename'],
   }),
-  row(['NO_SPACE', 'The file system is full'], ['ENOSPC'], 'Free some space or inodes (df -h, df -i); nothing was locked.'),
+  row(
+    ['NO_SPACE', 'The file system says that it is full'],
+    ['ENOSPC'],
+    'Free some space or inodes (df -h, df -i); nothing was locked.',
+  ),
   row(
     ['QUOTA_EXCEEDED', 'A disk quota is exceeded'],
     ['EDQUOT'],
@@ -258,7 +259,11 @@ const ANY: readonly Row[] = [
     ['ESTALE', 'EBADHANDLE'],
     'Look on the file server whether the directory was removed or exported anew, then mount the share again.',
   ),
-  row(['IO_ERROR', 'The file system failed'], ['EIO', 'EREMOTEIO'], 'See the system log of this node and of the file server.'),
+  row(
+    ['IO_ERROR', 'The file system reports an I/O error'],
+    ['EIO', 'EREMOTEIO'],
+    'See the system log of this node and of the file server.',
+  ),
   // No error of the system, but of `drivers/footing.ts`.
   row(
     ['DIRECTORY_REPLACED', 'Another directory is in the place of the one that was worked in before'],
@@ -283,7 +288,7 @@ const ANY: readonly Row[] = [
   ),
   row(['NAME_TOO_LONG', 'The name of the lock is too long'], ['ENAMETOOLONG'], 'Use a shorter name (255 bytes at most).'),
   row(
-    ['PARENT_MISSING', 'The directory of the lock does not exist'],
+    ['PARENT_MISSING', 'The directory of the lock was not found'],
     ['ENOENT'],
     'Create it first, or mount the share: mountlock never creates it, lest a lock lie on the wrong disk.',
   ),

@@ -160,7 +160,7 @@ function verdict(path: string, outcome: Exclude<Dissolution, { kind: 'obstructed
     case 'ahead':
       throw new ForeignLockError(
         path,
-        "it is a free lock of another lock-type, but its last token is ahead of the file server's clock, which was set back",
+        "it is a free lock of another lock-type, but its last token is ahead of the file server's clock, which was probably set back",
         "Correct the server's clock, or wait until it has caught up: tokens must not go back.",
       )
     case 'failed':

@@ -10,7 +10,7 @@ import type { LostReason } from '../errors.js'
 import { describeHolder } from '../lock-type/describe-holder.js'
 import type { LockPath } from '../lock-type/lock-path.js'
 import type { Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
-import { type AttemptOutcome, attempt, type FailedAttempt } from '../protocol/acquire.js'
+import { type AttemptOutcome, attempt } from '../protocol/acquire.js'
 import { isAbsent } from '../protocol/doubt.js'
 import type { LockListing } from '../protocol/names.js'
 import type { Reply } from '../protocol/operations.js'
@@ -19,7 +19,7 @@ import { type Claim, newMemory, type Site } from '../protocol/site.js'
 import { type Claimed, LinkHold, type LinkSite } from './link-hold.js'
 import type { LinkSession } from './link-session.js'
 import type { LockDirectory } from './lock-directory.js'
-import { attemptFailed, foreignError, type Refused, sessionsVanish } from './refusals.js'
+import { attemptFailed, foreignError, type Refused, sessionsSpent } from './refusals.js'
 
 /** Sessions can be found spent in a row: by age, by links, by a remount. More often than this is a defect of the file system. */
 const SESSIONS_TRIED_MAX = 4
@@ -96,7 +96,7 @@ export class KnownLock implements Lockable, LinkSite {
   }
 
   *tryTake(options: TryOptions): Work<TryOutcome> {
-    let failure: FailedAttempt | undefined
+    let spent: Outcome<'session-spent'> | null = null
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
       const session = yield* this.directory.session()
       if (!session.isInUse) yield* session.mount.budget.admit(this.path, session.leaseMs)
@@ -104,14 +104,16 @@ export class KnownLock implements Lockable, LinkSite {
       try {
         const { outcome, listed } = yield* this.#attempt(session, options)
         if (outcome.kind !== 'session-spent') return this.#result(session, outcome, listed)
-        failure = outcome.failure
+        spent = outcome
         this.directory.spend(session)
       } finally {
         session.leave()
       }
     }
+    assert(spent !== null, 'a session that was tried', SESSIONS_TRIED_MAX)
     // An error that persists is reported as itself.
-    throw failure === undefined ? sessionsVanish(this.path) : attemptFailed(this.#refused, failure)
+    if (spent.failure !== undefined) throw attemptFailed(this.#refused, spent.failure)
+    throw sessionsSpent(this.path, SESSIONS_TRIED_MAX, spent.why)
   }
 
   /** `listed`: the directory that was worked in, where other users could swap it. */
@@ -188,7 +190,7 @@ function lossShownBy(listed: Reply<LockListing>, generation: bigint): LostReason
 }
 
 function busy({ holder, why }: Outcome<'busy'>): TryOutcome {
-  if (holder === null) return { kind: 'busy', holder: `somebody (${why})`, isFar: false }
+  if (holder === null) return { kind: 'busy', holder: `an unknown process (${why})`, isFar: false }
   return { kind: 'busy', holder: describeHolder(holder), isFar: holder.bootId !== sessionOwner().bootId }
 }
 

@@ -22,7 +22,7 @@ const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
     advice: 'Use the lock-type that it was made with, or remove the directory when no process holds the lock.',
   },
   empty: {
-    what: 'its generations have been deleted',
+    what: 'it has our marker and no generation: its generations have probably been deleted',
     advice: 'Remove the whole directory when no process holds the lock or waits for it.',
   },
   symlink: {
@@ -30,11 +30,11 @@ const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
     advice: 'Name the lock directory itself, or a path that does not exist yet.',
   },
   exhausted: {
-    what: 'its generations have no next one: they are not ours',
+    what: 'its generations have no next one: they are probably not ours',
     advice: 'Remove the whole directory when no process holds the lock or waits for it.',
   },
   backwards: {
-    what: 'its generations went backwards: it was replaced or restored from a backup',
+    what: 'its generations are lower than this process has seen them: it was probably replaced, or restored from a backup',
     advice: 'Restart the processes that use it, when none of them holds it.',
   },
 }
@@ -92,15 +92,22 @@ export function attemptFailed({ path, claim, fileSystem }: Refused, { action, co
 }
 
 function crowdedError(path: string): LockFileSystemError {
-  return new LockFileSystemError('ENOSPC', 'The lock directory has too many entries that this user may not remove', {
+  return new LockFileSystemError('ENOSPC', 'The lock directory has too many entries, and none of them could be removed', {
     code: 'LOCK_DIRECTORY_CROWDED',
     path,
-    advice: 'Let their owner remove them, or give each user a lock of its own.',
+    advice: 'They are probably of other users: let their owners remove them, or give each user a lock of its own.',
   })
 }
 
-/** One session file after the other was found spent, each as soon as it was made. */
-export function sessionsVanish(path: string): LockFileSystemError {
-  const cause = new Error('the session files of this process vanish as soon as they are made')
+const SPENT = {
+  lease: 'its lease was over',
+  missing: 'its file was not found',
+  links: 'it has too many links',
+  doubtful: 'it is in doubt',
+}
+
+/** One session after the other was found spent, each as soon as it was made. */
+export function sessionsSpent(path: string, sessions: number, why: keyof typeof SPENT): LockFileSystemError {
+  const cause = new Error(`${sessions} sessions in a row could take no lock, the last one because ${SPENT[why]}`)
   return fileSystemError({ action: 'create', path, errno: 'EIO', cause })
 }

@@ -94,7 +94,7 @@ const busyBecauseBeaten = (generation: bigint): AttemptOutcome => ({
   kind: 'busy',
   generation,
   holder: null,
-  why: 'another process was faster',
+  why: 'another process was probably faster',
 })
 
 /** Finds the highest generation and whether it is free; every other answer ends the attempt. */

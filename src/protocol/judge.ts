@@ -43,7 +43,9 @@ export function* judge(holder: Holder, surroundings: Surroundings): Protocol<Ver
     return { state: 'dead', record, modifiedMs, why: 'process-gone' }
   }
   const silent = yield* observe(record, modifiedMs, before.ownMs, surroundings)
-  return silent ? { state: 'dead', record, modifiedMs, why: 'silent' } : alive(record, modifiedMs, 'its heartbeat is recent')
+  return silent
+    ? { state: 'dead', record, modifiedMs, why: 'silent' }
+    : alive(record, modifiedMs, 'it has not been seen silent for long enough')
 }
 
 function alive(record: SessionRecord | null, modifiedMs: number | null, why: string, isUnfinished = false): Verdict {

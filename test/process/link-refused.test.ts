@@ -8,7 +8,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { provesNothingDone } from '../../build/protocol/doubt.js'
 import { leaseMs } from '../../build/protocol/lease.js'
 import { Agent, AgentError, BRISK } from './support/agent.js'
@@ -169,4 +169,14 @@ test('settling many locks on a slow server delays no heartbeat of what is held b
   for (const sinceMs = performance.now(); performance.now() - sinceMs < 2 * IN_DOUBT * LOOK_MS;)
     expect(await held.status()).toMatchObject({ held: true })
   expect(await held.release()).toEqual({ lost: false })
+})
+
+test('locktester run says where it cannot be told whether the lock was released', async () => {
+  const { env, refuse } = await preloaded()
+  const bench = new Bench()
+  onTestFinished(() => bench.close())
+  refuse('rename', constants.errno.EIO, '/x/ never')
+  const run = bench.locktester(['run', join(await temporaryFolder(), 'x'), '--', 'sh', '-c', 'exit 7'], { env })
+  expect(await run.end).toBe(7)
+  expect(run.stderr).toContain('It cannot be told whether the lock was released')
 })

@@ -83,12 +83,12 @@ async function acquire(locker: Locker, { path, shared, waitMs }: KeepOrder): Pro
 }
 
 async function release(lock: Lock): Promise<void> {
-  let lost = false
   const wasLost = lock.signal.aborted
   isReleasing = true
-  const releasing = lock.release().then((result) => (lost = result.lost && !wasLost))
-  const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, releasing)
-  tell({ kind: 'released', lost, isClean })
+  // One that fails is no release either.
+  const releasing = lock.release().catch(() => null)
+  const result = (await endsWithin(CLEAN_UP_LIMIT_MS, releasing)) ? await releasing : null
+  tell({ kind: 'released', lost: !wasLost && result?.lost === true, isClean: result !== null })
 }
 
 /** @returns once a loss has had its consequences and been told: what still holds the leash then, holds nothing by it */

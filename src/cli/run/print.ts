@@ -53,7 +53,7 @@ export function lostAtTheEnd(path: string, command: readonly string[]): void {
 }
 
 export function notReleased(path: string): void {
-  warn(`The directory does not answer; the lock ends with this process: ${printable(path)}`)
+  warn(`It cannot be told whether the lock was released; at the latest it ends with the process that held it: ${printable(path)}`)
 }
 
 export function notStarted(command: readonly string[], reason: NotStartedError): void {
