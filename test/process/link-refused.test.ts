@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { provesNothingDone } from '../../build/protocol/doubt.js'
 import { leaseMs } from '../../build/protocol/lease.js'
+import { Bench } from './fixtures/locktester-driver.mjs'
 import { Agent, AgentError, BRISK } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { refusing } from './support/refusing.js'
@@ -172,7 +173,7 @@ test('settling many locks on a slow server delays no heartbeat of what is held b
 })
 
 test('locktester run says where it cannot be told whether the lock was released', async () => {
-  const { env, refuse } = await preloaded()
+  const { env, refuse } = await refusing()
   const bench = new Bench()
   onTestFinished(() => bench.close())
   refuse('rename', constants.errno.EIO, '/x/ never')
