@@ -52,6 +52,26 @@ const STATE = new Set([PROJECT_STATE, 'rstudio'])
 export const STATE_DEPTH = 4
 export const isStateDirectory = (directory: string) => STATE.has(basename(directory))
 
+/**
+ * What Workbench locks in that directory as long as it is there, also where no lock file is at the moment (versions before
+ * autumn 2026 remove theirs at the release); `null`: nothing.
+ */
+export function placeIn(directory: string): Place | null {
+  const isNotebooks = basename(directory) === NOTEBOOKS && isStateDirectory(stateOfNotebooks(directory))
+  return isNotebooks || sessionOf(directory) !== null ? placeOf(join(directory, LOCK_FILE)) : null
+}
+
+/** `.Rproj.user/shared/notebooks`, but `rstudio/notebooks`. */
+const stateOfNotebooks = (directory: string) =>
+  basename(dirname(directory)) === 'shared' ? dirname(dirname(directory)) : dirname(directory)
+
+/** A symbolic link of that name there may lead to what Workbench locks. */
+export const mayLeadToPlaces = (directory: string, name: string) =>
+  STATE.has(name) ||
+  SESSION_PARENTS.has(name) ||
+  sessionOf(join(directory, name)) !== null ||
+  placeIn(join(directory, name)) !== null
+
 /** The innermost project whose state lies there. */
 function projectOf(directory: string): string | null {
   const parts = directory.split('/')

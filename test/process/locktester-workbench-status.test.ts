@@ -81,6 +81,7 @@ describe('of the locks of Workbench it shows', () => {
         reason: null,
         form: 'hard link',
         generation: '2026',
+        byMountlock: false,
         pid: null,
         ageMs: null,
         ageBy: null,
@@ -172,10 +173,27 @@ describe('of the locks of Workbench it shows', () => {
     const table = bench.locktester(['status', home])
     expect(await table.end, table.stderr).toBe(0)
     const [ours, theirs] = table.stdout.split('\n\n')
-    expect(ours).toMatch(/^held +linkbased .*job\.lock$/m)
-    expect(theirs).toMatch(/^held +session 4f2a +2026 hard link +pid 4711 +\d+ (m?s) +\/.*session-4f2a\/lock_file$/m)
+    expect(ours).toMatch(/^job\.lock +held +linkbased /m)
+    expect(theirs).toMatch(/session-4f2a\/lock_file +held +session 4f2a +2026 hard link +pid 4711 +\d+ m?s$/m)
     expect(table.stderr).toContain('name no host')
   })
+})
+
+test('a lock that both respect is shown with its holder among ours, and as held by mountlock among theirs', async () => {
+  const path = await write(`${DATA}/sources/session-1/lock_file`, '-1\n')
+  const holder = bench.locktester(['run', '--workbench', home, '--label', 'backup', '--', 'sh', '-c', 'echo running; cat'])
+  await holder.says('running')
+  for (const named of [home, path]) {
+    const { workbench, locks } = await report([named])
+    expect(workbench).toMatchObject([{ path, state: 'held', byMountlock: true, fcntl: 'held', generation: '2026' }])
+    expect(locks).toMatchObject([
+      { path: join(home, DATA, 'sources/.session-1.lock_file.mountlock/lock'), state: 'held', holder: { label: 'backup' } },
+    ])
+  }
+  const table = bench.locktester(['status', home])
+  await table.end
+  expect(table.stdout).toMatch(/session-1\/lock_file +held +session 1 +2026 hard link +mountlock /m)
+  expect(table.stderr).toBe('')
 })
 
 describe('looking', () => {

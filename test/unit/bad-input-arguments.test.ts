@@ -146,6 +146,7 @@ const OPTION_TYPES: Record<string, (value: never) => boolean> = {
   useSymlinks: isSwitch,
   verbose: isSwitch,
   waitMs: isDuration,
+  workbench: isSwitch,
   watchMs: (value) => value === null || (isDuration(value) && Number(value) > 0),
   worker: (value) => value === undefined || value === 'holder' || value === 'hammer',
 }

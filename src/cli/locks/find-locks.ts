@@ -11,7 +11,16 @@ import { printable } from '../../log/printable.js'
 import { LOCK_TYPE_OF_KIND } from '../../protocol/claims.js'
 import { lockKindIn, parseSessionName } from '../../protocol/names.js'
 import type { LockType } from '../../types.js'
-import { isStateDirectory, type Place, placeOf, STATE_DEPTH } from '../../workbench/places.js'
+import { parseTheirName } from '../../workbench/format.js'
+import {
+  hiddenDirectory,
+  isStateDirectory,
+  mayLeadToPlaces,
+  type Place,
+  placeIn,
+  placeOf,
+  STATE_DEPTH,
+} from '../../workbench/places.js'
 import { bounded, codeOf, listSome } from '../shared/bounded.js'
 import { UsageError } from '../shared/usage.js'
 import { messageOf } from '../shared/output.js'
@@ -38,8 +47,10 @@ const NAMES_MAX = 20_000
 
 export class LockFinder {
   readonly locks = new Map<string, FoundLock>()
-  /** What lies at paths that Workbench locks itself: it is looked at, and never taken nor changed. */
+  /** Paths that Workbench locks itself. Nothing may lie there at the moment. */
   readonly workbench = new Map<string, Place>()
+  /** Symbolic links to directories in which there may be more of those. */
+  readonly unfollowed: string[] = []
   readonly unread: Unread[] = []
   /** Session files, by the directory that they keep locks alive in. */
   readonly sessions = new Map<string, string[]>()
@@ -83,6 +94,14 @@ export class LockFinder {
     const there = place === null ? null : await bounded(path, lstat(path)).catch(() => null)
     if (place === null || there === null || there.isDirectory()) return false
     this.workbench.set(place.path, place)
+    const hidden = hiddenDirectory(place.path) // with our own lock for that path, where there is one
+    if (
+      await bounded(hidden, lstat(hidden)).then(
+        (status) => status.isDirectory(),
+        () => false,
+      )
+    )
+      await this.#look(hidden, 0)
     return true
   }
 
@@ -102,7 +121,7 @@ export class LockFinder {
     }
     const sessions = sessionsAmong(entries)
     if (sessions.length > 0) this.sessions.set(directory, sessions)
-    this.#findWorkbench(directory, entries)
+    await this.#findWorkbench(directory, entries)
     await this.#findLockedFiles(directory, entries)
     // A lock is a directory too, so one more level than what may contain locks.
     if (depth > this.#depthMax) return
@@ -114,16 +133,20 @@ export class LockFinder {
     }
   }
 
-  #findWorkbench(directory: string, entries: readonly Dirent[]): void {
-    for (const entry of entries) {
-      const place = entry.isDirectory() ? null : placeOf(join(directory, entry.name))
-      if (place !== null) this.workbench.set(place.path, place)
+  async #findWorkbench(directory: string, entries: readonly Dirent[]): Promise<void> {
+    const places = entries.map((entry) => (entry.isDirectory() ? null : placeOf(join(directory, entry.name))))
+    for (const place of [placeIn(directory), ...places]) if (place !== null) this.workbench.set(place.path, place)
+    const links = entries.filter((entry) => entry.isSymbolicLink() && mayLeadToPlaces(directory, entry.name))
+    for (const { name } of links) {
+      const path = join(directory, name)
+      const leadsTo = await bounded(path, stat(path)).catch(() => null)
+      if (leadsTo?.isDirectory() === true) this.unfollowed.push(path)
     }
   }
 
   /** Free ones cannot be told from other files. */
   async #findLockedFiles(directory: string, entries: readonly Dirent[]): Promise<void> {
-    const files = entries.filter((entry) => entry.isFile() && !this.workbench.has(join(directory, entry.name)))
+    const files = entries.filter((entry) => entry.isFile() && !this.#isPartOfWorkbench(directory, entry.name))
     if (this.#locked === null || files.length === 0) return
     const { dev } = await bounded(directory, lstat(directory, { bigint: true })).catch(() => ({ dev: -1n }))
     if (!this.#locked.hasSomeOn(dev)) return
@@ -132,6 +155,11 @@ export class LockFinder {
       const file = await bounded(path, lstat(path, { bigint: true })).catch(() => null)
       if (file !== null && this.#locked.has(file)) this.locks.set(path, { path, lockType: 'advisory' })
     }
+  }
+
+  /** The file at the public path, or its other name. */
+  #isPartOfWorkbench(directory: string, name: string): boolean {
+    return this.workbench.has(join(directory, name)) || parseTheirName(name) !== null
   }
 
   async #list(directory: string): Promise<Dirent[]> {

@@ -27,8 +27,12 @@ export interface WorkbenchStatus extends Omit<Place, 'path'> {
   reason: string | null
   form: 'hard link' | 'symlink' | 'advisory' | null
   generation: Generation | null
+  /** It is held by a process of ours, which wrote the file. */
+  byMountlock: boolean
   /** As written: of whatever host. Of an advisory lock: of this node, as its kernel tells. */
   pid: number | null
+  /** When it was refreshed, by the file server's clock: to be compared with itself only. */
+  modifiedMs: number | null
   ageMs: number | null
   /** By which clock its age was taken: that of this node where the file server's could not be asked. */
   ageBy: 'server' | 'node' | null
@@ -55,7 +59,7 @@ export class WorkbenchLooker {
   }
 
   /** `null`: nothing lies there any more. @throws LockFileSystemError */
-  async look(place: Place): Promise<WorkbenchStatus | null> {
+  async look(place: Place, byMountlock = false): Promise<WorkbenchStatus | null> {
     const { path } = place
     const looked = await bounded(path, runProtocol(look(path), this.#lane))
     if (!looked.ok) {
@@ -64,7 +68,17 @@ export class WorkbenchLooker {
     }
     const found = whatLies(looked.value.seen)
     if (found.kind === 'nothing') return null
-    const none = { reason: null, form: null, generation: null, pid: null, ageMs: null, ageBy: null, fcntl: null }
+    const none = {
+      reason: null,
+      form: null,
+      generation: null,
+      byMountlock,
+      pid: null,
+      modifiedMs: null,
+      ageMs: null,
+      ageBy: null,
+      fcntl: null,
+    }
     if (found.kind === 'foreign') return { ...place, ...none, state: 'foreign', reason: found.what }
     return { ...place, ...none, ...(await this.#judge(path, found)) }
   }
@@ -76,7 +90,8 @@ export class WorkbenchLooker {
     // A link that leads nowhere leads to no file.
     const kernel = found.modifiedMs === null ? NO_LOCK : await this.#askKernel(fileOf(path, found))
     const { serverMs, ageBy } = await this.#now(path)
-    const aged = found.modifiedMs === null ? {} : { ageMs: ageMs(found.modifiedMs, serverMs), ageBy }
+    const { modifiedMs } = found
+    const aged = modifiedMs === null ? {} : { modifiedMs, ageMs: ageMs(modifiedMs, serverMs), ageBy }
     const fcntl = found.modifiedMs === null ? null : kernel.state
     const limit = { serverMs, timeoutMs: this.#timeoutMs }
     switch (found.kind) {

@@ -8,6 +8,7 @@ import { createLocker } from '../../locker/locker.js'
 import { ask } from '../../protocol/operations.js'
 import { decodeRecord, type SessionRecord } from '../../protocol/record.js'
 import type { Holder, Inspection, Locker, LockerOptions, LockType } from '../../types.js'
+import { type Place, publicPathOf } from '../../workbench/places.js'
 import { bounded, codeOf } from '../shared/bounded.js'
 import { lifeOf } from '../shared/identity.js'
 import { messageOf } from '../shared/output.js'
@@ -74,7 +75,9 @@ export class Looker {
     const { unread } = finder
     const silent = new Silent()
     const locks = await silent.ask([...finder.locks.values()], (found) => this.#inspect(found), unread)
-    const theirs = await silent.ask([...finder.workbench.values()], (place) => this.#workbench.look(place), unread)
+    const ours = new Set(locks.filter(({ state }) => state === 'held').map(publicPath))
+    const look = (place: Place) => this.#workbench.look(place, ours.has(place.path))
+    const theirs = await silent.ask([...finder.workbench.values()], look, unread)
     locks.sort(byPath)
     const workbench = theirs.filter((status) => status !== null).sort(byPath)
     return { locks, workbench, bystanders: await this.#bystanders(finder, locks), unread }
@@ -155,6 +158,9 @@ class Silent {
     return answers
   }
 }
+
+/** Our lock for a path of Workbench's lies in a hidden directory of its own. */
+export const publicPath = ({ path }: { path: string }): string => publicPathOf(dirname(path)) ?? path
 
 const byPath = (a: { path: string }, b: { path: string }) => (a.path < b.path ? -1 : 1)
 

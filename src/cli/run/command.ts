@@ -7,12 +7,13 @@ import { ownWords, type Parsed, readFileName, readNumber, readSeconds, readRequi
 import type { RunOptions } from './run.js'
 
 const USAGE = 'locktester run PATH [options] [--] COMMAND [ARGUMENT]…'
+const WORKBENCH_USAGE = 'locktester run --workbench PATH|DIR… [options] -- COMMAND [ARGUMENT]…'
 const KILL_AFTER_MS = 10_000
 
 export const RUN_COMMAND = command<RunOptions>({
   command: 'run',
   describe: 'runs a command under a lock, as flock(1) does on one host',
-  usage: USAGE,
+  usage: `${USAGE}\nor:    ${WORKBENCH_USAGE}`,
   about: `Acquires the lock at PATH, runs COMMAND, and releases. Its exit status is ours, and our signals are its own. $MOUNTLOCK_TOKEN is the fencing token, for what the lock protects (none of advisory locks). When the lock is lost, COMMAND and all that it started are terminated. Options may stand before PATH and behind it; COMMAND begins behind --, or else with the first word behind PATH that is no option.`,
   takesCommand: true,
   options: {
@@ -29,6 +30,7 @@ export const RUN_COMMAND = command<RunOptions>({
     close: flag('What COMMAND leaves running does not keep the lock', 'o'),
     'no-fork': flag('As without it: for the sake of flock(1)', 'F'),
     verbose: flag('Say how long it took to get the lock, and what is executed'),
+    workbench: flag("Hold locks of Workbench's own, of a DIR all that are below"),
     'lock-type': valued('Instead of what the configuration says', { choices: ['linkbased', 'advisory', 'renamebased'] }),
     'use-symlinks': valued('Instead of what the configuration says', { choices: ['0', '1'] }),
     config: CONFIG_OPTION,
@@ -46,23 +48,29 @@ export const RUN_COMMAND = command<RunOptions>({
     ['waits for its turn, then runs it', 'locktester run /shared/ann/nightly.lock backup.sh --full'],
     ['not at all while another node runs it', 'locktester run --no-wait /shared/ann/nightly.lock -- backup.sh'],
     ['waits for a minute; not to get it is no failure', 'locktester run --wait 60 -E 0 /shared/ann/nightly.lock -- backup.sh'],
+    ["while no session of Workbench uses a user's state", 'locktester run --workbench ~ann --no-wait -- backup.sh'],
     ['many may read at once', 'locktester run --shared --lock-type advisory /shared/data.lock -- report.sh'],
   ],
   read: readRunOptions,
   run: async (options) => (await import('./run.js')).runCommand(options),
 })
 
-/** Of flock(1) the last one counts, except for the last pair. */
+/** Of flock(1) the last one of the first three pairs counts. */
 const EXCLUDING = [
   ['exclusive', 'shared'],
   ['exclusive', 'unlock'],
   ['shared', 'unlock'],
   ['close', 'no-fork'],
+  // Its locks are link-based and advisory at once, and exclusive.
+  ['workbench', 'shared'],
+  ['workbench', 'unlock'],
+  ['workbench', 'lock-type'],
 ] as const
 
 /** @throws UsageError */
 function readRunOptions(parsed: Parsed): RunOptions {
-  const path = readPath(parsed)
+  const paths = readPaths(parsed)
+  const [path] = paths
   const command = readCommand(path, parsed)
   const wait = readSeconds('wait', parsed.wait)
   if (wait !== undefined && parsed['no-wait']) throw new UsageError('--wait and --no-wait exclude each other')
@@ -72,6 +80,7 @@ function readRunOptions(parsed: Parsed): RunOptions {
   const useSymlinks = parsed['use-symlinks']
   return {
     path,
+    ...(parsed.workbench === true && { workbench: true as const, paths }),
     command,
     config: readFileName('config', parsed),
     lockType: parsed['lock-type'] as LockType | undefined,
@@ -88,13 +97,14 @@ function readRunOptions(parsed: Parsed): RunOptions {
   }
 }
 
-function readPath(parsed: Parsed): string {
+function readPaths(parsed: Parsed): readonly [string, ...string[]] {
   const [path, ...more] = ownWords(parsed)
   if (path === undefined) throw new UsageError(`Too few arguments. Expected: ${USAGE}`)
-  if (more.length > 0) {
+  if (more.length > 0 && parsed.workbench !== true) {
     throw new UsageError(`Expected one PATH before --, and then the command: locktester run ${path} -- ${more.join(' ')} …`)
   }
-  return readRequiredText('the path of a lock', path)
+  const read = (text: string) => readRequiredText('the path of a lock', text)
+  return [read(path), ...more.map(read)]
 }
 
 /** With -c as flock(1): by the user's shell. */

@@ -11,6 +11,8 @@ export type OnLoss = 'terminate' | 'ignore'
 export interface KeepOrder {
   /** Absolute. */
   path: string
+  /** All that Workbench locks at and below these paths is kept, instead of one lock. */
+  workbench: readonly string[] | null
   locker: LockerOptions
   shared: boolean
   /** `null`: without end. */
@@ -19,6 +21,12 @@ export interface KeepOrder {
   killAfterMs: number
   /** What /proc/PID/fd shows for the leash in the hands of the command; `null` where there is no /proc. */
   leash: string | null
+}
+
+/** What the keeper holds. */
+export interface Kept {
+  token: string | null
+  paths: readonly string[]
 }
 
 export type ToKeeper =
@@ -31,7 +39,7 @@ export type ToKeeper =
 
 export type FromKeeper =
   | { kind: 'waiting'; path: string; holder: string | undefined }
-  | { kind: 'held'; token: string | null }
+  | ({ kind: 'held' } & Kept)
   | { kind: 'failed'; failure: Failure }
   | { kind: 'lost'; message: string }
   /** For the command: it came to the keeper, which is the process that is shown as the holder. */

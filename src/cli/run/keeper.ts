@@ -23,12 +23,13 @@ import { LockTimeoutError, MountlockError } from '../../errors.js'
 import { createLocker } from '../../locker/locker.js'
 import type { LockEvent } from '../../log/events.js'
 import { createLogger } from '../../log/logger.js'
-import type { Lock, Locker } from '../../types.js'
+import type { Locker } from '../../types.js'
 import { endsWithin } from '../shared/bounded.js'
 import { endProcess } from '../shared/interrupt.js'
 import { inheritedDescriptors } from './descriptors.js'
 import { Family } from './family.js'
 import { type Failure, type FromKeeper, type KeepOrder, LEASH, type ToKeeper } from './keeper-messages.js'
+import { acquireAll, asOne, type HeldLocks } from './workbench-locks.js'
 import { guardStreams } from '../shared/streams.js'
 import { describeUnexpected, guardProcess } from '../shared/unexpected.js'
 import { ENDING_SIGNALS } from './signals.js'
@@ -59,7 +60,7 @@ async function keep(order: KeepOrder, leash: Leash): Promise<void> {
   try {
     locker = createLocker(order.locker)
     const lock = await acquire(locker, order)
-    tell({ kind: 'held', token: lock.token === null ? null : String(lock.token) })
+    tell({ kind: 'held', token: lock.token === null ? null : String(lock.token), paths: lock.paths })
     const lossIsOver = watch(lock, order)
     await Promise.race([leash.broken, lossIsOver])
     await terminated
@@ -72,17 +73,19 @@ async function keep(order: KeepOrder, leash: Leash): Promise<void> {
   await endProcess(0, !isClean)
 }
 
-async function acquire(locker: Locker, { path, shared, waitMs }: KeepOrder): Promise<Lock> {
+async function acquire(locker: Locker, { path, workbench, shared, waitMs }: KeepOrder): Promise<HeldLocks> {
+  if (workbench !== null) return await acquireAll(locker, { named: workbench, waitMs }, aborter.signal)
   for (;;) {
     try {
-      return await locker.acquire(path, { shared, signal: aborter.signal, waitMs: waitMs ?? WAIT_MS_MAX })
+      const lock = await locker.acquire(path, { shared, signal: aborter.signal, waitMs: waitMs ?? WAIT_MS_MAX })
+      return asOne([lock])
     } catch (error) {
       if (waitMs !== null || !(error instanceof LockTimeoutError)) throw error
     }
   }
 }
 
-async function release(lock: Lock): Promise<void> {
+async function release(lock: HeldLocks): Promise<void> {
   const wasLost = lock.signal.aborted
   isReleasing = true
   // One that fails is no release either.
@@ -92,7 +95,7 @@ async function release(lock: Lock): Promise<void> {
 }
 
 /** @returns once a loss has had its consequences and been told: what still holds the leash then, holds nothing by it */
-async function watch({ signal, path, lockType, token }: Lock, order: KeepOrder): Promise<void> {
+async function watch({ signal, path, lockType, token }: HeldLocks, order: KeepOrder): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort')
   if (isReleasing) return
   tell({ kind: 'lost', message: (signal.reason as Error).message })
@@ -103,7 +106,7 @@ async function watch({ signal, path, lockType, token }: Lock, order: KeepOrder):
 
 /** The command and all that it has left behind. */
 async function terminate(
-  lock: Pick<Lock, 'path' | 'lockType' | 'token'>,
+  lock: Pick<HeldLocks, 'path' | 'lockType' | 'token'>,
   { killAfterMs, leash, locker }: KeepOrder,
 ): Promise<void> {
   const family = new Family({ pid: commandPid, leash, run: RUN })

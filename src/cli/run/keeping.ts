@@ -6,7 +6,7 @@ import { readlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { codeOf, endsWithin } from '../shared/bounded.js'
-import { type Failure, type FromKeeper, type KeepOrder, LEASH, type ToKeeper } from './keeper-messages.js'
+import { type Failure, type FromKeeper, type KeepOrder, type Kept, LEASH, type ToKeeper } from './keeper-messages.js'
 
 /** The lock could not be had, or kept. */
 export class KeeperError extends Error {
@@ -91,8 +91,8 @@ export class Keeping {
     }
   }
 
-  /** @returns the fencing token @throws KeeperError */
-  async acquire(order: Omit<KeepOrder, 'leash'>, signal: AbortSignal): Promise<string | null> {
+  /** @throws KeeperError */
+  async acquire(order: Omit<KeepOrder, 'leash'>, signal: AbortSignal): Promise<Kept> {
     const answer = this.#answer('held', 'failed')
     this.#tell({ kind: 'keep', order: { ...order, leash: this.leashName } })
     const abort = () => this.#tell({ kind: 'abort' })
@@ -102,7 +102,7 @@ export class Keeping {
     signal.removeEventListener('abort', abort)
     if (message.kind === 'failed') throw new KeeperError(message.failure)
     this.#isHeld = true
-    return message.token
+    return message
   }
 
   started(pid: number): void {

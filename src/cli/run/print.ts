@@ -2,7 +2,7 @@
 
 import { printable } from '../../log/printable.js'
 import type { LockType } from '../../types.js'
-import { paint, writeError } from '../shared/output.js'
+import { messageOf, paint, writeError } from '../shared/output.js'
 import type { NotStartedError } from './child.js'
 import type { OnLoss } from './keeper-messages.js'
 import type { KeeperError } from './keeping.js'
@@ -41,6 +41,25 @@ export function conflict({ message, advice, path }: KeeperError, waitMs: number 
 
 export function alwaysExclusive(lockType: LockType): string {
   return `A ${lockType} lock is always exclusive: for --shared add --lock-type advisory, in every process that uses the lock`
+}
+
+export function holders(lines: readonly string[]): void {
+  for (const line of lines) talk(printable(line))
+}
+
+/** @returns whether any came */
+export function sessionsCame(paths: readonly string[]): boolean {
+  for (const path of paths) {
+    error(
+      `A new session came while the command ran, which the locks do not keep out: ${path}. Do it again, or stop sessions first.`,
+    )
+  }
+  return paths.length > 0
+}
+
+export function notListedAgain(reason: unknown): true {
+  error(`Whether a new session came while the command ran is not known: ${messageOf(reason)}`)
+  return true
 }
 
 export function lost(message: string, command: readonly string[], onLoss: OnLoss): void {

@@ -10,6 +10,7 @@
 import { present } from '../../assert.js'
 import { basename, resolve } from 'node:path'
 import { loadConfig } from '../../config/load.js'
+import type { ConfigSettings } from '../../config/settings.js'
 import type { LockType } from '../../types.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { dieBySignal, endProcess } from '../shared/interrupt.js'
@@ -22,9 +23,15 @@ import type { KeepOrder, OnLoss } from './keeper-messages.js'
 import { KeeperError, Keeping } from './keeping.js'
 import * as words from './print.js'
 import { SignalRelay } from './signals.js'
+import { holderLines } from './workbench-holders.js'
+import { newSessions } from './workbench-locks.js'
 
 export interface RunOptions {
   path: string
+  /** Locks that Workbench respects, too. */
+  workbench?: true
+  /** With `workbench`, in place of `path`: files, and directories of which all is meant that Workbench locks below. */
+  paths?: readonly string[]
   command: readonly string[]
   config: string | undefined
   /** `undefined`: as the configuration says. */
@@ -62,9 +69,9 @@ export async function runCommand(options: RunOptions): Promise<void> {
   let ending: Ending
   try {
     if (keeping === null) ending = await runChild(run, null, null)
-    else ending = await runKept(run, keeping, orderOf(options, commonOptions(config.settings), config.settings.lockType))
+    else ending = await runKept(run, keeping, orderOf(options, config.settings))
   } catch (error) {
-    ending = failure(error, options, relay)
+    ending = await failure(error, options, relay)
   }
   await keeping?.close()
   if (ending.signal !== null) dieBySignal(ending.signal)
@@ -78,17 +85,20 @@ interface Run {
   descriptors: readonly number[]
 }
 
-function orderOf(options: RunOptions, common: KeepOrder['locker'], lockType: LockType): Omit<KeepOrder, 'leash'> {
-  const { path, command, shared, waitMs, onLoss, killAfterMs, label } = options
+function orderOf(options: RunOptions, settings: ConfigSettings): Omit<KeepOrder, 'leash'> {
+  const { path, paths, workbench, command, shared, waitMs, onLoss, killAfterMs, label } = options
   return {
     path: resolve(path),
+    workbench: paths?.map((each) => resolve(each)) ?? null,
     shared,
     waitMs,
     onLoss,
     killAfterMs,
     locker: {
-      ...common,
-      lockType: options.lockType ?? lockType,
+      ...commonOptions(settings),
+      ...(workbench === undefined
+        ? { lockType: options.lockType ?? settings.lockType }
+        : { workbench: { timeoutIntervalMs: settings.timeoutIntervalMs } }),
       ...(options.useSymlinks === undefined ? {} : { useSymlinks: options.useSymlinks }),
       label: label ?? basename(present(command[0], 'a command')),
     },
@@ -102,7 +112,7 @@ async function runKept(run: Run, keeping: Keeping, order: Omit<KeepOrder, 'leash
   keeping.onSignal = (signal) => relay.receive(signal, 'keeper')
   if (process.stderr.isTTY || options.verbose) keeping.onWaiting = words.waiting
   const startMs = performance.now()
-  const token = await keeping.acquire(order, relay.signal)
+  const { token, paths } = await keeping.acquire(order, relay.signal)
   if (options.verbose) words.acquired(performance.now() - startMs, command)
   let isLost = false
   let terminated = Promise.resolve()
@@ -116,7 +126,8 @@ async function runKept(run: Run, keeping: Keeping, order: Omit<KeepOrder, 'leash
     void child.pid().then((pid) => pid !== null && keeping.started(pid))
     const ending = await runChild(run, token, options.close ? null : keeping.leash)
     await terminated
-    return isLost && onLoss === 'terminate' ? { code: EXIT.lost, signal: null } : ending
+    if (isLost && onLoss === 'terminate') return { code: EXIT.lost, signal: null }
+    return order.workbench === null ? ending : await unlessSessionsCame(ending, order.workbench, paths)
   } finally {
     const outcome = await keeping.end(killAfterMs)
     // A loss that this process did not notice while the command ran is told: what it wrote last may not have been protected.
@@ -125,6 +136,12 @@ async function runKept(run: Run, keeping: Keeping, order: Omit<KeepOrder, 'leash
     if (outcome === null && !isLost) words.notReleased(order.path)
     if (outcome?.kind === 'kept' && options.verbose) words.kept(order.path)
   }
+}
+
+/** They are told of while the locks are still held. The command's own failure goes before. */
+async function unlessSessionsCame(ending: Ending, named: readonly string[], paths: readonly string[]): Promise<Ending> {
+  const hasCome = await newSessions(named, paths).then(words.sessionsCame, words.notListedAgain)
+  return hasCome && ending.code === 0 && ending.signal === null ? { code: EXIT.sessionCame, signal: null } : ending
 }
 
 async function terminate(child: Child, leash: string | null, killAfterMs: number): Promise<void> {
@@ -149,7 +166,11 @@ function environment(token: string | null): NodeJS.ProcessEnv {
   return token === null ? env : { ...env, MOUNTLOCK_TOKEN: token }
 }
 
-function failure(error: unknown, { conflictExitCode, command, waitMs }: RunOptions, relay: SignalRelay): Ending {
+async function failure(
+  error: unknown,
+  { conflictExitCode, command, waitMs, paths }: RunOptions,
+  relay: SignalRelay,
+): Promise<Ending> {
   const end = (code: number): Ending => ({ code, signal: null })
   const isAborted = relay.signal.reason === error || (error instanceof KeeperError && error.code === 'ABORT_ERR')
   if (relay.received !== null && isAborted) return { code: 0, signal: relay.received }
@@ -160,6 +181,7 @@ function failure(error: unknown, { conflictExitCode, command, waitMs }: RunOptio
   if (!(error instanceof KeeperError)) throw error
   if (error.code === 'LOCK_TIMEOUT') {
     words.conflict(error, waitMs)
+    if (paths !== undefined) words.holders(await holderLines(paths).catch(() => []))
     return end(conflictExitCode)
   }
   words.error(error.message)

@@ -12,6 +12,8 @@ export const EXIT = {
   busy: 75,
   notSafe: 76,
   configuration: 78,
+  /** `run --workbench`: a session came while the command ran, which the locks do not keep out. */
+  sessionCame: 79,
   notExecutable: 126,
   notFound: 127,
 } as const

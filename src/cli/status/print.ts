@@ -51,7 +51,7 @@ const WORKBENCH_COLUMNS = (names: Names): readonly Column<WorkbenchStatus>[] => 
     head: 'FORM',
     cell: ({ form, generation }) => orNone(form, () => [generation, form].filter((word) => word !== null).join(' ')),
   },
-  { head: 'PROCESS', cell: ({ pid }) => orNone(pid, (number) => `pid ${number}`) },
+  { head: 'PROCESS', cell: ({ pid, byMountlock }) => (byMountlock ? 'mountlock' : orNone(pid, (number) => `pid ${number}`)) },
   { head: 'AGE', cell: ({ ageMs }) => orNone(ageMs, duration) },
 ]
 
@@ -96,7 +96,8 @@ export function talkLines({ locks, workbench, bystanders, unread }: Look): strin
   for (const { path, reason } of [...locks, ...workbench]) {
     if (reason !== null) lines.push(`${printable(path)}: ${printable(reason)}`)
   }
-  if (workbench.some(({ pid, form }) => pid !== null && form !== 'advisory')) lines.push(NAMES_NO_HOST)
+  if (workbench.some(({ pid, form, byMountlock }) => pid !== null && form !== 'advisory' && !byMountlock))
+    lines.push(NAMES_NO_HOST)
   if (workbench.some(({ ageBy }) => ageBy === 'node')) lines.push(OWN_CLOCK)
   for (const { path, waiters } of locks) {
     if (waiters.length > 0) lines.push(`waiting for ${printable(path)}: ${waiters.map(personText).join(', ')}`)
@@ -128,7 +129,7 @@ export function reportOf({ locks, workbench, bystanders, unread }: Look, exitCod
       token: token === null ? null : String(token),
       holder: holder === null ? null : holderReport(holder),
     })),
-    workbench,
+    workbench: workbench.map(({ modifiedMs: _, ...status }) => status),
     waitingOrIdle: bystanders.map((bystander: Bystander) => ({ ...bystander })),
     unread,
     exitCode,

@@ -25,6 +25,10 @@ import { exitCodeOf, type Finding, holdsOn, limitationOfFindings, verdictOf } fr
 export interface TestOptions {
   /** `undefined`: the user's client-state directory. */
   directory: string | undefined
+  /** The file that Workbench's own locktester takes is tested, in place of a directory. */
+  workbench?: true
+  /** With `workbench`; `undefined`: the one that theirs takes by default. */
+  file?: string | undefined
   config: string | undefined
   all: boolean
   json: boolean
