@@ -25,7 +25,7 @@ export interface Examined {
   exitCode: number
 }
 
-/** Options whose values say how a mount behaves, and never who or where. Of others the name stays. */
+/** Options whose values say how a mount behaves, and name no user and no place. Of others the name stays. */
 const TELLING =
   /^((nfs)?vers|version|proto|sec|timeo|retrans|[rw]size|ac(reg|dir)(min|max)|actimeo|acregmax|local_lock|lookupcache|cache|nconnect|(file|dir)_mode|trans|msize|max_read|blksize|xprtsec)=/
 

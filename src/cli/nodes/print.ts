@@ -8,7 +8,8 @@ import { type Cell, cellOf, type Findings, type KindResult, type Mark, markOf, r
 
 const COLOURS = { pass: 'green', unsafe: 'red', failed: 'yellow', unclear: 'yellow' } as const satisfies Record<Mark, string>
 
-export function matrixLines(findings: Findings): string[] {
+/** `mounts`: what is to be said of them. */
+export function matrixLines(findings: Findings, mounts: readonly string[]): string[] {
   const { results, limitation } = findings
   const nodes = results[0]?.rounds.map(({ node }) => node) ?? []
   const rows = nodes.map((node, index) => [
@@ -26,6 +27,7 @@ export function matrixLines(findings: Findings): string[] {
     ...tableLines(['HOLDER', ...results.map(({ kind }) => kind.toUpperCase())], rows),
     'pass: refused to the others, handed over, and taken over after so long when the process that held it was killed',
     '',
+    ...mounts,
     ...troubles(results),
     verdictText(findings),
     '',

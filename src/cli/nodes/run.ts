@@ -17,6 +17,7 @@ import { exitCodeOf, type Findings, type KindResult } from './judgement.js'
 import { Cluster, type Sight } from '../remote/cluster.js'
 import type { NodeAddress, ReachOptions } from '../remote/options.js'
 import { type RemoteTrial, runTrial } from '../remote/trial.js'
+import { mountLines } from './mounts.js'
 import { matrixLines } from './print.js'
 import { reportOf } from './report.js'
 import { type Round, study } from './study.js'
@@ -105,7 +106,7 @@ class NodesTrial implements RemoteTrial {
   async #publish(sights: readonly Sight[], findings: Findings): Promise<void> {
     const report = reportOf({ nodes: this.#cluster.nodes, settings: this.#settings, sights, findings })
     if (this.#options.json) writeJson(report)
-    else for (const line of matrixLines(findings)) writeOut(line)
+    else for (const line of matrixLines(findings, mountLines(this.#cluster.nodes))) writeOut(line)
     if (this.#html === null) return
     await this.#html.write(page(report))
     this.#printer.talk(`The page is in ${this.#html.file}.`)
