@@ -22,7 +22,10 @@ export interface FsExt {
 /** How a dynamic linker, or Node itself, says that an addon expects another Node. */
 const WRONG_NODE = /NODE_MODULE_VERSION|undefined symbol|did not self-register/
 
-/** From where it is looked for: from this file, or from the bundle that it has become part of, which may be CommonJS. */
+/**
+ * A native addon cannot be part of a bundle, and an absent one is no fault until it is used: so it is required, not imported.
+ * From where it is looked for: from this file, or from the bundle that it has become part of, which may be CommonJS.
+ */
 const requireFromHere = () => createRequire((import.meta.url as string | undefined) ?? __filename)
 let loaded: FsExt | undefined
 

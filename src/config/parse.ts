@@ -32,7 +32,7 @@ interface Entry {
   valueColumn: number
 }
 
-interface Place {
+interface Position {
   line: number
   column: number
 }
@@ -168,7 +168,7 @@ class Parser {
     this.#report(severity, code, { line: entry?.line ?? 0, column: entry?.valueColumn ?? 0 }, message)
   }
 
-  #report(severity: Diagnostic['severity'], code: DiagnosticCode, place: Place, message: string): void {
+  #report(severity: Diagnostic['severity'], code: DiagnosticCode, place: Position, message: string): void {
     const count = this.#diagnostics.length
     if (count < DIAGNOSTICS_MAX) this.#diagnostics.push({ severity, code, message, file: this.#file, ...place })
     if (count !== DIAGNOSTICS_MAX) return

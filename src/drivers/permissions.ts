@@ -96,7 +96,7 @@ export function* checkMode(status: Stats, mode: number, directory: string, refus
   throw tooWide(status.mode, mode, refusal)
 }
 
-/** What the directory grants, in the bits of a file of that group: another group than its own gets what everybody gets. */
+/** What the directory grants, in the bits of a file of that group: another group than its own gets what all users get. */
 function grantedAround({ mode, gid }: Stats, groupOfFile: number): number {
   return gid === groupOfFile ? mode : (mode & ~0o070) | ((mode & 0o007) << 3)
 }

@@ -17,7 +17,7 @@ import { inDirectory, realPath } from '../mounts/directories.js'
 import type { Inspection, LockType } from '../types.js'
 import { ageMs, RELEASED_TEXT, TEXT_BYTES_MAX, TIMEOUT_INTERVAL_MS, whatLies } from './format.js'
 import { look } from './look.js'
-import { LOCK_FILE, LOCKTESTER_FILE, type Place, placeOf, type Purpose } from './places.js'
+import { LOCK_FILE, LOCKTESTER_FILE, type WorkbenchPath, placeOf, type Purpose } from './places.js'
 
 const PURPOSES: Record<Purpose, string> = {
   session: "for a session's state, as long as the session lives",
@@ -117,7 +117,7 @@ class GuardedLockable implements Lockable {
 /** Every path of theirs ends with one of these, through whatever links it is reached. */
 const NAMES: ReadonlySet<string> = new Set([LOCK_FILE, LOCKTESTER_FILE])
 
-function* realPlace({ directory, name }: LockPath): Work<Place | null> {
+function* realPlace({ directory, name }: LockPath): Work<WorkbenchPath | null> {
   const real = yield* realPath(directory)
   return real === null ? null : placeOf(`${real}/${name}`)
 }

@@ -13,7 +13,7 @@ import { look } from './look.js'
 import type { Names } from './names.js'
 import { serverTime } from './server-time.js'
 
-interface Place {
+interface LockPlace {
   path: string
   names: Names
   facts: DirectoryFacts
@@ -21,7 +21,7 @@ interface Place {
 }
 
 /** `own`: what is known of our own lock, which comes first. @throws ForeignLockError, LockFileSystemError */
-export async function inspectLock(place: Place, own: Inspection | null): Promise<Inspection> {
+export async function inspectLock(place: LockPlace, own: Inspection | null): Promise<Inspection> {
   const { path, names, facts } = place
   if (own !== null && own.state !== 'free') return { ...own, path }
   const { lane } = mountOfDevice(facts.dev)
@@ -54,7 +54,7 @@ function toHolder({ pid, modifiedMs }: LinkLock, serverMs: number | null): Holde
 }
 
 /** Never by a lock taken for a moment: for that moment it would be held. */
-async function advisoryState(status: FileStatus | null, { facts }: Place) {
+async function advisoryState(status: FileStatus | null, { facts }: LockPlace) {
   const reason = 'an empty file, as a session with lock-type=advisory has it: whether one holds it cannot be told from here'
   const unknown = { state: 'unknown' as const, reason, holder: null }
   if (status === null || !facts.plainLocal) return unknown

@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path'
 export type Purpose = 'session' | 'notebooks' | 'locktester'
 
 /** A path that Workbench locks itself. */
-export interface Place {
+export interface WorkbenchPath {
   path: string
   purpose: Purpose
   /** The `<id>` of `session-<id>`; `null`: it is not the lock of a session. */
@@ -29,7 +29,7 @@ const SESSION_PARENTS = new Set(['sources', 'sdb'])
 const NOTEBOOKS = 'notebooks'
 
 /** What Workbench uses that path for, absolute; `null`: it is not one of its own. */
-export function placeOf(path: string): Place | null {
+export function placeOf(path: string): WorkbenchPath | null {
   const directory = dirname(path)
   const base = basename(path)
   const project = projectOf(directory)
@@ -56,7 +56,7 @@ export const isStateDirectory = (directory: string) => STATE.has(basename(direct
  * What Workbench locks in that directory as long as it is there, also where no lock file is at the moment (versions before
  * autumn 2026 remove theirs at the release); `null`: nothing.
  */
-export function placeIn(directory: string): Place | null {
+export function placeIn(directory: string): WorkbenchPath | null {
   const isNotebooks = basename(directory) === NOTEBOOKS && isStateDirectory(stateOfNotebooks(directory))
   return isNotebooks || sessionOf(directory) !== null ? placeOf(join(directory, LOCK_FILE)) : null
 }

@@ -35,6 +35,12 @@ const FILE_SYSTEM = /^(node:)?(fs|fs\/promises|child_process)$/
 /** The one way from an operation of the protocol to system calls. */
 const PERFORMS = /^src\/drivers\/(calls|file-operations)\.ts$/
 
+/**
+ * What a bundler does not see: an addon that cannot be part of a bundle, and parts of the program `locktester`, which is never
+ * bundled. Everything else of the package works inside of a bundle.
+ */
+const LOOKED_UP_AT_RUN_TIME = ['src/advisory/fs-ext.ts', 'src/cli/run/child.ts', 'src/cli/run/keeping.ts']
+
 const LINES_MAX = 350
 
 interface SourceFile {
@@ -165,6 +171,12 @@ test('nothing but drivers performs an operation of the protocol', () => {
   expect(strayPerformers(files)).toEqual([])
   const planted = sourceFile('src/cli/planted.ts', "import { blockingCalls } from '../drivers/calls.js'")
   expect(strayPerformers([...files, planted])).toEqual(['src/cli/planted.ts imports src/drivers/calls.ts'])
+})
+
+test('only what no bundle can hold is looked up at run time', () => {
+  const looksUp = ({ text }: SourceFile) => /\bcreateRequire\(|\bimport\.meta\.resolve\(/.test(text)
+  expect(files.filter(looksUp).map(({ path }) => path)).toEqual(LOOKED_UP_AT_RUN_TIME)
+  expect(looksUp(sourceFile('src/link/planted.ts', "import.meta.resolve('#planted')"))).toBe(true)
 })
 
 test(`no file of src is longer than ${LINES_MAX} lines`, () => {

@@ -4,13 +4,13 @@ import { basename, dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SWEPT_PREFIX } from '../../src/workbench/format.js'
-import { hiddenDirectory, placeOf, type Place, publicPathOf, sessionOf } from '../../src/workbench/places.js'
+import { hiddenDirectory, placeOf, type WorkbenchPath, publicPathOf, sessionOf } from '../../src/workbench/places.js'
 
 const HOME = '/home/ann/.local/share/rstudio'
 const PROJECT = '/data/projects/survey'
 
 describe('paths that Workbench locks itself', () => {
-  test.each<[string, Omit<Place, 'path'>]>([
+  test.each<[string, Omit<WorkbenchPath, 'path'>]>([
     [`${HOME}/sources/session-4f2a/lock_file`, { purpose: 'session', session: '4f2a', project: null }],
     [`${HOME}/sources/s-4f2a/lock_file`, { purpose: 'session', session: '4f2a', project: null }],
     [`/home/ann/.rstudio/sdb/s-4f2a/lock_file`, { purpose: 'session', session: '4f2a', project: null }],

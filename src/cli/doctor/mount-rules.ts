@@ -36,10 +36,10 @@ const BOTH = ['flock', 'fcntl'] as const
 const LINKS_INSTEAD = 'Use lock-type=linkbased, or mount without this option on every node.'
 const PROVE = 'Prove it with `locktester nodes`.'
 
-type Place = readonly [about: RegExp | string, option: RegExp]
+type MountPattern = readonly [about: RegExp | string, option: RegExp]
 
 /** An option by which locks stay on this node. */
-function localRule([about, option]: Place, code: string, local: readonly Kind[], remedy = LINKS_INSTEAD): Rule {
+function localRule([about, option]: MountPattern, code: string, local: readonly Kind[], remedy = LINKS_INSTEAD): Rule {
   const breaks = `${local.join(' and ')} locks stay on this node: other nodes do not see them, so two nodes can hold the same lock.`
   return [about, option, 'error', code, breaks, remedy, local]
 }

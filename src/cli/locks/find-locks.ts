@@ -16,7 +16,7 @@ import {
   hiddenDirectory,
   isStateDirectory,
   mayLeadToPlaces,
-  type Place,
+  type WorkbenchPath,
   placeIn,
   placeOf,
   STATE_DEPTH,
@@ -48,7 +48,7 @@ const NAMES_MAX = 20_000
 export class LockFinder {
   readonly locks = new Map<string, FoundLock>()
   /** Paths that Workbench locks itself. Nothing may lie there at the moment. */
-  readonly workbench = new Map<string, Place>()
+  readonly workbench = new Map<string, WorkbenchPath>()
   /** Symbolic links to directories in which there may be more of those. */
   readonly unfollowed: string[] = []
   readonly unread: Unread[] = []

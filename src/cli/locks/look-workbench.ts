@@ -13,13 +13,13 @@ import { fileSystemError } from '../../advice/file-system-error.js'
 import { fileSystemAt } from '../../drivers/mount-info.js'
 import { ageMs, type Found, type Generation, stateOf, TIMEOUT_INTERVAL_MS, whatLies } from '../../workbench/format.js'
 import { look } from '../../workbench/look.js'
-import { hiddenDirectory, type Place } from '../../workbench/places.js'
+import { hiddenDirectory, type WorkbenchPath } from '../../workbench/places.js'
 import { serverTime } from '../../workbench/server-time.js'
 import { bounded } from '../shared/bounded.js'
 import { messageOf } from '../shared/output.js'
 
 /** One of Workbench's own locks. */
-export interface WorkbenchStatus extends Omit<Place, 'path'> {
+export interface WorkbenchStatus extends Omit<WorkbenchPath, 'path'> {
   path: string
   /** `free`: only of advisory locks. `foreign`: what lies there is no lock of theirs. */
   state: 'held' | 'stale' | 'released' | 'free' | 'unknown' | 'foreign'
@@ -59,7 +59,7 @@ export class WorkbenchLooker {
   }
 
   /** `null`: nothing lies there any more. @throws LockFileSystemError */
-  async look(place: Place, byMountlock = false): Promise<WorkbenchStatus | null> {
+  async look(place: WorkbenchPath, byMountlock = false): Promise<WorkbenchStatus | null> {
     const { path } = place
     const looked = await bounded(path, runProtocol(look(path), this.#lane))
     if (!looked.ok) {

@@ -8,7 +8,7 @@ import { createLocker } from '../../locker/locker.js'
 import { ask } from '../../protocol/operations.js'
 import { decodeRecord, type SessionRecord } from '../../protocol/record.js'
 import type { Holder, Inspection, Locker, LockerOptions, LockType } from '../../types.js'
-import { type Place, publicPathOf } from '../../workbench/places.js'
+import { type WorkbenchPath, publicPathOf } from '../../workbench/places.js'
 import { bounded, codeOf } from '../shared/bounded.js'
 import { lifeOf } from '../shared/identity.js'
 import { messageOf } from '../shared/output.js'
@@ -76,7 +76,7 @@ export class Looker {
     const silent = new Silent()
     const locks = await silent.ask([...finder.locks.values()], (found) => this.#inspect(found), unread)
     const ours = new Set(locks.filter(({ state }) => state === 'held').map(publicPath))
-    const look = (place: Place) => this.#workbench.look(place, ours.has(place.path))
+    const look = (place: WorkbenchPath) => this.#workbench.look(place, ours.has(place.path))
     const theirs = await silent.ask([...finder.workbench.values()], look, unread)
     locks.sort(byPath)
     const workbench = theirs.filter((status) => status !== null).sort(byPath)

@@ -5,14 +5,14 @@
 
 import { stat } from 'node:fs/promises'
 import { adviceFor, inWords } from '../../changeover/obstructions.js'
-import { printable } from '../../log/printable.js'
 import { bounded } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { runInterruptibly } from '../shared/interrupt.js'
-import { messageOf, paint, writeError, writeOut } from '../shared/output.js'
+import { messageOf } from '../shared/output.js'
 import { type FoundLock, LockFinder } from '../locks/find-locks.js'
 import { Looker } from '../locks/look.js'
 import { actOn, whyNot } from '../locks/act-on.js'
+import { type Fate, say, sayCounts } from './print.js'
 
 export interface PruneOptions {
   directories: readonly string[]
@@ -22,8 +22,6 @@ export interface PruneOptions {
 
 /** As deep as any program puts locks. */
 const DEPTH_MAX = 16
-
-type Fate = 'pruned' | 'kept' | { failed: string }
 
 /** Runs the command and ends the process. */
 export function runPrune(options: PruneOptions): Promise<void> {
@@ -35,16 +33,14 @@ async function pruneAll({ directories, olderThanMs, dryRun }: PruneOptions, sign
   const finder = new LockFinder(DEPTH_MAX)
   for (const directory of directories) await finder.find(directory)
   const counts = { pruned: 0, kept: 0, failed: finder.unread.length }
-  for (const { path, message } of finder.unread) complain(path, message)
+  for (const { path, message } of finder.unread) say(path, { failed: message })
   for (const found of finder.locks.values()) {
     if (signal.aborted) break
     const fate = await pruneOne(found, olderThanMs, dryRun)
-    if (fate === 'pruned') writeOut(printable(found.path))
-    if (typeof fate === 'object') complain(found.path, fate.failed)
+    say(found.path, fate)
     counts[typeof fate === 'object' ? 'failed' : fate]++
   }
-  const verb = dryRun ? 'would be removed' : 'removed'
-  writeError(`${counts.pruned} ${verb}, ${counts.kept} kept, ${counts.failed} failed`)
+  sayCounts(counts, dryRun)
   return counts.failed === 0 ? EXIT.ok : EXIT.cannotLock
 }
 
@@ -60,9 +56,9 @@ async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean):
     const outcome = await actOn(found, (locks, lock) => locks.prune(lock))
     if (outcome.kind === 'pruned') return 'pruned'
     if (outcome.kind === 'obstructed') return { failed: `${inWords(outcome.names)} is in the way. ${adviceFor(outcome.names)}` }
-    const { outcome: attempt } = outcome
-    const isInUse = attempt === 'beaten' || attempt.kind === 'busy'
-    return isInUse ? 'kept' : { failed: whyNot(attempt) }
+    const { outcome: refusal } = outcome
+    const isInUse = refusal === 'beaten' || refusal.kind === 'busy'
+    return isInUse ? 'kept' : { failed: whyNot(refusal) }
   } catch (error) {
     return { failed: messageOf(error) }
   }
@@ -77,8 +73,4 @@ async function isUnheld(path: string): Promise<boolean> {
   } finally {
     await looker.close()
   }
-}
-
-function complain(path: string, message: string): void {
-  writeError(`${paint('red', 'error:')} ${printable(path)}: ${message}`)
 }

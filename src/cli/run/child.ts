@@ -126,6 +126,7 @@ function startedThread(): Worker {
 }
 
 function newThread(isStarted: Int32Array | null = null): Worker {
+  // Part of the program locktester, which is never bundled: its files are found through the `imports` of the package.
   const thread = new Worker(new URL(import.meta.resolve('#command-thread')), { workerData: isStarted })
   thread.unref()
   return thread

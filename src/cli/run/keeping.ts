@@ -47,6 +47,7 @@ export class Keeping {
    * @param path for a user that lists processes
    */
   constructor(path: string) {
+    // Part of the program locktester, which is never bundled: its files are found through the `imports` of the package.
     this.#process = spawn(process.execPath, [fileURLToPath(import.meta.resolve('#keeper')), path], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
       detached: true, // Ctrl+C and Ctrl+Z are for the command

@@ -6,16 +6,16 @@ import type { MountProfile } from './mounts.js'
 export type Limitation = 'one-machine' | 'local-disk' | null
 
 /** Where a process ran, as it says itself. */
-export interface Place {
+export interface Whereabouts {
   host: string
   bootId: string | null
 }
 
 /** Containers and namespaces of one machine have its boot id; where a platform has none, the name of the host stands for it. */
-export const isSameMachine = (one: Place, other: Place) =>
+export const isSameMachine = (one: Whereabouts, other: Whereabouts) =>
   one.bootId === null || other.bootId === null ? one.host === other.host : one.bootId === other.bootId
 
-export function limitationOf(places: readonly Place[], mounts: readonly (MountProfile | null)[]): Limitation {
+export function limitationOf(places: readonly Whereabouts[], mounts: readonly (MountProfile | null)[]): Limitation {
   const [first] = places
   if (first === undefined || places.every((place) => isSameMachine(first, place))) return 'one-machine'
   // A file server sees its own disk, and the others see that disk as a share: one that is no local disk is enough.

@@ -2,7 +2,7 @@
 
 import { EXIT } from '../shared/exit-codes.js'
 import type { MountProfile } from '../shared/mounts.js'
-import { isSameMachine, type Limitation, type Place } from '../shared/scope.js'
+import { isSameMachine, type Limitation, type Whereabouts } from '../shared/scope.js'
 import type { TestedLock } from './tested-locks.js'
 import type { Neighbour } from './neighbours.js'
 
@@ -33,7 +33,11 @@ export function verdictOf(findings: readonly Finding[], limitation: ExclusionLim
 type ExclusionLimitation = Limitation | 'holder-unknown'
 
 /** What the exclusions among these findings cannot prove. Of a holder that is not known, it is not known where it is. */
-export function limitationOfFindings(findings: readonly Finding[], own: Place, mount: MountProfile | null): ExclusionLimitation {
+export function limitationOfFindings(
+  findings: readonly Finding[],
+  own: Whereabouts,
+  mount: MountProfile | null,
+): ExclusionLimitation {
   const excluded = findings.filter((finding) => finding.result === 'excluded')
   if (excluded.length === 0) return null
   if (excluded.every(({ heldBy }) => heldBy !== null && isSameMachine(heldBy.record, own))) return 'one-machine'
