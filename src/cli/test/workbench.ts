@@ -10,7 +10,7 @@ import { type LoadedConfig, loadConfig } from '../../config/load.js'
 import { AdvisoryUnavailableError, LockTimeoutError } from '../../errors.js'
 import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
-import { hiddenDirectory, LOCKTESTER_FILE, type Place } from '../../workbench/places.js'
+import { hiddenDirectory, LOCKTESTER_FILE, type WorkbenchPath } from '../../workbench/places.js'
 import { Looker } from '../locks/look.js'
 import { WorkbenchLooker, type WorkbenchStatus } from '../locks/look-workbench.js'
 import { endsWithin } from '../shared/bounded.js'
@@ -87,7 +87,7 @@ class WorkbenchTest {
     printer.talk(words.fileSystemLine(mount))
     if (mount?.reach === 'local') printer.warn('LOCAL_DISK', words.localDiskWarning(mount))
 
-    const place: Place = { path, purpose: 'locktester', session: null, project: null }
+    const place: WorkbenchPath = { path, purpose: 'locktester', session: null, project: null }
     await this.#remark(await this.#interrupt.race(this.#looker.look(place)))
     const { lock, findings } = await this.#take(place)
     const holds = this.#options.holdMs !== 0 && holdsOn(findings, this.#options.holdMs !== undefined)
@@ -123,7 +123,7 @@ class WorkbenchTest {
     }
   }
 
-  async #take(place: Place): Promise<{ lock: Lock | null; findings: Finding[] }> {
+  async #take(place: WorkbenchPath): Promise<{ lock: Lock | null; findings: Finding[] }> {
     const { advisory, linkBased } = testedLocks(place.path, this.#config)
     try {
       const lock = await this.#acquire(place, advisory.options)
@@ -140,7 +140,7 @@ class WorkbenchTest {
   }
 
   /** A file may be left of a process that was killed: it is watched, until it is refreshed or can be taken. `null`: held. */
-  async #acquire(place: Place, options: LockerOptions): Promise<Lock | null> {
+  async #acquire(place: WorkbenchPath, options: LockerOptions): Promise<Lock | null> {
     const locker = createLocker(options)
     this.#lockers.push(locker)
     const lock = await this.#interrupt.race(locker.tryAcquire(place.path))
@@ -163,7 +163,7 @@ class WorkbenchTest {
   }
 
   /** Ends once the file is refreshed, or `over`. */
-  async #watch(place: Place, before: WorkbenchStatus, over: AbortSignal): Promise<void> {
+  async #watch(place: WorkbenchPath, before: WorkbenchStatus, over: AbortSignal): Promise<void> {
     while (!over.aborted) {
       await sleep(LOOK_EVERY_MS, undefined, { signal: over }).catch(() => {})
       const now = over.aborted ? null : await this.#looker.look(place).catch(() => null)
@@ -171,7 +171,7 @@ class WorkbenchTest {
     }
   }
 
-  async #excluded(place: Place): Promise<Finding[]> {
+  async #excluded(place: WorkbenchPath): Promise<Finding[]> {
     const { advisory, linkBased } = testedLocks(place.path, this.#config)
     const excluded = (tested: TestedLock): Finding => ({ tested, result: 'excluded', heldBy: null })
     if (await isHeldByUs(place.path)) {
