@@ -4,7 +4,7 @@
  */
 
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { check, sectionsOf } from '../../src/cli/evidence/checker.js'
@@ -15,6 +15,9 @@ import { BROWSER, type Picture, screenshot } from './fixtures/locktester-browser
 import { Bench } from './fixtures/locktester-driver.mjs'
 
 const [BLUE, ORANGE, RED, GREEN] = ['#0072b2', '#e69f00', '#d00000', '#1a9850']
+const AMBER = '#9a6700'
+/** The pictures of the pages, to be looked at. */
+const ARTEFACTS = join(import.meta.dirname, '../../.vitest/pictures')
 const [WHITE, INK, NIGHT, CHALK] = ['#ffffff', '#1a1a1a', '#16181c', '#e6e6e6']
 
 let bench: Bench
@@ -134,6 +137,55 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
     expect(rows.map((y) => picture.at(timeAt(500), y))).toEqual([ORANGE, BLUE, ORANGE])
     expect(rows.map((y) => picture.at(timeAt(300), y))).toEqual([BLUE, BLUE, '#a9a9a9'])
     expect(picture.at(timeAt(400) + 3, (rows[0] as number) - 5)).toBe(RED)
+  })
+
+  test.each([
+    ['stress', ['stress', '--nodes', 'local,local', '--procs', '2', '--duration', '1'], 2200],
+    ['nodes', ['nodes', 'local', 'local', '--kinds', 'flock'], 1500],
+  ] as const)(
+    '%s: the verdict is seen first, in its colour, on narrow and wide, light and dark paper',
+    async (name, args, height) => {
+      const html = join(directory, `${name}.html`)
+      const only = bench.locktester([...args, directory, '--html', html])
+      expect(await only.end, only.stderr).toBe(0)
+      await mkdir(ARTEFACTS, { recursive: true })
+      for (const width of [420, 1280]) {
+        for (const dark of [false, true]) {
+          const keepAs = join(ARTEFACTS, `${name}-${width}-${dark ? 'dark' : 'light'}.png`)
+          const picture = await screenshot(html, { width, height, dark, keepAs })
+          // One machine proves nothing about others: amber, on the first screen and nowhere else.
+          expect(picture.count(AMBER, { height: 400 })).toBeGreaterThan(width * 20)
+          expect(picture.count(AMBER, { top: 400 })).toBe(0)
+          const paper = dark ? NIGHT : WHITE
+          expect(picture.at(2, 2)).toBe(paper)
+          // Nothing juts out to the right.
+          expect(picture.count(paper, { left: width - 8 })).toBe(8 * height)
+        }
+      }
+      const page = await readFile(html, 'utf8')
+      for (const words of ['What was proved', 'What was not', 'What was tried', 'locktester 0.', 'UTC'])
+        expect(page).toContain(words)
+    },
+  )
+
+  test('the legend names what occurs only, and a stall shows the colour of the holder below it', async () => {
+    const events: StormEvent[] = [
+      { type: 'asked', attempt: 0, lock: 0, atMs: 0 },
+      { type: 'acquired', attempt: 0, lock: 0, atMs: 200, token: '1' },
+      { type: 'sure', attempt: 0, lock: 0, atMs: 450, token: '1' },
+    ]
+    const processes = [{ name: 'a 1', events }]
+    const lives = [{ name: 'a 1', place: 'a 1', fromMs: 0, toMs: 1000 }]
+    const faults = [{ kind: 'stall', process: 'a 1', fromMs: 400, toMs: 800 } as const]
+    const colours = { of: () => 0, names: ['held by a', 'held by b'] }
+    const sections = sectionsOf({ hasTokens: true, processes, resource: [] })
+    const course = { fromMs: 0, toMs: 1000, locks: 1, lives, processes, sections, violations: [], faults, colours }
+    const [whole = ''] = drawCourse(course, 'a stall')
+    for (const words of ['held by a', 'stalled', 'waits']) expect(whole).toContain(`>${words}<`)
+    for (const words of ['held by b', 'killed', 'takeover', 'VIOLATION']) expect(whole).not.toContain(`>${words}<`)
+    const picture = await look(whole)
+    const below = { left: Math.ceil(timeAt(500)), top: rowAt(1, 1) - 6, width: 200, height: 12 }
+    expect(picture.count(WHITE, below)).toBe(0)
   })
 
   test('the page of a real run shows both nodes, kills and takeovers, and no violation', async () => {

@@ -46,23 +46,29 @@ export function drawCourse(course: Course, title: string): string[] {
   const { fromMs, toMs } = course
   const rows = rowsOf(course)
   const draw = (name: string, from: number, to: number) =>
-    timelineSvg({ title: name, rows, legend: legendOf(course), fromMs: from, toMs: to, originMs: fromMs })
+    timelineSvg({ title: name, rows, legend: legendOf(course, rows), fromMs: from, toMs: to, originMs: fromMs })
   const details = momentsOf(course).map(({ atMs, why }) => draw(why, atMs - DETAIL_MS / 2, atMs + DETAIL_MS / 2))
   return [draw(title, fromMs, toMs), ...details]
 }
 
-function legendOf({ colours, faults }: Course): LegendEntry[] {
-  const has = (kind: Fault['kind']) => faults.some((fault) => fault.kind === kind)
-  return [
+/** Of what occurs, and nothing else. */
+function legendOf(course: Course, rows: readonly TimelineRow[]): LegendEntry[] {
+  const { colours } = course
+  const hasSpan = ({ colour, height }: Pick<TimelineSpan, 'colour' | 'height'>) =>
+    rows.some(({ spans }) => spans.some((span) => span.colour === colour && span.height === height))
+  const hasMark = ({ colour, shape }: Pick<TimelineMark, 'colour' | 'shape'>) =>
+    rows.some(({ marks }) => marks.some((mark) => mark.colour === colour && mark.shape === shape))
+  const entries: LegendEntry[] = [
     ...colours.names.map((text, index): LegendEntry => ({ text, sample: { colour: colourOf(index), height: 'full' } })),
     { text: 'waits', sample: { colour: WAITING, height: 'half' } },
     { text: 'stalled', sample: { colour: INK, height: 'hatched' } },
     { text: 'killed', sample: { colour: INK, shape: 'cross' } },
     { text: 'takeover', sample: { colour: GREEN, shape: 'diamond' } },
     { text: 'loss declared', sample: { colour: RED, shape: 'triangle' } },
-    ...(has('clock') ? [{ text: 'clock set', sample: { colour: PURPLE, shape: 'bar' } } as const] : []),
+    { text: 'clock set', sample: { colour: PURPLE, shape: 'bar' } },
     { text: 'VIOLATION', sample: { colour: RED, shape: 'flag' } },
   ]
+  return entries.filter(({ sample }) => ('shape' in sample ? hasMark(sample) : hasSpan(sample)))
 }
 
 function rowsOf(course: Course): TimelineRow[] {
@@ -80,15 +86,33 @@ function lockRow(course: Course, lock: number): TimelineRow {
     .map(({ atMs, rule, text }): TimelineMark => ({ atMs, shape: 'flag', colour: RED, title: `${rule}: ${text}` }))
   return {
     label: locks === 1 ? 'the lock' : `lock ${lock}`,
-    spans: [...ofThis.flatMap((section) => heldSpan(section, course)).sort(byStart), ...takeoversOf(ofThis).map(goneSpan)],
+    spans: [
+      ...ofThis.flatMap((section) => heldSpan(section, course)).sort(byStart),
+      ...takeoversOf(ofThis).flatMap((takeover) => goneSpans(takeover, course)),
+    ],
     marks: [...takeoverMarks(ofThis), ...marks],
   }
 }
 
-/** From the last sign of a holder to the takeover. */
-function goneSpan({ from, to, afterMs }: Takeover): TimelineSpan {
+/** From the last sign of a holder to the takeover: the colour of the holder under the veil. */
+function goneSpans({ from, to, afterMs }: Takeover, { colours }: Course): TimelineSpan[] {
   const title = `${from.process}, its holder, was killed or stalled`
-  return { fromMs: to.acquiredMs - afterMs, toMs: to.acquiredMs, colour: INK, height: 'hatched', title }
+  const when = { fromMs: to.acquiredMs - afterMs, toMs: to.acquiredMs, title }
+  return [
+    { ...when, colour: colourOf(colours.of(from)), height: 'full' },
+    { ...when, colour: INK, height: 'hatched' },
+  ]
+}
+
+/** Which lock a process held when it was stalled is seen under the veil. */
+function stalledSpans(stall: Fault, sections: readonly Section[], { colours }: Course): TimelineSpan[] {
+  const { fromMs, toMs, process } = stall
+  const held = sections.find(
+    (section) => section.process === process && section.acquiredMs <= fromMs && (section.sureUntilMs ?? 0) >= fromMs,
+  )
+  const veil: TimelineSpan = { fromMs, toMs, colour: INK, height: 'hatched', title: 'stalled' }
+  if (held === undefined) return [veil]
+  return [{ fromMs, toMs: Math.min(toMs, held.lostMs ?? toMs), colour: colourOf(colours.of(held)), height: 'full' }, veil]
 }
 
 function takeoverMarks(sections: readonly Section[]): TimelineMark[] {
@@ -139,9 +163,7 @@ function placeRow(course: Course, place: string): TimelineRow {
       ...here.map(({ fromMs, toMs, name }): TimelineSpan => ({ fromMs, toMs, colour: ALIVE, height: 'line', title: name })),
       ...logs.flatMap(waits).sort(byStart),
       ...sections.flatMap((section) => heldSpan(section, course)).sort(byStart),
-      ...befell('stall').map(({ fromMs, toMs }): TimelineSpan => {
-        return { fromMs, toMs, colour: INK, height: 'hatched', title: 'stalled' }
-      }),
+      ...befell('stall').flatMap((stall) => stalledSpans(stall, sections, course)),
     ],
     marks: [
       ...befell('kill').map(mark('cross', INK, 'killed')),

@@ -1,20 +1,22 @@
 /** The report as one page that needs nothing from elsewhere: to be attached to a ticket. */
 
-import { escapeText as text, htmlPage } from '../evidence/page.js'
+import { dateText, factsMarkup, htmlPage, type Mood, provedMarkup, verdictMarkup, escapeText as text } from '../evidence/page.js'
 import { mountText } from '../shared/mounts.js'
+import { version } from '../shared/program.js'
 import { spellIntervals } from '../shared/spelling.js'
 import { duration } from '../shared/table.js'
 import type { NodesReport } from './report.js'
 
 export function page(report: NodesReport): string {
-  const { directory, verdict, fileLocks, settings } = report
+  const { directory, verdict, fileLocks } = report
+  const { mood, headline } = moodOf(report)
   return htmlPage(
     `locktester nodes: ${directory}`,
-    `<p>Which locks exclude between these nodes, with ${spellIntervals(settings)}.</p>
-<p><strong>${text(verdict).replaceAll('\n', '<br>')}</strong></p>
+    `${verdictMarkup(mood, headline, verdict)}
 ${fileLocks === null ? '<p>There is nothing to install.</p>' : `<p>Install this as <code>/etc/rstudio/file-locks</code> on every node:</p><pre>${text(fileLocks)}</pre>`}
-${matrix(report)}
-<h2>Nodes</h2>${nodeTable(report)}
+<div class="wide">${matrix(report)}</div>
+${provedMarkup(provedBy(report))}
+<h2>What was tried</h2>${factsMarkup(factsOf(report))}
 <h2>Evidence</h2>${evidence(report)}`,
   )
 }
@@ -32,13 +34,59 @@ function matrix({ nodes, kinds }: NodesReport): string {
   return `<table><tr><th>holder</th>${kinds.map(({ kind }) => `<th>${kind}</th>`).join('')}</tr>${rows.join('')}</table>`
 }
 
-function nodeTable({ nodes }: NodesReport): string {
-  const rows = nodes.map(({ name, host, directory, user, uid, nodeVersion, container, fileSystem }) => {
-    const cells = [name, host, directory, `${user ?? ''} (${uid})`, nodeVersion, container ?? '-', mountText(fileSystem)]
-    return `<tr>${cells.map((cell) => `<td>${text(cell)}</td>`).join('')}</tr>`
-  })
-  const heads = ['node', 'host', 'directory', 'user', 'Node', 'container', 'file system']
-  return `<table><tr>${heads.map((head) => `<th>${head}</th>`).join('')}</tr>${rows.join('')}</table>`
+function moodOf({ result, kinds }: NodesReport): { mood: Mood; headline: string } {
+  const isAnyUnsafe = kinds.some(({ mark }) => mark === 'unsafe')
+  switch (result) {
+    case 'excludes':
+      return isAnyUnsafe
+        ? { mood: 'unsure', headline: 'Some kinds of lock exclude, others do not' }
+        : { mood: 'good', headline: 'Locks exclude between these nodes' }
+    case 'unsafe':
+      return { mood: 'bad', headline: 'NOT SAFE' }
+    case 'failed':
+      return { mood: 'bad', headline: 'No kind of lock can be used' }
+    case 'unclear':
+      return { mood: 'unsure', headline: 'It could not be told' }
+    default:
+      return { mood: 'unsure', headline: 'Nothing is proved about other nodes' }
+  }
+}
+
+function provedBy({ kinds, nodes, result }: NodesReport): { proved: string[]; notProved: string[] } {
+  const named = (wanted: string) => kinds.filter(({ mark }) => mark === wanted).map(({ kind }) => kind)
+  const passed = named('pass')
+  const whose = result === 'excludes' ? 'node' : 'process'
+  const others = kinds.filter(({ mark }) => mark !== 'pass')
+  return {
+    proved: [
+      ...(passed.length === 0
+        ? []
+        : [
+            `Locks by ${passed.join(', ')}: while one ${whose} held the lock, each other one was refused.`,
+            `They were handed over after a release, and taken over after the process that held them was killed.`,
+          ]),
+      ...named('unsafe').map((kind) => `Locks by ${kind} do not exclude: two held the same lock at once.`),
+    ],
+    notProved: [
+      ...others.map(({ kind, mark }) => `Locks by ${kind}: ${mark}.`),
+      ...(result === 'excludes' ? [] : ['Anything about nodes on other machines.']),
+      `Other nodes than these ${nodes.length}, and other directories.`,
+      'What happens under load: locktester stress tries that.',
+      'Crashes of whole nodes, of the network and of the file server: only processes were killed.',
+    ],
+  }
+}
+
+function factsOf({ nodes, settings }: NodesReport): (readonly [string, string])[] {
+  return [
+    ['date', dateText()],
+    ['version', `locktester ${version()}`],
+    ['settings', spellIntervals(settings)],
+    ...nodes.map(({ name, host, directory, user, uid, nodeVersion, container, fileSystem }) => {
+      const place = `${host}${container === null ? '' : `, container ${container}`}, Node ${nodeVersion}, ${user ?? ''} (${uid})`
+      return [`node ${name}`, `${place}\n${directory}, ${mountText(fileSystem)}`] as const
+    }),
+  ]
 }
 
 function evidence({ kinds }: NodesReport): string {

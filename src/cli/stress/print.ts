@@ -1,14 +1,10 @@
-/** What `locktester stress` prints, and its page. */
+/** What `locktester stress` prints, in words that its page has, too. */
 
 import { printable } from '../../log/printable.js'
-import { drawCourse } from '../evidence/picture.js'
-import { timelinePage } from '../evidence/timeline.js'
-import { mountText } from '../shared/mounts.js'
 import { paint } from '../shared/output.js'
 import { limitationText } from '../shared/scope.js'
-import { spellIntervals } from '../shared/spelling.js'
 import { type Column, duration, tableOf } from '../shared/table.js'
-import { courseOf, type Outcome } from './outcome.js'
+import type { Outcome } from './outcome.js'
 
 const LISTED_MAX = 10
 
@@ -26,30 +22,6 @@ export function outcomeLines(outcome: Outcome): string[] {
   ]
 }
 
-export function page(outcome: Outcome): string {
-  const { facts, violations, failures } = outcome
-  const title = 'locktester stress: who held the lock, when'
-  const remarks = [...listed(violations.map((each) => violationText(outcome, each))), ...listed(failures.map(failureText))]
-  const said = [
-    verdictText(outcome),
-    '',
-    countsLine(outcome),
-    ...remarks,
-    '',
-    ...nodeLines(outcome, false),
-    '',
-    setUpText(outcome),
-  ]
-  return timelinePage(title, [
-    { heading: violations.length > 0 ? 'NOT SAFE' : 'What happened', text: said.join('\n') },
-    {
-      heading: 'Who held the lock',
-      text: 'The first row is the lock: two bars over each other would be two holders at once. Then a row for each process.',
-      body: drawCourse(courseOf(outcome), `${facts.kind} lock, ${seconds(facts.toMs - facts.fromMs)}`).join('\n'),
-    },
-  ])
-}
-
 export function progressText(
   { acquisitions, kills, stalls, losses }: Record<'acquisitions' | 'kills' | 'stalls' | 'losses', number>,
   elapsedMs: number,
@@ -60,7 +32,7 @@ export function progressText(
 
 const waitText = (ms: number | null) => (ms === null ? '-' : duration(ms))
 
-const COLUMNS: readonly Column<Outcome['nodes'][number]>[] = [
+export const COLUMNS: readonly Column<Outcome['nodes'][number]>[] = [
   { head: 'NODE', cell: ({ name }) => name },
   { head: 'ACQUISITIONS', cell: ({ acquisitions }) => String(acquisitions) },
   { head: 'WAIT (MEDIAN)', cell: ({ waitMedianMs }) => waitText(waitMedianMs) },
@@ -69,9 +41,9 @@ const COLUMNS: readonly Column<Outcome['nodes'][number]>[] = [
   { head: 'LOSSES TOLD', cell: ({ losses }) => String(losses) },
 ]
 
-const nodeLines = ({ nodes }: Outcome, isColoured = true) => tableOf(COLUMNS, nodes, { isColoured })
+const nodeLines = ({ nodes }: Outcome) => tableOf(COLUMNS, nodes)
 
-function countsLine({ counts, facts }: Outcome): string {
+export function countsLine({ counts, facts }: Outcome): string {
   const { acquisitions, increments, kills, stalls, takeovers, losses, lateRefused } = counts
   const chaos = facts.chaos
     ? `; ${count(kills, 'kill')}, ${count(stalls, 'stall')}, ${count(losses, 'loss', 'losses')} told, ${count(lateRefused, 'late request')} refused by token`
@@ -79,7 +51,7 @@ function countsLine({ counts, facts }: Outcome): string {
   return `${seconds(facts.toMs - facts.fromMs)}: ${count(acquisitions, 'acquisition')}, ${count(increments, 'increment')}, ${count(takeovers, 'takeover')}${chaos}`
 }
 
-function verdictText({ verdict, gap, counts, failures, facts: { limitation } }: Outcome): string {
+export function verdictText({ verdict, gap, counts, failures, facts: { limitation } }: Outcome): string {
   if (verdict === 'not-safe')
     return `NOT SAFE: ${count(counts.violations, 'violation')}. Locks of this kind do not exclude here: do not use them.`
   if (verdict === 'nothing-proved') return `${gap}, so nothing is proved.`
@@ -91,31 +63,21 @@ function verdictText({ verdict, gap, counts, failures, facts: { limitation } }: 
   return `${seen}${limits}${failures.length > 0 ? ' But not everything went well: see above.' : ''}`
 }
 
-function violationText({ facts }: Outcome, { rule, atMs, text }: Outcome['violations'][number]): string {
+export function violationText({ facts }: Outcome, { rule, atMs, text }: Outcome['violations'][number]): string {
   return `${rule} after ${((atMs - facts.fromMs) / 1000).toFixed(3)} s: ${text}`
 }
 
-function failureText({ text, count }: Outcome['failures'][number]): string {
+export function failureText({ text, count }: Outcome['failures'][number]): string {
   return `${printable(text)}${count === 1 ? '' : ` (${count} times)`}`
 }
 
-function listed(texts: readonly string[]): string[] {
+export function listed(texts: readonly string[]): string[] {
   const more = texts.length - LISTED_MAX
   return more > 0 ? [...texts.slice(0, LISTED_MAX), `and ${more} more`] : [...texts]
 }
 
-/** So that the page says by itself what was tried. */
-function setUpText({ facts }: Outcome): string {
-  const { kind, settings, processesPerNode, nodes, chaos } = facts
-  const lines = nodes.map(({ name, directory, facts: { host, nodeVersion }, mount, clockSlackMs }) => {
-    return `${name}: ${host}, Node ${nodeVersion}, ${directory}, ${mountText(mount)}; its clock is known to ±${clockSlackMs.toFixed(1)} ms`
-  })
-  const what = `${processesPerNode} processes on each node, ${kind}, ${spellIntervals(settings)}${chaos ? ', killed and stalled on purpose' : ''}`
-  return [what, ...lines].join('\n')
-}
+export const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 
-const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
-
-function count(number: number, one: string, many = `${one}s`): string {
+export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
 }

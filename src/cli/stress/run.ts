@@ -25,7 +25,8 @@ import type { NodeClock } from './node-clock.js'
 import { NodeClocks } from './node-clocks.js'
 import { type NodeEvidence, type Outcome, outcomeOf, type StressFacts } from './outcome.js'
 import type { Player } from './player.js'
-import { outcomeLines, page, progressText } from './print.js'
+import { page } from './html.js'
+import { outcomeLines, progressText } from './print.js'
 import { reportOf } from './report.js'
 
 export interface StressOptions extends ReachOptions {
