@@ -7,10 +7,11 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LockerOptions } from '../../dist/index.js'
 import { fileSystemOf } from '../../src/advice/file-systems.js'
-import { Agent } from './support/agent.js'
+import { Bench } from './fixtures/locktester-driver.mjs'
+import { Agent, refusalOf } from './support/agent.js'
 import { tried } from '../tried/record.js'
 import { temporaryFolder } from './support/folder.js'
 import { type MountedAs, refusing, shownAs } from './support/refusing.js'
@@ -167,6 +168,73 @@ test('NetApp: a lock in a snapshot is refused with the way out of it', async () 
   expect(await agent.refusal(join(snapshot, 'lock'))).toMatchObject({
     code: 'READ_ONLY',
     advice: expect.stringContaining('outside of .snapshot'),
+  })
+})
+
+test('NetApp: a lock that cannot be given back names the operation and the quota, and nobody is told that nothing was locked', async () => {
+  const { env, refuse } = await refusing()
+  const folder = await temporaryFolder()
+  const agent = await Agent.start({ env: { ...env, ...shownAs(folder, NETAPP) } })
+  const lock = await agent.acquire(join(folder, 'lock'))
+  refuse('rename', errno.EDQUOT, '.free never')
+  const refused = await refusalOf(lock.release())
+  expect(refused).toMatchObject({ code: 'QUOTA_EXCEEDED', errno: 'EDQUOT' })
+  expect(refused.message).toContain('(rename: EDQUOT)')
+  expect(refused.message).not.toContain('nothing was locked')
+})
+
+describe('doctor', () => {
+  let bench: Bench
+  beforeEach(() => {
+    bench = new Bench()
+  })
+  afterEach(() => bench.close())
+
+  async function examine(on: MountedAs, refusal?: readonly [call: string, errno: number, part: string]) {
+    const { env, refuse } = await refusing()
+    const folder = await temporaryFolder()
+    if (refusal !== undefined) refuse(...refusal)
+    const only = bench.locktester(['doctor', '--json', folder], { env: { ...env, ...shownAs(folder, on) } })
+    await only.end
+    expect(only.stdout, only.stderr).not.toBe('')
+    const { findings, recommendation } = JSON.parse(only.stdout) as {
+      findings: { code: string; severity: string; seen: string; remedy: string | null }[]
+      recommendation: object | null
+    }
+    return { finding: (code: string) => findings.find((each) => each.code === code), recommendation }
+  }
+
+  test('Lustre without flock: says which option is missing, and recommends what works; with localflock, that locks stay on the node', async () => {
+    const none = await examine(FSX_LUSTRE, ['flock', errno.ENOSYS, 'doctor never'])
+    expect(none.finding('LOCK_FLOCK')).toMatchObject({
+      severity: 'note',
+      seen: expect.stringContaining('option flock on every node'),
+    })
+    expect(none.recommendation).toEqual({ lockType: 'linkbased', useSymlinks: false })
+    const local = await examine({ ...FSX_LUSTRE, options: ['localflock'] })
+    expect(local.finding('ADVISORY_LOCAL')).toMatchObject({ severity: 'error' })
+    expect((await examine({ ...FSX_LUSTRE, options: ['flock'] })).finding('ADVISORY_LOCAL')).toBeUndefined()
+  })
+
+  test('SMB: the verdict about hard links flips with nolease, and what is recommended with it', async () => {
+    const share = { type: 'cifs', source: '//server/share' }
+    const leases = await examine({ ...share, options: ['mfsymlinks'] })
+    expect(leases.finding('SMB_LEASES')).toMatchObject({ severity: 'error', remedy: expect.stringContaining('nolease') })
+    expect(leases.recommendation).toEqual({ lockType: 'linkbased', useSymlinks: true })
+    const quiet = await examine({ ...share, options: ['nolease'] })
+    expect(quiet.finding('SMB_LEASES')).toBeUndefined()
+    expect(quiet.recommendation).toEqual({ lockType: 'linkbased', useSymlinks: false })
+  })
+
+  test('a client that breaks the heartbeat of an opened file is found out, whatever the mount says of itself', async () => {
+    const { finding } = await examine(GPFS, ['pwrite', errno.EINVAL, 'file- never'])
+    expect(finding('HEARTBEAT')).toMatchObject({ severity: 'warning', seen: expect.stringContaining('EINVAL') })
+  })
+
+  test('Azure Files: refused hard links are named with the mount option that symbolic ones need', async () => {
+    const { finding, recommendation } = await examine(AZURE_FILES, ['link', errno.EOPNOTSUPP, '/ never'])
+    expect(finding('HARD_LINK')).toMatchObject({ severity: 'warning', remedy: expect.stringContaining('mfsymlinks') })
+    expect(recommendation).toEqual({ lockType: 'linkbased', useSymlinks: true })
   })
 })
 
