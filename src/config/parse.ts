@@ -51,10 +51,10 @@ const FIELDS: ReadonlyMap<string, Field> = new Map([
   ['log-file', field('logFile', readPath)],
 ])
 
-/** Beyond this, a file is not a configuration file, and no reader goes on. */
+/** Chosen: beyond this, a file is not a configuration file, and no reader goes on. */
 const DIAGNOSTICS_MAX = 100
 
-/** A shorter timeout leaves no room for one late heartbeat. */
+/** A shorter timeout leaves no room for one heartbeat that comes half an interval late. */
 const TIMEOUT_TO_REFRESH_MIN = 1.5
 
 const SHOWN_CHARACTERS_MAX = 80

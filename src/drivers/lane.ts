@@ -4,7 +4,7 @@ export const answersSoFar = (): number => answers
 
 /**
  * A lane to one mount: at most two asynchronous file operations in flight. libuv has four threads for all of them, so
- * a mount that hangs must not be able to take more than its share.
+ * a mount that hangs must not be able to take more than its share: half of them.
  */
 export class Lane {
   static readonly #inFlightMax = 2

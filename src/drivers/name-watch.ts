@@ -22,9 +22,15 @@ export function watchNames(path: string, onName: (name: string | null) => void):
   }
 }
 
-/** A watch is kept from one wait to the next: what happens in between is missing otherwise. */
+/**
+ * A watch is kept from one wait to the next: what happens in between is missing otherwise. Chosen: a
+ * program that waits again does so soon.
+ */
 const IDLE_MS = 2000
-/** A directory that another node removed and made again is not what is watched. */
+/**
+ * A directory that another node removed and made again is not what is watched. Chosen: so long a waiter
+ * relies on its polls alone.
+ */
 const AGE_MS_MAX = 10_000
 
 /** A watch that outlives its listeners, for a while. */

@@ -21,7 +21,10 @@ import type { LinkSession } from './link-session.js'
 import type { LockDirectory } from './lock-directory.js'
 import { attemptFailed, foreignError, type Refused, sessionsSpent } from './refusals.js'
 
-/** Sessions can be found spent in a row: by age, by links, by a remount. More often than this is a defect of the file system. */
+/**
+ * Sessions can be found spent in a row: by age, by links, by a remount. More often than this is a defect of
+ * the file system: one for each of the reasons, and one more.
+ */
 const SESSIONS_TRIED_MAX = 4
 
 type Outcome<Kind extends AttemptOutcome['kind']> = AttemptOutcome & { kind: Kind }

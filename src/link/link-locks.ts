@@ -23,10 +23,13 @@ export interface LinkLocksOptions extends Omit<LockDirectoryOptions, 'countsLink
   claim: Claim
 }
 
-/** More locks than this are not remembered: some 500 bytes each. */
+/** More locks than this are not remembered. Chosen: at some 500 bytes each that is 10 MB. */
 const LOCKS_MAX = 20_000
 
-/** Looks for idle sessions in a timeout-interval, at the most: each goes through all directories. */
+/**
+ * Looks for idle sessions in a timeout-interval, at the most: each goes through all directories. Chosen: an idle
+ * session lives a quarter of an interval longer than it might.
+ */
 const IDLE_LOOKS = 4
 
 export class LinkLocks implements Locks {

@@ -11,7 +11,10 @@ import { leaseMs } from '../protocol/lease.js'
 import { waitingNames } from '../protocol/record.js'
 import type { Session } from '../protocol/session.js'
 
-/** At the latest so long after a deadline that a suspended machine slept through, the signals fire. */
+/**
+ * At the latest so long after a deadline that a suspended machine slept through, the signals fire. Chosen:
+ * `remainingMs` tells at once, and a timer for each lease costs little.
+ */
 const WATCH_MS_MAX = 1000
 
 /** A lock that hangs on the lease of a session. */

@@ -8,7 +8,7 @@ import { onExit } from 'signal-exit'
 import { say } from '../log/talk.js'
 import { endAllSessions } from '../mounts/mount.js'
 
-/** A mount that does not answer within this time is taken to hang. */
+/** A mount that does not answer within this time is taken to hang. Chosen: a user waits for the end of a program no longer. */
 const END_MS_MAX = 2000
 
 /** Called before everything is released; what it returns is called afterwards. Both must be quick and blocking. */

@@ -12,20 +12,26 @@ import { MountlockError } from '../errors.js'
 
 /**
  * Of the time that the leases give, the heartbeats of what is held may take so much. A heartbeat is due at the latest when
- * two such rounds are left (see {@link beatPeriodMs}): one for the round, and one for a try that fails.
+ * two such rounds are left (see {@link beatPeriodMs}): one for the round, and one for a try that fails. So a third it is.
  */
 const LOAD_MAX = 1 / 3
 
-/** So few sessions fit at any speed at which a lease of seconds can be kept at all. */
+/** Chosen: so few sessions fit at any speed at which a lease of seconds can be kept at all. */
 const UNMEASURED_MAX = 4
 
-/** The median of so many: one heartbeat that had to wait for a server, or for a busy machine, says nothing about the next. */
+/**
+ * The median of so many: one heartbeat that had to wait for a server, or for a busy machine, says nothing about the next.
+ * Chosen: with five, two may have waited; with 31, a server that became slow is seen within minutes.
+ */
 const SAMPLES_MIN = 5
 const SAMPLES_MAX = 31
 
-/** Measuring takes {@link SAMPLES_MIN} heartbeats: where they take longer than this, hardly more sessions would fit. */
+/**
+ * Measuring takes {@link SAMPLES_MIN} heartbeats: where they take longer than this, hardly more sessions would fit.
+ * Chosen: at a second each, nine of them fill a third of the default lease of 27 s.
+ */
 const MEASURING_MS_MAX = 5000
-/** How often an asynchronous caller looks whether it is measured. */
+/** How often an asynchronous caller looks whether it is measured. Chosen: heartbeats take milliseconds. */
 const LOOK_MS = 5
 
 /** Before it is measured, as many sessions as this make the thread measure at once. */

@@ -3,7 +3,10 @@
 import { missingDirectory, obstacleToThreads } from '../drivers/threads.js'
 import { MountlockError } from '../errors.js'
 
-/** A thread that does not start within this time is a machine in trouble: fail rather than hang. */
+/**
+ * A thread that does not start within this time is a machine in trouble: fail rather than hang.
+ * Chosen: a thousand times what it takes (20 to 40 ms).
+ */
 export const START_MS_MAX = 30_000
 
 /** `error`: what was heard of it, if anything. A caller that blocks hears nothing, so what is in the way is looked for. */

@@ -31,7 +31,10 @@ export interface SessionListener {
   onUnsettled(): void
 }
 
-/** How often a blocked caller looks whether the thread that it waits for still lives: its end is told to an event loop only. */
+/**
+ * How often a blocked caller looks whether the thread that it waits for still lives: its end is told to an event loop only.
+ * Chosen: about what it takes to start a thread.
+ */
 const LOOK_MS = 20
 
 export class Heartbeat {

@@ -40,11 +40,11 @@ export function mayBlockToStartThreads(): void {
   mayBlock = true
 }
 
-/** How long closing waits for a mount. */
+/** How long closing waits for a mount. Chosen, not measured: far more than a healthy one needs, and short enough for a user. */
 const END_MS_MAX = 5000
 
 /**
- * A thread without sessions ends after this time: to start one takes 20 to 40 ms, and a program may make a locker for
+ * A thread without sessions ends after this time. Chosen: to start one takes 20 to 40 ms, and a program may make a locker for
  * each lock.
  */
 const IDLE_MS = 1000

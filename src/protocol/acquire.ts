@@ -57,9 +57,9 @@ const failed = (
   { code, error }: Failure | { code: string; error?: unknown },
 ): FailedAttempt => ({ kind: 'failed', action, code, error })
 
-/** How often an inconclusive look is taken again before it is an error. */
+/** How often an inconclusive look is taken again before it is an error. Chosen: each shows that another process got on. */
 const LOOKS_MAX = 8
-/** How often the creation of a lock directory is tried where its outcome was in doubt. */
+/** How often a lock directory is made whose outcome was in doubt: a reply is lost once, and what persists is an error. */
 const CREATIONS_MAX = 2
 
 /** `fresh`: the listing must not come from a cache, whatever it costs (for waiters). */

@@ -86,7 +86,7 @@ export type Dissolution =
 const LOOK_AGAIN = 'look again'
 type LookAgain = typeof LOOK_AGAIN
 
-/** Each round either gets somewhere or shows that another process does. */
+/** Chosen: each round either gets somewhere or shows that another process does. */
 const ROUNDS_MAX = 8
 
 /** `wanted`: the kind of lock that may stay at this path; `null`: none. */

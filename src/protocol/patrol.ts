@@ -88,7 +88,7 @@ function forgetAbsent(leftovers: Observations, present: readonly string[]): void
   for (const name of leftovers.keys()) if (!names.has(name)) leftovers.delete(name)
 }
 
-/** Far longer than anything momentary takes, even on a slow mount. */
+/** Chosen: far longer than anything momentary takes, even on a slow mount. */
 const LEFTOVER_MS = 10 * 60 * 1000
 
 /** Removes what was left unfinished, once it has been seen unchanged for long enough. */

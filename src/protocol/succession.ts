@@ -8,7 +8,7 @@ import type { LockView } from './settle.js'
 /** What is not in its place yet: `busy`: look again later; `ahead`: the server's clock is behind the last generation. */
 export type Obstacle = { kind: 'busy' } | { kind: 'ahead' } | { kind: 'failed'; code: string; error?: unknown }
 
-/** How long, in looks, a file server's clock may stand still. */
+/** How long, in looks, a file server's clock may stand still. Chosen: each look is a call to the server. */
 const TICK_LOOKS_MAX = 500
 /** The coarsest time stamps, and some: a number that is further ahead was given out before the server's clock was set back. */
 const TICK_MAX = firstNumber(3000)
