@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { link, lstat, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Bench, OTHER_NODE, type Program } from './fixtures/locktester-driver.mjs'
+import { Bench, OTHER_NODE, type Program, withMounts } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
 const OWNER = '.rstudio-lock-owner-41c29-0123456789abcdef0123456789abcdef'
@@ -220,6 +220,45 @@ describe('looking', () => {
       expect(calls.some((call) => call.includes(path))).toBe(true) // it was traced
       expect(calls.filter((call) => /F_(OFD_)?SETLK|flock\(/.test(call))).toEqual([])
     }
+  })
+})
+
+describe('on a file system whose clock and locks are not known to be those of this node', () => {
+  /** An overlay stands for it. What is found there was there before. */
+  async function overlay(): Promise<string[]> {
+    const layers = await bench.directory()
+    for (const name of ['upper', 'work']) await mkdir(join(layers, name))
+    return withMounts(`mount -t overlay overlay -o lowerdir=${home},upperdir=${layers}/upper,workdir=${layers}/work ${home}`)
+  }
+
+  test('its clock is asked with a directory that goes at once, for a session reads every file as a document', async () => {
+    const path = await write(`${DATA}/sources/session-1/lock_file`, '4711\n', 300)
+    const trace = join(await bench.directory(), 'trace')
+    const through = [...(await overlay()), 'strace', '-f', '-qq', '-o', trace, '-e', 'trace=mkdir,rmdir,openat']
+    const { workbench } = await report([home], { through })
+    expect(workbench).toMatchObject([{ path, state: 'stale', ageBy: 'server' }])
+    const calls = (await readFile(trace, 'utf8')).split('\n')
+    const named = (call: string) =>
+      calls.filter((line) => line.includes(`${call}("${join(home, DATA, 'sources')}/.mountlock-new-`))
+    expect([named('mkdir').length, named('rmdir').length]).toEqual([1, 1])
+    expect(calls.filter((line) => line.includes(home) && line.includes('O_CREAT'))).toEqual([])
+  })
+
+  test('a user that may not write there sees ages by the clock of the node, and is told so', async () => {
+    await write(`${DATA}/sources/session-1/lock_file`, '4711\n', 300)
+    execFileSync('chmod', ['-R', 'a+rX', home])
+    const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    const through = [...(await overlay()), ...asNobody]
+    expect((await report([home], { through })).workbench).toMatchObject([{ state: 'stale', ageBy: 'node' }])
+    const table = bench.locktester(['status', home], { through })
+    expect(await table.end).toBe(0)
+    expect(table.stderr).toContain("The file server's clock could not be asked")
+  })
+
+  test('whether an advisory lock is held is unknown, and free is never said', async () => {
+    await write(`${DATA}/sources/session-1/lock_file`, '')
+    const { workbench } = await report([home], { through: await overlay() })
+    expect(workbench).toMatchObject([{ state: 'unknown', fcntl: 'unknown', reason: expect.stringContaining('of other nodes') }])
   })
 })
 
