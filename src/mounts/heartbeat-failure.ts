@@ -1,6 +1,6 @@
 /** Why a heartbeat thread did not start: for people, with what to do about it. */
 
-import { missingDirectory, obstacleToThreads } from '../drivers/threads.js'
+import { missingAddressSpace, missingDirectory, obstacleToThreads } from '../drivers/threads.js'
 import { MountlockError } from '../errors.js'
 
 /**
@@ -14,6 +14,10 @@ export function startFailure(error: unknown): MountlockError {
   const gone = missingDirectory()
   if (gone !== null) {
     return failed('cannot start: the current directory is gone, and Node starts no thread there', gone, GONE_ADVICE)
+  }
+  const space = missingAddressSpace()
+  if (space !== null) {
+    return failed('cannot start: too little address space is left for it', space, 'Raise the limit (ulimit -v), or lift it')
   }
   const obstacle = obstacleToThreads()
   if (obstacle !== null) {

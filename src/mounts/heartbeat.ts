@@ -10,6 +10,7 @@ import { assert } from '../assert.js'
 import {
   awayFromMissingDirectory,
   isThreadAlive,
+  missingAddressSpace,
   missingDirectory,
   obstacleToThreads,
   ownThreadCount,
@@ -63,7 +64,7 @@ export class Heartbeat {
     this.#onIdle = onIdle
     this.#onOver = onOver
     this.#threadsBefore = ownThreads()
-    const obstacle = this.#threadsBefore === null ? obstacleToThreads() : null
+    const obstacle = missingAddressSpace() ?? (this.#threadsBefore === null ? obstacleToThreads() : null)
     if (obstacle !== null) throw startFailure(obstacle) // a blocked caller would not notice that the thread has ended
     try {
       this.#worker = new Worker(heartbeatCode, {

@@ -47,6 +47,28 @@ describe('where no file descriptors are left for it', () => {
   })
 })
 
+describe('where too little address space is left for it (ulimit -v)', () => {
+  test.each(Object.entries(CALLS))('%s says so at once, and the process goes on', async (_, call) => {
+    const path = join(await temporaryFolder(), 'lock')
+    const told = await program(
+      `import { execFileSync } from 'node:child_process'
+      import { readFileSync } from 'node:fs'
+      const usedKb = Number(/^VmSize:\\s+(\\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))[1])
+      execFileSync('prlimit', ['--pid', process.pid, '--as=' + (usedKb * 1024 + 300 * 1024 * 1024)])
+      const start = performance.now()
+      try { ${call}(process.argv[1], { waitMs: 200 }) } catch (error) {
+        tell({ ...describe(error), cause: error.cause?.code, tookMs: performance.now() - start })
+      }
+      setTimeout(() => tell('goes on'), 100)`,
+      { args: [path] },
+    )
+    expect(told).toMatchObject([
+      { code: 'HEARTBEAT_FAILED', cause: 'ENOMEM', message: expect.stringContaining('too little address space') },
+      'goes on',
+    ])
+  })
+})
+
 describe('where the current directory has been removed', () => {
   const REMOVE = `import { mkdtempSync, readlinkSync, rmdirSync } from 'node:fs'
     const gone = mkdtempSync(process.argv[1] + '/gone-')

@@ -5,7 +5,7 @@ import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { procIsOurs } from '../../drivers/identity.js'
-import { awayFromMissingDirectory, missingDescriptors, missingDirectory } from '../../drivers/threads.js'
+import { awayFromMissingDirectory, missingAddressSpace, missingDescriptors, missingDirectory } from '../../drivers/threads.js'
 import { runByShell } from './by-shell.js'
 import type { CommandEnd, StartOrder } from './command-thread.js'
 import { childrenOfOurs, send } from './family.js'
@@ -109,7 +109,7 @@ export class Child {
 
 /** `null` without a /proc of our own, where children cannot be looked up, and where no thread can be had. */
 function startThread(): Worker | null {
-  if (!procIsOurs() || missingDescriptors() !== null) return null
+  if (!procIsOurs() || missingDescriptors() !== null || missingAddressSpace() !== null) return null
   try {
     return missingDirectory() === null ? newThread() : awayFromMissingDirectory(startedThread)
   } catch {

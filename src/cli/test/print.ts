@@ -84,15 +84,21 @@ function remedyOf({ family }: TestedLock): string {
     : 'Make sure that both nodes have mounted the same share.'
 }
 
+/** What an error is about, where not every process meets with it. */
+const SUBJECTS: Readonly<Record<string, string>> = {
+  ACCESS_DENIED: 'This user cannot',
+  HEARTBEAT_FAILED: 'This process cannot',
+  TOO_MANY_FILES: 'This process cannot',
+}
+
 /** Why a lock that failed with an error did: it is the reader's first question. */
 export function failureText(tested: TestedLock, error: unknown): string {
   if (error instanceof AdvisoryUnavailableError) return `The ${nameOf(tested)} could not be tried. ${messageOf(error)}`
   if (error instanceof MountlockError && error.code === 'SERVER_TIMEOUT') {
     return `It was too slow to tell whether the ${nameOf(tested)} can be acquired. ${messageOf(error)}`
   }
-  const isAboutUser = error instanceof MountlockError && error.code === 'ACCESS_DENIED'
-  const who = isAboutUser ? 'This user cannot' : 'Nobody can'
-  return `${who} acquire the ${nameOf(tested)}: this is an error, not another holder. ${messageOf(error)}`
+  const who = error instanceof MountlockError ? SUBJECTS[error.code] : undefined
+  return `${who ?? 'Nobody can'} acquire the ${nameOf(tested)}: this is an error, not another holder. ${messageOf(error)}`
 }
 
 export function excludedTalk(tested: TestedLock, { record }: Neighbour): string {
