@@ -72,13 +72,12 @@ export class LockHandle implements Lock {
   }
 
   assertHeld(): void {
-    if (this.held) return
-    this.#isLossTold = true
-    throw this.loss
+    if (!this.held) throw this.tellLoss()
   }
 
-  /** What is wrong with a lock that is not held: the reason of its signal, where that is aborted. */
-  get loss(): LockLostError {
+  /** To be thrown, of a lock that is not held: what is wrong with it, which is the reason of its signal where that is aborted. */
+  tellLoss(): LockLostError {
+    this.#isLossTold = true
     const { reason } = this.signal
     return reason instanceof LockLostError ? reason : new LockLostError(this.path, this.#hold.lostReason() ?? 'closed')
   }
@@ -155,15 +154,17 @@ export class LockHandle implements Lock {
 
   /** The result of a release is not seen here: a loss that its user was not told of must not pass for a release. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const isLossTold = this.#isLossTold
-    const { lost } = await this.release()
-    if (lost && !isLossTold) throw fromCallersLine(this.loss)
+    const wasLossTold = this.#isLossTold
+    this.#throwUnlessTold(await this.release(), wasLossTold)
   }
 
   [Symbol.dispose](): void {
-    const isLossTold = this.#isLossTold
-    const { lost } = this.releaseSync()
-    if (lost && !isLossTold) throw fromCallersLine(this.loss)
+    const wasLossTold = this.#isLossTold
+    this.#throwUnlessTold(this.releaseSync(), wasLossTold)
+  }
+
+  #throwUnlessTold({ lost }: ReleaseResult, wasLossTold: boolean): void {
+    if (lost && !wasLossTold) throw fromCallersLine(this.tellLoss())
   }
 
   /** What `console.log(lock)` shows: `util.inspect.custom`, by the name that it has everywhere. */

@@ -182,7 +182,7 @@ class LockerOnMounts implements Locker {
       throw error
     }
     const { lost } = await lock.release()
-    if (lost) throw fromCallersLine(lock.loss)
+    if (lost) throw fromCallersLine(lock.tellLoss())
     return result
   }
 

@@ -4,8 +4,9 @@
  */
 
 /**
- * Chosen, not measured: of 30 s it leaves 3 s on each side. Clocks take less than a hundredth of that (the kernel slews them by 500 ppm at
- * the most, 15 ms in 30 s); the rest is for a process that gets no processor between its last look at the lease and its write.
+ * Chosen, not measured: of 30 s it leaves 3 s on each side. Clocks take less than a hundredth of that (the kernel slews them
+ * by 500 ppm at the most, 15 ms in 30 s); the rest is for a process that gets no processor between its last look at the lease
+ * and its write.
  */
 const MARGIN = 0.1
 

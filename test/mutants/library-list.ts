@@ -207,8 +207,8 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'disposing passes a lost lock off as a released one',
     file: 'locker/handle.ts',
-    from: '    const { lost } = await this.release()\n    if (lost && !isLossTold)',
-    to: '    const { lost } = await this.release()\n    if (lost && isLossTold)',
+    from: 'if (lost && !wasLossTold)',
+    to: 'if (lost && wasLossTold)',
     caughtBy: ['process/link-broken.test.ts', 'disposing a lock, and withLock, throw'],
     redundantBecause: null,
   },
