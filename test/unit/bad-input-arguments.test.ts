@@ -139,6 +139,7 @@ const OPTION_TYPES: Record<string, (value: never) => boolean> = {
   processes: isWhole(1, 64),
   quiet: isSwitch,
   remoteCommand: isText,
+  report: isText,
   shared: isSwitch,
   sshCommand: isNonemptyText,
   token: (value) => typeof value === 'bigint' && value >= 0n,

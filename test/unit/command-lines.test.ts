@@ -46,7 +46,7 @@ const RUN = {
   onLoss: 'terminate',
   killAfterMs: 10_000,
 }
-const STATUS = { paths: ['/a'], depthMax: 4, json: false, watchMs: null }
+const STATUS = { paths: ['/a'], depthMax: 4, json: false, verbose: false, watchMs: null }
 const PRUNE = { directories: ['/a'], olderThanMs: 86_400_000, dryRun: false }
 const DOCTOR = { directory: undefined, config: undefined, report: undefined, json: false }
 const REACH = { sshCommand: 'ssh -o BatchMode=yes -o ConnectTimeout=15', remoteCommand: undefined }
