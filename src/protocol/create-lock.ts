@@ -60,12 +60,19 @@ function* isOnDevice(draft: string, dev: number): Protocol<boolean> {
 
 /**
  * A client that has once seen a name missing may go on doing so, whatever it changes in the directory (NFSv3, within one tick
- * of the server's clock). Only a failed mkdir of that very name drops it from the cache.
+ * of the server's clock). Only a failed mkdir of that very name drops it from the cache. If it does not fail, or was done and
+ * answered with an error, the directory that it has made is known by a mode that no other program gives: an empty one of another
+ * library is a lock, and stays.
  */
-function* dropMissingName(site: Site): Protocol<void> {
-  const made = yield* ask.mkdir(site.path, site.mode)
-  if (made.ok) yield* ask.rmdir(site.path)
+function* dropMissingName({ path, surroundings }: Site): Protocol<void> {
+  yield* ask.mkdir(path, MODE_OF_PROBE)
+  const there = yield* ask.stat(path)
+  if (!there.ok || there.value.type !== 'directory' || there.value.uid !== surroundings.me.uid) return
+  if ((there.value.mode & 0o1777) === MODE_OF_PROBE) yield* ask.rmdir(path)
 }
+
+/** For its owner alone, and sticky. */
+const MODE_OF_PROBE = 0o1700
 
 /**
  * A process that dissolves a lock takes drafts away, lest one with an old number takes its place: then this is to be

@@ -8,7 +8,15 @@ import { present } from '../assert.js'
 import { coarsenessMs, silenceMs } from './lease.js'
 import { lookName, sessionOfTarget } from './names.js'
 import { ask, type Contents, type Protocol, type Reply } from './operations.js'
-import { decodeRecord, isSameHost, isUnfinished, provingStartTime, type SessionRecord } from './record.js'
+import {
+  decodeRecord,
+  isSameHost,
+  isTorn,
+  isUnfinished,
+  provingStartTime,
+  type SessionRecord,
+  TIMEOUT_INTERVAL_MS_MAX,
+} from './record.js'
 import type { Observation, Observations, Surroundings } from './site.js'
 
 export type Verdict =
@@ -34,18 +42,43 @@ export function* judge(holder: Holder, surroundings: Surroundings): Protocol<Ver
   if (!found.ok) return alive(null, null, `its record cannot be read: ${found.code}`)
   const { text, modifiedMs } = found.value
   const record = decodeRecord(text)
-  if (record === null)
-    return alive(null, modifiedMs, 'its record is not readable: torn, or of another version', isUnfinished(text))
+  if (record === null) return yield* judgeUnreadable(holder, found.value, before.ownMs, surroundings)
   if (record.state === 'ended') return { state: 'dead', record, modifiedMs, why: 'ended' }
 
   const { me } = surroundings
   if (isSameHost(record, me) && (yield* ask.process(record.pid, provingStartTime(record, me))) === 'gone') {
     return { state: 'dead', record, modifiedMs, why: 'process-gone' }
   }
-  const silent = yield* observe(record, modifiedMs, before.ownMs, surroundings)
+  const { beat, timeoutIntervalMs } = record
+  const silent = yield* observe({ key: record.id, beat, modifiedMs, timeoutIntervalMs }, before.ownMs, surroundings)
   return silent
     ? { state: 'dead', record, modifiedMs, why: 'silent' }
     : alive(record, modifiedMs, 'it has not been seen silent for long enough')
+}
+
+/**
+ * Whose writer died in the middle of a write it stays torn for ever, and a lock that is a hard link shows it. Its own interval
+ * cannot be relied on then, but it is not longer than any that a record may name: so this watching comes to its end as well.
+ */
+function* judgeUnreadable(
+  holder: Holder,
+  { text, modifiedMs }: Contents,
+  beforeMs: number,
+  surroundings: Surroundings,
+): Protocol<Verdict> {
+  if (!isTorn(text)) return alive(null, modifiedMs, 'its record is of another version')
+  const seen = { key: holder.path, beat: digest(text), modifiedMs, timeoutIntervalMs: TIMEOUT_INTERVAL_MS_MAX }
+  const silent = yield* observe(seen, beforeMs, surroundings)
+  return silent
+    ? { state: 'dead', record: null, modifiedMs, why: 'silent' }
+    : alive(null, modifiedMs, 'its record is torn', isUnfinished(text))
+}
+
+/** A number that hardly any other text has. */
+function digest(text: string): number {
+  let number = text.length
+  for (let index = 0; index < text.length; index++) number = (number * 31 + text.charCodeAt(index)) | 0
+  return number
 }
 
 function alive(record: SessionRecord | null, modifiedMs: number | null, why: string, isUnfinished = false): Verdict {
@@ -65,17 +98,29 @@ function remember(observations: Observations, id: string, observation: Observati
   observations.set(id, observation)
 }
 
+/** What is seen of a heartbeat. `key`: whose it is, among what is remembered. */
+interface Sight {
+  key: string
+  beat: number
+  modifiedMs: number
+  timeoutIntervalMs: number
+}
+
 /** Compares with what was seen before. The silence counts from *after* the first look to *before* this one. */
-function* observe(record: SessionRecord, modifiedMs: number, beforeMs: number, surroundings: Surroundings): Protocol<boolean> {
+function* observe(
+  { key, beat, modifiedMs, timeoutIntervalMs }: Sight,
+  beforeMs: number,
+  surroundings: Surroundings,
+): Protocol<boolean> {
   const { observations, extraSilenceMs, coherent } = surroundings
-  const seen = observations.get(record.id)
-  if (seen !== undefined && seen.beat === record.beat && seen.modifiedMs === modifiedMs) {
-    remember(observations, record.id, seen)
+  const seen = observations.get(key)
+  if (seen !== undefined && seen.beat === beat && seen.modifiedMs === modifiedMs) {
+    remember(observations, key, seen)
     const cacheMs = extraSilenceMs + (coherent ? 0 : coarsenessMs(modifiedMs))
-    return beforeMs - seen.sinceMs >= silenceMs(record.timeoutIntervalMs) + cacheMs
+    return beforeMs - seen.sinceMs >= silenceMs(timeoutIntervalMs) + cacheMs
   }
   const after = yield* ask.clock()
-  remember(observations, record.id, { beat: record.beat, modifiedMs, sinceMs: after.ownMs })
+  remember(observations, key, { beat, modifiedMs, sinceMs: after.ownMs })
   return false
 }
 

@@ -141,6 +141,16 @@ export function isUnfinished(text: string): boolean {
   }
 }
 
+/**
+ * It was read in the middle of a write, or its writer died there: what it says of its own interval is not certain. A record of
+ * another version is a whole one.
+ */
+export function isTorn(text: string): boolean {
+  if (isUnfinished(text)) return true
+  const value = JSON.parse(text) as Record<string, unknown> | null
+  return value?.mountlock === 1 && value.check !== `${value.beat} ${value.state}`
+}
+
 function isRecord(value: unknown): value is WrittenRecord {
   if (typeof value !== 'object' || value === null) return false
   const r = value as Record<string, unknown>

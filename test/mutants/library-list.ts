@@ -16,6 +16,7 @@ export interface LibraryMutation {
 const MODEL = ['process/changeover-model.test.ts', 'no interleaving, stall or crash'] as const
 const SLOW_PROCESS = ['process/changeover-model.test.ts', 'a slow process that goes on taking a lock away meets'] as const
 const BREAK = 'unit/protocol-break.test.ts'
+const SIGHTS = 'unit/protocol-doubtful-sights.test.ts'
 const HUNG = ['process/link-hung-mount.test.ts', 'a mount that hangs stops neither the event loop'] as const
 
 export const LIBRARY_MUTATIONS: LibraryMutation[] = [
@@ -226,6 +227,38 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     from: '    yield* make({ now: () => unlinkSync(path), start: (done) => unlink(path, done) })\n    yield* make({ now: () => closeSync(fd),',
     to: '    yield* make({ now: () => closeSync(fd),',
     caughtBy: ['process/mounts-own-ways.test.ts', 'where a file can be written by more users than its directory'],
+    redundantBecause: null,
+  },
+  {
+    name: 'a torn record holds its lock for ever',
+    file: 'protocol/judge.ts',
+    from: 'if (!isTorn(text)) return',
+    to: "if (!isTorn(text) || text !== '') return",
+    caughtBy: [SIGHTS, 'is taken over once it stood still for the longest interval'],
+    redundantBecause: null,
+  },
+  {
+    name: 'a torn record believed when it tells its own interval',
+    file: 'protocol/judge.ts',
+    from: 'timeoutIntervalMs: TIMEOUT_INTERVAL_MS_MAX }',
+    to: 'timeoutIntervalMs: 30_000 }',
+    caughtBy: [SIGHTS, 'is taken over once it stood still for the longest interval'],
+    redundantBecause: null,
+  },
+  {
+    name: 'a probe for a cached name that was answered with an error left',
+    file: 'protocol/create-lock.ts',
+    from: '  yield* ask.mkdir(path, MODE_OF_PROBE)\n',
+    to: '  if (!(yield* ask.mkdir(path, MODE_OF_PROBE)).ok) return\n',
+    caughtBy: [SIGHTS, 'a probe for a cached name that is'],
+    redundantBecause: null,
+  },
+  {
+    name: 'the empty directory of another library taken for a probe',
+    file: 'protocol/create-lock.ts',
+    from: 'if ((there.value.mode & 0o1777) === MODE_OF_PROBE) yield*',
+    to: 'if (there.ok) yield*',
+    caughtBy: [SIGHTS, 'an empty directory that another library has made meanwhile'],
     redundantBecause: null,
   },
   {

@@ -126,8 +126,8 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'judge',
-        from: 'const silent = yield* observe(record, modifiedMs, before.ownMs, surroundings)',
-        to: 'const silent = before.wallMs - modifiedMs >= silenceMs(record.timeoutIntervalMs)',
+        from: 'const silent = yield* observe({ key: record.id, beat, modifiedMs, timeoutIntervalMs }, before.ownMs, surroundings)',
+        to: 'void beat\n  const silent = before.wallMs - modifiedMs >= silenceMs(timeoutIntervalMs)',
       },
     ],
     caughtIn: TIME_PASSES,
@@ -156,7 +156,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'heartbeat counter not compared',
-    edits: [{ file: 'judge', from: 'seen.beat === record.beat && ', to: '' }],
+    edits: [{ file: 'judge', from: 'seen.beat === beat && ', to: '' }],
     caughtIn: TIME_PASSES,
     redundantBecause: null,
   },

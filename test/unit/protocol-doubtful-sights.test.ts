@@ -1,0 +1,124 @@
+/**
+ * What a process sees that it cannot make sense of. Goal: a record whose writer died in the middle of a heartbeat holds a lock for
+ * long, and not for ever; a probe for a cached name leaves no directory behind that no process can use, whatever it was
+ * answered, and takes no lock of another library away. Method: the protocol on real directories, with a clock of ours, and
+ * moves of others between its operations.
+ */
+
+import { link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { sessionOwner } from '../../src/drivers/identity.js'
+import { runProtocolBlocking } from '../../src/drivers/run.js'
+import { attempt } from '../../src/protocol/acquire.js'
+import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
+import { createLockDirectory } from '../../src/protocol/create-lock.js'
+import { judge } from '../../src/protocol/judge.js'
+import type { Operation, Protocol, Reply } from '../../src/protocol/operations.js'
+import { encodeRecord, TIMEOUT_INTERVAL_MS_MAX } from '../../src/protocol/record.js'
+import { createSession, type Session } from '../../src/protocol/session.js'
+import { newMemory, type Observations, type Site } from '../../src/protocol/site.js'
+
+let directory: string
+let path: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mountlock-sights-'))
+  path = join(directory, 'lock')
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+const TERMS = { label: '', refreshRateMs: 20_000, timeoutIntervalMs: 30_000 }
+const asker = { leaseRemainingMs: () => 1000, wanted: () => true }
+
+/** `answer`: instead of what the machine says; `undefined`: it says it itself. */
+function run<Result>(protocol: Protocol<Result>, answer: (operation: Operation) => unknown = () => undefined): Result {
+  function* one(operation: Operation): Protocol<unknown> {
+    return yield operation
+  }
+  let step = protocol.next()
+  while (!step.done) step = protocol.next(answer(step.value) ?? runProtocolBlocking(one(step.value), asker))
+  return step.value
+}
+
+function siteOf(observations: Observations = new Map(), coherent = true): Site {
+  const surroundings = { coherent, extraSilenceMs: 0, me: sessionOwner(), observations }
+  const { dev } = statSync(directory)
+  return { path, directory, dev, mode: 0o755, claim: hardLinkClaim, memory: newMemory(), surroundings }
+}
+
+function newSession(): Session {
+  const created = run(createSession(directory, sessionOwner(), TERMS))
+  if (!created.ok) throw created.error
+  return created.value
+}
+
+const beats = (session: Session, beat: number) => encodeRecord({ ...session.record, beat })
+
+test.each([
+  ['of which the end is the one before', (session: Session) => beats(session, 8).slice(0, 40) + beats(session, 7).slice(40)],
+  ['of which the end is missing', (session: Session) => beats(session, 8).slice(0, 100)],
+])('a lock whose holder left a record %s is taken over once it stood still for the longest interval', async (_, torn) => {
+  const holder = newSession()
+  const observations: Observations = new Map()
+  const first = run(attempt(siteOf(), holder, false))
+  expect(first.kind).toBe('acquired')
+  // A copy: the dead do not write. It is a hard link to a file that has lost its name.
+  const entry = join(path, String((first as { generation: bigint }).generation))
+  await rm(entry)
+  await writeFile(join(directory, 'torn'), torn(holder))
+  await link(join(directory, 'torn'), entry)
+  const tryAt = (ownMs: number) => {
+    const answer = ({ op }: Operation) => (op === 'clock' ? { ownMs, wallMs: ownMs } : undefined)
+    return run(attempt(siteOf(observations), newSession(), false), answer).kind
+  }
+  expect(tryAt(0)).toBe('busy')
+  expect(tryAt(TIMEOUT_INTERVAL_MS_MAX)).toBe('busy')
+  // Any write in between, and the watching begins anew.
+  await writeFile(join(directory, 'torn'), `${torn(holder).trimEnd()}  `)
+  expect(tryAt(1.2 * TIMEOUT_INTERVAL_MS_MAX)).toBe('busy')
+  expect(tryAt(2.2 * TIMEOUT_INTERVAL_MS_MAX)).toBe('busy')
+  expect(tryAt(2.4 * TIMEOUT_INTERVAL_MS_MAX)).toBe('acquired')
+})
+
+test('a record of another version is never convicted for its silence', async () => {
+  const observations: Observations = new Map()
+  await writeFile(path, '{"mountlock":2,"beats":"differently"}')
+  const verdictAt = (ownMs: number) =>
+    run(judge({ directory, path, sessionFile: null }, siteOf(observations).surroundings), ({ op }) =>
+      op === 'clock' ? { ownMs, wallMs: ownMs } : undefined,
+    ).state
+  expect(verdictAt(0)).toBe('alive')
+  expect(verdictAt(100 * TIMEOUT_INTERVAL_MS_MAX)).toBe('alive')
+})
+
+const SAID = { ok: false, code: 'EIO' } as const
+/** Another process is faster, and its lock is taken away at once; then `probe` decides what becomes of the probe. */
+function createBesideAnother(probe: () => Reply<void> | undefined) {
+  return run(createLockDirectory(siteOf(new Map(), false)), (operation) => {
+    if (operation.op === 'rename' && operation.to === path) mkdirSync(join(path, 'in use'), { recursive: true })
+    if (operation.op !== 'mkdir' || operation.path !== path) return undefined
+    rmSync(path, { recursive: true })
+    return probe()
+  })
+}
+
+test.each(['done', 'done and answered with an error'])('a probe for a cached name that is %s leaves nothing', async (how) => {
+  createBesideAnother(() => {
+    if (how === 'done') return undefined
+    mkdirSync(path, { mode: 0o1700 })
+    return SAID
+  })
+  expect(await readdir(directory)).toEqual([])
+})
+
+test('an empty directory that another library has made meanwhile stays', async () => {
+  createBesideAnother(() => {
+    mkdirSync(path)
+    return SAID
+  })
+  expect(existsSync(path)).toBe(true)
+  await rm(path, { recursive: true })
+  await mkdir(path)
+})
