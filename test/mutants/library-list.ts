@@ -230,6 +230,14 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     redundantBecause: null,
   },
   {
+    name: 'the wall clock not asked whether the machine stood still',
+    file: 'protocol/lease.ts',
+    from: 'to.wallMs - from.wallMs, to.serverMs - from.serverMs)',
+    to: 'to.serverMs - from.serverMs)',
+    caughtBy: ['unit/protocol-lease.test.ts', 'the time between two heartbeats is the longest that any clock tells'],
+    redundantBecause: null,
+  },
+  {
     name: 'a torn record holds its lock for ever',
     file: 'protocol/judge.ts',
     from: 'if (!isTorn(text)) return',

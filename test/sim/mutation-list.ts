@@ -149,12 +149,6 @@ export const MUTATIONS: Mutation[] = [
     redundantBecause: null,
   },
   {
-    name: 'the wall clock not asked whether the machine stood still',
-    edits: [{ file: 'lease', from: 'to.wallMs - from.wallMs, to.serverMs - from.serverMs)', to: 'to.serverMs - from.serverMs)' }],
-    caughtIn: null,
-    redundantBecause: null,
-  },
-  {
     name: 'heartbeat counter not compared',
     edits: [{ file: 'judge', from: 'seen.beat === beat && ', to: '' }],
     caughtIn: TIME_PASSES,
