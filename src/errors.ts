@@ -52,19 +52,48 @@ export class MountlockError extends Error {
   }
 }
 
+/** The holder that a waiter saw last. */
+export interface SeenHolder {
+  /** Where it runs. */
+  host: string | null
+  pid: number | null
+  uid: number | null
+  user: string | null
+  /** What it says of itself. */
+  label: string | null
+  /** Does it run on this host, in this process namespace? */
+  sameHost: boolean
+}
+
+/** What was known when a wait was over. */
+export interface LockTimeoutDetails {
+  /** In words: what was waited for. */
+  why: string
+  holder?: SeenHolder | null
+  waitersBefore?: number | null
+}
+
 /** The wait was over before the lock was ours. `code` is `LOCK_TIMEOUT`. */
 export class LockTimeoutError extends MountlockError {
   override readonly name = 'LockTimeoutError'
   /** How long the caller was ready to wait, in milliseconds. */
   readonly waitMs: number
-  constructor(path: string, waitMs: number, why: string) {
+  /** The holder that was seen last; `null` where none was, or the lock type does not tell. */
+  readonly holder: SeenHolder | null
+  /** How many waiters came before this one, as far as it knew; `null` where waiters have no tickets, or it had none yet. */
+  readonly waitersBefore: number | null
+  constructor(path: string, waitMs: number, { why: waitedFor, holder = null, waitersBefore = null }: LockTimeoutDetails) {
     const wait = waitMs === 0 ? 'at the first try' : `within ${waitMs} ms`
+    const queue = waitersBefore === null ? '' : waitersBefore === 0 ? ', first in line' : `, ${waitersBefore} before it in line`
+    const why = `${waitedFor}${queue}`
     super(Number.isFinite(waitMs) ? `Not acquired ${wait} (${why})` : `It cannot be waited for (${why})`, {
       code: 'LOCK_TIMEOUT',
       path,
       advice: 'Wait longer (waitMs), or find out what the holder is doing.',
     })
     this.waitMs = waitMs
+    this.holder = holder
+    this.waitersBefore = waitersBefore
   }
 }
 

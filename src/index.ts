@@ -12,11 +12,13 @@ export {
   LockerClosedError,
   LockFileSystemError,
   LockLostError,
+  type LockTimeoutDetails,
   LockTimeoutError,
   type LostReason,
   MountChangedError,
   MountlockError,
   type MountlockErrorOptions,
+  type SeenHolder,
   UnsupportedPlatformError,
 } from './errors.js'
 export { createLocker } from './locker/locker.js'
@@ -37,5 +39,6 @@ export type {
   ReleaseResult,
   TokenOf,
   TryAcquireOptions,
+  WaitingProcess,
   WorkbenchOptions,
 } from './types.js'

@@ -159,11 +159,25 @@ export interface Holder {
   label: string | null
   /**
    * When it was acquired, in milliseconds since the epoch, by the file server's clock. Link-based locks on a shared
-   * mount know it with symlinks only.
+   * mount know it with symlinks only. Locks of hard links and renames on a file system of this host tell when their directory
+   * changed last: waiters that come do not count there, the last one that gives up does.
    */
   since: number | null
   /** How long ago its last heartbeat was, in milliseconds, by the file server's clock: an estimate, which decides nothing. */
   heartbeatAgeMs: number | null
+  /** Does it run on this host, in this process namespace? */
+  sameHost: boolean
+}
+
+/** A process that waits for a lock. Fields that its record does not tell are `null`. */
+export interface WaitingProcess {
+  host: string
+  pid: number
+  uid: number | null
+  user: string | null
+  label: string | null
+  /** Since when, in milliseconds since the epoch, by the file server's clock. */
+  since: number | null
   /** Does it run on this host, in this process namespace? */
   sameHost: boolean
 }
@@ -182,6 +196,11 @@ interface InspectionBase {
    * program that uses `fcntl`.
    */
   heldWith?: AdvisoryCall[]
+  /**
+   * The processes that wait for it, in the order in which it will be left to them. Not those that wait with blocking
+   * calls, or for an advisory lock: these leave no mark.
+   */
+  waiters: WaitingProcess[]
 }
 
 /** What `inspect` has found. `state` tells which fields there are. */

@@ -3,7 +3,6 @@
 import type { AdvisoryHold } from './advisory.js'
 import { tryCalls, tryCallsSync, BothHold, callsOf } from './both.js'
 import { LossWatch, type Watched } from './loss-watch.js'
-import { isHeldHere } from './near.js'
 import { probeCalls } from './probe.js'
 import { leadsTo, type Written } from './lock-file.js'
 import { runInLane, runNow } from './calls.js'
@@ -64,7 +63,7 @@ export class AdvisoryLocks implements Locks {
       () => tryCallsSync(parts.path, calls, options),
       () => tryCalls(parts.path, calls, options),
     )
-    if (hold === 'busy') return { kind: 'busy', holder: null, isFar: yield* this.#isFar(parts, facts) }
+    if (hold === 'busy') return { kind: 'busy', holder: null, owner: null, generation: null }
     const held = new HeldAdvisory(hold, this)
     if (hold.dev !== dev) yield* this.#moved(parts, facts, held)
     if (!wanted()) {
@@ -73,21 +72,11 @@ export class AdvisoryLocks implements Locks {
     }
     this.#held.add(held)
     if (leasesLocks) this.#lossWatch.add(held)
-    return { kind: 'acquired', hold: held, isWaitedFor: false, takenFrom: null, remark: remarkOn(hold, calls) }
+    return { kind: 'acquired', hold: held, isWaitedFor: null, takenFrom: null, remark: remarkOn(hold, calls) }
   }
 
   #calls({ locksAreOne }: DirectoryFacts): readonly AdvisoryCall[] {
     return callsOf(this.#kind, locksAreOne)
-  }
-
-  /** On a network mount it matters for fairness between nodes. */
-  *#isFar({ path }: LockPath, facts: DirectoryFacts): Work<boolean> {
-    if (facts.coherent) return false
-    const { lane } = mountOfDevice(facts.dev)
-    return yield* eitherWay(
-      () => true,
-      async () => !(await isHeldHere(path, this.#calls(facts), lane)),
-    )
   }
 
   /**
@@ -120,7 +109,7 @@ export class AdvisoryLocks implements Locks {
     const parts = lockPath(path)
     const facts = await runAsynchronously(this.#look(parts.directory))
     const { state, pid, reason, heldWith } = await probeCalls(parts.path, this.#calls(facts), mountOfDevice(facts.dev).lane)
-    const base = { path: parts.path, lockType: 'advisory' as const, token: null, unknownEntries: [] }
+    const base = { path: parts.path, lockType: 'advisory' as const, token: null, unknownEntries: [], waiters: [] }
     if (state === 'free') return { ...base, state }
     const holder = toHolder(pid)
     return state === 'held'
@@ -167,16 +156,20 @@ class AdvisoryLockable implements Lockable {
     return this.#parts.path
   }
 
-  /** Nothing shows in a directory when an advisory lock is released. */
   get waitStyle(): WaitStyle {
-    return { watchPath: null, isLocal: this.#isLocal }
+    return { isLocal: this.#isLocal }
   }
 
   tryTake(options: TryOptions): Work<TryOutcome> {
     return this.#locks.tryFile(this.#parts, options)
   }
 
-  announceWaiting(): void {}
+  readonly hasTickets = false
+
+  /** Nothing shows in a directory when an advisory lock is released, and its waiters make nothing there. */
+  line(): null {
+    return null
+  }
 }
 
 class HeldAdvisory implements Hold, Watched {

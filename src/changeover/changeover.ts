@@ -23,7 +23,7 @@ import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { AdvisoryUnavailableError, ForeignLockError, UnsupportedPlatformError } from '../errors.js'
-import type { Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
+import type { Line, Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { describeHolder } from '../lock-type/describe-holder.js'
 import { lockPath } from '../lock-type/lock-path.js'
 import { kindOfLockType, LOCK_TYPE_OF_KIND } from '../protocol/claims.js'
@@ -70,7 +70,7 @@ export class Changeover implements Locks {
         if (!(error instanceof ForeignLockError) || changes === CHANGES_MAX) throw error
         if (!options.wanted()) return { kind: 'cancelled' }
         const inTheWay = yield* this.#makeWay(lockable, error)
-        if (inTheWay !== null) return { kind: 'busy', holder: inTheWay, isFar: false }
+        if (inTheWay !== null) return { kind: 'busy', holder: inTheWay, owner: null, generation: null }
       }
     }
   }
@@ -134,8 +134,12 @@ class ChangingLockable implements Lockable {
     return this.#changeover.tryAndMakeWay(this.#lockable, options)
   }
 
-  announceWaiting(isWaiting: boolean): void {
-    this.#lockable.announceWaiting(isWaiting)
+  get hasTickets(): boolean {
+    return this.#lockable.hasTickets
+  }
+
+  line(): Line | null {
+    return this.#lockable.line()
   }
 }
 

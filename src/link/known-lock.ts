@@ -4,18 +4,20 @@ import { assert } from '../assert.js'
 import type { Asker } from '../drivers/answer.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground, Identity } from '../drivers/ground.js'
-import { sessionOwner } from '../drivers/identity.js'
-import type { Work } from '../drivers/work.js'
+import { runAsynchronously, type Work } from '../drivers/work.js'
 import type { LostReason } from '../errors.js'
 import { describeHolder } from '../lock-type/describe-holder.js'
 import type { LockPath } from '../lock-type/lock-path.js'
-import type { Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
+import type { Line, Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { type AttemptOutcome, attempt } from '../protocol/acquire.js'
 import { isAbsent } from '../protocol/doubt.js'
 import type { LockListing } from '../protocol/names.js'
-import type { Reply } from '../protocol/operations.js'
+import { isSameHost } from '../protocol/record.js'
+import type { Protocol, Reply } from '../protocol/operations.js'
 import { freshListing, type ReleaseOutcome, release } from '../protocol/settle.js'
 import { type Claim, newMemory, type Site } from '../protocol/site.js'
+import { toHolder } from './inspection.js'
+import { LinkLine, type Lined } from './line.js'
 import { type Claimed, LinkHold, type LinkSite } from './link-hold.js'
 import type { LinkSession } from './link-session.js'
 import type { LockDirectory } from './lock-directory.js'
@@ -36,7 +38,7 @@ interface Seen {
   site: Site
 }
 
-export class KnownLock implements Lockable, LinkSite {
+export class KnownLock implements Lockable, LinkSite, Lined {
   readonly directory: LockDirectory
   readonly #parts: LockPath
   readonly #claim: Claim
@@ -65,7 +67,17 @@ export class KnownLock implements Lockable, LinkSite {
   }
 
   get waitStyle(): WaitStyle {
-    return { watchPath: this.path, isLocal: this.directory.facts.coherent }
+    return { isLocal: this.directory.facts.coherent }
+  }
+
+  readonly hasTickets = true
+
+  line(): Line {
+    return new LinkLine(this)
+  }
+
+  run<Result>(program: Protocol<Result>): Promise<Result> {
+    return runAsynchronously(this.directory.run(program, undefined, this.directory.footing(this.path, this.#listed)))
   }
 
   get fileSystem(): string | null {
@@ -146,7 +158,7 @@ export class KnownLock implements Lockable, LinkSite {
       case 'acquired':
         return this.#acquired(session, outcome, listed)
       case 'busy':
-        return busy(outcome)
+        return this.#busy(outcome)
       case 'cancelled':
         return { kind: 'cancelled' }
       case 'foreign':
@@ -154,6 +166,13 @@ export class KnownLock implements Lockable, LinkSite {
       case 'failed':
         throw attemptFailed(this.#refused, outcome)
     }
+  }
+
+  #busy({ generation, holder, why }: Outcome<'busy'>): TryOutcome {
+    if (holder === null) return { kind: 'busy', generation, holder: `an unknown process (${why})`, owner: null }
+    const sameHost = isSameHost(holder, this.directory.surroundings.me)
+    const owner = toHolder(holder, { sinceMs: null, heartbeatAgeMs: null, sameHost })
+    return { kind: 'busy', generation, holder: describeHolder(holder), owner }
   }
 
   #acquired(
@@ -165,10 +184,6 @@ export class KnownLock implements Lockable, LinkSite {
     assert(generation === floor, `the generation that was tried last, ${floor}`, generation)
     const hold = new LinkHold(this, session, { generation, entry, directory })
     return { kind: 'acquired', hold, isWaitedFor, takenFrom: takenFrom === null ? null : describeHolder(takenFrom) }
-  }
-
-  announceWaiting(isWaiting: boolean): void {
-    this.directory.announceWaiting(this.#parts.name, isWaiting)
   }
 
   release(session: LinkSession, { generation, entry, directory }: Claimed): Work<ReleaseOutcome> {
@@ -190,11 +205,6 @@ function lossShownBy(listed: Reply<LockListing>, generation: bigint): LostReason
   if (crowded) return null // made in pieces: what is not in it may be there
   if (highest !== null && highest > generation) return free ? 'broken' : 'taken-over'
   return highest !== generation || free ? 'removed' : null
-}
-
-function busy({ holder, why }: Outcome<'busy'>): TryOutcome {
-  if (holder === null) return { kind: 'busy', holder: `an unknown process (${why})`, isFar: false }
-  return { kind: 'busy', holder: describeHolder(holder), isFar: holder.bootId !== sessionOwner().bootId }
 }
 
 /** The caller of an attempt may lose interest in it; what is done for a session that holds something is seen through. */

@@ -17,6 +17,7 @@ import { toInspection } from './inspection.js'
 import { KnownLock } from './known-lock.js'
 import { LockDirectory, type LockDirectoryOptions } from './lock-directory.js'
 import { foreignError, unsafeClaim } from './refusals.js'
+import { seeWaiters } from './waiters.js'
 
 export interface LinkLocksOptions extends Omit<LockDirectoryOptions, 'countsLinks' | 'onSession'> {
   lockType: LockType
@@ -78,7 +79,11 @@ export class LinkLocks implements Locks {
         cause,
       })
     }
-    return toInspection(lock.path, this.#options.lockType, outcome.inspection)
+    const { inspection } = outcome
+    const { waiters, lockChangedMs } = await lock.directory.runAsynchronously(seeWaiters(lock.site, inspection.generation))
+    const sinceMs =
+      lockChangedMs !== null && inspection.sinceMs !== null ? Math.min(lockChangedMs, inspection.sinceMs) : inspection.sinceMs
+    return toInspection({ path: lock.path, lockType: this.#options.lockType, waiters }, { ...inspection, sinceMs })
   }
 
   /** Takes a lock from its holder, if that is the one with this token. For administrators. */
@@ -86,9 +91,13 @@ export class LinkLocks implements Locks {
     return this.#maintain(path, (site, session) => breakHolder(site, session, token))
   }
 
-  /** Removes a lock that no process holds. For administrators. */
-  prune(path: string): Promise<PruneOutcome> {
-    return this.#maintain(path, prune)
+  /** Removes a lock that no process holds or waits for. For administrators. */
+  async prune(path: string): Promise<PruneOutcome> {
+    const lock = await runAsynchronously(this.#lock(lockPath(path)))
+    const { waiters } = await lock.directory.runAsynchronously(seeWaiters(lock.site, null))
+    if (waiters.length === 0) return await this.#maintain(path, prune)
+    const why = `it is waited for, by ${waiters.length === 1 ? 'a process' : `${waiters.length} processes`}`
+    return { kind: 'failed', outcome: { kind: 'busy', generation: null, holder: null, why } }
   }
 
   async #maintain<Outcome>(path: string, protocol: (site: Site, session: Session) => Protocol<Outcome>): Promise<Outcome> {

@@ -8,7 +8,6 @@ import type { Mount, SessionListener } from '../mounts/mount.js'
 import { SharedLease } from '../mounts/shared-lease.js'
 import type { LostReason } from '../errors.js'
 import { leaseMs } from '../protocol/lease.js'
-import { waitingNames } from '../protocol/record.js'
 import type { Session } from '../protocol/session.js'
 
 /**
@@ -101,11 +100,6 @@ export class LinkSession implements SessionListener, Asker {
   /** What is done for a session that holds something is seen through to the end. */
   wanted(): boolean {
     return true
-  }
-
-  /** Tells others, from the next heartbeat on, for which locks we wait. */
-  announceWaiting(names: Iterable<string>): void {
-    if (this.isUsable) this.mount.announceWaiting(this.id, waitingNames(names))
   }
 
   /** The number of names of the session file says nothing about the locks: they are looked at in turn. */

@@ -1,6 +1,7 @@
 /** One directory in which locks lie: what it is, the sessions of this process in it, and how the protocol runs there. */
 
 import { type Asker, whileNot } from '../drivers/answer.js'
+import { clearTimeout, setTimeout } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Footing } from '../drivers/footing.js'
 import type { Identity } from '../drivers/ground.js'
@@ -28,6 +29,9 @@ export interface LockDirectoryOptions extends SessionTerms {
   onSession(): void
 }
 
+/** How long closing waits for the removal of tickets. Others remove them as well, once the sessions have ended. */
+const SEEN_THROUGH_MS_MAX = 1000
+
 export class LockDirectory implements Patrolled {
   readonly path: string
   readonly #directories: Directories
@@ -42,8 +46,8 @@ export class LockDirectory implements Patrolled {
   #making: Promise<LinkSession> | null = null
   /** What is to be removed from lock directories, in the background. */
   readonly #cleaning = new Map<string, { below: string[]; listed: Identity | null }>()
-  /** For which locks in it this process has been waiting for a while. */
-  readonly #waiting = new Set<string>()
+  /** What no caller waits for. */
+  readonly #underWay = new Set<Promise<unknown>>()
   #isClosed = false
 
   constructor(path: string, facts: DirectoryFacts, directories: Directories, options: LockDirectoryOptions) {
@@ -120,14 +124,14 @@ export class LockDirectory implements Patrolled {
 
   /** A session that nothing has used for a whole timeout-interval ends: making another one costs less than its heartbeats. */
   endIdle(): void {
-    if (this.#session === null || this.#waiting.size > 0) return
+    if (this.#session === null) return
     if (this.#session.idleMs() >= this.#options.timeoutIntervalMs) this.spend(this.#session)
   }
 
   /** There is no session in it, and it may be forgotten. */
   get isIdle(): boolean {
     this.#forgetOver()
-    return this.#sessions.size === 0 && this.#making === null && this.#waiting.size === 0
+    return this.#sessions.size === 0 && this.#making === null
   }
 
   #forgetOver(): void {
@@ -199,16 +203,23 @@ export class LockDirectory implements Patrolled {
     this.#forgetOver()
     this.#session = session
     this.#sessions.add(session)
-    if (this.#waiting.size > 0) session.announceWaiting(this.#waiting)
     this.#patrol.start()
     this.#options.onSession()
   }
 
-  /** Tells other nodes, with the heartbeats, whether this process waits for the lock of that name. */
-  announceWaiting(name: string, isWaiting: boolean): void {
-    if (isWaiting) this.#waiting.add(name)
-    else this.#waiting.delete(name)
-    this.#session?.announceWaiting(this.#waiting)
+  /** No caller waits for it, but closing does, for a bounded time. */
+  seeThrough(work: Promise<unknown>): void {
+    const seen = work.catch(() => {}).finally(() => this.#underWay.delete(seen)) // best effort
+    this.#underWay.add(seen)
+  }
+
+  #seenThrough(): Promise<unknown> {
+    if (this.#underWay.size === 0) return Promise.resolve()
+    let timer: NodeJS.Timeout | undefined
+    const limit = new Promise((resolve) => {
+      timer = setTimeout(resolve, SEEN_THROUGH_MS_MAX)
+    })
+    return Promise.race([Promise.all(this.#underWay), limit]).finally(() => clearTimeout(timer))
   }
 
   /** Below an unmounted share everything is missing, and may come back in time. */
@@ -249,6 +260,6 @@ export class LockDirectory implements Patrolled {
     this.#isClosed = true
     this.#patrol.close()
     for (const session of this.#sessions) session.close()
-    await Promise.all([...this.#sessions].map((session) => session.mount.ended(session.id)))
+    await Promise.all([...[...this.#sessions].map((session) => session.mount.ended(session.id)), this.#seenThrough()])
   }
 }

@@ -7,7 +7,7 @@
 import type { Ground } from '../drivers/ground.js'
 import type { Work } from '../drivers/work.js'
 import type { LostReason } from '../errors.js'
-import type { Inspection } from '../types.js'
+import type { Holder, Inspection } from '../types.js'
 
 /** All locks of one type. */
 export interface Locks {
@@ -28,10 +28,46 @@ export interface Lockable {
   readonly ground: Ground | null
   /** One try, which waits for no holder. @throws ForeignLockError, LockFileSystemError, … */
   tryTake(options: TryOptions): Work<TryOutcome>
-  /** Tells other nodes that this process waits for it, or does no longer, where there is a way to. */
-  announceWaiting(isWaiting: boolean): void
+  /** Its waiters are known by tickets. */
+  readonly hasTickets: boolean
+  /** The line of its waiters, for one acquisition; `null` where they have no tickets. */
+  line(): Line | null
   /** Its caller tries no more. */
   leave?(): Work<void>
+}
+
+/**
+ * The line of waiters in front of a lock, as one acquisition sees it. A courtesy: nothing of it takes the lock or keeps it from
+ * another process, and what the file system refuses is done without.
+ */
+export interface Line {
+  /** The lock's directory, in which a watch shows what the processes of this host do. */
+  readonly path: string
+  /** A look that costs one request while nothing changes; `null`: it showed nothing. */
+  glance(): Promise<Glance | null>
+  /**
+   * Takes a place in the line, behind those that came before this generation, and tells where that is. `isLate`: also looks
+   * whether the one right before it still lives.
+   */
+  stand(generation: bigint, isLate: boolean): Promise<Place>
+  /** Does another process wait that lives? What the dead have left of their waiting goes on the way. */
+  isAwaited(): Promise<boolean>
+  /** Gives the place up, in the background. */
+  leave(): void
+}
+
+/** A place in a line. */
+export interface Place {
+  /** How many living waiters came before. */
+  before: number
+  /** The tickets of those, as paths, the oldest first. */
+  ahead: readonly string[]
+}
+
+export interface Glance {
+  /** The highest generation. */
+  generation: bigint
+  isFree: boolean
 }
 
 export interface TryOptions {
@@ -48,8 +84,8 @@ export type TryOutcome = Taken | Busy | { kind: 'cancelled' }
 export interface Taken {
   kind: 'acquired'
   hold: Hold
-  /** Other processes were seen to wait for it. */
-  isWaitedFor: boolean
+  /** Waiters had tickets; `null`: that was not told. */
+  isWaitedFor: boolean | null
   /** The dead holder before, in words, or `null`. */
   takenFrom: string | null
   /** What the log should tell of it, in words. */
@@ -60,14 +96,14 @@ export interface Busy {
   kind: 'busy'
   /** In words; `null` if not known. */
   holder: string | null
-  /** On another node, as far as can be told. */
-  isFar: boolean
+  /** The same for programs, where a record tells. */
+  owner: Holder | null
+  /** The generation that was in the way, where there are any. */
+  generation: bigint | null
 }
 
 /** How a waiter can notice that the lock may be free. */
 export interface WaitStyle {
-  /** The lock's directory, in which a release can be seen by a file watch on the same host, or `null`. */
-  watchPath: string | null
   /** Trying again costs next to nothing: no server is involved. */
   isLocal: boolean
 }

@@ -1,14 +1,13 @@
 /**
- * One acquisition, with asynchronous calls. Its steps: take the place in the process, leave the lock to others if it is their
- * turn, try; then hand the lock out, or wait and try again. What it began is undone when it ends without a lock.
+ * One acquisition, with asynchronous calls. Its steps: take the place in the process, leave the lock to others if this process
+ * has just had it, try; then hand the lock out, or wait and try again. What it began is undone when it ends without a lock.
  */
 
 import { monotonicMs } from '../drivers/clock.js'
 import { assert } from '../assert.js'
 import { runAsynchronously } from '../drivers/work.js'
-import type { Busy, Lockable, Taken, TryOutcome } from '../lock-type/lock-type.js'
-import { Announcement } from '../waiting/announcement.js'
-import type { Turn } from '../waiting/turn.js'
+import type { Busy, Line, Lockable, Taken, TryOutcome } from '../lock-type/lock-type.js'
+import type { ComingBack } from '../waiting/coming-back.js'
 import { Waiter } from '../waiting/waiter.js'
 import type { LockHandle } from './handle.js'
 import type { HeldLocks } from './held-locks.js'
@@ -19,12 +18,14 @@ import type { Report } from './report.js'
 /** What is acquired, and how. */
 export interface Request {
   lockable: Lockable
+  comingBack: ComingBack
   shared: boolean
   patience: Patience
 }
 
 export class Acquisition {
   readonly #lockable: Lockable
+  readonly #comingBack: ComingBack
   readonly #shared: boolean
   readonly #patience: Patience
   readonly #held: HeldLocks
@@ -32,8 +33,9 @@ export class Acquisition {
   readonly #begun: Begun
   #hadToWait = false
 
-  constructor({ lockable, shared, patience }: Request, held: HeldLocks, report: Report) {
+  constructor({ lockable, comingBack, shared, patience }: Request, held: HeldLocks, report: Report) {
     this.#lockable = lockable
+    this.#comingBack = comingBack
     this.#shared = shared
     this.#patience = patience
     this.#held = held
@@ -45,10 +47,12 @@ export class Acquisition {
   async withoutWaiting(): Promise<LockHandle | null> {
     try {
       if (!this.#shared && !this.#begun.takePlaceIfFree()) return this.#busy(THIS_PROCESS)
+      // What shows no waiter costs no wait: only a ticket does.
+      if (this.#lockable.hasTickets) await this.#leaveToOthers()
       for (;;) {
-        const outcome = await this.#try()
+        const outcome = await this.#try(false)
         if (outcome.kind === 'busy') return this.#busy(outcome.holder)
-        const lock = this.#handOut(outcome, null)
+        const lock = this.#handOut(outcome)
         if (lock !== null) return lock
       }
     } finally {
@@ -57,15 +61,16 @@ export class Acquisition {
   }
 
   /** Waits for the lock as long as there is patience. @throws as {@link Patience.check}, and what a try throws */
-  async waiting(turn: Turn): Promise<LockHandle> {
+  async waiting(): Promise<LockHandle> {
     try {
       if (!this.#shared) await this.#takePlace()
-      await this.#leaveToOthers(turn)
+      await this.#leaveToOthers()
+      let fresh = false
       for (;;) {
-        const outcome = await this.#try()
-        const lock = outcome.kind === 'acquired' ? this.#handOut(outcome, turn) : null
+        const outcome = await this.#try(fresh)
+        const lock = outcome.kind === 'acquired' ? this.#handOut(outcome) : null
         if (lock !== null) return lock
-        if (outcome.kind === 'busy') await this.#wait(outcome, turn)
+        fresh = outcome.kind === 'busy' && (await this.#wait(outcome))
       }
     } finally {
       this.#begun.end()
@@ -88,20 +93,21 @@ export class Acquisition {
     patience.waitingFor = waitingFor
   }
 
-  /** A process that has had the lock for a while gives waiters of other processes a chance. */
-  async #leaveToOthers(turn: Turn): Promise<void> {
-    const leaveMs = turn.leaveOnReturnMs(monotonicMs())
-    if (leaveMs === 0) return
-    const occasion = await this.#patience.race(this.#begun.listen(turn).standBack(leaveMs))
-    if (occasion === 'released') turn.saw(monotonicMs(), false)
+  /** A process that has just released the lock leaves it to those that wait for it, once. */
+  async #leaveToOthers(): Promise<void> {
+    const untilMs = this.#comingBack.leaveUntilMs(monotonicMs())
+    if (untilMs === null) return
+    const { line } = this.#begun
+    const isAwaited = line === null || (await this.#patience.race(line.isAwaited()))
+    if (isAwaited && untilMs > monotonicMs()) await this.#patience.race(this.#begun.listen().standBack(untilMs))
+    this.#comingBack.asked(monotonicMs(), isAwaited)
   }
 
-  /** One try. What it took is given back when patience is over. */
-  async #try(): Promise<Taken | Busy> {
+  /** One try. `fresh`: it trusts no cache. What it took is given back when patience is over. */
+  async #try(fresh: boolean): Promise<Taken | Busy> {
     const patience = this.#patience
     patience.check()
-    const isFirstLook = !this.#begun.isListening
-    const work = this.#lockable.tryTake({ shared: this.#shared, fresh: !isFirstLook, wanted: () => !patience.isOver })
+    const work = this.#lockable.tryTake({ shared: this.#shared, fresh, wanted: () => !patience.isOver })
     const first = work.next()
     const outcome = first.done ? first.value : await this.#begun.follow(runAsynchronously(work, first), patience)
     if (patience.isOver) this.#begun.giveBack(outcome)
@@ -111,25 +117,29 @@ export class Acquisition {
   }
 
   /** `null`: what was taken is over already. */
-  #handOut(taken: Taken, turn: Turn | null): LockHandle | null {
-    const lock = this.#held.handOut(this.#lockable.path, taken, { place: this.#begun.place, turn })
+  #handOut(taken: Taken): LockHandle | null {
+    const lock = this.#held.handOut(this.#lockable.path, taken, { place: this.#begun.place, comingBack: this.#comingBack })
     if (lock === null) return null
     this.#begun.placeIsKeptByLock()
-    turn?.acquired(monotonicMs(), { token: lock.token, isWaitedFor: taken.isWaitedFor, hadToWait: this.#hadToWait })
+    this.#comingBack.acquired(monotonicMs(), taken.isWaitedFor)
+    if (taken.isWaitedFor && !this.#begun.isListening) void this.#begun.line?.isAwaited() // those that waited may have died
     return lock
   }
 
-  /** Until it is worth trying again. */
-  async #wait({ holder, isFar }: Busy, turn: Turn): Promise<void> {
+  /** Until it is worth trying again. `true`: by a try that trusts no cache. */
+  async #wait({ holder, owner, generation }: Busy): Promise<boolean> {
     this.#patience.firstTryIsOver()
     this.#patience.waitingFor = heldBy(holder)
-    turn.saw(monotonicMs(), isFar)
+    this.#patience.holder = owner
+    this.#comingBack.met(monotonicMs())
     if (!this.#hadToWait) this.#report.waits(this.#lockable.path, holder)
     this.#hadToWait = true
-    this.#begun.announce()
+    const isListening = this.#begun.isListening
+    const waiter = this.#begun.listen()
     // Listen first, then look once more: a release in between is not missed.
-    if (!this.#begun.isListening) this.#begun.listen(turn)
-    else await this.#patience.race(this.#begun.listen(turn).again())
+    if (!isListening) return true
+    this.#patience.waitersBefore = () => waiter.before
+    return (await this.#patience.race(waiter.again(generation))) === 'late'
   }
 }
 
@@ -139,12 +149,13 @@ class Begun {
   /** `null` also when it is kept by the lock. */
   #place: QueuePlace | null = null
   #waiter: Waiter | null = null
-  #announcement: Announcement | null = null
+  readonly line: Line | null
   /** The try that is under way, or the release of what it took too late. */
   #underWay: Promise<unknown> | null = null
 
   constructor(lockable: Lockable) {
     this.#lockable = lockable
+    this.line = lockable.line()
   }
 
   get place(): QueuePlace | null {
@@ -171,13 +182,9 @@ class Begun {
   }
 
   /** From now on no release is missed. */
-  listen(turn: Turn): Waiter {
-    this.#waiter ??= new Waiter(this.#lockable.waitStyle, turn)
+  listen(): Waiter {
+    this.#waiter ??= new Waiter(this.#lockable.waitStyle, this.line)
     return this.#waiter
-  }
-
-  announce(): void {
-    this.#announcement ??= new Announcement(this.#lockable)
   }
 
   /** Waits for a try as long as there is patience, and gives back what it takes too late. */
@@ -193,7 +200,6 @@ class Begun {
 
   end(): void {
     this.#waiter?.close()
-    this.#announcement?.end()
     void this.#leave(this.#place)
   }
 

@@ -3,7 +3,8 @@
 import { monotonicMs } from '../drivers/clock.js'
 import { runBlocking } from '../drivers/work.js'
 import { LockTimeoutError } from '../errors.js'
-import type { Locks, WaitStyle } from '../lock-type/lock-type.js'
+import type { Busy, Locks, WaitStyle } from '../lock-type/lock-type.js'
+import type { Holder } from '../types.js'
 import { Backoff } from '../waiting/pace.js'
 import { sleepBlocking } from '../waiting/sleep.js'
 import type { LockHandle } from './handle.js'
@@ -15,7 +16,7 @@ import type { Report } from './report.js'
 type Outcome =
   | { kind: 'acquired'; lock: LockHandle }
   /** `isHere`: by another call of this process. */
-  | { kind: 'busy'; holder: string | null; isHere: boolean; waitStyle: WaitStyle }
+  | { kind: 'busy'; holder: string | null; owner: Holder | null; isHere: boolean; waitStyle: WaitStyle }
 
 export class BlockingAcquisition {
   readonly #locks: Locks
@@ -44,14 +45,14 @@ export class BlockingAcquisition {
       if (outcome.kind === 'acquired') return outcome.lock
       const remainingMs = deadlineMs - monotonicMs()
       // A lock of this very process cannot be released while its thread is blocked here.
-      if (remainingMs <= 0 || outcome.isHere) throw this.#timeout(path, waitMs, outcome.holder)
-      backoff ??= new Backoff(outcome.waitStyle, false)
+      if (remainingMs <= 0 || outcome.isHere) throw this.#timeout(path, waitMs, outcome)
+      backoff ??= new Backoff(outcome.waitStyle)
       sleepBlocking(Math.min(remainingMs, backoff.nextMs()))
     }
   }
 
-  #timeout(path: string, waitMs: number, holder: string | null): LockTimeoutError {
-    const error = new LockTimeoutError(path, waitMs, heldBy(holder))
+  #timeout(path: string, waitMs: number, { holder, owner }: Pick<Busy, 'holder' | 'owner'>): LockTimeoutError {
+    const error = new LockTimeoutError(path, waitMs, { why: heldBy(holder), holder: owner })
     this.#report.notAcquired(path, error)
     return error
   }
@@ -60,13 +61,14 @@ export class BlockingAcquisition {
     const lockable = runBlocking(this.#locks.at(path))
     const { waitStyle } = lockable
     const place = options.shared ? null : QueuePlace.tryTake(lockable.key)
-    if (!options.shared && place === null) return { kind: 'busy', holder: THIS_PROCESS, isHere: true, waitStyle }
+    if (!options.shared && place === null) return { kind: 'busy', holder: THIS_PROCESS, owner: null, isHere: true, waitStyle }
     let lock: LockHandle | null = null
     try {
       const outcome = runBlocking(lockable.tryTake({ ...options, wanted: () => true }))
-      if (outcome.kind === 'acquired') lock = this.#held.handOut(lockable.path, outcome, { place, turn: null })
+      if (outcome.kind === 'acquired') lock = this.#held.handOut(lockable.path, outcome, { place, comingBack: null })
       if (lock !== null) return { kind: 'acquired', lock }
-      return { kind: 'busy', holder: outcome.kind === 'busy' ? outcome.holder : null, isHere: false, waitStyle }
+      const { holder, owner } = outcome.kind === 'busy' ? outcome : { holder: null, owner: null }
+      return { kind: 'busy', holder, owner, isHere: false, waitStyle }
     } catch (error) {
       this.#report.notAcquired(lockable.path, error)
       throw error

@@ -9,15 +9,15 @@ import type { Taken } from '../lock-type/lock-type.js'
 import { Directories } from '../mounts/directories.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import type { LockType, ReleaseResult } from '../types.js'
-import type { Turn } from '../waiting/turn.js'
+import type { ComingBack } from '../waiting/coming-back.js'
 import { LockHandle, type LockKeeper } from './handle.js'
 import type { QueuePlace } from './queue.js'
 import type { Report } from './report.js'
 
-/** What goes with a held lock: its place in the process, unless it is shared, and the turn that its release counts for. */
+/** What goes with a held lock: its place in the process, unless it is shared, and what is known of it when it comes back. */
 interface Company {
   place: QueuePlace | null
-  turn: Turn | null
+  comingBack: ComingBack | null
 }
 
 export class HeldLocks implements LockKeeper {
@@ -77,7 +77,7 @@ export class HeldLocks implements LockKeeper {
     const company = this.#held.get(lock)
     if (company === undefined) return
     this.#held.delete(lock)
-    company.turn?.released(monotonicMs(), lock.token)
+    company.comingBack?.released(monotonicMs())
     company.place?.leave()
   }
 }

@@ -9,7 +9,7 @@ import { AdvisoryLocks } from '../advisory/advisory-locks.js'
 import { Changeover } from '../changeover/changeover.js'
 import { InvalidArgumentError, LockerClosedError, UnsupportedPlatformError } from '../errors.js'
 import { LinkLocks, type LinkLocksOptions } from '../link/link-locks.js'
-import type { Locks } from '../lock-type/lock-type.js'
+import type { Lockable, Locks } from '../lock-type/lock-type.js'
 import { type ClaimedLockType, claimFor } from '../protocol/claims.js'
 import type {
   AcquireOptions,
@@ -26,7 +26,7 @@ import type {
 } from '../types.js'
 import { refuseUnknownOptions } from '../config/known-options.js'
 import { hearFileSizeSignal } from '../drivers/file-size-limit.js'
-import { Turns } from '../waiting/turns.js'
+import { ComingsBack } from '../waiting/coming-back.js'
 import { refusalOfFile, WorkbenchGuard } from '../workbench/guard.js'
 import { WorkbenchLocks } from '../workbench/workbench-locks.js'
 import { acquireAll, inOneOrder } from './acquire-all.js'
@@ -89,7 +89,7 @@ class LockerOnMounts implements Locker {
   readonly #locks: Locks
   readonly #held: HeldLocks
   readonly #blocking: BlockingAcquisition
-  readonly #turns = new Turns()
+  readonly #comingsBack = new ComingsBack()
   /** Of the acquisitions that are under way. */
   readonly #patiences = new Set<Patience>()
   readonly #forgetExit: () => void
@@ -113,8 +113,7 @@ class LockerOnMounts implements Locker {
     const patience = new Patience(path, waitMs, signal, FIRST_TRY_MS_MAX)
     return await this.#patiently(path, patience, async () => {
       const lockable = await patience.run(this.#locks.at(path))
-      const acquisition = new Acquisition({ lockable, shared, patience }, this.#held, this.#report)
-      return await acquisition.waiting(this.#turns.of(lockable))
+      return await this.#acquisition(lockable, shared, patience).waiting()
     })
   }
 
@@ -133,8 +132,13 @@ class LockerOnMounts implements Locker {
     const patience = new Patience(path, this.#defaultWaitMs)
     return await this.#patiently(path, patience, async () => {
       const lockable = await patience.run(this.#locks.at(path))
-      return await new Acquisition({ lockable, shared, patience }, this.#held, this.#report).withoutWaiting()
+      return await this.#acquisition(lockable, shared, patience).withoutWaiting()
     })
+  }
+
+  #acquisition(lockable: Lockable, shared: boolean, patience: Patience): Acquisition {
+    const comingBack = this.#comingsBack.of(lockable)
+    return new Acquisition({ lockable, comingBack, shared, patience }, this.#held, this.#report)
   }
 
   /** The patience ends with the work, or when the locker is closed. */
@@ -207,7 +211,6 @@ class LockerOnMounts implements Locker {
     this.#forgetExit()
     for (const patience of [...this.#patiences])
       patience.end(new LockerClosedError('This locker is closed, so the call that waited for the lock ends', patience.path))
-    this.#turns.close()
     await this.#locks.close()
     await this.#report.close()
   }

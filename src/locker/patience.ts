@@ -5,6 +5,7 @@ import { answersSoFar } from '../drivers/lane.js'
 import { wantsProcessor } from '../drivers/threads.js'
 import { type Work, runAsynchronously } from '../drivers/work.js'
 import { AbortError, LockTimeoutError } from '../errors.js'
+import type { Holder } from '../types.js'
 import { onAbort } from './abort-listeners.js'
 
 const NO_ANSWER = 'the file system has not answered: does the mount hang?'
@@ -34,6 +35,9 @@ export class Patience {
   #isDone = false
   /** What is waited for, in words: for the message when it was in vain. */
   waitingFor = NO_ANSWER
+  /** The holder that was seen last, and how many waiters came before, as far as is known. */
+  holder: Holder | null = null
+  waitersBefore: () => number | null = () => null
 
   /** `firstTryMs`: how long it lasts at the least, until {@link firstTryIsOver}. */
   constructor(path: string, waitMs: number, signal?: AbortSignal | undefined, firstTryMs = 0) {
@@ -78,7 +82,8 @@ export class Patience {
   }
 
   #giveUp(): void {
-    this.end(new LockTimeoutError(this.path, this.#waitMs, this.waitingFor))
+    const { waitingFor: why, holder } = this
+    this.end(new LockTimeoutError(this.path, this.#waitMs, { why, holder, waitersBefore: this.waitersBefore() }))
   }
 
   /** From now on only the wait that the caller asked for counts. */

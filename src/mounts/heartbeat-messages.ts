@@ -39,8 +39,6 @@ export type ToThread =
   | { type: 'watch'; session: Session; lease: SharedArrayBuffer; directory: DirectorySeed }
   /** End one session, or all of them; `done` is set when that has been tried. */
   | { type: 'end'; sessionId: string | null; done: SharedArrayBuffer }
-  /** From the next heartbeat on the record says for which locks the session's process waits. */
-  | { type: 'waiting'; sessionId: string; names: string[] }
   /** Make sure that this generation is not held by that session any more. */
   | { type: 'settle'; sessionId: string; lockPath: string; generation: bigint }
   /** Refresh this file from now on, or no longer. */

@@ -213,11 +213,6 @@ function receive(message: ToThread): void {
       return watch(message.session, new SharedLease(message.lease), message.directory)
     case 'end':
       return message.sessionId === null ? endAll(message.done) : endSoon(message.sessionId, message.done)
-    case 'waiting': {
-      const watched = sessions.get(message.sessionId)
-      if (watched !== undefined) watched.session.record.waitingFor = message.names
-      return
-    }
     case 'settle': {
       const watched = sessions.get(message.sessionId)
       if (watched !== undefined) settleLater(watched, message.lockPath, message.generation)

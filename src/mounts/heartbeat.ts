@@ -148,10 +148,6 @@ export class Heartbeat {
     this.#send({ type: 'watch', session, lease: lease.buffer, directory })
   }
 
-  announceWaiting(sessionId: string, names: string[]): void {
-    this.#send({ type: 'waiting', sessionId, names })
-  }
-
   settle(sessionId: string, lockPath: string, generation: bigint): void {
     this.#send({ type: 'settle', sessionId, lockPath, generation })
   }

@@ -127,11 +127,6 @@ export class Mount {
     return () => heartbeat.forgetFile(order.id)
   }
 
-  /** Where its thread has ended, so has the session, and nothing waits with it any more. */
-  announceWaiting(sessionId: string, names: string[]): void {
-    this.#heartbeatOf(sessionId)?.announceWaiting(sessionId, names)
-  }
-
   /**
    * Makes sure that this generation is not held by that session. Where its thread has ended, others convict it for its
    * silence.

@@ -22,7 +22,8 @@ import type { Free, Site, Unsettled } from './site.js'
 export type AttemptOutcome =
   /**
    * `below`: names to be removed, in this order, when there is time. `ownBelow`: they are of this process itself, so
-   * that removing them waits for no other process.
+   * that removing them waits for no other process. `isWaitedFor`: waiters had tickets (nothing is decided by it); `null`: no
+   * listing was needed.
    */
   | {
       kind: 'acquired'
@@ -30,7 +31,7 @@ export type AttemptOutcome =
       entry: string
       below: string[]
       ownBelow: boolean
-      isWaitedFor: boolean
+      isWaitedFor: boolean | null
       takenFrom: SessionRecord | null
     }
   | { kind: 'busy'; generation: bigint | null; holder: SessionRecord | null; why: string }
@@ -258,7 +259,7 @@ function* refused(site: Site, session: Session, failure: Failure): Protocol<Atte
 function* confirm(site: Site, session: Session, from: Free, changedNow: boolean): Protocol<AttemptOutcome | { kind: 'beaten' }> {
   const generation = from.generation + 1n
   let below: string[] = []
-  let isWaitedFor = false
+  let isWaitedFor: boolean | null = null
   if (site.claim.isConfirmedByListing) {
     const listed = changedNow ? yield* listing(site) : yield* freshListing(site)
     // Where the lock directory itself is gone, its type was changed, and nothing in it counts.

@@ -1,8 +1,9 @@
 /**
- * The claim by rename: the lock directory holds one entry. A process that renames it from its free (or dead) name to a
- * name of its own holds the lock. The source name is used once and never again, so a rename of it succeeds for exactly one
- * caller, cannot hit a successor, and needs no second look. Only where the server resolves names itself: a file system that
- * renames through an open handle would let two callers succeed.
+ * The claim by rename: the lock directory holds one entry. (The marker and the directory of the waiters' tickets are none:
+ * neither has a name that could be claimed, or that a listing takes for a generation.) A process that renames the entry from
+ * its free (or dead) name to a name of its own holds the lock. The source name is used once and never again, so a rename of it
+ * succeeds for exactly one caller, cannot hit a successor, and needs no second look. Only where the server resolves names
+ * itself: a file system that renames through an open handle would let two callers succeed.
  */
 
 import { ownedName } from './names.js'

@@ -67,8 +67,6 @@ export interface SessionRecord extends SessionOwner {
   beat: number
   /** `ended`: it will never be written again, and all its locks are free. */
   state: 'alive' | 'ended'
-  /** Names of locks in this directory for which it was waiting at the last heartbeat, some of them: for people. */
-  waitingFor?: readonly string[] | undefined
 }
 
 export const RECORD_BYTES = 2560
@@ -78,8 +76,6 @@ export const LABEL_LENGTH_MAX = 120
 export const HOST_LENGTH_MAX = 100
 export const USER_LENGTH_MAX = 64
 const TOKEN_LENGTH_MAX = 64
-const WAITING_MAX = 4
-const WAITING_LENGTH_MAX = 64
 
 const CONTROL = /\p{Cc}/u
 
@@ -88,10 +84,6 @@ export function plainText(text: string, lengthMax: number): string {
   return text.replace(/\p{Cc}/gu, ' ').slice(0, lengthMax)
 }
 
-/** What a record has room for. */
-export const waitingNames = (names: Iterable<string>): string[] =>
-  [...names].filter((name) => isText(name, WAITING_LENGTH_MAX)).slice(0, WAITING_MAX)
-
 const PADDING = `${' '.repeat(RECORD_BYTES - 1)}\n`
 
 export function encodeRecord(record: SessionRecord): string {
@@ -99,8 +91,6 @@ export function encodeRecord(record: SessionRecord): string {
   const started = { startTime: null, started: record.startTime }
   const text = JSON.stringify(Object.assign({ mountlock: 1, beat, state }, record, started, { check: `${beat} ${state}` }))
   const bytes = Buffer.byteLength(text)
-  // A heartbeat must not fail for want of room.
-  if (bytes >= RECORD_BYTES && record.waitingFor !== undefined) return encodeRecord({ ...record, waitingFor: undefined })
   if (bytes >= RECORD_BYTES) throw new RangeError(`Expected a session record of at most ${RECORD_BYTES - 1} bytes, got ${bytes}`)
   return text + PADDING.slice(bytes)
 }
@@ -121,13 +111,16 @@ export function decodeRecord(text: string): SessionRecord | null {
 
 /** As it stands in a file. */
 type WrittenRecord = Omit<SessionRecord, 'timeNamespace' | 'userNamespace'> & {
+  /** Of versions without tickets: for which locks it waited. */
+  waitingFor?: unknown
   started?: string | null
   timeNamespace?: string | null
   userNamespace?: string | null
 }
 
 /** An old record's start time is not taken over: it is not known by which clock it was read. */
-function fromWritten({ started = null, timeNamespace = null, userNamespace = null, ...rest }: WrittenRecord): SessionRecord {
+function fromWritten(written: WrittenRecord): SessionRecord {
+  const { started = null, timeNamespace = null, userNamespace = null, waitingFor: _, ...rest } = written
   return { ...rest, startTime: started, timeNamespace, userNamespace }
 }
 
@@ -173,13 +166,10 @@ function isRecord(value: unknown): value is WrittenRecord {
     isWhole(r.timeoutIntervalMs, 1, TIMEOUT_INTERVAL_MS_MAX) &&
     isWhole(r.beat, 0, Number.MAX_SAFE_INTEGER) &&
     (r.state === 'alive' || r.state === 'ended') &&
-    (r.waitingFor === undefined || isWaiting(r.waitingFor)) &&
     r.check === `${r.beat} ${r.state}`
   )
 }
 
-const isWaiting = (value: unknown) =>
-  Array.isArray(value) && value.length <= WAITING_MAX && value.every((name) => isText(name, WAITING_LENGTH_MAX))
 const isText = (value: unknown, lengthMax: number) =>
   typeof value === 'string' && value.length <= lengthMax && !CONTROL.test(value)
 const isTextOrNull = (value: unknown, lengthMax: number) => value === null || isText(value, lengthMax)

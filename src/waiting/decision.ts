@@ -1,18 +1,20 @@
 /**
- * The one question of waiting: try now, or watch on, and until when? A pure function of what the waiter knows. How it gets to
- * know that, and how it watches, is in `waiter.ts`; whether the lock is left to others is known to a {@link Turn}.
+ * The one question of waiting: what next, and when? A pure function of what the waiter knows. How it gets to know that, and
+ * how it does what is decided, is in `waiter.ts`.
  */
 
 /** What a waiter knows. Times are those of `monotonicMs()`. */
 export interface Known {
-  /** The last try was in vain then, or another process was seen to take the lock since. */
-  sinceMs: number
-  /** So long after that it is late: a release may have been missed, or the holder may have died. */
-  intervalMs: number
-  /** A release that was seen, unless another process was seen to use it. `spreadMs`: how long after it this waiter tries. */
-  release: { seenMs: number; spreadMs: number } | null
-  /** For how long from now on the lock is left to others; 0 most of the time. */
-  leaveMs: number
+  /** Since when the lock is free, as far as was seen; `null`: it is held. */
+  freeMs: number | null
+  /** For so long after that it is left to those that came before. */
+  turnMs: number
+  /** When the tickets are to be read again: some that came before may have gone. `null`: what is known of them will do. */
+  standMs: number | null
+  /** When a cheap look is due; `null`: a watch tells. */
+  lookMs: number | null
+  /** When a try is due, whatever was seen. */
+  tryMs: number
 }
 
 /** Why it is worth trying. */
@@ -20,17 +22,19 @@ export type Occasion = 'released' | 'late'
 
 export type Decision =
   | { kind: 'try'; occasion: Occasion }
-  /**
-   * Nothing to do before then, unless the watch tells something new. `standsBack`: it would be time, but the lock is
-   * left to others.
-   */
-  | { kind: 'watch'; untilMs: number; standsBack: boolean }
+  /** Read the tickets. */
+  | { kind: 'stand' }
+  | { kind: 'look' }
+  /** Nothing to do before then, unless the watch tells something new. */
+  | { kind: 'watch'; untilMs: number }
 
-export function decide({ sinceMs, intervalMs, release, leaveMs }: Known, nowMs: number): Decision {
-  const [occasion, dueMs]: [Occasion, number] =
-    release === null ? ['late', sinceMs + intervalMs] : ['released', release.seenMs + release.spreadMs]
-  if (dueMs > nowMs) return { kind: 'watch', untilMs: dueMs, standsBack: false }
-  // A release that was seen while the lock is left to others does not get here: it is theirs.
-  if (occasion === 'late' && leaveMs > 0) return { kind: 'watch', untilMs: nowMs + leaveMs, standsBack: true }
-  return { kind: 'try', occasion }
+export function decide({ freeMs, turnMs, standMs, lookMs, tryMs }: Known, nowMs: number): Decision {
+  const dueMs = freeMs === null ? Number.POSITIVE_INFINITY : freeMs + turnMs
+  if (dueMs <= nowMs) return { kind: 'try', occasion: 'released' }
+  // While it is left to others, a try that finds holders that died is not needed either.
+  const lateMs = freeMs === null ? tryMs : Math.max(tryMs, dueMs)
+  if (lateMs <= nowMs) return { kind: 'try', occasion: 'late' }
+  if (standMs !== null && standMs <= nowMs) return { kind: 'stand' }
+  if (lookMs !== null && lookMs <= nowMs) return { kind: 'look' }
+  return { kind: 'watch', untilMs: Math.min(dueMs, lateMs, standMs ?? dueMs, lookMs ?? dueMs) }
 }

@@ -1,71 +1,86 @@
 /**
- * How often a waiter tries again. The figures are those of docs/benchmarks ("Hand-off on one host": waiters woken by a watch,
- * and advisory ones, which are not) and of docs/lab.md ("hands over to a waiter on another node").
+ * How often a waiter looks, and for how long a free lock is left to each. Figures of docs/benchmarks ("Hand-off on one host",
+ * "Fairness") and of docs/lab.md ("hands over to a waiter on another node").
  */
 
 import type { WaitStyle } from '../lock-type/lock-type.js'
 
-/** First and last interval between two tries, in milliseconds, and by how much it grows. */
-interface Pace {
+/** How the waiters of one lock go about it, in milliseconds. */
+export interface Pace {
+  /** A free lock is left for so long to the waiter that came first, and then to the next. */
+  graceMs: number
+  /** Between two looks that cost one request at the most, for the first in line and for the others; `null`: a watch tells. */
+  lookMs: { first: number; others: number } | null
+  /** Between two tries that are made whatever was seen: they find what a watch or a cached listing never shows. */
+  tryMs: { first: number; others: number }
+  /** The watch of a ticket tells when it goes, so that those that are far from the first need not watch the lock. */
+  followsTickets: boolean
+}
+
+/**
+ * A waiter that is woken by a watch has the lock after 1 to 2 ms on a quiet machine. Polling finds holders that died: 14
+ * operations per second of waiting (docs/benchmarks, "Operations on the file system").
+ */
+const WATCHED: Pace = { graceMs: 5, lookMs: null, tryMs: { first: 250, others: 250 }, followsTickets: true }
+
+/** Where there is no watch to be had, on a file system of this host: a look is one listing. Chosen, not measured. */
+const BLIND: Pace = { graceMs: 20, lookMs: { first: 10, others: 40 }, tryMs: WATCHED.tryMs, followsTickets: false }
+
+/** Of the first in line: a GETATTR each, so that a hand-off takes half of that and a few requests (docs/lab.md). */
+const NETWORK_LOOK_MS = 65
+/**
+ * A listing from an NFS client's cache may be stale for good; one after a change of our own is not, and costs three to five
+ * requests more.
+ */
+const NETWORK: Pace = {
+  graceMs: 2 * NETWORK_LOOK_MS,
+  lookMs: { first: NETWORK_LOOK_MS, others: 300 },
+  tryMs: { first: 2000, others: 8000 },
+  followsTickets: false,
+}
+
+export function paceOf({ isLocal }: Pick<WaitStyle, 'isLocal'>, isWatched: boolean): Pace {
+  return isLocal ? (isWatched ? WATCHED : BLIND) : NETWORK
+}
+
+/** While a lock changes hands again and again, the next in line follow as closely as the first. */
+export const BRISK_MS = 1000
+
+/** So that waiters do not march in step. Chosen, not measured. */
+const JITTER = 0.2
+export const jittered = (delayMs: number) => delayMs * (1 - JITTER + 2 * JITTER * Math.random())
+
+/** First and last interval between two tries of a waiter without a ticket, in milliseconds, and by how much it grows. */
+interface Polling {
   firstMs: number
   lastMs: number
   growth: number
 }
 
 /**
- * Woken by the watch; polling only finds holders that died: 14 operations per second of waiting (docs/benchmarks,
- * "Operations on the file system").
- */
-const WATCHED: Pace = { firstMs: 250, lastMs: 250, growth: 1 }
-/**
  * Without a server a try is cheap; a process that has waited longer can wait a little longer: about a tenth of it. At the
  * latest every 40 ms: with 60, hand-offs took 2.19 ms instead of less than 2 (docs/performance.md, "Advisory waiters").
  */
-const LOCAL: Pace = { firstMs: 1, lastMs: 40, growth: 1.1 }
-/** The median of hand-offs between nodes that this makes is 220 ms on NFSv3, at 27 requests a second (docs/lab.md). */
-export const NETWORK_POLL_MS_MAX = 300
+const LOCAL_POLLING: Polling = { firstMs: 1, lastMs: 40, growth: 1.1 }
 /**
  * Each try is several round trips. It does not get much slower: a process that has waited longer must not ask more
  * rarely than a newcomer.
  */
-const NETWORK: Pace = { firstMs: 100, lastMs: NETWORK_POLL_MS_MAX, growth: 1.5 }
-/** So that waiters do not march in step. Chosen, not measured. */
-const JITTER = 0.2
+const NETWORK_POLLING: Polling = { firstMs: 100, lastMs: 300, growth: 1.5 }
 
-/** The intervals at which to try again. */
+/** The intervals at which a waiter without a ticket tries again: with blocking calls, or for an advisory lock. */
 export class Backoff {
-  readonly #pace: Pace
+  readonly #polling: Polling
   #nextMs: number
 
-  constructor({ isLocal }: Pick<WaitStyle, 'isLocal'>, isWatched: boolean) {
-    this.#pace = isLocal ? (isWatched ? WATCHED : LOCAL) : NETWORK
-    this.#nextMs = this.#pace.firstMs
+  constructor({ isLocal }: Pick<WaitStyle, 'isLocal'>) {
+    this.#polling = isLocal ? LOCAL_POLLING : NETWORK_POLLING
+    this.#nextMs = this.#polling.firstMs
   }
 
   nextMs(): number {
-    const delayMs = this.#nextMs * (1 - JITTER + 2 * JITTER * Math.random())
-    this.#nextMs = Math.min(this.#pace.lastMs, this.#nextMs * this.#pace.growth)
-    return delayMs
-  }
-}
-
-/**
- * How far apart the waiters of one host try, at the most: 16 of them hand over in 2.9 ms, p99 15.1 (docs/benchmarks,
- * "Hand-off on one host").
- */
-export const SPREAD_MS_MAX = 8
-const SPREAD_MS_MIN = 2
-
-/**
- * A release wakes all waiters of the host at once. A waiter that has tried in vain leaves the next ones some time, so that
- * they do not all try together.
- */
-export class Spread {
-  #spreadMs = 0
-
-  nextMs(): number {
-    const delayMs = Math.floor(Math.random() * this.#spreadMs)
-    this.#spreadMs = Math.min(SPREAD_MS_MAX, Math.max(SPREAD_MS_MIN, 2 * this.#spreadMs))
+    const delayMs = jittered(this.#nextMs)
+    this.#nextMs = Math.min(this.#polling.lastMs, this.#nextMs * this.#polling.growth)
     return delayMs
   }
 }

@@ -1,116 +1,271 @@
 /**
- * The mechanics of waiting: the watch, the timer, and what they tell. A file watch wakes waiters on the host of the release;
- * elsewhere they try again and again. What to do is decided in `decision.ts`.
+ * How a process waits for a lock. This is the whole of it:
+ *
+ * 1. Its first try was in vain. It listens to the lock's directory, so that no release is missed, and tries once more.
+ * 2. It makes a ticket (`tickets.ts`), whose name tells which generation was in its way: so waiters are in order, and no
+ *    process has to agree on a number. `queue.ts` puts them in that order, for the waiter as for those that show it.
+ * 3. A file watch tells releases on the same host. On a network mount the waiter looks as well: cheaply and often, by a
+ *    listing that costs one request while nothing changed, and now and then for certain, by a try (`pace.ts`).
+ * 4. A free lock is left to the first in line for a grace, and then to the next (`decision.ts`). So one process tries, and one
+ *    that is slow, stopped or dead delays the others by no more than the grace.
+ * 5. A process that comes back to a lock which it has just released leaves it for a grace to those that have tickets
+ *    (`coming-back.ts`).
+ *
+ * All of it is a courtesy. That a lock is held by one process at a time is the protocol's doing, and it knows nothing of this.
+ *
+ * Without tickets wait blocking calls, whose thread can do nothing else, and those that want an advisory lock: they try again
+ * after a while (`Backoff`), and chance decides which of them comes first. That a process does not keep an advisory lock for
+ * itself is a matter of coming back to it as well; a blocking call that comes back takes what is free.
  */
 
-import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
 import { assert } from '../assert.js'
-import type { NameWatch } from '../drivers/name-watch.js'
-import type { WaitStyle } from '../lock-type/lock-type.js'
+import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
+import { type NameWatch, watchNames } from '../drivers/name-watch.js'
+import type { Line, WaitStyle } from '../lock-type/lock-type.js'
 import { parseEntry } from '../protocol/names.js'
 import { decide, type Known, type Occasion } from './decision.js'
-import { Backoff, Spread } from './pace.js'
-import type { Turn } from './turn.js'
+import { Backoff, BRISK_MS, jittered, type Pace, paceOf } from './pace.js'
+import { TURNS_MAX } from './queue.js'
+
+/** A process that has taken the lock removes its ticket by then. */
+const TICKET_GONE_MS = 3
+/** By then for certain, on a busy machine too. Both chosen, not measured: earlier costs a grace, later nothing. */
+const TICKET_GONE_MS_MAX = 50
+
+/** So many waiters watch the lock itself: the first, and those that follow when it is slow. */
+const NEAR = 3
+
+const NEVER = Number.POSITIVE_INFINITY
+
+/** `taken`: another process has it, so that there is nothing to leave any more. */
+type End = Occasion | 'taken'
 
 /** Waits between the tries of one acquisition. Listens from the moment it is made, so that no release is missed. */
 export class Waiter {
-  readonly #watch: NameWatch | null
+  readonly #line: Line | null
+  /** Of the lock's directory; or, far from the first, of the ticket that will be gone when its turn comes near. */
+  #watch: NameWatch | null
+  #followed: string | null = null
+  readonly #pace: Pace
   readonly #backoff: Backoff
-  readonly #spread = new Spread()
-  readonly #isLocal: boolean
-  readonly #turn: Turn
-  readonly #known: Known = { sinceMs: 0, intervalMs: 0, release: null, leaveMs: 0 }
-  /** The generation that was released last, `null` where that is not known. */
-  #released: bigint | null = null
+  readonly #known: Known = { freeMs: null, turnMs: 0, standMs: null, lookMs: null, tryMs: NEVER }
+  /** How many came before, as far as is known; `null`: it has no place in the line. */
+  #before: number | null = null
+  /** The highest generation that was seen, and when it last changed. */
+  #generation = -1n
+  #changedMs = Number.NEGATIVE_INFINITY
+  #isLate = false
+  #isAsking = false
+  #isClosed = false
+  #standsBack = false
   #timer: NodeJS.Timeout | undefined
   /** Ends the wait that is under way; `null` while its acquisition tries. */
-  #resume: ((occasion: Occasion) => void) | null = null
+  #resume: ((end: End) => void) | null = null
+  #fail: (error: unknown) => void = () => {}
 
-  constructor(style: WaitStyle, turn: Turn) {
-    this.#isLocal = style.isLocal
-    this.#turn = turn
-    this.#watch = style.watchPath === null ? null : turn.listen(style.watchPath, (name) => this.#onName(name))
-    this.#backoff = new Backoff(style, this.#watch !== null)
+  constructor(style: WaitStyle, line: Line | null) {
+    this.#line = line
+    this.#watch = line === null ? null : watchNames(line.path, (name) => this.#onName(name))
+    this.#pace = paceOf(style, this.#watch !== null)
+    this.#backoff = new Backoff(style)
   }
 
-  /** Resolves when it is worth trying again. */
-  again(): Promise<Occasion> {
-    return this.#wait(this.#backoff.nextMs())
+  /** How many waiters came before, `null` where that is not known. */
+  get before(): number | null {
+    return this.#before
   }
 
-  /** Leaves the lock to others for so long, or until one of them releases it. */
-  standBack(forMs: number): Promise<Occasion> {
-    this.#turn.standsBack(monotonicMs())
-    return this.#wait(forMs)
+  /** Resolves when it is worth trying again. `generation`: which one was in the way, where there are any. */
+  again(generation: bigint | null): Promise<Occasion> {
+    const nowMs = monotonicMs()
+    if (generation !== null) this.#sawHeld(generation, nowMs)
+    if (this.#line === null) this.#known.tryMs = nowMs + this.#backoff.nextMs()
+    else this.#planInLine(nowMs)
+    return this.#wait() as Promise<Occasion>
   }
 
-  #wait(intervalMs: number): Promise<Occasion> {
+  /** Leaves the lock, which this process has released, to others: until then, or until one of them has it. */
+  async standBack(untilMs: number): Promise<void> {
+    const nowMs = monotonicMs()
+    Object.assign(this.#known, {
+      freeMs: nowMs,
+      turnMs: untilMs - nowMs,
+      standMs: null,
+      tryMs: NEVER,
+      lookMs: this.#nextLookMs(nowMs),
+    })
+    this.#standsBack = true
+    await this.#wait()
+    this.#standsBack = false
+    this.#known.freeMs = null
+  }
+
+  #planInLine(nowMs: number): void {
+    const { tryMs } = this.#pace
+    this.#known.tryMs = nowMs + jittered(this.#isFirst ? tryMs.first : tryMs.others)
+    this.#known.lookMs = this.#nextLookMs(nowMs)
+    // After a try in vain; and one that was late looks whether the one before it still lives.
+    this.#known.standMs = nowMs
+  }
+
+  get #isFirst(): boolean {
+    return this.#before === 0
+  }
+
+  #nextLookMs(nowMs: number): number | null {
+    const { lookMs } = this.#pace
+    if (lookMs === null || this.#line === null) return null
+    const { first, others } = lookMs
+    if (this.#isFirst || this.#standsBack) return nowMs + jittered(first)
+    const isBrisk = nowMs - this.#changedMs < BRISK_MS || this.#known.freeMs !== null
+    return nowMs + jittered(isBrisk ? Math.min(others, (1 + (this.#before ?? 0)) * first) : others)
+  }
+
+  #wait(): Promise<End> {
     assert(this.#resume === null, 'one wait at a time', 'a second one')
-    this.#waitAnew(intervalMs)
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#resume = resolve
+      this.#fail = reject
       this.#act(monotonicMs())
     })
   }
 
-  #waitAnew(intervalMs: number): void {
-    this.#known.sinceMs = monotonicMs()
-    this.#known.intervalMs = intervalMs
-  }
-
   /** Does what is to be done by what is known now. */
   #act(nowMs: number): void {
-    clearTimeout(this.#timer)
-    this.#known.leaveMs = this.#turn.leaveMs(nowMs)
-    const decision = decide(this.#known, nowMs)
-    if (decision.kind === 'try') return this.#end(decision.occasion)
-    const { untilMs, standsBack } = decision
-    if (standsBack) this.#turn.standsBack(nowMs)
-    // A timer may fire a fraction of a millisecond early: then it is time all the same.
-    this.#timer = setTimeout(() => this.#act(Math.max(untilMs, monotonicMs())), untilMs - nowMs)
-  }
-
-  #end(occasion: Occasion): void {
-    const resume = this.#resume
-    this.#resume = null
-    this.#known.release = null
-    resume?.(occasion)
-  }
-
-  #onName(name: string | null): void {
-    if (name === null) return this.#onRelease(null) // it may have been one
-    const entry = parseEntry(name)
-    if (entry === null) return
-    if (entry.isFree) this.#onRelease(entry.generation)
-    else if (this.#isLocal && this.#released !== null && entry.generation > this.#released) this.#onTaken()
-  }
-
-  #onRelease(generation: bigint | null): void {
-    // A name is told when it appears, and again when the next holder removes it.
-    if (generation !== null && generation === this.#released) return
-    this.#released = generation
-    const nowMs = monotonicMs()
-    // A watch sees the releases of this node alone. Waiters of other nodes get their chance only if ours do not jump in.
-    if (this.#turn.leaveMs(nowMs) > 0) return this.#turn.standsBack(nowMs)
-    const isAsleep = this.#resume !== null
-    // After a try that was under way at the release there is nothing to spread: only those that slept are woken together.
-    this.#known.release = { seenMs: nowMs, spreadMs: isAsleep && this.#isLocal ? this.#spread.nextMs() : 0 }
-    if (isAsleep) this.#act(nowMs)
-  }
-
-  /** Another process was faster: trying now would be in vain. */
-  #onTaken(): void {
-    if (this.#known.release === null) return
-    this.#known.release = null
     if (this.#resume === null) return
-    this.#waitAnew(this.#backoff.nextMs())
+    clearTimeout(this.#timer)
+    // One question to the file system at a time; what is seen meanwhile is acted upon all the same.
+    const decision = decide(this.#isAsking ? { ...this.#known, standMs: null, lookMs: null } : this.#known, nowMs)
+    switch (decision.kind) {
+      case 'try':
+        this.#isLate = decision.occasion === 'late'
+        return this.#end(decision.occasion)
+      case 'stand':
+        this.#known.standMs = null
+        return this.#ask((line) => this.#stand(line))
+      case 'look':
+        this.#known.lookMs = null
+        return this.#ask((line) => this.#look(line))
+      case 'watch': {
+        const { untilMs } = decision
+        // A timer may fire a fraction of a millisecond early: then it is time all the same.
+        if (untilMs < NEVER) this.#timer = setTimeout(() => this.#act(Math.max(untilMs, monotonicMs())), untilMs - nowMs)
+      }
+    }
+  }
+
+  #ask(question: (line: Line) => Promise<void>): void {
+    assert(this.#line !== null, 'a line to ask about', this.#line)
+    this.#isAsking = true
+    question(this.#line)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#isAsking = false
+        this.#act(monotonicMs())
+      })
     this.#act(monotonicMs())
   }
 
-  /** Ends the wait at once, and the watch. */
+  async #stand(line: Line): Promise<void> {
+    const sinceMs = this.#changedMs
+    const guess = this.#before
+    const { before, ahead } = await line.stand(this.#generation, this.#isLate)
+    this.#isLate = false
+    const nowMs = monotonicMs()
+    this.#watchFor(line, before, ahead)
+    if (sinceMs !== this.#changedMs) return this.#standAgain(nowMs)
+    // The ticket of the process that has just taken the lock may still be there.
+    const mayBeHolders = guess !== null && before > guess && nowMs - sinceMs < TICKET_GONE_MS_MAX
+    if (mayBeHolders) this.#known.standMs = sinceMs + TICKET_GONE_MS_MAX
+    else this.#setBefore(before)
+    if (this.#pace.lookMs !== null) this.#known.lookMs = this.#nextLookMs(nowMs)
+  }
+
+  /**
+   * A release concerns those that are near: all others sleep on, and each of them watches the ticket that is gone when it has
+   * become one of these.
+   */
+  #watchFor(line: Line, before: number, ahead: readonly string[]): void {
+    if (!this.#pace.followsTickets || this.#isClosed) return
+    const followed = ahead[before - NEAR] ?? null
+    if (followed === this.#followed) return
+    this.#watch?.close()
+    const watch = followed === null ? null : watchNames(followed, () => this.#onTicketGone())
+    this.#followed = watch === null ? null : followed
+    if (watch === null) this.#known.lookMs = monotonicMs() // what happened while it watched a ticket
+    this.#watch = watch ?? watchNames(line.path, (name) => this.#onName(name))
+  }
+
+  #onTicketGone(): void {
+    if (this.#followed === null) return
+    this.#known.standMs = monotonicMs()
+    this.#act(monotonicMs())
+  }
+
+  async #look(line: Line): Promise<void> {
+    const seen = await line.glance()
+    const nowMs = monotonicMs()
+    if (seen?.isFree) this.#sawFree(seen.generation, nowMs)
+    else if (seen !== null) this.#sawHeld(seen.generation, nowMs)
+    this.#known.lookMs = this.#nextLookMs(nowMs)
+  }
+
+  #onName(name: string | null): void {
+    const nowMs = monotonicMs()
+    if (name === null) {
+      this.#known.tryMs = nowMs // it may have been a release
+      return this.#act(nowMs)
+    }
+    const entry = parseEntry(name)
+    if (entry === null) return
+    // A name is told when it appears, and again when the next holder removes it.
+    if (entry.isFree) this.#sawFree(entry.generation, nowMs)
+    else this.#sawHeld(entry.generation, nowMs)
+    this.#act(nowMs)
+  }
+
+  #sawFree(generation: bigint, nowMs: number): void {
+    if (generation < this.#generation || (generation === this.#generation && this.#known.freeMs !== null) || this.#standsBack)
+      return
+    this.#generation = generation
+    this.#changedMs = nowMs
+    this.#known.freeMs = nowMs
+  }
+
+  /** Another process has it, and most likely it was the first in line. */
+  #sawHeld(generation: bigint, nowMs: number): void {
+    if (generation <= this.#generation) return
+    this.#generation = generation
+    this.#changedMs = nowMs
+    this.#known.freeMs = null
+    if (this.#standsBack) return this.#end('taken')
+    if (this.#before !== null) this.#setBefore(Math.max(0, this.#before - 1))
+    this.#standAgain(nowMs)
+  }
+
+  /** Those that are far from their turn need not know how far. */
+  #standAgain(nowMs: number): void {
+    if (this.#before === null || this.#before <= 1) this.#known.standMs ??= nowMs + TICKET_GONE_MS
+  }
+
+  #setBefore(before: number): void {
+    this.#before = before
+    this.#known.turnMs = Math.min(before, TURNS_MAX) * this.#pace.graceMs
+  }
+
+  #end(end: End): void {
+    const resume = this.#resume
+    this.#resume = null
+    if (end !== 'late') this.#known.freeMs = null
+    resume?.(end)
+  }
+
+  /** Ends the wait at once, the watch, and its place in the line. */
   close(): void {
+    this.#isClosed = true
     this.#watch?.close()
     clearTimeout(this.#timer)
+    this.#line?.leave()
     this.#end('late')
   }
 }

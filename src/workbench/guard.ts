@@ -12,7 +12,7 @@ import { eitherWay, runAsynchronously, type Work } from '../drivers/work.js'
 import { ForeignLockError } from '../errors.js'
 import type { Ground } from '../drivers/ground.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
-import type { Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
+import type { Line, Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { inDirectory, realPath } from '../mounts/directories.js'
 import type { Inspection, LockType } from '../types.js'
 import { ageMs, RELEASED_TEXT, TEXT_BYTES_MAX, TIMEOUT_INTERVAL_MS, whatLies } from './format.js'
@@ -97,8 +97,12 @@ class GuardedLockable implements Lockable {
     }
   }
 
-  announceWaiting(isWaiting: boolean): void {
-    this.#lockable.announceWaiting(isWaiting)
+  get hasTickets(): boolean {
+    return this.#lockable.hasTickets
+  }
+
+  line(): Line | null {
+    return this.#lockable.line()
   }
 
   *#explain(refusal: ForeignLockError): Work<ForeignLockError> {

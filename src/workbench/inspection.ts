@@ -25,7 +25,13 @@ export async function inspectLock(place: LockPlace, own: Inspection | null): Pro
   const { path, names, facts } = place
   if (own !== null && own.state !== 'free') return { ...own, path }
   const { lane } = mountOfDevice(facts.dev)
-  const base = { path, lockType: 'linkbased' as const, token: own?.token ?? null, unknownEntries: [] }
+  const base = {
+    path,
+    lockType: 'linkbased' as const,
+    token: own?.token ?? null,
+    unknownEntries: [],
+    waiters: own?.waiters ?? [],
+  }
   const looked = await runProtocol(look(names.path), lane)
   if (!looked.ok) throw fileSystemError({ action: 'stat', path, errno: looked.code, cause: looked.error })
   const { seen, status } = looked.value

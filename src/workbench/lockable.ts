@@ -52,16 +52,20 @@ export class WorkbenchLockable implements Lockable {
     return this.#parts.path
   }
 
-  /** One of theirs is released without a sign; and each try of ours would show as a release of our own lock. */
   get waitStyle(): WaitStyle {
-    return { watchPath: null, isLocal: this.#parts.facts.coherent }
+    return { isLocal: this.#parts.facts.coherent }
   }
 
   get ground(): Ground | null {
     return this.#parts.facts.ground
   }
 
-  announceWaiting(): void {}
+  readonly hasTickets = false
+
+  /** One of theirs is released without a sign; and each try of ours would show as a release of our own lock. */
+  line(): null {
+    return null
+  }
 
   *tryTake(options: TryOptions): Work<TryOutcome> {
     const { inner, names, advisory, path } = this.#parts
@@ -107,7 +111,8 @@ export class WorkbenchLockable implements Lockable {
     if (first.kind === 'prepared') return yield* this.#complete(own, first, null, beganMs)
     if (first.kind !== 'advisory') return this.#refuse(first)
     const empty = yield* this.#lockEmpty()
-    if (empty === 'busy') return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', isFar: false }
+    if (empty === 'busy')
+      return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', owner: null, generation: null }
     try {
       const second = yield* this.#run(() => prepare(this.#terms, `${empty.dev}:${empty.ino}`))
       if (second.kind === 'prepared') return yield* this.#complete(own, second, empty, beganMs)
@@ -166,7 +171,7 @@ export class WorkbenchLockable implements Lockable {
     )
     if (hold.lostReason() === null) return hold
     yield* hold.release()
-    return { kind: 'busy', holder: 'Workbench, which took it away at once', isFar: false }
+    return { kind: 'busy', holder: 'Workbench, which took it away at once', owner: null, generation: null }
   }
 
   *#lockPrepared(prepared: Prepared): Work<() => Promise<void>> {
@@ -186,9 +191,9 @@ export class WorkbenchLockable implements Lockable {
     const { path } = this.#parts
     switch (refused.kind) {
       case 'busy':
-        return { kind: 'busy', holder: refused.holder, isFar: false }
+        return { kind: 'busy', holder: refused.holder, owner: null, generation: null }
       case 'advisory':
-        return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', isFar: false }
+        return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', owner: null, generation: null }
       case 'foreign':
         throw new ForeignLockError(path, `${refused.what}, and no lock of Workbench`, 'It is left alone: choose another path.')
       case 'failed':

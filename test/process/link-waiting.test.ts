@@ -10,12 +10,14 @@ import { readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLocker, type LockerOptions } from '../../dist/index.js'
 import { Agent, BRISK, refusalOf } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { installation } from './support/installation.js'
 import { otherNode } from './support/space.js'
+
+const PATIENCE = { timeout: 10_000, interval: 5 }
 
 const lockPath = async () => join(await temporaryFolder(), 'lock')
 
@@ -77,7 +79,8 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     expect(refusal).toMatchObject({ name: 'LockTimeoutError', code: 'LOCK_TIMEOUT', path })
     expect(refusal.message).toContain(`process ${holder.pid} `)
     expect(refusal.message).toContain('night shift')
-    // The generation below the held one may have been cleaned up meanwhile.
+    // Its ticket is removed in the background. The generation below the held one may have been cleaned up meanwhile.
+    await vi.waitUntil(async () => !(await readdir(path)).includes('.wait'), PATIENCE)
     const after = await readdir(path)
     expect(after).toEqual(before.filter((name) => after.includes(name) || !name.endsWith('.free')))
     expect(await held.release()).toEqual({ lost: false })

@@ -122,54 +122,49 @@ describe('what it finds', () => {
     ])
   })
 
-  test('who waits, and for which lock; and who has held one and is idle', async () => {
+  test.each([
+    ['this node', {}],
+    ['another node', { through: OTHER_NODE }],
+  ])('the processes of %s that wait for a lock, in order, and one that has held one and is idle', async (_, where) => {
     const holder = await hold('job.lock')
     const idle = await startIdle(join(directory, 'other.lock'))
-    const waiting = bench.locktester(['run', join(directory, 'job.lock'), '--', 'patient-command'])
-    await vi.waitUntil(async () => (await report(directory)).locks[0]?.waiters.length === 1, PATIENCE)
+    const waiters = []
+    for (const label of ['first', 'second']) {
+      waiters.push(bench.locktester(['run', '--label', label, join(directory, 'job.lock'), '--', 'true'], where))
+      await vi.waitUntil(async () => (await report(directory)).locks[0]?.waiters.length === waiters.length, PATIENCE)
+    }
     const { locks, waitingOrIdle } = await report(directory)
+    const sameHost = _ === 'this node'
+    const waiting = {
+      host: expect.any(String),
+      pid: expect.any(Number),
+      uid: 0,
+      user: 'root',
+      since: expect.any(String),
+      sameHost,
+    }
+    const labels = locks[0].waiters.map(({ label }: { label: string }) => label)
+    expect(labels.toSorted()).toEqual(['first', 'second'])
     expect(locks).toMatchObject([
-      { holder: { pid: await keeperOf(holder) }, waiters: [{ pid: await keeperOf(waiting), label: 'patient-command' }] },
+      { holder: { pid: await keeperOf(holder) }, waiters: labels.map((label: string) => ({ ...waiting, label })) },
       { state: 'free', waiters: [] },
     ])
-    expect(waitingOrIdle.sort((a: { pid: number }, b: { pid: number }) => a.pid - b.pid)).toMatchObject([
-      { directory, pid: idle.pid, label: 'idler', isWaiting: false },
-      { directory, pid: await keeperOf(waiting), label: 'patient-command', isWaiting: true },
-    ])
-    const table = bench.locktester(['status', directory])
-    expect(await table.end).toBe(0)
-    expect(table.stdout).toMatch(/^job\.lock +held .* 1$/m)
-    expect(table.stderr).toContain(
-      `waiting for ${join(directory, 'job.lock')}: ${hostname()} pid ${await keeperOf(waiting)} (patient-command)`,
+    const isWaiting = Object.fromEntries(
+      waitingOrIdle.map((one: { label: string; isWaiting: unknown }) => [one.label, one.isWaiting]),
     )
-    expect(table.stderr).toContain(`idle in ${directory}: ${hostname()} pid ${idle.pid} (idler)`)
-  })
-
-  test('of a process on another node, that it waits or is idle, and that only its node can tell', async () => {
-    await hold('job.lock')
-    bench.locktester(['run', join(directory, 'job.lock'), '--', 'true'], { through: OTHER_NODE })
-    await vi.waitUntil(async () => (await report(directory)).waitingOrIdle.length === 1, PATIENCE)
-    const { locks, waitingOrIdle } = await report(directory)
-    expect(locks).toMatchObject([{ waiters: [] }])
-    expect(waitingOrIdle).toMatchObject([{ isWaiting: null }])
+    expect(isWaiting).toEqual({ idler: null, first: true, second: true })
     const table = bench.locktester(['status', directory])
     expect(await table.end).toBe(0)
-    expect(table.stderr).toContain('waiting or idle (only their own node can tell)')
-  })
-
-  test('of a process on another node that has waited for a while, for which lock: its heartbeat tells', async () => {
-    const holder = await hold('job.lock')
-    const config = await bench.config('refresh-rate=1\n')
-    const argv = ['run', '--config', config, join(directory, 'job.lock'), '--', 'patient-command']
-    const waiting = bench.locktester(argv, { through: OTHER_NODE })
-    await vi.waitUntil(async () => (await report(directory)).locks[0]?.waiters.length === 1, PATIENCE)
-    const { locks, waitingOrIdle } = await report(directory)
-    expect(locks).toMatchObject([{ holder: { pid: await keeperOf(holder) }, waiters: [{ label: 'patient-command' }] }])
-    expect(waitingOrIdle).toMatchObject([{ isWaiting: true }])
-    // And that it waits no longer.
+    expect(table.stdout).toMatch(/^job\.lock +held .* 2$/m)
+    const [one, other] = labels
+    expect(table.stderr).toMatch(
+      new RegExp(`^waiting for ${join(directory, 'job.lock')}, in this order: .*\\(${one}\\) since .*\\(${other}\\) since `, 'm'),
+    )
+    expect(table.stderr).toContain(`in ${directory}, with no lock and no ticket: ${hostname()} pid ${idle.pid} (idler)`)
+    // And that they wait no longer.
     holder.kill('SIGTERM')
     await vi.waitUntil(async () => (await report(directory)).locks[0]?.waiters.length === 0, PATIENCE)
-    await waiting.end
+    await Promise.all(waiters.map(({ end }) => end))
   })
 
   test('under a directory, files with an advisory lock of a process of this node; other files are left alone', async () => {

@@ -1,10 +1,9 @@
 /**
- * What this node's kernel tells of locks, for people: which files hold an advisory lock of some process here, and which
- * processes here watch the directory of a lock, as those do that wait for it. Nothing of other nodes, and nothing of
- * processes that we may not see.
+ * What this node's kernel tells of locks, for people: which files hold an advisory lock of some process here. Nothing of other
+ * nodes, and nothing of processes that we may not see.
  */
 
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { parseKernelLocks } from '../../advisory/kernel-locks.js'
 
 export interface FileIdentity {
@@ -39,26 +38,6 @@ export class LockedFiles {
   has({ dev, ino }: FileIdentity): boolean {
     return this.#files.has(keyOf(dev, String(ino)))
   }
-}
-
-/** The inodes that a process watches (inotify), as keys of {@link watchKeyOf}; `null` when that is not ours to see. */
-export async function watchedBy(pid: number): Promise<ReadonlySet<string> | null> {
-  const folder = `/proc/${pid}/fdinfo`
-  try {
-    const names = await readdir(folder)
-    const texts = await Promise.all(names.map((name) => readFile(`${folder}/${name}`, 'latin1').catch(() => '')))
-    const lines = texts.flatMap((text) => [...text.matchAll(/^inotify wd:\S+ ino:([0-9a-f]+) sdev:([0-9a-f]+)/gm)])
-    return new Set(lines.map(([, ino, device]) => `${device} ${ino}`))
-  } catch {
-    return null
-  }
-}
-
-/** As the kernel writes it, with a device in its own encoding. */
-export function watchKeyOf({ dev, ino }: FileIdentity): string {
-  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n)
-  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)
-  return `${((major << 20n) | minor).toString(16)} ${ino.toString(16)}`
 }
 
 const keyOf = (device: bigint, ino: string) => `${device} ${ino}`

@@ -1,19 +1,18 @@
-/** One look: every lock that is found, with its holder, and every other process that has a session there. */
+/** One look: every lock that is found, with its holder and its waiters, and every other process that has a session there. */
 
-import { stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Lane } from '../../drivers/lane.js'
 import { runProtocol } from '../../drivers/run.js'
 import { createLocker } from '../../locker/locker.js'
 import { ask } from '../../protocol/operations.js'
 import { decodeRecord, type SessionRecord } from '../../protocol/record.js'
-import type { Holder, Inspection, Locker, LockerOptions, LockType } from '../../types.js'
+import type { Holder, Inspection, Locker, LockerOptions, LockType, WaitingProcess } from '../../types.js'
 import { type WorkbenchPath, publicPathOf } from '../../workbench/places.js'
 import { bounded, codeOf } from '../shared/bounded.js'
 import { lifeOf } from '../shared/identity.js'
 import { messageOf } from '../shared/output.js'
 import { type FoundLock, LockFinder, type Unread } from './find-locks.js'
-import { LockedFiles, watchedBy, watchKeyOf } from './kernel-tables.js'
+import { LockedFiles } from './kernel-tables.js'
 import { WorkbenchLooker, type WorkbenchStatus } from './look-workbench.js'
 
 /** A lock as it is shown. */
@@ -25,22 +24,19 @@ export interface LockStatus {
   reason: string | null
   token: bigint | null
   holder: Holder | null
-  /** Processes that wait for it: of this node, and of others as far as their last heartbeat told. */
-  waiters: Person[]
+  /** In the order in which it will be left to them. */
+  waiters: WaitingProcess[]
 }
 
-export interface Person {
+/** A living process that uses locks of a directory and holds none of those found there. */
+export interface Bystander {
+  directory: string
   host: string
   pid: number
   user: string | null
   label: string
-}
-
-/** A living process that uses locks of a directory and holds none of those found there. */
-export interface Bystander extends Person {
-  directory: string
-  /** `null`: it cannot be known, because its last heartbeat did not tell, and it is on another node or not ours to look at. */
-  isWaiting: boolean | null
+  /** It has a ticket of one of them. `null`: it has none, and one that waits with blocking calls has none either. */
+  isWaiting: true | null
 }
 
 export interface Look {
@@ -105,13 +101,12 @@ export class Looker {
     return bounded(path, locker.inspect(path))
   }
 
-  /** Finds the waiters on the way. */
   async #bystanders({ sessions, unread }: LockFinder, locks: readonly LockStatus[]): Promise<Bystander[]> {
     const found: Bystander[] = []
     for (const [directory, names] of sessions) {
       const inside = locks.filter(({ path }) => dirname(path) === directory)
-      const holders = inside.map(({ holder }) => nameOf(holder))
-      const keys = new Map(await Promise.all(inside.map(async (lock) => [lock, await keyOf(lock.path)] as const)))
+      const holders = new Set(inside.map(({ holder }) => nameOf(holder)))
+      const waiting = new Set(inside.flatMap(({ waiters }) => waiters.map(nameOf)))
       for (const name of names.slice(0, SESSIONS_MAX)) {
         const record = await readSession(join(directory, name)).catch((error) => {
           unread.push({ path: directory, message: messageOf(error) })
@@ -120,14 +115,8 @@ export class Looker {
         const life = record === null ? 'gone' : lifeOf(record)
         if (record === null || record.state === 'ended' || life === 'gone') continue
         const { host, pid, user, label } = record
-        const watched = life === 'alive' ? await watchedBy(pid) : null
-        const isAwaited = ({ path, holder }: LockStatus, key: string | null | undefined) =>
-          nameOf(holder) !== nameOf(record) &&
-          (watched === null ? record.waitingFor?.includes(basename(path)) : watched.has(key ?? ''))
-        const awaited = inside.filter((lock) => isAwaited(lock, keys.get(lock)))
-        for (const lock of awaited) lock.waiters.push({ host, pid, user, label })
-        const isWaiting = awaited.length > 0 || (watched === null ? null : false)
-        if (!holders.includes(nameOf(record))) found.push({ directory, host, pid, user, label, isWaiting })
+        const isWaiting = waiting.has(nameOf(record)) || null
+        if (!holders.has(nameOf(record))) found.push({ directory, host, pid, user, label, isWaiting })
       }
     }
     return found
@@ -164,16 +153,11 @@ export const publicPath = ({ path }: { path: string }): string => publicPathOf(d
 
 const byPath = (a: { path: string }, b: { path: string }) => (a.path < b.path ? -1 : 1)
 
-async function keyOf(path: string): Promise<string | null> {
-  const file = await bounded(path, stat(path, { bigint: true })).catch(() => null)
-  return file === null ? null : watchKeyOf(file)
-}
-
 function toStatus(inspection: Inspection): LockStatus {
-  const { path, lockType, state, token } = inspection
+  const { path, lockType, state, token, waiters } = inspection
   const holder = inspection.state === 'free' ? null : inspection.holder
   const reason = inspection.state === 'unknown' ? inspection.reason : null
-  return { path, lockType, state, token, holder, reason, waiters: [] }
+  return { path, lockType, state, token, holder, reason, waiters }
 }
 
 function nameOf(process: { host: string | null; pid: number | null } | null): string {

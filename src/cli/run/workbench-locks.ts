@@ -47,7 +47,7 @@ export async function acquireAll(locker: Locker, { named, waitMs }: Wish, signal
     else if (isSame(paths, await listPlaces(named))) return asOne(locks)
     else await releaseAll(locks)
     if (busy === null && round >= ROUNDS_MAX && performance.now() >= deadlineMs) {
-      throw new LockTimeoutError(named[0] as string, waitMs ?? 0, 'new sessions came while the locks were taken')
+      throw new LockTimeoutError(named[0] as string, waitMs ?? 0, { why: 'new sessions came while the locks were taken' })
     }
   }
 }
@@ -83,7 +83,7 @@ async function waitFor(
   { deadlineMs, signal }: { deadlineMs: number; signal: AbortSignal },
 ): Promise<void> {
   const waitMs = deadlineMs - performance.now()
-  if (waitMs <= 0) throw new LockTimeoutError(path, 0, 'it is held')
+  if (waitMs <= 0) throw new LockTimeoutError(path, 0, { why: 'it is held' })
   const lock = await locker.acquire(path, { waitMs, signal })
   await lock.release()
 }

@@ -4,7 +4,8 @@ import { join, relative, resolve } from 'node:path'
 import { printable } from '../../log/printable.js'
 import { paint } from '../shared/output.js'
 import { type Column, duration, tableOf } from '../shared/table.js'
-import type { Bystander, LockStatus, Look, Person } from '../locks/look.js'
+import type { LockStatus, Look } from '../locks/look.js'
+import type { WaitingProcess } from '../../types.js'
 import type { WorkbenchStatus } from '../locks/look-workbench.js'
 
 const COLOURS = { free: 'gray', released: 'gray', held: 'green', stale: 'yellow', unknown: 'red', foreign: 'red' } as const
@@ -100,14 +101,12 @@ export function talkLines({ locks, workbench, bystanders, unread }: Look): strin
     lines.push(NAMES_NO_HOST)
   if (workbench.some(({ ageBy }) => ageBy === 'node')) lines.push(OWN_CLOCK)
   for (const { path, waiters } of locks) {
-    if (waiters.length > 0) lines.push(`waiting for ${printable(path)}: ${waiters.map(personText).join(', ')}`)
+    if (waiters.length > 0) lines.push(`waiting for ${printable(path)}, in this order: ${waiters.map(waiterText).join(', ')}`)
   }
-  for (const directory of new Set(bystanders.map((bystander) => bystander.directory))) {
-    const here = bystanders.filter((bystander) => bystander.directory === directory)
-    for (const [known, what] of [[false, 'idle'] as const, [null, 'waiting or idle (only their own node can tell)'] as const]) {
-      const some = here.filter(({ isWaiting }) => isWaiting === known)
-      if (some.length > 0) lines.push(`${what} in ${printable(directory)}: ${some.map(personText).join(', ')}`)
-    }
+  const idle = bystanders.filter(({ isWaiting }) => isWaiting === null)
+  for (const directory of new Set(idle.map((bystander) => bystander.directory))) {
+    const here = idle.filter((bystander) => bystander.directory === directory)
+    lines.push(`in ${printable(directory)}, with no lock and no ticket: ${here.map(personText).join(', ')}`)
   }
   for (const { path, message } of unread) lines.push(`${paint('red', 'error:')} ${printable(path)}: ${message}`)
   return lines
@@ -117,25 +116,31 @@ const NAMES_NO_HOST = 'The locks of Workbench name no host: a process with such 
 const OWN_CLOCK =
   "The file server's clock could not be asked (this user cannot write there): some ages are by the clock of this node."
 
-function personText({ host, pid, label }: Person): string {
-  return printable(`${host} pid ${pid}${label === '' ? '' : ` (${label})`}`)
+function personText({ host, pid, label }: Pick<WaitingProcess, 'host' | 'pid' | 'label'>): string {
+  return printable(`${host} pid ${pid}${label === null || label === '' ? '' : ` (${label})`}`)
 }
+
+const waiterText = (waiter: WaitingProcess): string =>
+  `${personText(waiter)}${waiter.since === null ? '' : ` since ${localTime(waiter.since)}`}`
 
 export function reportOf({ locks, workbench, bystanders, unread }: Look, exitCode: number): object {
   return {
     version: 1,
-    locks: locks.map(({ token, holder, ...lock }) => ({
+    locks: locks.map(({ token, holder, waiters, ...lock }) => ({
       ...lock,
+      waiters: waiters.map(({ since, label, ...waiter }) => ({ ...waiter, label: label ?? '', since: toDate(since) })),
       token: token === null ? null : String(token),
       holder: holder === null ? null : holderReport(holder),
     })),
     workbench: workbench.map(({ modifiedMs: _, ...status }) => status),
-    waitingOrIdle: bystanders.map((bystander: Bystander) => ({ ...bystander })),
+    waitingOrIdle: bystanders,
     unread,
     exitCode,
   }
 }
 
 function holderReport({ since, ...holder }: NonNullable<LockStatus['holder']>): object {
-  return { ...holder, since: since === null ? null : new Date(since).toISOString() }
+  return { ...holder, since: toDate(since) }
 }
+
+const toDate = (sinceMs: number | null) => (sinceMs === null ? null : new Date(sinceMs).toISOString())

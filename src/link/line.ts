@@ -1,0 +1,144 @@
+/** The line of waiters in front of a link-based lock, for one acquisition: its ticket, and what the other tickets tell. */
+
+import { runAsynchronously } from '../drivers/work.js'
+import { MountlockError } from '../errors.js'
+import type { Glance, Line, Place } from '../lock-type/lock-type.js'
+import { ticketName } from '../protocol/names.js'
+import type { Protocol } from '../protocol/operations.js'
+import { listing } from '../protocol/settle.js'
+import type { Site } from '../protocol/site.js'
+import { queueOf, type Waiting } from '../waiting/queue.js'
+import { judgeTicket, listTickets, makeTicket, removeTickets, ticketPath } from '../waiting/tickets.js'
+import type { LinkSession } from './link-session.js'
+import type { LockDirectory } from './lock-directory.js'
+
+/** What a line needs of its lock. */
+export interface Lined {
+  readonly path: string
+  readonly site: Site
+  readonly directory: LockDirectory
+  /** Runs a little program in the directory in which the lock was last seen. */
+  run<Result>(program: Protocol<Result>): Promise<Result>
+}
+
+interface OwnTicket {
+  session: LinkSession
+  behind: bigint
+  ticket: string
+}
+
+/** Whether this many waiters live is asked before one is believed to be there. */
+const JUDGED_MAX = 4
+/** For the order alone: no process tries by it. */
+const HELD = { freeForMs: null, graceMs: 0 }
+
+export class LinkLine implements Line {
+  readonly #lock: Lined
+  /** The generation that was in the way first: it stays, also in the ticket of a later session. */
+  #behind: bigint | null = null
+  #own: OwnTicket | null = null
+  readonly #verdicts = new Map<string, 'dead'>()
+  #isOver = false
+
+  constructor(lock: Lined) {
+    this.#lock = lock
+  }
+
+  get path(): string {
+    return this.#lock.path
+  }
+
+  async glance(): Promise<Glance | null> {
+    const listed = await this.#lock.run(listing(this.#lock.site))
+    if (!listed.ok || listed.value.highest === null || listed.value.crowded) return null
+    return { generation: listed.value.highest, isFree: listed.value.free }
+  }
+
+  async stand(generation: bigint, isLate: boolean): Promise<Place> {
+    this.#behind ??= generation
+    const own = await this.#ticket(this.#behind)
+    const line = queueOf(await this.#tickets(), this.#verdicts, HELD)
+    if (own !== null && !line.some(({ ticket }) => ticket === own.ticket)) await this.#make(own)
+    const ahead = own === null ? line : line.filter((waiting) => isBefore(waiting, own))
+    if (isLate) this.#lookAfter(ahead.at(-1))
+    return { before: ahead.length, ahead: ahead.map(({ ticket }) => ticketPath(this.#lock.site, ticket)) }
+  }
+
+  /** With the session that takes new locks now; `null`: there is none to be had. */
+  async #ticket(behind: bigint): Promise<OwnTicket | null> {
+    let session: LinkSession
+    try {
+      session = await runAsynchronously(this.#lock.directory.session())
+    } catch (error) {
+      if (!(error instanceof MountlockError)) throw error
+      return null
+    }
+    if (this.#isOver || session === this.#own?.session) return this.#own
+    this.#giveUp()
+    // Waiting is use: a session with a ticket is not ended for idleness.
+    session.enter()
+    this.#own = { session, behind, ticket: ticketName(behind, session.session.name) }
+    await this.#make(this.#own)
+    return this.#own
+  }
+
+  async #make(own: OwnTicket): Promise<void> {
+    if (own !== this.#own) return
+    await this.#lock.run(makeTicket(this.#lock.site, own.ticket))
+    if (own !== this.#own) this.#remove([own.ticket]) // it was given up meanwhile
+  }
+
+  #tickets(): Promise<string[]> {
+    return this.#lock.run(listTickets(this.#lock.site))
+  }
+
+  async isAwaited(): Promise<boolean> {
+    const own = this.#lock.directory.ownSessionFiles()
+    const names = await this.#tickets()
+    const others = queueOf(names, this.#verdicts, HELD).filter(({ sessionFile }) => !own.includes(sessionFile))
+    const dead: string[] = []
+    let isAwaited = false
+    for (const { ticket, sessionFile } of others.slice(0, JUDGED_MAX)) {
+      isAwaited = !(await this.#isDead(sessionFile))
+      if (isAwaited) break
+      dead.push(ticket)
+    }
+    if (dead.length > 0 || names.length === 0) this.#remove(dead)
+    return isAwaited
+  }
+
+  /** Each looks after the one before it: a ticket of the dead is removed by the next in line. */
+  #lookAfter(waiting: Waiting | undefined): void {
+    if (waiting === undefined) return
+    const { sessionFile, ticket } = waiting
+    this.#lock.directory.mount.inBackground(async () => {
+      if (!this.#isOver && (await this.#isDead(sessionFile))) await this.#lock.run(removeTickets(this.#lock.site, [ticket]))
+    })
+  }
+
+  async #isDead(sessionFile: string): Promise<boolean> {
+    const verdict = await this.#lock.run(judgeTicket(this.#lock.site, sessionFile))
+    if (verdict.state === 'dead') this.#verdicts.set(sessionFile, 'dead')
+    return verdict.state === 'dead'
+  }
+
+  leave(): void {
+    this.#isOver = true
+    this.#giveUp()
+  }
+
+  #giveUp(): void {
+    const own = this.#own
+    if (own === null) return
+    this.#own = null
+    own.session.leave()
+    this.#remove([own.ticket])
+  }
+
+  #remove(tickets: readonly string[]): void {
+    this.#lock.directory.seeThrough(this.#lock.run(removeTickets(this.#lock.site, tickets)))
+  }
+}
+
+const isBefore = ({ generation, ticket }: Waiting, own: OwnTicket) =>
+  generation < own.behind || (generation === own.behind && ticket < own.ticket)
