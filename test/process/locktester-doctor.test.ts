@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fileSystemOf } from '../../src/advice/file-systems.js'
-import { linkFindings } from '../../src/cli/doctor/measures.js'
+import { linkFindings, spaceFindings } from '../../src/cli/doctor/measures.js'
 import { localLocks, mountFindings } from '../../src/cli/doctor/mount-rules.js'
 import { Bench, withMounts } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
@@ -312,6 +312,13 @@ describe('what mount options mean', () => {
       { severity: 'note', breaks: expect.stringContaining('at most 176 hard-linked') },
     ])
     expect(linkFindings({ atLeast: 1000, isLimit: false })).toMatchObject([{ severity: 'ok' }])
+  })
+
+  test('no space is a warning, but where a file was written all the same, or nothing is told, it is none', () => {
+    const none = { freeBytes: 0, freeInodes: null }
+    expect(spaceFindings(none, false)).toMatchObject([{ severity: 'warning', seen: 'Free: 0 MiB' }])
+    expect(spaceFindings(none, true)).toMatchObject([{ severity: 'note', seen: expect.stringContaining('a file was written') }])
+    expect(spaceFindings(null, true)).toMatchObject([{ severity: 'ok', seen: expect.stringContaining('does not tell') }])
   })
 
   test('how old attributes may be: by default, by actimeo, and each by its own option', () => {
