@@ -52,8 +52,8 @@ function isRunnable(id: string): boolean {
 const DESCRIPTORS_OF_THREAD = 4
 
 /**
- * A V8 of its own reserves so much, and where it cannot, it ends the whole process (Node 20.20, x64: with 577 MiB left it did, with
- * 597 the thread ran).
+ * A V8 of its own reserves so much, and where it cannot, it ends the whole process (Node 20.20, x64: with 577 MiB left it did,
+ * with 597 the thread ran).
  */
 const ADDRESS_SPACE_OF_THREAD = 640 * 1024 * 1024
 

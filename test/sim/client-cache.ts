@@ -122,7 +122,7 @@ export class Client {
     }
   }
 
-  /** A file that is open goes on when its last name is removed; what is written to it then, nobody sees. */
+  /** A file that is open goes on when its last name is removed; what is written to it then is not seen. */
   #overwrite(file: number, text: string, timesMs: number | null): Reply<Stamp> {
     if (!this.#server.inodes.has(file)) return { ok: true, value: { serverMs: this.#server.clockMs(), dev: this.dev, links: 0 } }
     const written = this.#server.write(file, text)

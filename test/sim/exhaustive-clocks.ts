@@ -25,7 +25,7 @@ export const afterTick = (clocks: number) => clocks + 1
 const UNNOTICED = 1
 /** It stood still since the heartbeat began that is under way. */
 const DURING_BEAT = 2
-/** Somebody else got the lock since, and the holder does not know. */
+/** Another process got the lock since, and the holder does not know. */
 const SUPERSEDED = 4
 
 const marksAt = (index: number) => 10 + 3 * index
@@ -41,7 +41,7 @@ export function afterStandingStill(clocks: number, index: number, hasSession: bo
 
 export const stoodStillUnnoticed = (clocks: number, index: number) => has(clocks, index, UNNOTICED)
 export const afterSuperseded = (clocks: number, index: number) => marked(clocks, index, SUPERSEDED)
-/** Its heartbeat, which began after all standing still, is being answered, and before that somebody else got its lock. */
+/** Its heartbeat, which began after all standing still, is being answered, and before that another process got its lock. */
 export const hasToKnow = (clocks: number, index: number) => has(clocks, index, SUPERSEDED) && !has(clocks, index, DURING_BEAT)
 
 /** Its heartbeat was answered. */

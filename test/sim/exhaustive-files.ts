@@ -22,13 +22,13 @@ export interface Tree {
   /** The highest generation of the lock, 0: there is none. */
   top: number
   topIsFree: boolean
-  /** It has a marker and a generation: somebody can get the lock. */
+  /** It has a marker and a generation: a process can get the lock. */
   isUsable: boolean
   /** Random names that can be seen. */
   namesUsed: NameSet
   /** The session file behind the highest generation, by its text or its name. */
   topOwner: string
-  /** Names below the highest generation: anybody may remove them at any time. */
+  /** Names below the highest generation: any process may remove them at any time. */
   lower: string[]
   lowerGenerations: GenerationSet
   /** The same trees with other names, by permutation. */
@@ -91,7 +91,7 @@ export class FileTable {
   }
 
   /**
-   * The tree itself, and those in which somebody has already cleaned up what the operation is about to touch. A clean-up that
+   * The tree itself, and those in which a process has already cleaned up what the operation is about to touch. A clean-up that
    * is not looked at makes no difference, so it need not be told apart when it was.
    */
   variants(files: number, operationId: number): number[] {
@@ -115,7 +115,7 @@ export class FileTable {
     return this.#number(server)
   }
 
-  /** Below the highest generation nothing is kept but these: nobody is going to touch the others any more. */
+  /** Below the highest generation nothing is kept but these: no process is going to touch the others any more. */
   strip(files: number, touched: GenerationSet): number {
     const tree = this.trees[files] as Tree
     const kept = tree.lowerGenerations & touched
@@ -197,13 +197,13 @@ export class FileTable {
 
   /**
    * Without what differs between trees that are alike (inode numbers, the order of names), and of a listing only the highest
-   * generation: what is lower is there to be cleaned up, which anybody may do, and to be no hindrance.
+   * generation: what is lower is there to be cleaned up, which any process may do, and to be no hindrance.
    */
   #plain(operation: ClientOperation, reply: Reply<unknown>): Reply<unknown> {
     if (!reply.ok || typeof reply.value !== 'object' || reply.value === null) return reply
     if (Array.isArray(reply.value)) {
       const names = reply.value as string[]
-      // Beside the lock nobody asks for the sessions of others.
+      // Beside the lock no process asks for the sessions of others.
       if (operation.op === 'list' && operation.path === '/d')
         return { ok: true, value: names.filter((name) => !name.startsWith(SESSION_PREFIX)).sort() }
       return { ok: true, value: this.#keepsLower ? [...names].sort() : withoutLower(names) }

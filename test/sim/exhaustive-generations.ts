@@ -1,4 +1,4 @@
-/** Small sets of generations, as bits: those that somebody may still touch. What is lower than the highest and in nobody's set is as good as removed. */
+/** Small sets of generations, as bits: those that a process may still touch. What is lower than the highest and in no set is as good as removed. */
 
 import type { Operation } from '../../src/protocol/operations.js'
 import { type Checkpoint, claimOf } from './exhaustive-program.js'
@@ -28,7 +28,7 @@ export function generationOfPath(path: string): number {
 
 const generationOfName = (name: string) => generationOfPath(`/d/P/${name}`)
 
-/** Whoever has seen a generation may touch it, and the next one. */
+/** A process that has seen a generation may touch it, and the next one. */
 const seen = (generation: number, base: number) => setOf(generation, base) | setOf(generation + 1, base)
 
 /** What an answer leads to: a listing shows a generation, and a claim that counts is the highest one. */

@@ -37,7 +37,7 @@ export interface LocalState {
   holds: number
   /** It has no claim under way whose outcome it does not know yet. */
   isIdle: boolean
-  /** Nobody else can notice its operation or change its answer. */
+  /** No other process can notice its operation or change its answer. */
   isPrivate: boolean
   /** Random names that it knows. */
   namesUsed: NameSet

@@ -46,12 +46,12 @@ export interface ProgramRules {
   startsWithoutLock: boolean
   /** The last process is an administrator: takes the lock from its holder, or removes it, as often as others acquire it. */
   administrator: 'break' | 'prune' | null
-  /** Whoever finds a lock of another kind takes it away if nobody holds it. */
+  /** A process that finds a lock of another kind takes it away if none holds it. */
   makesWay: boolean
   jumpsMax: number
   /** The highest generation never shrinks, so that what a process remembers of it makes no difference once it looks again. */
   forgetsFloor: boolean
-  /** So many steps of a time that passes for everybody; 0: no time passes but by jumps. */
+  /** So many steps of a time that passes for all; 0: no time passes but by jumps. */
   ticksMax: number
   /** How many heartbeats each session may have then. */
   beatsMax: number
@@ -88,7 +88,7 @@ const ownerOf = (index: number, isOneHost: boolean): SessionOwner => ({
 
 export const sessionId = (process: number, number: number) => `${process}e${number}`.padStart(16, '0')
 
-/** Random names are used once. So few of them are known at a time that the lowest one that nobody knows can stand for a new one. */
+/** Random names are used once. So few of them are known at a time that the lowest one that no process knows can stand for a new one. */
 export const NAMES_PER_PROCESS = 8
 export const lookId = (process: number, number: number) => `a${process}${number}`.padStart(16, '0')
 
@@ -123,7 +123,7 @@ export class ExhaustiveProgram {
     this.comesAndGoes = comesAndGoes(rules)
   }
 
-  /** A session file that nobody has a name of yet, and the question whether the lock is a directory, where it always is one. */
+  /** A session file of which no other process has the name yet, and the question whether the lock is a directory, where it always is one. */
   isPrivate(operation: Operation): boolean {
     const { startsWithoutLock, jumpsMax, ticksMax } = this.#rules
     if (startsWithoutLock || jumpsMax > 0 || ticksMax > 0) return false
@@ -254,7 +254,7 @@ export class ExhaustiveProgram {
     return to
   }
 
-  /** The holder is told before everybody else. */
+  /** The holder is told before all others. */
   #lose(to: Checkpoint): Checkpoint {
     if (to.held !== null) to.missing--
     to.held = null
@@ -270,13 +270,13 @@ export class ExhaustiveProgram {
 
   *#beat(to: Checkpoint, session: Session): Segment {
     const outcome = yield* this.#protocol.beat(session)
-    // Which number it is makes no difference where nobody compares them, and would make every state a new one.
+    // Which number it is makes no difference where no process compares them, and would make every state a new one.
     if (!this.hasTicks) session.record.beat = 1
     return outcome.kind === 'retired' ? this.#lose(to) : to
   }
 }
 
-/** The lock directory is taken away, and made again. Then what is in it is removed by those who do it, and not by anybody at any time. */
+/** The lock directory is taken away, and made again. Then what is in it is removed by the processes that do it, and not by any process at any time. */
 export const comesAndGoes = ({ administrator, makesWay }: ProgramRules): boolean => administrator === 'prune' || makesWay
 
 /** Runs an attempt and tells whether it has tried to claim a generation: an attempt that only looked leaves nothing. */

@@ -4,7 +4,7 @@ import { type ExhaustiveReport, exploreExhaustively, PLAIN, type Setting } from 
 import { SHORT_ATTEMPTS } from './mutation-list.js'
 import { loadMutation, type Mutation } from './mutations.js'
 
-/** In each: every interleaving and a crash anywhere; any lock judged dead at any moment and clean-up by anybody at any time, unless a set says otherwise. */
+/** In each: every interleaving and a crash anywhere; any lock judged dead at any moment and clean-up by any process at any time, unless a set says otherwise. */
 export const SETS: Setting[] = [
   { ...PLAIN, name: '2 × 3, lost replies', processes: 2, acquisitions: 3, lostReplies: true },
   { ...PLAIN, name: '3 × 2, lost replies', processes: 3, acquisitions: 2, lostReplies: true },

@@ -6,15 +6,15 @@
  * What is left out, and why nothing is lost:
  * - Crashes are no transitions of their own. No verdict depends on whether the judged process lives (any may be judged dead
  *   at any moment), so a crashed process is one that is never scheduled again, and all prefixes are explored.
- * - Clean-up: whatever is lower than the highest generation may vanish at any moment. Whoever cleans up has seen a higher
- *   generation, so each unlink of a clean-up is one of these. When it vanished makes no difference until somebody touches it,
- *   so that is when both are explored; and what nobody can touch any more (see exhaustive-generations.ts) is gone. Where the
- *   lock is taken away and made again, none of this holds: there those clean up who do, step by step.
+ * - Clean-up: whatever is lower than the highest generation may vanish at any moment. A process that cleans up has seen a higher
+ *   generation, so each unlink of a clean-up is one of these. When it vanished makes no difference until a process touches it,
+ *   so that is when both are explored; and what no process can touch any more (see exhaustive-generations.ts) is gone. Where the
+ *   lock is taken away and made again, none of this holds: there clean-up is done by processes, step by step.
  * - Local questions (clock, verdict, lease, wanted) are answered together with the file operation before them: they touch
  *   nothing that others can see. A clock jumps by a transition of its own, between any two file operations. So are
- *   operations that nobody else can notice: making a session file, of which nobody has the name yet.
- * - Random names are never used twice. Where names stay, the lowest one that nobody knows and that stands nowhere is new.
- * - Of states that differ only in who is who, one is explored (see exhaustive-renaming.ts).
+ *   operations that no other process can notice: making a session file, of which none has the name yet.
+ * - Random names are never used twice. Where names stay, the lowest one that no process knows and that stands nowhere is new.
+ * - Of states that differ only in which process is which, one is explored (see exhaustive-renaming.ts).
  * - What a process remembers of the highest generation that it saw makes no difference once it looks again, as long as that
  *   never shrinks. This is checked; where it does, in a protocol with a step removed, everything is explored without this rule.
  */
@@ -127,7 +127,7 @@ const REPEATED: Record<string, string> = {
   rename: 'ENOENT',
   unlink: 'ENOENT',
 }
-/** A step that is part of the way to a state: who did what, in which way, and how processes were renamed after it. */
+/** A step that is part of the way to a state: which process did what, in which way, and how processes were renamed after it. */
 enum Kind {
   Step = 0,
   Jump = 1,
@@ -266,7 +266,7 @@ class Exhaustive {
     this.#least = new Int32Array(this.#layout.width)
   }
 
-  /** What is lower than the highest generation stays until somebody removes it. */
+  /** What is lower than the highest generation stays until a process removes it. */
   get #keepsLower(): boolean {
     return this.#setting.fillers > 0 || this.#comesAndGoes
   }
@@ -339,7 +339,7 @@ class Exhaustive {
     return { jumps: jumpsOf(clocks, index), convictable, mayGiveUp: givenUp, freshName: 0 }
   }
 
-  /** A random name that neither stands anywhere nor is known to anybody. */
+  /** A random name that neither stands anywhere nor is known to any process. */
   #freshName(index: number, state: Int32Array): number {
     let used = (this.#files.trees[state[0] as number] as Tree).namesUsed
     for (let other = 0; other < this.#setting.processes; other++) used |= this.#local(other, state).namesUsed
@@ -374,7 +374,7 @@ class Exhaustive {
       isOver = false
       this.#inEachTree((late - 1) >> 3, (variant) => this.#executeLate(slot, variant))
     }
-    // Whoever reads a listing piece by piece sees what has vanished.
+    // A process that reads a listing piece by piece sees what has vanished.
     if (fillers > 0) this.#vanish()
     if (isOver) this.#checkEnd()
     else if (ticksMax + serverTicksMax > 0) this.#tick()
@@ -424,12 +424,12 @@ class Exhaustive {
     state[at] = clocks
   }
 
-  /** What the clocks of everybody and of the server show. */
+  /** What the clocks of all processes and of the server show. */
   #ticks(state: Int32Array): number {
     return this.#setting.ticksMax + this.#setting.serverTicksMax > 0 ? ticksOf(state[this.#layout.clocks] as number) : 0
   }
 
-  /** In the tree as it is, and in those where somebody has cleaned up what the operation touches. */
+  /** In the tree as it is, and in those where a process has cleaned up what the operation touches. */
   #inEachTree(operationId: number, step: (variant: number) => void): void {
     const files = this.#state[0] as number
     const variants = this.#keepsLower ? [files] : this.#files.variants(files, operationId)
@@ -531,7 +531,7 @@ class Exhaustive {
       target[caches + to] = cached === 0 ? 0 : 1 + this.#files.answers.renamed(cached - 1, number, permutation)
       renamedClocks |= jumpsMoved(next[clocks] as number, index, to)
     }
-    // The server's clock is nobody's.
+    // The server's clock is no process's.
     target[clocks] = this.#setting.serverTicksMax > 0 ? (next[clocks] as number) : renamedClocks
     for (let slot = 0; slot < lateMax; slot++) {
       const word = next[late + slot] as number
@@ -653,7 +653,7 @@ class Exhaustive {
     }
   }
 
-  /** Lets a process go on, in `#next`, through what nobody else can notice. */
+  /** Lets a process go on, in `#next`, through what no other process can notice. */
   #withPrivate(index: number, then: () => void): void {
     const next = this.#next
     const { isPrivate, operationId } = this.#local(index, next)
@@ -738,7 +738,7 @@ class Exhaustive {
     state[this.#layout.clocks] = afterSuperseded(state[this.#layout.clocks] as number, index)
   }
 
-  /** Has somebody changed who holds the lock, without taking it over? */
+  /** Has a process changed which one holds the lock, without taking it over? */
   #checkOthers(index: number, files: number, way: Way): void {
     const before = this.#files.trees[this.#state[0] as number] as Tree
     const after = this.#files.trees[files] as Tree
@@ -747,7 +747,7 @@ class Exhaustive {
       this.#action = encodeAction(Kind.Step, index, way, this.#variant)
       this.#violated('no progress', `process ${index} made the lock useless for everybody`)
     }
-    // Whoever is judged dead may lose the lock with its directory.
+    // A process that is judged dead may lose the lock with its directory.
     if (this.#comesAndGoes && this.#setting.arbitraryVerdicts) return
     if (before === after || before.topIsFree || after.top > before.top || after.topOwner === before.topOwner) return
     for (let other = 0; other < this.#setting.processes; other++) {
@@ -788,7 +788,7 @@ class Exhaustive {
     this.#setClocks(afterJump(clocks, index), encodeAction(Kind.Jump, index))
   }
 
-  /** Somebody else on the same node lists the directory: it is in the node's cache now. */
+  /** Another process on the same node lists the directory: it is in the node's cache now. */
   #fill(index: number): void {
     const at = this.#layout.caches + index
     if (this.#state[at] !== 0) return
@@ -836,7 +836,7 @@ class Exhaustive {
     return number
   }
 
-  /** Everybody is done: nobody holds anything without knowing it. */
+  /** All are done: no process holds anything without knowing it. */
   #checkEnd(): void {
     const tree = this.#files.trees[this.#state[0] as number] as Tree
     if (tree.top === 0) return
@@ -922,7 +922,7 @@ function leadsOn(operation: FileOperation, way: Way, before: number): number {
 /** May these processes change places? */
 function isLikeBefore(permutation: Permutation, setting: Setting): boolean {
   const { administrator, fillers, intruder, processes, staleDrafts, staleNames, ticksMax } = setting
-  // Pieces of listings have numbers that nobody can rename, and clocks of different paces are not interchangeable.
+  // Pieces of listings have numbers that cannot be renamed, and clocks of different paces are not interchangeable.
   const areAlike = fillers === 0 && ticksMax === 0 && !staleNames && !staleDrafts && intruder === null
   const isSame = permutation.every((to, from) => to === from)
   return isSame || (areAlike && (administrator === null || permutation[processes - 1] === processes - 1))

@@ -46,7 +46,7 @@ export interface Faults {
   tornRead: number
   /** Nodes have different intervals. */
   mixedIntervals: boolean
-  /** Somebody uses another kind of lock on the same path. */
+  /** An intruder uses another kind of lock on the same path. */
   otherKind: boolean
   /** Nodes and processes that look at the lock now and then. */
   inspections: number

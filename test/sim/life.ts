@@ -1,6 +1,6 @@
 /**
  * The life of one cluster, from one seed: a safety phase in which everything may fail, then a liveness phase in which
- * everything heals, and everybody must get the lock again.
+ * everything heals, and each process must get the lock again.
  */
 
 import { chooseFaults, type Faults, NO_FAULTS } from './faults.js'
@@ -26,7 +26,7 @@ export interface LifePlan {
   /** Chosen by chance where it is absent. */
   claim?: ClaimName
   isOneMachine?: boolean
-  /** From one change on, by its number, so many of its thread are answered with an error. Then no lock may be held by nobody for longer than two intervals. */
+  /** From one change on, by its number, so many of its thread are answered with an error. Then no lock may be left held by no process for longer than two intervals. */
   refusal?: PlannedRefusal
 }
 
@@ -176,7 +176,7 @@ class Life {
     return UID + (this.world.nodes.indexOf(node) % this.#plan.faults.users)
   }
 
-  /** Somebody who uses another kind of lock on the same path: to be refused, always. */
+  /** A process that uses another kind of lock on the same path: to be refused, always. */
   #addIntruder(): void {
     const { random } = this.world
     const claim = this.#terms.claim === 'renameClaim' ? 'hardLinkClaim' : 'renameClaim'
@@ -186,11 +186,11 @@ class Life {
     const intruder = new SimProcess(this.world, node, `${node.name}/other`, identity, 1, terms, this.#protocol, this.properties)
     intruder.isIntruder = true
     this.properties.processes.push(intruder)
-    // Whoever comes first decides what kind of lock it is.
+    // The first process decides what kind of lock it is.
     this.properties.onFirstAcquired = () => intruder.start(random.logarithmic(1, 1000))
   }
 
-  /** By hand, while its locks are hard links. (Of other locks the session file's name says who holds them: who removes it breaks them.) */
+  /** By hand, while its locks are hard links. (Of other locks the session file's name names their holder: its removal breaks them.) */
   #deleteSessionFile(): void {
     const { server, random } = this.world
     const directory = server.lookUp(ROOT, 'd') ?? 0
@@ -234,7 +234,7 @@ class Life {
     this.properties.checkEnd(this.#plan.isThorough)
   }
 
-  /** Leftovers are removed by those who use the directory. */
+  /** Leftovers are removed by the processes that use the directory. */
   #goOnForLong(): void {
     for (let minutes = 0; minutes < 15; minutes++) {
       for (const process of this.#living) {

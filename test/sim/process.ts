@@ -83,7 +83,7 @@ export class SimProcess implements Actor {
   /** How many acquisitions the main thread is to make; more may be added. */
   goal: number
   isWaiting = false
-  /** Uses another kind of lock than everybody else, and is to be refused. */
+  /** Uses another kind of lock than the others, and is to be refused. */
   isIntruder = false
   readonly sessions = new Set<SimSession>()
   hold: Hold | null = null
@@ -272,7 +272,7 @@ export class SimProcess implements Actor {
     return 'sessions vanish'
   }
 
-  /** As `Changeover` does: what was left of a lock that was pruned, or of one of another kind, makes way if nobody holds it. */
+  /** As `Changeover` does: what was left of a lock that was pruned, or of one of another kind, makes way if no process holds it. */
   *#makeWay(): Program {
     const surroundings = this.#surroundings(this.#observations)
     const place = { path: LOCK, directory: DIRECTORY, surroundings }

@@ -1,5 +1,5 @@
 /**
- * The properties, checked at every step by somebody who sees everything: true time, the server's contents, and what
+ * The properties, checked at every step by an observer that sees everything: true time, the server's contents, and what
  * each process believes. Written in terms of what users rely on, not of how the protocol works.
  */
 
@@ -84,7 +84,7 @@ export class Properties {
   readonly #broken = new Set<number>()
   /** Files of sessions that were marked as ended. */
   readonly #marked = new Set<number>()
-  /** Somebody takes the lock away when nobody holds it. */
+  /** A process takes the lock away when none holds it. */
   readonly #isPruned: boolean
   /** Tokens handed out, with the order of their deciding operations. */
   readonly #given: Given[] = []
@@ -94,7 +94,7 @@ export class Properties {
   #top: Top | null = null
   /** The lock directory. */
   #lock = 0
-  /** Holds that somebody else got while their machine had stood still. */
+  /** Holds that another process got while their machine had stood still. */
   readonly #superseded = new Map<Hold, number>()
   /** Of those the ones of which no clock told at the first heartbeat: then no later one does either. */
   readonly #excused = new Set<Hold>()
@@ -422,7 +422,7 @@ export class Properties {
   #checkDirectory(names: string[]): void {
     const own = new Set<string>()
     for (const process of this.processes) if (process.alive) for (const { session } of process.sessions) own.add(session.name)
-    // Whoever dies in the last step of taking a lock away leaves a note of a hundred bytes (see dissolve.ts).
+    // A process that dies in the last step of taking a lock away leaves a note of a hundred bytes (see dissolve.ts).
     const isNote = (name: string) => this.#isPruned && name.startsWith('.mountlock-dissolved-')
     const strangers = names.filter((name) => name !== 'P' && !own.has(name) && !isNote(name))
     if (strangers.length > 0) throw new Violation('left behind', strangers.join(' '))

@@ -1,4 +1,4 @@
-/** Goal: no lock is held by nobody because an error was believed. Method: see explorer-refusals.ts. */
+/** Goal: no lock is left held by no process because an error was believed. Method: see explorer-refusals.ts. */
 
 import { describe, expect, it } from 'vitest'
 import { CLAIMS, exploreRefusals } from './explorer-refusals.js'

@@ -1,5 +1,5 @@
 /**
- * An adversary that makes and removes tickets of waiters as it likes: of the living, the dead and of nobody. Nothing that decides
+ * An adversary that makes and removes tickets of waiters as it likes: of the living, the dead and of no process. Nothing that decides
  * may see them. It has its own chance, so that a life without tickets is the same with and without it.
  */
 

@@ -100,7 +100,7 @@ export class World {
   refuses: (operation: ClientOperation, thread: Thread) => Refusal | null = () => null
   onCrash: (actor: Actor, samePid: boolean) => void = () => {}
   onReboot: (node: Node) => void = () => {}
-  /** Somebody removes a session file by hand. */
+  /** A user removes a session file by hand. */
   onFileDeleted: () => void = () => {}
   onStranger: () => void = () => {}
   /** What shows where the share is not mounted. */

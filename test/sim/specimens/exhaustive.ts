@@ -1,5 +1,5 @@
 /**
- * Every interleaving of a few processes that use a specimen, with a crash anywhere. A lock looks stale if whoever touched it
+ * Every interleaving of a few processes that use a specimen, with a crash anywhere. A lock looks stale if the process that touched it
  * last has crashed, and only then: nothing is wrong with clocks, caches or replies. What must not happen is little: two
  * living processes that hold the lock at once. A state is the tree of files and what each process has been answered so far.
  */
@@ -54,7 +54,7 @@ export const properLockfileLife: Life = (process, answers) => {
       next = operation
       done = (reply) => answer(operation, reply, callback)
     },
-    after: () => {}, // its refreshes: nobody waits that long
+    after: () => {}, // its refreshes: no process waits that long
   }
   const options = { fs: fsOf(host), realpath: false, stale: TIMEOUT_MS }
   const locker = loadLocker(host)
@@ -123,7 +123,7 @@ function step(state: State, process: number, what: ClientOperation | 'holds'): S
   return { server, answers, crashed: state.crashed }
 }
 
-/** A time stamp of somebody who lives is a moment ago, one of the crashed long ago. */
+/** A time stamp of a living process is a moment ago, one of the crashed long ago. */
 function seenBy(process: number, crashed: number, reply: Reply<unknown>): Reply<unknown> {
   if (!reply.ok || typeof reply.value !== 'object' || reply.value === null || !('ino' in reply.value)) return reply
   const { modifiedMs } = reply.value as FileStatus

@@ -1,6 +1,6 @@
 /**
  * A specimen: the lock that most programs write. One file at a fixed path; `link` acquires, `unlink` releases, and a lock
- * whose `mtime` is older than the timeout is unlinked by whoever wants it. It is here to be caught.
+ * whose `mtime` is older than the timeout is unlinked by the next process that wants it. It is here to be caught.
  */
 
 import type { FileStatus, Reply } from '../../../src/protocol/operations.js'
@@ -8,7 +8,7 @@ import type { Program } from '../process.js'
 
 export const FIXED_PATH = '/d/LOCK'
 
-/** Who locks: all that it asks about itself. */
+/** A process that locks: all that it asks about itself. */
 export interface FixedPathUser {
   readonly name: string
   readonly timeoutMs: number

@@ -6,7 +6,7 @@ import type { Node } from '../node.js'
 import type { Program } from '../process.js'
 import type { Actor, Thread, World } from '../world.js'
 
-/** A lock of somebody else, as programs for the world. */
+/** A lock of another program, as programs for the world. */
 export interface Specimen {
   name: string
   acquire(process: SpecimenProcess): Program<boolean>
@@ -24,7 +24,7 @@ export class SpecimenProcess implements Actor {
   missing: number
   /** Since when it holds, or has last refreshed, in true time; `null`: it does not hold. */
   heldSinceMs: number | null = null
-  /** It was stopped, or its machine stood still: then nobody promises anything. */
+  /** It was stopped, or its machine stood still: then nothing is promised. */
   wasInterrupted = false
   readonly #world: World
   readonly #specimen: Specimen
