@@ -84,7 +84,8 @@ const lockers = new Map<string, Locker>()
 let useSymlinks = false
 
 /** Acquires the lock of a file. @returns the function that releases it. @throws ELOCKED when another holder has it */
-export async function lock(file: string, options: LockOptions = {}): Promise<() => Promise<void>> {
+export async function lock(file: string, given: LockOptions | null = null): Promise<() => Promise<void>> {
+  const options = given ?? {}
   const canonical = await canonicalPath(file, options)
   const lockfilePath = lockPathOf(canonical, options)
   const entry = await retry(async () => {
@@ -101,7 +102,8 @@ export async function lock(file: string, options: LockOptions = {}): Promise<() 
 }
 
 /** {@link lock}, with blocking calls. `retries` would block the process, and is refused (ESYNC). */
-export function lockSync(file: string, options: LockOptions = {}): () => void {
+export function lockSync(file: string, given: LockOptions | null = null): () => void {
+  const options = given ?? {}
   if (triesAgain(options.retries)) throw lockfileError('ESYNC', 'Cannot use retries with the sync api')
   const canonical = canonicalPathSync(file, options)
   const lockfilePath = lockPathOf(canonical, options)
@@ -126,17 +128,20 @@ function triesAgain(retries: Retries): boolean {
 }
 
 /** Releases the lock of a file. @throws ENOTACQUIRED when this process does not hold it */
-export async function unlock(file: string, options: UnlockOptions = {}): Promise<void> {
+export async function unlock(file: string, given: UnlockOptions | null = null): Promise<void> {
+  const options = given ?? {}
   await leave(find(await canonicalPath(file, options), options))
 }
 
 /** {@link unlock}, with blocking calls. */
-export function unlockSync(file: string, options: UnlockOptions = {}): void {
+export function unlockSync(file: string, given: UnlockOptions | null = null): void {
+  const options = given ?? {}
   leaveSync(find(canonicalPathSync(file, options), options))
 }
 
 /** Is the file locked? `true` also where that cannot be told. */
-export async function check(file: string, options: CheckOptions = {}): Promise<boolean> {
+export async function check(file: string, given: CheckOptions | null = null): Promise<boolean> {
+  const options = given ?? {}
   const path = lockPathOf(await canonicalPath(file, options), options)
   if (await isProperLockfile(path)) return true
   try {
@@ -148,7 +153,8 @@ export async function check(file: string, options: CheckOptions = {}): Promise<b
 }
 
 /** {@link check}, with blocking calls. */
-export function checkSync(file: string, options: CheckOptions = {}): boolean {
+export function checkSync(file: string, given: CheckOptions | null = null): boolean {
+  const options = given ?? {}
   const path = lockPathOf(canonicalPathSync(file, options), options)
   if (isProperLockfileSync(path)) return true
   try {

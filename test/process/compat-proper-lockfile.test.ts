@@ -180,6 +180,22 @@ describe.each(PACKAGES)('%s', (name) => {
   })
 })
 
+test('null in place of options means none, in every function', async () => {
+  for (const name of PACKAGES) {
+    const one = start(name)
+    const ask = (op: string) => one.ask({ op, file, options: null })
+    expect(await ask('check'), name).toEqual({ value: false })
+    await ask('lock')
+    expect(await ask('check'), name).toEqual({ value: true })
+    expect(await ask('unlock'), name).not.toHaveProperty('error')
+    expect(await ask('lockSync'), name).not.toHaveProperty('error')
+    expect(await ask('checkSync'), name).toEqual({ value: true })
+    expect(await ask('unlockSync'), name).not.toHaveProperty('error')
+    await one.end()
+    await rm(`${file}.lock`, { recursive: true, force: true })
+  }
+})
+
 describe('what differs', () => {
   test('without onCompromised a lost lock is a warning, and no exception that ends the process', async () => {
     for (const name of PACKAGES) {
