@@ -8,6 +8,9 @@ import { mkdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { acquireAll } from '../../build/cli/run/workbench-locks.js'
+import { createLocker } from '../../build/locker/locker.js'
+import type { Locker } from '../../build/types.js'
 import { Bench, type Program } from './fixtures/locktester-driver.mjs'
 
 const SPECIMEN = fileURLToPath(new URL('fixtures/workbench-locktester.mjs', import.meta.url))
@@ -141,6 +144,25 @@ describe('a new session, which no lock keeps out,', () => {
     const only = run([home], [], ['sh', '-c', `mkdir ${came}; exit 3`])
     expect(await only.end).toBe(3)
     expect(only.stderr).toContain('A new session came')
+  })
+
+  test('that came while the locks were taken, is locked as well: all is begun anew', async () => {
+    const paths = [await session('1')]
+    const locker = createLocker({ workbench: { timeoutIntervalMs: 4000 } })
+    bench.onEnd(() => locker.close())
+    const tryAcquire = async (path: string) => {
+      if (paths.length === 1) paths.push(await session('2')) // after the first listing
+      return await locker.tryAcquire(path)
+    }
+    const overtaken = { tryAcquire, acquire: locker.acquire.bind(locker) } as unknown as Locker
+    const held = await acquireAll(overtaken, { named: [home], waitMs: 0 }, new AbortController().signal)
+    expect(held.paths).toEqual(paths)
+    for (const path of paths) {
+      const other = takeLikeWorkbench(path)
+      await other.end
+      expect(other.stdout).toContain(REFUSED)
+    }
+    expect(await held.release()).toEqual({ lost: false })
   })
 
   test('that ended in the meantime is not told of, nor one whose directory was there before', async () => {
