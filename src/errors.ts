@@ -56,10 +56,13 @@ export class MountlockError extends Error {
 export interface SeenHolder {
   /** Where it runs. */
   host: string | null
+  /** Its process id there. */
   pid: number | null
+  /** The user id that it runs as. */
   uid: number | null
+  /** The name of that user, on its own host. */
   user: string | null
-  /** What it says of itself. */
+  /** The `label` of its locker. */
   label: string | null
   /** Does it run on this host, in this process namespace? */
   sameHost: boolean
@@ -69,7 +72,9 @@ export interface SeenHolder {
 export interface LockTimeoutDetails {
   /** In words: what was waited for. */
   why: string
+  /** The holder that was seen last. */
   holder?: SeenHolder | null
+  /** How many waiters came before. */
   waitersBefore?: number | null
 }
 

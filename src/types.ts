@@ -171,10 +171,15 @@ export interface Holder {
 
 /** A process that waits for a lock. Fields that its record does not tell are `null`. */
 export interface WaitingProcess {
+  /** The name of its host. */
   host: string
+  /** Its process id, as its own host counts. */
   pid: number
+  /** The user id that it runs as. */
   uid: number | null
+  /** The name of that user, on its own host. */
   user: string | null
+  /** The `label` of its locker. */
   label: string | null
   /** Since when, in milliseconds since the epoch, by the file server's clock. */
   since: number | null
