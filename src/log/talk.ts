@@ -16,13 +16,16 @@ export function say(line: string): void {
   }
 }
 
+/** Warnings that Node has not printed yet. They share a listener: from the eleventh one on, Node warns of too many. */
+let pending = 0
+const ignore = () => {}
+
 /** As `process.emitWarning`: the program hears of it by the event 'warning', and Node prints it. */
 export function warn(message: string, options: { type: string; code: string }): void {
   hearFileSizeSignal()
   const { stderr } = process
-  const ignore = () => {}
-  stderr.on('error', ignore)
+  if (pending++ === 0) stderr.on('error', ignore)
   process.emitWarning(message, options)
   // It is printed at the end of this turn, and an error of that comes in the next one at the latest.
-  setImmediate(() => setImmediate(() => stderr.off('error', ignore)))
+  setImmediate(() => setImmediate(() => --pending === 0 && stderr.off('error', ignore)))
 }

@@ -35,6 +35,19 @@ test.each(NOWHERE)('warnings about the configuration go to %s: the program goes 
   expect(told).toEqual([{ warnings: 3, listeners: 0 }])
 })
 
+test('of many warnings at once Node says nothing but these', async () => {
+  const config = join(await temporaryFolder(), 'file-locks')
+  await writeFile(config, 'lock-type\n'.repeat(20))
+  const told = await program(
+    `const types = new Set()
+    process.on('warning', ({ name }) => types.add(name))
+    createLocker({ config: process.argv[1] })
+    setTimeout(() => tell({ types: [...types], listeners: process.stderr.listenerCount('error') }), 50)`,
+    { args: [config] },
+  )
+  expect(told).toEqual([{ types: ['MountlockConfigWarning'], listeners: 0 }])
+})
+
 test('warnings of lost locks go to a pipe that no program reads: the program goes on', async () => {
   const told = await program(
     `import { once } from 'node:events'
