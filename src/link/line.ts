@@ -77,7 +77,7 @@ export class LinkLine implements Line {
     this.#giveUp()
     // Waiting is use: a session with a ticket is not ended for idleness.
     session.enter()
-    this.#own = { session, behind, ticket: ticketName(behind, session.session.name) }
+    this.#own = { session, behind, ticket: ticketName(behind, session.file.name) }
     await this.#make(this.#own)
     return this.#own
   }

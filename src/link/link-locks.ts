@@ -105,7 +105,7 @@ export class LinkLocks implements Locks {
     const session = await runAsynchronously(lock.directory.session())
     session.enter()
     try {
-      const outcome = await lock.directory.runAsynchronously(protocol(lock.site, session.session), session)
+      const outcome = await lock.directory.runAsynchronously(protocol(lock.site, session.file), session)
       lock.settleLater(session)
       return outcome
     } finally {

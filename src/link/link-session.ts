@@ -24,7 +24,8 @@ export interface LeaseHolder {
 }
 
 export class LinkSession implements SessionListener, Asker {
-  readonly session: Session
+  /** Its file, as the protocol knows it. */
+  readonly file: Session
   readonly mount: Mount
   readonly #lease = new SharedLease()
   readonly #holders = new Set<LeaseHolder>()
@@ -38,27 +39,27 @@ export class LinkSession implements SessionListener, Asker {
   #idleSinceMs: number
   #endedBecause: LostReason | null = null
 
-  constructor(session: Session, mount: Mount, directory: DirectorySeed, onRefreshFailed: (code: string) => void) {
-    this.session = session
+  constructor(file: Session, mount: Mount, directory: DirectorySeed, onRefreshFailed: (code: string) => void) {
+    this.file = file
     this.mount = mount
     this.#onRefreshFailed = onRefreshFailed
-    this.#nextLookMs = session.lastBeat.ownMs + session.record.refreshRateMs
-    this.#idleSinceMs = session.lastBeat.ownMs
-    this.#lease.extendTo(session.lastBeat.ownMs + leaseMs(session.record.timeoutIntervalMs))
-    mount.watch(session, this.#lease, directory, this)
+    this.#nextLookMs = file.lastBeat.ownMs + file.record.refreshRateMs
+    this.#idleSinceMs = file.lastBeat.ownMs
+    this.#lease.extendTo(file.lastBeat.ownMs + leaseMs(file.record.timeoutIntervalMs))
+    mount.watch(file, this.#lease, directory, this)
   }
 
   get id(): string {
-    return this.session.record.id
+    return this.file.record.id
   }
 
   get leaseMs(): number {
-    return leaseMs(this.session.record.timeoutIntervalMs)
+    return leaseMs(this.file.record.timeoutIntervalMs)
   }
 
   /** May new locks be taken with it? Of a session that nothing used, the heartbeats may have had to wait for others. */
   get isUsable(): boolean {
-    const enoughMs = this.isInUse ? 0 : (this.leaseMs - this.session.record.refreshRateMs) / 2
+    const enoughMs = this.isInUse ? 0 : (this.leaseMs - this.file.record.refreshRateMs) / 2
     return !this.#takesNoMore && this.remainingMs() > enoughMs
   }
 
@@ -212,7 +213,7 @@ export class LinkSession implements SessionListener, Asker {
     this.#arm()
     const { ownMs } = readClock()
     if (ownMs < this.#nextLookMs) return
-    this.#nextLookMs = ownMs + this.session.record.refreshRateMs
+    this.#nextLookMs = ownMs + this.file.record.refreshRateMs
     if (this.#lease.linksAreNotCounted) this.#lookAtNext()
   }
 }

@@ -76,7 +76,7 @@ export class LockDirectory implements Patrolled {
   }
 
   ownSessionFiles(): string[] {
-    return [...this.#sessions].map(({ session }) => session.name)
+    return [...this.#sessions].map(({ file }) => file.name)
   }
 
   /**
@@ -223,8 +223,8 @@ export class LockDirectory implements Patrolled {
   }
 
   /** Below an unmounted share everything is missing, and may come back in time. */
-  isMounted({ session }: LinkSession): Promise<boolean> {
-    return this.runAsynchronously(isSessionFileInPlace(session))
+  isMounted({ file }: LinkSession): Promise<boolean> {
+    return this.runAsynchronously(isSessionFileInPlace(file))
   }
 
   /**

@@ -88,7 +88,7 @@ export class Acquisition {
     const patience = this.#patience
     const { waitingFor } = patience
     patience.waitingFor = heldBy(THIS_PROCESS)
-    patience.firstTryIsOver()
+    patience.endFirstTry()
     await patience.race(place.untilFirst())
     patience.waitingFor = waitingFor
   }
@@ -120,7 +120,7 @@ export class Acquisition {
   #handOut(taken: Taken): LockHandle | null {
     const lock = this.#held.handOut(this.#lockable.path, taken, { place: this.#begun.place, comingBack: this.#comingBack })
     if (lock === null) return null
-    this.#begun.placeIsKeptByLock()
+    this.#begun.keepPlaceWithLock()
     this.#comingBack.acquired(monotonicMs(), taken.isWaitedFor)
     if (taken.isWaitedFor && !this.#begun.isListening) void this.#begun.line?.isAwaited() // those that waited may have died
     return lock
@@ -128,7 +128,7 @@ export class Acquisition {
 
   /** Until it is worth trying again. `true`: by a try that trusts no cache. */
   async #wait({ holder, owner, generation }: Busy): Promise<boolean> {
-    this.#patience.firstTryIsOver()
+    this.#patience.endFirstTry()
     this.#patience.waitingFor = heldBy(holder)
     this.#patience.holder = owner
     this.#comingBack.met(monotonicMs())
@@ -173,7 +173,7 @@ class Begun {
     return this.#place !== null
   }
 
-  placeIsKeptByLock(): void {
+  keepPlaceWithLock(): void {
     this.#place = null
   }
 

@@ -39,7 +39,7 @@ export class Patience {
   holder: Holder | null = null
   waitersBefore: () => number | null = () => null
 
-  /** `firstTryMs`: how long it lasts at the least, until {@link firstTryIsOver}. */
+  /** `firstTryMs`: how long it lasts at the least, until {@link endFirstTry}. */
   constructor(path: string, waitMs: number, signal?: AbortSignal | undefined, firstTryMs = 0) {
     this.path = path
     this.#waitMs = waitMs
@@ -87,7 +87,7 @@ export class Patience {
   }
 
   /** From now on only the wait that the caller asked for counts. */
-  firstTryIsOver(): void {
+  endFirstTry(): void {
     if (this.#timerIsForAll || this.isOver) return
     this.#timerIsForAll = true
     clearTimeout(this.#timer)
