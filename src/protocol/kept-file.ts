@@ -32,22 +32,26 @@ export type RefreshOutcome =
 
 export function* refresh(kept: KeptFile): Protocol<RefreshOutcome> {
   const written = yield* ask.overwrite(kept.file, kept.text, null)
-  const state = yield* lookAtName(kept)
-  if (state !== 'kept') return { kind: state }
+  const name = yield* lookAtName(kept)
+  if (name === 'reaped') return { kind: 'reaped' }
   if (!written.ok) return { ...written, kind: 'failed' }
+  if (name === 'unknown') return { ok: false, code: 'EIO', kind: 'failed' }
   if (kept.isLocked && !(yield* ask.locked(kept.file))) return { kind: 'unlocked' }
   return { kind: 'kept', serverMs: written.value.serverMs }
 }
 
-/** An answer that tells nothing is no loss: the lease goes on to its end. */
-export function* lookAtName({ path, target, dev, ino }: KeptFile): Protocol<'kept' | 'reaped'> {
+/** `dev`, `ino`: of a hard link. */
+type Named = Pick<KeptFile, 'path' | 'target'> & Partial<KeptFile>
+
+/** Does the public name lead to the file? Without opening it: closing that would drop an fcntl lock of this process. */
+export function* lookAtName({ path, target, dev, ino }: Named): Protocol<'kept' | 'reaped' | 'unknown'> {
   if (target !== null) {
     const linked = yield* ask.readlink(path)
     // `EINVAL`: it is no link any more.
-    if (!linked.ok) return isAbsent(linked.code) || linked.code === 'EINVAL' ? 'reaped' : 'kept'
+    if (!linked.ok) return isAbsent(linked.code) || linked.code === 'EINVAL' ? 'reaped' : 'unknown'
     return linked.value === target ? 'kept' : 'reaped'
   }
   const status = yield* ask.stat(path)
-  if (!status.ok) return isAbsent(status.code) ? 'reaped' : 'kept'
+  if (!status.ok) return isAbsent(status.code) ? 'reaped' : 'unknown'
   return status.value.dev === dev && status.value.ino === ino ? 'kept' : 'reaped'
 }

@@ -85,6 +85,8 @@ export const halfWayKind = (name: string) => dissolvingKind(name) ?? dissolvedKi
 /** That marker, moved out beside the lock: it says which directory, by its inode number, is empty because of us. */
 export const dissolvedNote = (ino: number, dissolved: string) =>
   `.mountlock-dissolved-${ino.toString(16)}-${DISSOLVED.exec(dissolved)?.[1]}`
+/** That note, about any lock. */
+export const isDissolvedNote = (name: string) => DISSOLVED_NOTE.test(name)
 /** What the marker was called that a note beside the lock was made of; `null`: it is not a note about that inode. */
 export function dissolvedOfNote(note: string, ino: number): string | null {
   const match = DISSOLVED_NOTE.exec(note)

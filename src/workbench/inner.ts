@@ -3,15 +3,21 @@
  * processes apart with everything that such a lock promises; Workbench never looks at it.
  */
 
+import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Lane } from '../drivers/lane.js'
 import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, type Work } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
-import { LockFileSystemError, type MountlockError } from '../errors.js'
+import { ForeignLockError, LockFileSystemError, type MountlockError } from '../errors.js'
 import { LinkLocks, type LinkLocksOptions } from '../link/link-locks.js'
+import { lockPath } from '../lock-type/lock-path.js'
 import type { TryOptions, TryOutcome } from '../lock-type/lock-type.js'
+import { mountOfDevice } from '../mounts/mount.js'
+import { surroundingsOf } from '../mounts/surroundings.js'
+import { dissolve } from '../protocol/dissolve.js'
 import { ask } from '../protocol/operations.js'
 import type { Inspection } from '../types.js'
+import { sweepHidden } from './sweep.js'
 import type { Names } from './names.js'
 
 /** How often the hidden directory may be removed by its last user just when this process wants to work in it. */
@@ -22,17 +28,17 @@ export class InnerLock {
   readonly #names: Names
   readonly #options: LinkLocksOptions
   readonly #lane: Lane
-  readonly #mode: number
+  readonly #facts: DirectoryFacts
   #locks: LinkLocks | null = null
   #uses = 0
   #ending: Promise<void> = Promise.resolve()
 
-  /** `mode`: of the directory that the public path lies in. */
-  constructor(names: Names, options: LinkLocksOptions, lane: Lane, mode: number) {
+  /** `facts`: of the directory that the public path lies in. */
+  constructor(names: Names, options: LinkLocksOptions, facts: DirectoryFacts) {
     this.#names = names
     this.#options = options
-    this.#lane = lane
-    this.#mode = mode
+    this.#lane = mountOfDevice(facts.dev).lane
+    this.#facts = facts
   }
 
   enter(): void {
@@ -63,10 +69,22 @@ export class InnerLock {
         const lockable = yield* this.#locks.at(this.#names.inner)
         return yield* lockable.tryTake(options)
       } catch (error) {
-        if (round === ROUNDS_MAX || !hasVanished(error)) throw error
-        yield* this.#restart()
+        if (round === ROUNDS_MAX) throw error
+        if (error instanceof ForeignLockError) yield* this.#finishDissolving(error)
+        else if (hasVanished(error)) yield* this.#restart()
+        else throw error
       }
     }
+  }
+
+  /** A process that died as it took our lock away left a directory that is no lock. */
+  *#finishDissolving(refusal: ForeignLockError): Work<void> {
+    const view = { ...lockPath(this.#names.inner), surroundings: surroundingsOf(this.#facts) }
+    const { kind } = yield* eitherWay(
+      () => runProtocolBlocking(dissolve(view, 'links')),
+      () => runProtocol(dissolve(view, 'links'), this.#lane),
+    )
+    if (kind !== 'gone' && kind !== 'kept' && kind !== 'busy') throw refusal
   }
 
   /** What the session stood on is gone. */
@@ -81,9 +99,10 @@ export class InnerLock {
 
   *#makeHidden(): Work<void> {
     const { hidden } = this.#names
+    const mode = this.#facts.mode & 0o777
     const made = yield* eitherWay(
-      () => runProtocolBlocking(ask.mkdir(hidden, this.#mode)),
-      () => runProtocol(ask.mkdir(hidden, this.#mode), this.#lane),
+      () => runProtocolBlocking(ask.mkdir(hidden, mode)),
+      () => runProtocol(ask.mkdir(hidden, mode), this.#lane),
     )
     if (!made.ok && made.code !== 'EEXIST')
       throw fileSystemError({ action: 'create', path: hidden, errno: made.code, cause: made.error })
@@ -106,7 +125,10 @@ export class InnerLock {
     // Others may be at work in it: then they are the last.
     await locks.prune(this.#names.inner).catch(() => {})
     await locks.close()
-    await runProtocol(ask.rmdir(this.#names.hidden), this.#lane)
+    const { hidden } = this.#names
+    const sweep = sweepHidden(hidden, surroundingsOf(this.#facts), this.#options.timeoutIntervalMs)
+    await runProtocol(sweep, this.#lane)
+    await runProtocol(ask.rmdir(hidden), this.#lane)
   }
 }
 

@@ -157,8 +157,8 @@ export class WorkbenchHold implements Hold {
     )
     const { file, owner, afterClose } = this.#outer
     const retracted = yield* eitherWay(
-      () => runProtocolBlocking(retract(file.file, owner)),
-      () => runProtocol(retract(file.file, owner), this.#lane),
+      () => runProtocolBlocking(retract(file, owner, process.pid)),
+      () => runProtocol(retract(file, owner, process.pid), this.#lane),
     )
     yield* eitherWay<void>(
       () => void afterClose(),

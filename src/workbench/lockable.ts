@@ -11,12 +11,11 @@ import { fileSystemError } from '../advice/file-system-error.js'
 import { ForeignLockError } from '../errors.js'
 import type { Hold, Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { type Mount, mountOfDevice } from '../mounts/mount.js'
-import type { KeptFile } from '../protocol/kept-file.js'
 import type { Protocol } from '../protocol/operations.js'
 import type { InnerLock } from './inner.js'
 import { paceOf, WorkbenchHold } from './keeping.js'
 import type { Names } from './names.js'
-import { abandon, HELD_TEXT, type Prepared, prepare, publish, type Refused, type Terms } from './outer.js'
+import { abandon, keptFile, type Locked, type Prepared, prepare, publish, type Refused, type Terms } from './outer.js'
 import { EMPTY_FILE, refuseOthersDirectory, refuseWithoutFcntl, refuseWithoutFcntlSync, warnOfClocks } from './refusals.js'
 
 export interface Parts {
@@ -41,10 +40,10 @@ export class WorkbenchLockable implements Lockable {
   #isEntered = false
 
   constructor(parts: Parts) {
-    const { names, facts, useSymlinks, timeoutMs } = parts
+    const { names, facts, useSymlinks, timeoutMs, advisory } = parts
     this.#parts = parts
     this.#mount = mountOfDevice(facts.dev)
-    this.#terms = { names, useSymlinks, timeoutMs, pid: process.pid }
+    this.#terms = { names, useSymlinks, timeoutMs, pid: process.pid, locksFirst: advisory }
     this.key = `workbench:${names.path}`
   }
 
@@ -109,51 +108,45 @@ export class WorkbenchLockable implements Lockable {
     const beganMs = readClock().ownMs
     const first = yield* this.#run(() => prepare(this.#terms, null))
     if (first.kind === 'prepared') return yield* this.#complete(own, first, null, beganMs)
-    if (first.kind !== 'advisory') return this.#refuse(first)
-    const empty = yield* this.#lockEmpty()
-    if (empty === 'busy')
+    if (first.kind !== 'to-lock') return this.#refuse(first)
+    const before = yield* this.#lock(first.file)
+    if (before === 'busy')
       return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', owner: null, generation: null }
     try {
-      const second = yield* this.#run(() => prepare(this.#terms, `${empty.dev}:${empty.ino}`))
-      if (second.kind === 'prepared') return yield* this.#complete(own, second, empty, beganMs)
-      yield* give(empty)
+      const second = yield* this.#run(() => prepare(this.#terms, first.file))
+      if (second.kind === 'prepared') return yield* this.#complete(own, second, before, beganMs)
+      yield* give(before)
       return this.#refuse(second)
     } catch (error) {
-      yield* give(empty)
+      yield* give(before)
       throw error
     }
   }
 
-  /** Their free advisory lock file: a process that opened it before it is replaced must find it locked, until the end. */
-  *#lockEmpty(): Work<AdvisoryHold | 'busy'> {
-    const { path, names, advisory } = this.#parts
-    const refuse = (): never => {
-      throw new ForeignLockError(path, EMPTY_FILE, 'Use `workbench: true`, with an asynchronous call in the main thread.')
-    }
-    if (!advisory) refuse()
-    // What was written into it meanwhile is a link-based lock.
-    const refusalOf = () => new ForeignLockError(path, 'something was just written into it', 'Try again.')
-    const options = { kind: 'fcntl' as const, shared: false, lane: this.#mount.lane, refusalOf }
-    return yield* eitherWay(refuse, () => tryAdvisory(names.path, options))
+  /** What lies there: a process that opened it before it is replaced must find it locked, until the end. */
+  *#lock({ path }: Locked): Work<AdvisoryHold | 'busy'> {
+    const options = { kind: 'fcntl' as const, shared: false, lane: this.#mount.lane }
+    return yield* eitherWay(
+      () => refuseWithoutFcntlSync(this.#parts.path),
+      () => tryAdvisory(path, options),
+    )
   }
 
-  *#complete(own: Hold, prepared: Prepared, empty: AdvisoryHold | null, beganMs: number): Work<WorkbenchHold | Refusal> {
-    const { names, advisory, useSymlinks, timeoutMs, held, path } = this.#parts
+  *#complete(own: Hold, prepared: Prepared, before: AdvisoryHold | null, beganMs: number): Work<WorkbenchHold | Refusal> {
+    const { advisory, timeoutMs, held, path } = this.#parts
     const { owner } = prepared
-    const { file, dev, ino, serverMs } = prepared.held
     const unlock = advisory ? yield* this.#lockPrepared(prepared) : async () => {}
     const afterClose = async () => {
       await unlock()
-      await empty?.release()
+      await before?.release()
     }
     const published = yield* this.#run(() => publish(this.#terms, prepared))
     if (published.kind !== 'published') {
       yield* eitherWay<void>(() => void unlock(), unlock)
       return this.#refuse(published)
     }
-    warnOfClocks(path, serverMs, timeoutMs)
-    const target = useSymlinks ? owner : null
-    const kept: KeptFile = { file, dev, ino, text: HELD_TEXT, path: names.path, target, isLocked: advisory }
+    warnOfClocks(path, prepared.held.serverMs, timeoutMs)
+    const kept = keptFile(this.#terms, prepared, advisory)
     const { inner } = this.#parts
     inner.enter()
     const hold: WorkbenchHold = new WorkbenchHold(own, { file: kept, owner, afterClose, beganMs }, this.#mount, {
@@ -192,8 +185,10 @@ export class WorkbenchLockable implements Lockable {
     switch (refused.kind) {
       case 'busy':
         return { kind: 'busy', holder: refused.holder, owner: null, generation: null }
+      case 'to-lock':
+        return { kind: 'busy', holder: 'another process, which was faster', owner: null, generation: null }
       case 'advisory':
-        return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', owner: null, generation: null }
+        throw new ForeignLockError(path, EMPTY_FILE, 'Use `workbench: true`, with an asynchronous call in the main thread.')
       case 'foreign':
         throw new ForeignLockError(path, `${refused.what}, and no lock of Workbench`, 'It is left alone: choose another path.')
       case 'failed':

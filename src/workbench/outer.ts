@@ -13,6 +13,7 @@
 
 import { basename, dirname, join } from 'node:path'
 import { isAbsent } from '../protocol/doubt.js'
+import { type KeptFile, lookAtName } from '../protocol/kept-file.js'
 import { ask, type Failure, type Held, type Protocol, type Reply } from '../protocol/operations.js'
 import { type Identity, identityAt, putBack, setAside } from './aside.js'
 import { areValid, type Claiming, type Claims, giveBackClaims, removeDeadClaims, takeClaims } from './claims.js'
@@ -24,10 +25,20 @@ import { isAbandoned } from './watch.js'
 export interface Terms extends Claiming {
   /** The public path is to be a symbolic link. */
   useSymlinks: boolean
+  /** A file at the public path has to be locked by fcntl before it may be replaced. */
+  locksFirst: boolean
+}
+
+/** A file that the caller has locked: which one it is, and as it was seen before. */
+export interface Locked {
+  /** Where it is: the public path, or where that leads. */
+  path: string
+  identity: Identity
+  modifiedMs: number
 }
 
 /** Every reader takes process 1 for alive: so the file counts by its age alone, wherever it is read. */
-export const HELD_TEXT = heldText(1)
+const HELD_TEXT = heldText(1)
 const OWNER_MODE = 0o644
 
 export interface Prepared {
@@ -40,19 +51,21 @@ export interface Prepared {
 export type Refused =
   /** `holder`: in words. */
   | { kind: 'busy'; holder: string }
-  /** An empty file: it has to be locked before it may be replaced. `identity`: which one. */
-  | { kind: 'advisory'; identity: Identity }
+  /** It may be replaced, once it is locked: an advisory session locks whatever file lies there, be it released or old. */
+  | { kind: 'to-lock'; file: Locked }
+  /** An empty file, as an advisory session has it. */
+  | { kind: 'advisory' }
   /** It is no lock of theirs. */
   | { kind: 'foreign'; what: string }
   | (Failure & { kind: 'failed'; action: 'create' | 'hard-link' | 'symlink' | 'rename' | 'stat'; path: string })
 
 export type PrepareOutcome = (Prepared & { kind: 'prepared' }) | Refused
 
-/** `lockedIdentity`: of an empty file of theirs that this process has locked meanwhile. */
-export function* prepare(terms: Terms, lockedIdentity: Identity | null): Protocol<PrepareOutcome> {
+/** `locked`: what this process has locked meanwhile. */
+export function* prepare(terms: Terms, locked: Locked | null): Protocol<PrepareOutcome> {
   const { names } = terms
   const left = yield* tidy(terms)
-  const before = yield* judge(terms, left.owners, lockedIdentity)
+  const before = yield* judge(terms, left.owners, locked)
   if (before.kind !== 'free') return before
   const directory = yield* ask.stat(names.directory)
   if (!directory.ok) return failed('stat', names.directory, directory)
@@ -60,13 +73,13 @@ export function* prepare(terms: Terms, lockedIdentity: Identity | null): Protoco
   if (claimed.kind === 'busy') return { kind: 'busy', holder: 'a session of Workbench that takes it just now' }
   if (claimed.kind === 'failed') return failed('create', claimed.path, claimed)
   const { claims } = claimed
-  const prepared = yield* replace(terms, claims, left.owners, lockedIdentity)
+  const prepared = yield* replace(terms, claims, left.owners, locked)
   if (prepared.kind !== 'prepared') yield* giveBackClaims(terms, claims)
   return prepared
 }
 
 /** With both claims. */
-function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, locked: Identity | null): Protocol<PrepareOutcome> {
+function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, locked: Locked | null): Protocol<PrepareOutcome> {
   const { names, pid } = terms
   const now = yield* judge(terms, left, locked)
   if (now.kind !== 'free') return now
@@ -90,34 +103,53 @@ function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, loc
 type Verdict = { kind: 'free'; identity: Identity | null; looked: Look | null } | Refused
 
 /** May what lies at the public path be replaced? */
-function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Identity | null): Protocol<Verdict> {
+function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Locked | null): Protocol<Verdict> {
   const { path } = terms.names
   // To open what this process has locked, and to close it, would drop the lock.
-  if (locked !== null && (yield* identityAt(path)) === locked) return { kind: 'free', identity: locked, looked: null }
+  const identity = yield* identityAt(path)
+  if (locked !== null && identity !== null && typeof identity === 'string') return yield* judgeLocked(path, identity, locked)
+  // Which file it is comes first: what is read of a later one is then no reason to remove this one, nor the later one.
   const looked = yield* look(path)
   if (!looked.ok) return failed('stat', path, looked)
   const { seen, status } = looked.value
   const found: Found = whatLies(seen)
   if (found.kind === 'nothing' || status === null) return { kind: 'free', identity: null, looked: null }
-  const identity = yield* identityAt(path)
   if (identity === null) return { kind: 'busy', holder: 'another process, which is at work on it' }
   if (typeof identity !== 'string') return failed('stat', path, identity)
-  const free = { kind: 'free' as const, identity, looked: looked.value }
   const inode = `${status.dev}:${status.ino}`
+  const free = (): Verdict => {
+    const isFile = seen.kind === 'file' && terms.locksFirst
+    if (!isFile) return { kind: 'free', identity, looked: looked.value }
+    return { kind: 'to-lock', file: { path: seen.target ?? path, identity: inode, modifiedMs: status.modifiedMs } }
+  }
   switch (found.kind) {
     case 'advisory':
-      return { kind: 'advisory', identity }
+      return terms.locksFirst ? free() : { kind: 'advisory' }
     case 'foreign':
       return { kind: 'foreign', what: `it is ${found.what}` }
     case 'unreadable':
       return { kind: 'foreign', what: 'it is a file that this user may not read' }
     case 'link': {
-      if (found.isReleased || left.has(inode)) return free
+      if (found.isReleased || left.has(inode)) return free()
       const state = `${inode} ${found.modifiedMs} ${found.pid}`
-      if (yield* isAbandoned(path, state, terms.timeoutMs)) return free
+      if (yield* isAbandoned(path, state, terms.timeoutMs)) return free()
       return { kind: 'busy', holder: `Workbench, by a process ${found.pid ?? ''} of a host that its lock does not name` }
     }
   }
+}
+
+/** To open a file that this process has locked, and to close it, would drop the lock: it has to be as it was. */
+function* judgeLocked(path: string, identity: Identity, locked: Locked): Protocol<Verdict> {
+  const status = yield* ask.stat(path)
+  const target = status.ok && status.value.type === 'symlink' ? yield* ask.readlink(path) : null
+  const isThere = target === null ? path === locked.path : target.ok && target.value === locked.path
+  const file = target === null ? status : yield* ask.stat(locked.path)
+  const isSame = file.ok && `${file.value.dev}:${file.value.ino}` === locked.identity
+  if (!isThere || !isSame || file.value.modifiedMs !== locked.modifiedMs)
+    return { kind: 'busy', holder: 'another process, which was faster' }
+  const text = new Uint8Array()
+  const seen = { kind: 'file' as const, target: target?.ok === true ? target.value : null, text, modifiedMs: locked.modifiedMs }
+  return { kind: 'free', identity, looked: { seen, status: file.value } }
 }
 
 /** The other name of a lock of theirs that is about to be removed, beside it; `null`: it has none. */
@@ -187,16 +219,16 @@ export type PublishOutcome = { kind: 'published' } | Refused
 /** Gives the file its public name. When that fails nothing is left, and the file is closed. */
 export function* publish(terms: Terms, prepared: Prepared): Protocol<PublishOutcome> {
   const { names, useSymlinks } = terms
-  const { held, owner, claims } = prepared
+  const { owner, claims } = prepared
   const linked = useSymlinks ? yield* ask.symlink(owner, names.path) : yield* ask.link(owner, names.path)
   // Whatever was answered: the name tells.
-  if (!(yield* isPublished(names.path, held, owner, useSymlinks))) {
+  if ((yield* lookAtName(keptFile(terms, prepared, false))) !== 'kept') {
     yield* abandon(terms, prepared)
     if (linked.ok || linked.code === 'EEXIST') return { kind: 'busy', holder: 'another process, which was faster' }
     return failed(useSymlinks ? 'symlink' : 'hard-link', names.path, linked)
   }
   if (!(yield* areValid(terms, claims))) {
-    yield* retract(held.file, owner)
+    yield* retract(keptFile(terms, prepared, false), owner, terms.pid)
     yield* giveBackClaims(terms, claims)
     return { kind: 'busy', holder: 'a session of Workbench, which took our claim away' }
   }
@@ -204,11 +236,10 @@ export function* publish(terms: Terms, prepared: Prepared): Protocol<PublishOutc
   return { kind: 'published' }
 }
 
-/** Does the public name lead to our file? Without opening it: closing that would drop the fcntl lock of this process. */
-function* isPublished(path: string, held: Pick<Held, 'dev' | 'ino'>, owner: string, useSymlinks: boolean): Protocol<boolean> {
-  if (!useSymlinks) return (yield* identityAt(path)) === `${held.dev}:${held.ino}`
-  const target = yield* ask.readlink(path)
-  return target.ok && target.value === owner
+/** What is refreshed from now on. */
+export function keptFile({ names, useSymlinks }: Terms, { held, owner }: Prepared, isLocked: boolean): KeptFile {
+  const { file, dev, ino } = held
+  return { file, dev, ino, text: HELD_TEXT, path: names.path, target: useSymlinks ? owner : null, isLocked }
 }
 
 /** Undoes {@link prepare}. */
@@ -220,9 +251,16 @@ export function* abandon(terms: Terms, { held, owner, claims }: Prepared): Proto
 
 /**
  * Releases: through the descriptor, so that only our own file is marked, whatever its public name means by then. The public name
- * stays, as theirs does. Where it cannot be marked, its other name stays too: the next holder of our own lock goes by that.
+ * stays, as theirs does; but a link goes, as long as nobody may replace it: it would lead into a directory that is gone, where an
+ * advisory session cannot make its file. Where the file cannot be marked, its other name stays: the next holder of our own lock
+ * goes by that.
  */
-export function* retract(file: number, owner: string): Protocol<Reply<unknown>> {
+export function* retract({ file, path, target }: KeptFile, owner: string, pid: number): Protocol<Reply<unknown>> {
+  if (target !== null) {
+    const link = yield* identityAt(path)
+    const isOurs = (yield* lookAtName({ path, target })) === 'kept'
+    if (isOurs && typeof link === 'string') yield* setAside(path, link, pid)
+  }
   const marked = yield* ask.overwrite(file, RELEASED_TEXT, 0)
   yield* ask.drop(file)
   if (!marked.ok) return marked

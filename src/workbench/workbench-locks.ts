@@ -14,7 +14,6 @@ import type { LinkLocksOptions } from '../link/link-locks.js'
 import { lockPath } from '../lock-type/lock-path.js'
 import type { Locks } from '../lock-type/lock-type.js'
 import { Directories, realPath } from '../mounts/directories.js'
-import { mountOfDevice } from '../mounts/mount.js'
 import type { Inspection } from '../types.js'
 import { InnerLock } from './inner.js'
 import { inspectLock } from './inspection.js'
@@ -55,10 +54,10 @@ export class WorkbenchLocks implements Locks {
     return { names: namesOf(join((yield* realPath(directory)) ?? directory, name)), facts }
   }
 
-  #innerOf(names: Names, { dev, mode }: DirectoryFacts): InnerLock {
+  #innerOf(names: Names, facts: DirectoryFacts): InnerLock {
     let inner = this.#inner.get(names.path)
     if (inner === undefined) {
-      inner = new InnerLock(names, this.#options.link, mountOfDevice(dev).lane, mode & 0o777)
+      inner = new InnerLock(names, this.#options.link, facts)
       this.#inner.set(names.path, inner)
     }
     return inner

@@ -1,0 +1,32 @@
+/** What the dead left in a hidden directory, so that it goes with its last user. */
+
+import { ask, type Protocol } from '../protocol/operations.js'
+import { isDissolvedNote } from '../protocol/names.js'
+import { patrol } from '../protocol/patrol.js'
+import type { Observations, Surroundings } from '../protocol/site.js'
+import { serverTime } from './server-time.js'
+
+/**
+ * A patrol, for which what was left unfinished two intervals ago is as old as it has to be: nothing that is made there is
+ * unfinished for longer than moments, and no process that was stopped for so long has a lease.
+ */
+export function* sweepHidden(hidden: string, surroundings: Surroundings, intervalMs: number): Protocol<void> {
+  const listed = yield* ask.list(hidden)
+  if (!listed.ok || listed.value.length === 0) return
+  const nowMs = yield* serverTime(hidden)
+  const leftovers: Observations = new Map()
+  for (const name of listed.value) {
+    const status = yield* ask.stat(`${hidden}/${name}`)
+    if (nowMs === null || !status.ok || nowMs - status.value.modifiedMs <= 2 * intervalMs) continue
+    leftovers.set(name, { beat: 0, modifiedMs: status.value.modifiedMs, sinceMs: Number.NEGATIVE_INFINITY })
+  }
+  yield* patrol(hidden, [], surroundings, leftovers)
+  yield* removeNotes(hidden)
+}
+
+/** A process that died as it took our lock away left a note about the lock: without the lock it says nothing. */
+function* removeNotes(hidden: string): Protocol<void> {
+  const listed = yield* ask.list(hidden)
+  if (!listed.ok || !listed.value.every(isDissolvedNote)) return
+  for (const name of listed.value) yield* ask.unlink(`${hidden}/${name}`)
+}

@@ -1,0 +1,167 @@
+/**
+ * Locks that Workbench respects too, where something is not as it should be: what cannot be done is refused with the way out,
+ * nothing is half taken, and nothing of another user is touched.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { chown, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { createLocker, type LockerOptions } from '../../dist/index.js'
+import { Agent } from './support/agent.js'
+import { temporaryFolder } from './support/folder.js'
+import { memoryShare } from './support/image.js'
+
+const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
+const OURS = { refreshRateMs: 1000, timeoutIntervalMs: 4000, workbench: { timeoutIntervalMs: 4000 } } as const
+
+let folder: string
+let path: string
+
+beforeEach(async () => {
+  folder = await temporaryFolder()
+  path = join(folder, 'locktester_file')
+})
+
+function lockerWith(options: LockerOptions) {
+  const locker = createLocker({ ...OURS, ...options })
+  onTestFinished(() => locker.close())
+  return locker
+}
+
+describe('without fcntl at hand', () => {
+  const REMEDY = 'workbench: { advisory: false }'
+
+  test('a blocking call is refused, and nothing is made', async () => {
+    expect(() => lockerWith({ workbench: true }).tryAcquireSync(path)).toThrow(REMEDY)
+    expect(() => lockerWith({ workbench: true }).acquireSync(path)).toThrow(REMEDY)
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('with advisory: false blocking calls lock, keep the file alive, and leave the released name', async () => {
+    const locker = lockerWith({ workbench: { advisory: false, timeoutIntervalMs: 4000 } })
+    const lock = locker.acquireSync(path)
+    expect(await readFile(path, 'utf8')).toBe('1\n')
+    expect(lockerWith({ workbench: { advisory: false } }).tryAcquireSync(path)).toBeNull()
+    expect(lock.releaseSync()).toEqual({ lost: false })
+    await locker.close()
+    expect(await readFile(path, 'utf8')).toBe('-1\n')
+  })
+
+  test('with advisory: false an empty file is refused, for a session may hold it', async () => {
+    await writeFile(path, '')
+    const locker = lockerWith({ workbench: { advisory: false } })
+    await expect(locker.tryAcquire(path)).rejects.toMatchObject({
+      code: 'FOREIGN_LOCK',
+      message: expect.stringContaining('lock-type=advisory'),
+    })
+    expect(await readFile(path, 'utf8')).toBe('')
+  })
+
+  test.each([
+    ['without the addon', ['--no-addons'], 'FS_EXT_ADDONS_DISABLED'],
+    ['with it', [], 'held'],
+  ] as const)('%s: %s', (_, flags, expected) => {
+    const program = `
+      const { createLocker } = await import(${JSON.stringify(LIBRARY)})
+      const locker = createLocker({ workbench: true })
+      const lock = await locker.tryAcquire(${JSON.stringify(path)}).catch(({ code }) => ({ held: code }))
+      console.log(lock.held === true ? 'held' : lock.held)
+      await locker.close()`
+    const { stdout } = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', program], { encoding: 'utf8' })
+    expect(stdout.trim()).toBe(expected)
+  })
+
+  test('in a worker thread it is refused with the way out', () => {
+    const inWorker = `
+      const { parentPort, workerData } = require('node:worker_threads')
+      import(workerData.library).then(async ({ createLocker }) => {
+        const locker = createLocker({ workbench: true })
+        parentPort.postMessage(await locker.tryAcquire(workerData.path).then(() => 'acquired', ({ message }) => message))
+      })`
+    const program = `
+      const { Worker } = require('node:worker_threads')
+      const workerData = ${JSON.stringify({ library: LIBRARY, path })}
+      new Worker(${JSON.stringify(inWorker)}, { eval: true, workerData }).on('message', (text) => (console.log(text), process.exit()))`
+    const { stdout } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' })
+    expect(stdout).toContain(REMEDY)
+  })
+})
+
+test.skipIf(process.getuid?.() !== 0)("root is refused in a user's directory, with the command to use", async () => {
+  await chown(folder, 1000, 1000)
+  const locker = lockerWith({ workbench: true })
+  await expect(locker.acquire(path)).rejects.toMatchObject({
+    code: 'NOT_PERMITTED',
+    message: expect.stringContaining('runuser -u'),
+  })
+  expect(await readdir(folder)).toEqual([])
+})
+
+describe.skipIf(process.getuid?.() !== 0)('on a disk that is full between our lock and theirs', () => {
+  // Our session file takes one page, the claims the next, their file the third.
+  test.each([1, 2])('neither is held, and nothing is left (%i pages free)', async (pages) => {
+    const share = await memoryShare('size=64k')
+    const agent = await Agent.start({ on: share.space, locker: OURS })
+    await share.space.run('cd "$1" && mkdir home && head -c "$2" /dev/zero >filler', share.path, String(65536 - pages * 4096))
+    const target = `${share.path}/home/locktester_file`
+    expect(await agent.refusal(target, 'tryAcquire')).toMatchObject({ code: 'NO_SPACE' })
+    await share.space.run('rm "$1/filler"', share.path)
+    const lock = await agent.acquire(target)
+    expect(await lock.release()).toEqual({ lost: false })
+    await agent.ask('close')
+    expect((await share.space.run('ls -A "$1/home"', share.path)).trim()).toBe('locktester_file')
+  })
+})
+
+test("a node's clock that is an hour off is told, and the lock is held all the same", () => {
+  const program = `
+    const real = Date.now
+    Date.now = () => real() + 3600_000
+    process.on('warning', ({ code, message }) => console.log(code, message))
+    const { createLocker } = await import(${JSON.stringify(LIBRARY)})
+    const locker = createLocker(${JSON.stringify(OURS)})
+    const lock = await locker.acquire(${JSON.stringify(path)})
+    console.log(lock.held, (await lock.release()).lost)
+    await locker.close()`
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  expect(stdout).toMatch(/^CLOCKS_DIFFER The file server's clock is 3[56]\d{5} ms behind this node's/m)
+  expect(stdout).toContain('true false')
+})
+
+test('inspect tells ours, theirs and nothing, and takes nothing', async () => {
+  const locker = lockerWith({ workbench: true, label: 'a backup' })
+  expect(await locker.inspect(path)).toMatchObject({ state: 'free' })
+  const lock = await locker.acquire(path)
+  expect(await locker.inspect(path)).toMatchObject({
+    state: 'held',
+    path,
+    token: lock.token,
+    holder: { label: 'a backup', pid: process.pid },
+  })
+  await lock.release()
+  expect(await locker.inspect(path)).toMatchObject({ state: 'free' })
+  await writeFile(path, '4711')
+  expect(await locker.inspect(path)).toMatchObject({ state: 'held', holder: { pid: 4711, host: null } })
+  await writeFile(path, '')
+  expect((await locker.inspect(path)).state).toMatch(/^(free|unknown)$/)
+  expect(await readdir(folder)).toEqual(['locktester_file'])
+})
+
+test('a lock is the same by all the names of its directory', async () => {
+  const directory = join(folder, 'rstudio')
+  await mkdir(directory)
+  await symlink(directory, join(folder, 'link'))
+  const locker = lockerWith({ workbench: true })
+  const lock = await locker.acquire(join(directory, 'locktester_file'))
+  expect(await locker.tryAcquire(join(folder, 'link/locktester_file'))).toBeNull()
+  await lock.release()
+})
+
+test.each([
+  [{ advisory: 'yes' }, /`workbench.advisory`/],
+  [{ timeoutIntervalMs: 1000 }, /`workbench.timeoutIntervalMs`/],
+  [{ symlinks: true }, /`symlinks`/],
+])('an option that is not known, or not of its form, is refused (%j)', (workbench, message) => {
+  expect(() => createLocker({ workbench: workbench as never })).toThrow(message)
+})
