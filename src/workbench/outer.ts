@@ -251,9 +251,9 @@ export function* abandon(terms: Terms, { held, owner, claims }: Prepared): Proto
 
 /**
  * Releases: through the descriptor, so that only our own file is marked, whatever its public name means by then. The public name
- * stays, as theirs does; but a link goes, as long as nobody may replace it: it would lead into a directory that is gone, where an
- * advisory session cannot make its file. Where the file cannot be marked, its other name stays: the next holder of our own lock
- * goes by that.
+ * stays, as theirs does; but a link goes, as long as no session may replace it: it would lead into a directory that is gone,
+ * where an advisory session cannot make its file. Where the file cannot be marked, its other name stays: the next holder of our
+ * own lock goes by that.
  */
 export function* retract({ file, path, target }: KeptFile, owner: string, pid: number): Protocol<Reply<unknown>> {
   if (target !== null) {

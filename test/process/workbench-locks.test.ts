@@ -117,7 +117,7 @@ test('processes of ours exclude each other, and each token is higher than the la
 /** So many calls are made for one take and one release, at the most. */
 const CALLS_MAX = 400
 /** Each call in a full run. */
-const STEP = process.env['FULL'] === undefined ? 7 : 1
+const STEP = process.env.MOUNTLOCK_SOAK === undefined ? 7 : 1
 
 test('a process of ours that dies at any call leaves what the next one takes, and nothing else', async () => {
   const folder = await temporaryFolder()

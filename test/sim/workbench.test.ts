@@ -12,7 +12,7 @@ import { form2026 } from './specimens/workbench-2026.js'
 import { legacy } from './specimens/workbench-legacy.js'
 import { type Finding, type LivesReport, runLives } from './specimens/workbench-lives.js'
 
-const LIVES = Number(process.env['SIM_WORKBENCH_LIVES'] ?? 60)
+const LIVES = process.env.MOUNTLOCK_SOAK === undefined ? 60 : 2000
 const FORMS: Record<'legacy' | '2026', Form> = { legacy, 2026: form2026 }
 const SETS = (['legacy', '2026'] as const).flatMap((form) => [false, true].map((useSymlinks) => ({ form, useSymlinks })))
 
@@ -37,7 +37,7 @@ function live(form: keyof typeof FORMS, useSymlinks: boolean, faultsOf: (seed: n
 const isOverlap = ({ what }: Finding) => what.includes(' acquired while ')
 
 describe.each(SETS)('among sessions of the form of $form, symbolic links: $useSymlinks', ({ form, useSymlinks }) => {
-  test('with crashes no two of ours hold at once, and ours leave live locks of theirs alone', { timeout: 120_000 }, () => {
+  test('with crashes no two of ours hold at once, and ours leave live locks of theirs alone', { timeout: 600_000 }, () => {
     const { findings, acquired } = live(form, useSymlinks, () => crashes)
     expect(acquired.ours).toBeGreaterThan(LIVES)
     expect(acquired.theirs).toBeGreaterThan(LIVES)
@@ -46,7 +46,7 @@ describe.each(SETS)('among sessions of the form of $form, symbolic links: $useSy
     if (form === '2026') expect(findings).toEqual([])
   })
 
-  test('with stalls no two of ours hold at once, and their races show as theirs', { timeout: 120_000 }, () => {
+  test('with stalls no two of ours hold at once, and their races show as theirs', { timeout: 600_000 }, () => {
     const { findings } = live(form, useSymlinks, stalls)
     expect(findings.filter(isOverlap)).toEqual([])
     if (form === 'legacy') expect(findings.some(({ by }) => by === 'theirs')).toBe(true)
