@@ -71,7 +71,7 @@ function* judgeUnreadable(
   const silent = yield* observe(seen, beforeMs, surroundings)
   return silent
     ? { state: 'dead', record: null, modifiedMs, why: 'silent' }
-    : alive(null, modifiedMs, 'its record is torn', isUnfinished(text))
+    : alive(null, modifiedMs, 'its record is not readable', isUnfinished(text))
 }
 
 /** A number that hardly any other text has. */
