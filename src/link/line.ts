@@ -92,7 +92,7 @@ export class LinkLine implements Line {
     return this.#lock.run(listTickets(this.#lock.site))
   }
 
-  async isAwaited(): Promise<boolean> {
+  async others(): Promise<number> {
     const own = this.#lock.directory.ownSessionFiles()
     const names = await this.#tickets()
     const others = queueOf(names, this.#verdicts, HELD).filter(({ sessionFile }) => !own.includes(sessionFile))
@@ -104,7 +104,7 @@ export class LinkLine implements Line {
       dead.push(ticket)
     }
     if (dead.length > 0 || names.length === 0) this.#remove(dead)
-    return isAwaited
+    return isAwaited ? others.length - dead.length : 0
   }
 
   /** Each looks after the one before it: a ticket of the dead is removed by the next in line. */

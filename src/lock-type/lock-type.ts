@@ -50,8 +50,11 @@ export interface Line {
    * whether the one right before it still lives.
    */
   stand(generation: bigint, isLate: boolean): Promise<Place>
-  /** Does another process wait that lives? What the dead have left of their waiting goes on the way. */
-  isAwaited(): Promise<boolean>
+  /**
+   * How many other processes wait; 0 where none of them was found alive. What the dead have left of their waiting goes on the
+   * way.
+   */
+  others(): Promise<number>
   /** Gives the place up, in the background. */
   leave(): void
 }

@@ -8,6 +8,7 @@ import { assert } from '../assert.js'
 import { runAsynchronously } from '../drivers/work.js'
 import type { Busy, Line, Lockable, Taken, TryOutcome } from '../lock-type/lock-type.js'
 import type { ComingBack } from '../waiting/coming-back.js'
+import { TURNS_MAX } from '../waiting/queue.js'
 import { Waiter } from '../waiting/waiter.js'
 import type { LockHandle } from './handle.js'
 import type { HeldLocks } from './held-locks.js'
@@ -48,7 +49,7 @@ export class Acquisition {
     try {
       if (!this.#shared && !this.#begun.takePlaceIfFree()) return this.#busy(THIS_PROCESS)
       // What shows no waiter costs no wait: only a ticket does.
-      if (this.#lockable.hasTickets) await this.#leaveToOthers()
+      if (this.#lockable.hasTickets) await this.#leaveToOthers(1)
       for (;;) {
         const outcome = await this.#try(false)
         if (outcome.kind === 'busy') return this.#busy(outcome.holder)
@@ -64,7 +65,7 @@ export class Acquisition {
   async waiting(): Promise<LockHandle> {
     try {
       if (!this.#shared) await this.#takePlace()
-      await this.#leaveToOthers()
+      await this.#leaveToOthers(TURNS_MAX)
       let fresh = false
       for (;;) {
         const outcome = await this.#try(fresh)
@@ -93,14 +94,14 @@ export class Acquisition {
     patience.waitingFor = waitingFor
   }
 
-  /** A process that has just released the lock leaves it to those that wait for it, once. */
-  async #leaveToOthers(): Promise<void> {
-    const untilMs = this.#comingBack.leaveUntilMs(monotonicMs())
-    if (untilMs === null) return
+  /** A process that has just released the lock leaves it to those that wait for it, a grace for each of so many, once. */
+  async #leaveToOthers(othersMax: number): Promise<void> {
+    if (this.#comingBack.leaveUntilMs(monotonicMs(), 1) === null) return
     const { line } = this.#begun
-    const isAwaited = line === null || (await this.#patience.race(line.isAwaited()))
-    if (isAwaited && untilMs > monotonicMs()) await this.#patience.race(this.#begun.listen().standBack(untilMs))
-    this.#comingBack.asked(monotonicMs(), isAwaited)
+    const others = line === null ? 1 : await this.#patience.race(line.others())
+    const untilMs = this.#comingBack.leaveUntilMs(monotonicMs(), Math.min(others, othersMax))
+    if (untilMs !== null) await this.#patience.race(this.#begun.listen().standBack(untilMs))
+    this.#comingBack.asked(monotonicMs(), others > 0)
   }
 
   /** One try. `fresh`: it trusts no cache. What it took is given back when patience is over. */
@@ -122,7 +123,7 @@ export class Acquisition {
     if (lock === null) return null
     this.#begun.keepPlaceWithLock()
     this.#comingBack.acquired(monotonicMs(), taken.isWaitedFor)
-    if (taken.isWaitedFor && !this.#begun.isListening) void this.#begun.line?.isAwaited() // those that waited may have died
+    if (taken.isWaitedFor && !this.#begun.isListening) void this.#begun.line?.others() // those that waited may have died
     return lock
   }
 

@@ -1,6 +1,6 @@
 /**
  * Coming back: a process that has just released a lock is the first to know that it is free, and would keep it for itself in a
- * tight loop. So it leaves it to others for a grace, once, where it knows of some:
+ * tight loop. So it leaves it to others, once, where it knows of some: for a grace each, in a call that does not wait for one.
  *
  * - Of a hard or symbolic link it lists the lock's directory in every cycle, and sees there whether waiters have tickets.
  * - A claim by rename is two requests, and neither tells anything of waiters; an advisory lock has no tickets. There it knows of
@@ -65,9 +65,9 @@ export class ComingBack {
     this.#metMs = nowMs
   }
 
-  /** Until when the lock is to be left to others, if there are any; `null`: it need not be asked. */
-  leaveUntilMs(nowMs: number): number | null {
-    const untilMs = this.#releasedMs + this.#terms.graceMs
+  /** Until when the lock is to be left to so many others, if there are any; `null`: it need not be asked. */
+  leaveUntilMs(nowMs: number, others: number): number | null {
+    const untilMs = this.#releasedMs + others * this.#terms.graceMs
     if (untilMs <= nowMs) return null
     if (this.#isAwaited !== null) return this.#isAwaited ? untilMs : null
     const { turnMs, memoryMs } = this.#terms
