@@ -78,10 +78,12 @@ export class WorkbenchLockable implements Lockable {
     if (!this.#isEntered) inner.enter()
     this.#isEntered = true
     const own = yield* inner.tryTake(options)
+    // There is no line: a generation of our own lock says nothing of theirs.
+    if (own.kind === 'busy') return { ...own, generation: null }
     if (own.kind !== 'acquired') return own
     try {
       const outcome = options.wanted() ? yield* this.#takeOuter(own.hold) : ({ kind: 'cancelled' } as const)
-      if (outcome instanceof WorkbenchHold) return { ...own, hold: outcome }
+      if (outcome instanceof WorkbenchHold) return { ...own, hold: outcome, isWaitedFor: null }
       yield* own.hold.release()
       return outcome
     } catch (error) {
