@@ -14,7 +14,7 @@ const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
     advice: 'Use lock-type=advisory for it, choose another path, or name one that does not exist yet.',
   },
   unmarked: {
-    what: 'it is a directory and no lock of ours, perhaps a directory of files or the lock of another program',
+    what: 'it is a directory and no lock of ours, perhaps the lock of another program',
     advice: 'Name a lock in it or beside it (DIRECTORY/NAME.lock): a path that does not exist yet.',
   },
   'other-kind': {
