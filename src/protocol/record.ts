@@ -141,8 +141,12 @@ export function isUnfinished(text: string): boolean {
 export function isTorn(text: string): boolean {
   if (isUnfinished(text)) return true
   const value = JSON.parse(text) as Record<string, unknown> | null
-  return value?.mountlock === 1 && value.check !== `${value.beat} ${value.state}`
+  return value?.mountlock === 1 && !isChecked(value)
 }
+
+/** Its first field and its last say the same. */
+const isChecked = ({ beat, state, check }: Record<string, unknown>) =>
+  typeof beat === 'number' && typeof state === 'string' && check === `${beat} ${state}`
 
 function isRecord(value: unknown): value is WrittenRecord {
   if (typeof value !== 'object' || value === null) return false
@@ -166,7 +170,7 @@ function isRecord(value: unknown): value is WrittenRecord {
     isWhole(r.timeoutIntervalMs, 1, TIMEOUT_INTERVAL_MS_MAX) &&
     isWhole(r.beat, 0, Number.MAX_SAFE_INTEGER) &&
     (r.state === 'alive' || r.state === 'ended') &&
-    r.check === `${r.beat} ${r.state}`
+    isChecked(r)
   )
 }
 

@@ -1,6 +1,7 @@
 /** What is known of a lock that Workbench respects too, without taking anything. */
 
 import { findKernelLocks } from '../advisory/kernel-locks.js'
+import { wallClockMs } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import { runProtocol } from '../drivers/run.js'
 import { fileSystemError } from '../advice/file-system-error.js'
@@ -47,7 +48,7 @@ export async function inspectLock(place: LockPlace, own: Inspection | null): Pro
       return { ...base, ...(await advisoryState(status, place)) }
     case 'link': {
       const serverMs = await runProtocol(serverTime(names.directory), lane)
-      const state = stateOf(found, { serverMs: serverMs ?? Date.now(), timeoutMs: place.timeoutMs })
+      const state = stateOf(found, { serverMs: serverMs ?? wallClockMs(), timeoutMs: place.timeoutMs })
       return state === 'released' ? { ...base, state: 'free' } : { ...base, state, holder: toHolder(found, serverMs) }
     }
   }
