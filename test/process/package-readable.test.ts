@@ -25,12 +25,12 @@ const FAILURES = {
   },
   'an acquisition where nothing can be locked': {
     call: "await locker.acquire('LOCK/missing/lock') // HERE",
-    says: 'The directory of the lock does not exist',
+    says: 'The directory of the lock was not found',
     name: 'LockFileSystemError',
   },
   'a blocking acquisition where nothing can be locked': {
     call: "locker.acquireSync('LOCK/missing/lock') // HERE",
-    says: 'The directory of the lock does not exist',
+    says: 'The directory of the lock was not found',
     name: 'LockFileSystemError',
   },
 }
@@ -103,7 +103,7 @@ test('in a program that is minified, an error keeps its name and is told in few 
     () => ({ stderr: 'no error' }),
     (error: { stderr: string }) => error,
   )
-  expect(stderr).toMatch(/^LockFileSystemError: The directory of the lock does not exist/m)
+  expect(stderr).toMatch(/^LockFileSystemError: The directory of the lock was not found/m)
   expect(stderr).not.toMatch(/\w+ \[LockFileSystemError\]/)
   expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(LINES_MAX)
   expect(stderr.length).toBeLessThan(2000)
