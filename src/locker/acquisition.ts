@@ -101,7 +101,8 @@ export class Acquisition {
     const others = line === null ? 1 : await this.#patience.race(line.others())
     const untilMs = this.#comingBack.leaveUntilMs(monotonicMs(), Math.min(others, othersMax))
     if (untilMs !== null) await this.#patience.race(this.#begun.listen().standBack(untilMs))
-    this.#comingBack.asked(monotonicMs(), others > 0)
+    // Without tickets nothing was asked: a process that meets no other goes on coming back freely.
+    this.#comingBack.asked(monotonicMs(), line !== null && others > 0)
   }
 
   /** One try. `fresh`: it trusts no cache. What it took is given back when patience is over. */

@@ -370,7 +370,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     file: 'protocol/dissolve.ts',
     from: '    if (isLastRenamed(kind, listed.value)) return LOOK_AGAIN\n',
     to: '',
-    caughtBy: MODEL,
+    caughtBy: ['unit/protocol-dissolve.test.ts', 'the last entry of a lock of renames was renamed away'],
     redundantBecause: null,
   },
   {
