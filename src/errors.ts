@@ -5,7 +5,7 @@
  * What it does not promise: the wording of `message`. Programs decide by `code` (or by class), people read `message`.
  */
 
-/** What `error.code` can be; docs/troubleshooting.md has a paragraph for each. */
+/** What `error.code` can be; docs/troubleshooting.md has a section for each. */
 // prettier-ignore
 export type ErrorCode =
   | 'ABORT_ERR' | 'ACCESS_DENIED' | 'BEING_EXECUTED' | 'CONFIG_INVALID' | 'CREDENTIALS_EXPIRED' | 'CROSS_DEVICE'

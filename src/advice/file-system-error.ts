@@ -24,7 +24,7 @@ export function fileSystemError({ path, cause, ...circumstances }: FileSystemFai
 /** As the system calls it, for an error that came without the system's own. */
 const CALLS: Partial<Record<Circumstances['action'], string>> = { 'hard-link': 'link', release: 'rename', remove: 'unlink' }
 
-/** Where the system's error came up says nothing to the caller, and would hide the line that does: ten more lines of ours. */
+/** The cause's stack is ten lines of ours, and would hide the caller's. */
 function withoutFrames(cause: unknown, { action, errno, means }: Circumstances): unknown {
   if (cause === undefined) {
     const call = action === 'advisory-lock' ? (means ?? 'open') : (CALLS[action] ?? action)

@@ -1,7 +1,7 @@
 /**
  * What an error of the file system means for a lock, and what to do about it: one table, chosen by what was being done, by which
  * kind of lock it was done for, on which file system, and by the error. So no two places disagree about what `EPERM` says, and
- * no lock is advised to be of the type that it is. Pure.
+ * no message advises the lock type in use. Pure.
  *
  * A meaning says what was answered. What may be behind it stands in the advice, after "probably" where it is not certain.
  */
@@ -268,7 +268,7 @@ const ANY: readonly Row[] = [
   row(
     ['DIRECTORY_REPLACED', 'Another directory is in the place of the one that was worked in before'],
     ['EREPLACED'],
-    'Find out which user or program moves or replaces it: others may do so here.',
+    'Find out which user or program moves or replaces it: other users can replace it here.',
   ),
   row(['SERVER_TIMEOUT', 'The file server did not answer in time'], ['ETIMEDOUT'], 'Check the server and the network.'),
   row(

@@ -27,7 +27,7 @@ interface OwnTicket {
   ticket: string
 }
 
-/** Whether this many waiters live is asked before one is believed to be there. */
+/** So many waiters are asked whether they live. If all of them are dead, no process is believed to wait. */
 const JUDGED_MAX = 4
 /** For the order alone: no process tries by it. */
 const HELD = { freeForMs: null, graceMs: 0 }
@@ -103,6 +103,7 @@ export class LinkLine implements Line {
       if (isAwaited) break
       dead.push(ticket)
     }
+    // An empty room goes too.
     if (dead.length > 0 || names.length === 0) this.#remove(dead)
     return isAwaited ? others.length - dead.length : 0
   }

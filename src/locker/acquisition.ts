@@ -44,11 +44,11 @@ export class Acquisition {
     this.#begun = new Begun(lockable)
   }
 
-  /** One look: `null` when the lock is busy. @throws as {@link Patience.check}, and what a try throws */
+  /** Waits for no holder: `null` when the lock is busy. @throws as {@link Patience.check}, and what a try throws */
   async withoutWaiting(): Promise<LockHandle | null> {
     try {
       if (!this.#shared && !this.#begun.takePlaceIfFree()) return this.#busy(THIS_PROCESS)
-      // What shows no waiter costs no wait: only a ticket does.
+      // Without tickets nothing shows a waiter, so this call leaves the lock to no process.
       if (this.#lockable.hasTickets) await this.#leaveToOthers(1)
       for (;;) {
         const outcome = await this.#try(false)

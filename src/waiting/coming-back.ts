@@ -1,6 +1,6 @@
 /**
  * Coming back: a process that has just released a lock is the first to know that it is free, and would keep it for itself in a
- * tight loop. So it leaves it to others, once, where it knows of some: for a grace each, in a call that does not wait for one.
+ * tight loop. So it leaves it to others, once, where it knows of some: for one grace each; `tryAcquire` for one at most.
  *
  * - Of a hard or symbolic link it lists the lock's directory in every cycle, and sees there whether waiters have tickets.
  * - A claim by rename is two requests, and neither tells anything of waiters; an advisory lock has no tickets. There it knows of
@@ -21,13 +21,13 @@ interface Terms {
   memoryMs: number
 }
 
-/** A waiter is woken within it (`pace.ts`). */
+/** A waiter with a watch is woken within it (`pace.ts`). One without a watch looks after 10 ms or more, and may miss it. */
 const LOCAL: Terms = { graceMs: 5, turnMs: 0, memoryMs: 1000 }
 /** Two cheap looks of the first in line. */
 const NETWORK: Terms = { graceMs: 130, turnMs: 0, memoryMs: 5000 }
-/** A waiter without a ticket asks once in that time, in the beginning; there are some eighty such chances in its memory. */
+/** A waiter without a ticket asks within it for its first tenth of a second. Within the memory it has some eighty chances. */
 const LOCAL_BLIND: Terms = { graceMs: 12, turnMs: 0, memoryMs: 1000 }
-/** By then every waiter has asked; a turn costs less than it if it lasts a while. */
+/** By then every waiter has asked. 250 ms of use first make that worth its cost. */
 const NETWORK_BLIND: Terms = { graceMs: 450, turnMs: 250, memoryMs: 5000 }
 
 function termsOf({ isLocal }: WaitStyle, hasTickets: boolean): Terms {

@@ -1,6 +1,6 @@
 /**
  * How often a waiter looks, and for how long a free lock is left to each. Figures of docs/benchmarks ("Hand-off on one host",
- * "Fairness") and of docs/lab.md ("hands over to a waiter on another node").
+ * "Fairness"), where none is said to be chosen.
  */
 
 import type { WaitStyle } from '../lock-type/lock-type.js'
@@ -26,7 +26,7 @@ const WATCHED: Pace = { graceMs: 5, lookMs: null, tryMs: { first: 250, others: 2
 /** Where there is no watch to be had, on a file system of this host: a look is one listing. Chosen, not measured. */
 const BLIND: Pace = { graceMs: 20, lookMs: { first: 10, others: 40 }, tryMs: WATCHED.tryMs, followsTickets: false }
 
-/** Of the first in line: a GETATTR each, so that a hand-off takes half of that and a few requests (docs/lab.md). */
+/** Chosen, not measured. Each look of the first in line is a GETATTR. A hand-off takes half of it and a few requests. */
 const NETWORK_LOOK_MS = 65
 /**
  * A listing from an NFS client's cache may be stale for good; one after a change of our own is not, and costs three to five
@@ -43,7 +43,7 @@ export function paceOf({ isLocal }: Pick<WaitStyle, 'isLocal'>, isWatched: boole
   return isLocal ? (isWatched ? WATCHED : BLIND) : NETWORK
 }
 
-/** While a lock changes hands again and again, the next in line follow as closely as the first. */
+/** While a lock changes hands again and again, those behind the first look more often, the nearer the more. */
 export const BRISK_MS = 1000
 
 /** So that waiters do not march in step. Chosen, not measured. */

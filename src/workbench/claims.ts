@@ -110,8 +110,7 @@ export function* giveBackClaims({ names }: Claiming, { first, second, isDirector
 }
 
 /**
- * A name of ours that lasted for moments. Another process replaces it only after a whole interval: where that may have passed in
- * between, it was abandoned before.
+ * A claim lasts moments. Another process replaces it only after a whole interval; if that has passed, it counts as abandoned.
  */
 function* removeOwn(path: string, identity: Identity): Protocol<void> {
   if ((yield* identityAt(path)) === identity) yield* ask.unlink(path)

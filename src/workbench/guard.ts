@@ -68,9 +68,11 @@ export class WorkbenchGuard implements Locks {
 /** A path that is refused because of a file or a link says so if that is a lock of theirs. */
 class GuardedLockable implements Lockable {
   readonly #lockable: Lockable
+  readonly leave?: () => Work<void>
 
   constructor(lockable: Lockable) {
     this.#lockable = lockable
+    if (lockable.leave !== undefined) this.leave = lockable.leave.bind(lockable)
   }
 
   get path(): string {

@@ -26,7 +26,7 @@ interface Outer {
   beganMs: number
 }
 
-/** Their `timeout-interval`, and what follows from it. */
+/** How often the file is refreshed, and how long one refresh lasts. */
 interface Pace {
   everyMs: number
   lastsMs: number

@@ -1,6 +1,6 @@
 /**
  * The outer lock, which is theirs: a file at the public path that every form of Workbench respects, takes over when it is
- * released or old, and leaves as its own. It is written as the 2026 form writes it, but that its other name lies in our hidden
+ * released or old, and leaves as its own. It is written as the 2026 form writes it, except that its other name lies in our hidden
  * directory: a legacy session reads each regular file beside its lock as a document.
  *
  * To be called by the holder of our own lock only, in this order: `prepare`, which leaves a file that is kept open; then whatever
@@ -108,7 +108,7 @@ function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Locked | null
   // To open what this process has locked, and to close it, would drop the lock.
   const identity = yield* identityAt(path)
   if (locked !== null && identity !== null && typeof identity === 'string') return yield* judgeLocked(path, identity, locked)
-  // Which file it is comes first: what is read of a later one is then no reason to remove this one, nor the later one.
+  // Identity first: what is read later may be of another file, and must remove neither.
   const looked = yield* look(path)
   if (!looked.ok) return failed('stat', path, looked)
   const { seen, status } = looked.value

@@ -28,7 +28,7 @@ export function refuseWithoutFcntl(path: string): void {
   loadFsExt()
 }
 
-/** What root makes there its owner's sessions could not change, and would be locked out. @throws LockFileSystemError */
+/** The owner's sessions could not change a file that root makes there, and would be locked out. @throws LockFileSystemError */
 export function* refuseOthersDirectory(directory: string): Protocol<void> {
   const status = yield* ask.stat(directory)
   if (!status.ok) throw fileSystemError({ action: 'stat', path: directory, errno: status.code, cause: status.error })

@@ -5,7 +5,7 @@
 
 import { ask, type Protocol } from '../protocol/operations.js'
 
-/** By this part of the interval longer: their refreshes may be late by as much without being reaped by their own kind. */
+/** So many intervals: their refreshes may be a tenth late. */
 const PATIENCE = 1.1
 
 /** What was seen of each path, and since when it has been so, by our own clock. Of the whole process: attempts may be short. */
