@@ -20,7 +20,8 @@ export const blockingCalls = {
   ftruncate: fs.ftruncateSync,
   futimes: fs.futimesSync,
   lstat: fs.lstatSync,
-  realpath: fs.realpathSync,
+  // The one of the system: the other one is JavaScript, and needs `process.nextTick`, which a test may have faked.
+  realpath: fs.realpathSync.native,
   readdir: fs.readdirSync,
   link: fs.linkSync,
   symlink: fs.symlinkSync,
@@ -48,7 +49,7 @@ export const asynchronousCalls: Record<CallName, unknown> = {
   ftruncate: fs.ftruncate,
   futimes: fs.futimes,
   lstat: fs.lstat,
-  realpath: fs.realpath,
+  realpath: fs.realpath.native,
   readdir: fs.readdir,
   link: fs.link,
   symlink: fs.symlink,

@@ -67,7 +67,8 @@ export class KnownLock implements Lockable, LinkSite, Lined {
   }
 
   get waitStyle(): WaitStyle {
-    return { isLocal: this.directory.facts.coherent }
+    const { coherent, leasesLocks } = this.directory.facts
+    return { isLocal: coherent, refreshRateMs: this.directory.refreshRateMs, countsChanges: leasesLocks }
   }
 
   readonly hasTickets = true

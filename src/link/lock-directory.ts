@@ -58,6 +58,10 @@ export class LockDirectory implements Patrolled {
     this.#patrol = new Patrol(this, options.timeoutIntervalMs, (names) => options.onReaped(path, names))
   }
 
+  get refreshRateMs(): number {
+    return this.#options.refreshRateMs
+  }
+
   /** Another object after each look at the directory. */
   get facts(): DirectoryFacts {
     return this.#facts

@@ -29,13 +29,14 @@ function takeApart(path: string): LockPath {
       'Correct the path.',
     )
   }
-  if (path.includes('\uFFFD')) {
+  const absolute = absolutePath(path)
+  // Also what the current directory adds.
+  if (absolute.includes('\uFFFD')) {
     throw new InvalidArgumentError(
-      `Expected the path of a lock to be UTF-8, got ${JSON.stringify(path)}, in which bytes are lost that are not`,
+      `Expected the path of a lock to be UTF-8, got ${JSON.stringify(absolute)}, in which bytes are lost that are not`,
       'Rename it, or lock another path: Node cannot name this one, and would lock a path that no other program means.',
     )
   }
-  const absolute = absolutePath(path)
   const name = basename(absolute)
   if (name === '')
     throw new InvalidArgumentError(`Expected the path of a lock, got the root directory`, 'Name a lock in a directory.')

@@ -13,6 +13,8 @@ export interface Pace {
   lookMs: { first: number; others: number } | null
   /** Between two tries that are made whatever was seen: they find what a watch or a cached listing never shows. */
   tryMs: { first: number; others: number }
+  /** The same for the first in line while the lock changes hands again and again; `null`: looks tell as much. */
+  briskTryMs: number | null
   /** The watch of a ticket tells when it goes, so that those that are far from the first need not watch the lock. */
   followsTickets: boolean
 }
@@ -21,10 +23,16 @@ export interface Pace {
  * A waiter that is woken by a watch has the lock after 1 to 2 ms on a quiet machine. Polling finds holders that died: 14
  * operations per second of waiting (docs/benchmarks, "Operations on the file system").
  */
-const WATCHED: Pace = { graceMs: 5, lookMs: null, tryMs: { first: 250, others: 250 }, followsTickets: true }
+const WATCHED: Pace = { graceMs: 5, lookMs: null, tryMs: { first: 250, others: 250 }, briskTryMs: null, followsTickets: true }
 
 /** Where there is no watch to be had, on a file system of this host: a look is one listing. Chosen, not measured. */
-const BLIND: Pace = { graceMs: 20, lookMs: { first: 10, others: 40 }, tryMs: WATCHED.tryMs, followsTickets: false }
+const BLIND: Pace = {
+  graceMs: 20,
+  lookMs: { first: 10, others: 40 },
+  tryMs: WATCHED.tryMs,
+  briskTryMs: null,
+  followsTickets: false,
+}
 
 /** Chosen, not measured. Each look of the first in line is a GETATTR. A hand-off takes half of it and a few requests. */
 const NETWORK_LOOK_MS = 65
@@ -36,11 +44,18 @@ const NETWORK: Pace = {
   graceMs: 2 * NETWORK_LOOK_MS,
   lookMs: { first: NETWORK_LOOK_MS, others: 300 },
   tryMs: { first: 2000, others: 8000 },
+  briskTryMs: 250,
   followsTickets: false,
 }
 
-export function paceOf({ isLocal }: Pick<WaitStyle, 'isLocal'>, isWatched: boolean): Pace {
-  return isLocal ? (isWatched ? WATCHED : BLIND) : NETWORK
+export function paceOf(style: WaitStyle, isWatched: boolean): Pace {
+  const { isLocal, refreshRateMs = Number.POSITIVE_INFINITY, countsChanges = false } = style
+  if (isLocal) return isWatched ? WATCHED : BLIND
+  // Where holders show often that they live, one that died is to be noticed as soon.
+  const { first, others } = NETWORK.tryMs
+  const tryMs = { first: Math.min(first, refreshRateMs), others: Math.min(others, 4 * refreshRateMs) }
+  // With time stamps of a second the other node had a third of the turns, as long as only looks told of releases.
+  return { ...NETWORK, tryMs, briskTryMs: countsChanges ? null : NETWORK.briskTryMs }
 }
 
 /** While a lock changes hands again and again, those behind the first look more often, the nearer the more. */

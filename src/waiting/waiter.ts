@@ -101,11 +101,17 @@ export class Waiter {
   }
 
   #planInLine(nowMs: number): void {
-    const { tryMs } = this.#pace
-    this.#known.tryMs = nowMs + jittered(this.#isFirst ? tryMs.first : tryMs.others)
+    this.#known.tryMs = nowMs + jittered(this.#nextTryInMs(nowMs))
     this.#known.lookMs = this.#nextLookMs(nowMs)
     // After a try in vain; and one that was late looks whether the one before it still lives.
     this.#known.standMs = nowMs
+  }
+
+  #nextTryInMs(nowMs: number): number {
+    const { tryMs, briskTryMs } = this.#pace
+    const inMs = this.#isFirst ? tryMs.first : tryMs.others
+    if (briskTryMs === null || nowMs - this.#changedMs >= BRISK_MS) return inMs
+    return Math.min(inMs, (1 + (this.#before ?? 0)) * briskTryMs)
   }
 
   get #isFirst(): boolean {

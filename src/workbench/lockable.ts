@@ -16,7 +16,14 @@ import type { InnerLock } from './inner.js'
 import { paceOf, WorkbenchHold } from './keeping.js'
 import type { Names } from './names.js'
 import { abandon, keptFile, type Locked, type Prepared, prepare, publish, type Refused, type Terms } from './outer.js'
-import { EMPTY_FILE, refuseOthersDirectory, refuseWithoutFcntl, refuseWithoutFcntlSync, warnOfClocks } from './refusals.js'
+import {
+  EMPTY_FILE,
+  refuseOthersDirectory,
+  refuseSharedDirectory,
+  refuseWithoutFcntl,
+  refuseWithoutFcntlSync,
+  warnOfClocks,
+} from './refusals.js'
 
 export interface Parts {
   /** As the caller named it. */
@@ -75,6 +82,7 @@ export class WorkbenchLockable implements Lockable {
       )
     }
     yield* this.#run(() => refuseOthersDirectory(names.directory))
+    refuseSharedDirectory(names.directory, this.ground)
     if (!this.#isEntered) inner.enter()
     this.#isEntered = true
     const own = yield* inner.tryTake(options)

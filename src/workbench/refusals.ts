@@ -3,6 +3,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { loadFsExt } from '../advisory/fs-ext.js'
 import { wallClockMs } from '../drivers/clock.js'
+import type { Ground } from '../drivers/ground.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { LockFileSystemError, UnsupportedPlatformError } from '../errors.js'
 import { ask, type Protocol } from '../protocol/operations.js'
@@ -38,6 +39,20 @@ export function* refuseOthersDirectory(directory: string): Protocol<void> {
     code: 'NOT_PERMITTED',
     path: directory,
     advice: `Run it as that user, or its sessions cannot use what root makes there: runuser -u "$(id -nu ${uid})" -- COMMAND.`,
+  })
+}
+
+/**
+ * Theirs are made, replaced and removed by path, as Workbench does it. Where another user could put a link or a directory of
+ * their own in the way, that would reach files of others: nothing is locked there. @throws LockFileSystemError
+ */
+export function refuseSharedDirectory(directory: string, ground: Ground | null): void {
+  if (ground === null) return
+  throw new LockFileSystemError('EPERM', 'Other users may change the directory, or one on the way to it', {
+    code: 'NOT_PERMITTED',
+    path: directory,
+    advice:
+      'Locks of Workbench are taken in directories that only their owner may write to: chmod go-w DIRECTORY, if it is yours alone.',
   })
 }
 

@@ -144,6 +144,13 @@ describe('the lock', () => {
     expect(await run(['--lock-type', 'advisory', '--no-wait'], ['true']).end).toBe(0)
   })
 
+  test('is not taken by the defaults where a configuration that was named is not there', async () => {
+    const missing = join(path, '..', 'file-lokcs')
+    const only = run(['--config', missing], ['true'])
+    expect(await only.end).toBe(64)
+    expect(only.stderr).toContain(`There is no such file: ${missing}`)
+  })
+
   test('is of the type and variant that the configuration says, unless the options say otherwise', async () => {
     const config = await bench.config('lock-type=advisory\n')
     expect(await run(['--config', config], ['test', '-f', path]).end).toBe(0)

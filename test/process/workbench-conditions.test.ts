@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { chown, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createLocker, type LockerOptions } from '../../dist/index.js'
@@ -164,4 +164,15 @@ test.each([
   [{ symlinks: true }, /`symlinks`/],
 ])('an option that is not known, or not of its form, is refused (%j)', (workbench, message) => {
   expect(() => createLocker({ workbench: workbench as never })).toThrow(message)
+})
+
+test('where other users may change the directory nothing is locked: a link of theirs would lead to files of others', async () => {
+  const shared = join(folder, 'shared')
+  await mkdir(shared)
+  await chmod(shared, 0o1777)
+  await expect(lockerWith({}).acquire(join(shared, 'locktester_file'))).rejects.toMatchObject({
+    code: 'NOT_PERMITTED',
+    message: expect.stringContaining('Other users may change the directory'),
+  })
+  expect(await readdir(shared)).toEqual([])
 })

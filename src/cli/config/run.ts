@@ -1,8 +1,6 @@
 /** `locktester config check` and `locktester config show`: nothing but what the parser says. */
 
-import { type LoadedConfig, loadConfig } from '../../config/load.js'
-import { printable } from '../../log/printable.js'
-import { UsageError } from '../shared/usage.js'
+import { loadNamedConfig } from '../shared/settings.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { writeErrorDiagnostics, writeJson, writeOut } from '../shared/output.js'
 import { diagnosticLines, isError, reportOf, settingLines, talk } from './print.js'
@@ -16,18 +14,11 @@ export interface ConfigOptions {
 
 /** Of `check` the diagnostics are what was asked for, so they are data; of `show` it is the settings. */
 export async function runConfig({ action, file, json }: ConfigOptions): Promise<void> {
-  const loaded = load(file)
+  const loaded = loadNamedConfig(file)
   const exitCode = loaded.diagnostics.some(isError) ? EXIT.configuration : EXIT.ok
   if (action === 'show') writeErrorDiagnostics(loaded.diagnostics)
   if (json) writeJson(reportOf(loaded, exitCode))
   else for (const line of action === 'check' ? diagnosticLines(loaded) : settingLines(loaded)) writeOut(line)
   talk(loaded, action)
   process.exitCode = exitCode
-}
-
-/** No file is no fault, unless it was asked for by name. @throws UsageError */
-function load(file: string | undefined): LoadedConfig {
-  const loaded = loadConfig({ file })
-  if (file !== undefined && !loaded.found) throw new UsageError(`There is no such file: ${printable(file)}`)
-  return loaded
 }

@@ -1,10 +1,10 @@
 /** What `nodes` and `stress` have in common: the intervals to try with, how they end, and what they say of a failure. */
 
-import { type LoadedConfig, loadConfig } from '../../config/load.js'
+import type { LoadedConfig } from '../../config/load.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { messageOf, Printer } from '../shared/output.js'
-import { refuseErrors } from '../shared/settings.js'
+import { loadNamedConfig, refuseErrors } from '../shared/settings.js'
 import { cleanUpAtLast, explainUnexpected } from '../shared/unexpected.js'
 import { RemoteError } from './lines.js'
 
@@ -29,7 +29,7 @@ export async function runTrial(
   options: TrialOptions,
   create: (config: LoadedConfig, interrupt: Interrupt, printer: Printer) => RemoteTrial,
 ): Promise<void> {
-  const config = loadConfig({ file: options.config })
+  const config = loadNamedConfig(options.config)
   const refusal = options.config === undefined ? null : refuseErrors(config)
   if (refusal !== null) return endProcess(refusal)
   if (options.config === undefined) Object.assign(config.settings, BRISK)

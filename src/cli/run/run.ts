@@ -9,12 +9,11 @@
 
 import { present } from '../../assert.js'
 import { basename, resolve } from 'node:path'
-import { loadConfig } from '../../config/load.js'
 import type { ConfigSettings } from '../../config/settings.js'
 import type { LockType } from '../../types.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { dieBySignal, endProcess } from '../shared/interrupt.js'
-import { commonOptions, refuseErrors } from '../shared/settings.js'
+import { commonOptions, loadNamedConfig, refuseErrors } from '../shared/settings.js'
 import { UsageError } from '../shared/usage.js'
 import { Child, type Ending, NotStartedError } from './child.js'
 import { inheritedDescriptors, stdioOf } from './descriptors.js'
@@ -57,7 +56,7 @@ const LEASH_PLACE = 10
 /** Runs the command and ends the process. */
 export async function runCommand(options: RunOptions): Promise<void> {
   const descriptors = inheritedDescriptors() // before anything of ours is open
-  const config = loadConfig({ file: options.config })
+  const config = loadNamedConfig(options.config)
   const refusal = refuseErrors(config)
   if (refusal !== null) return endProcess(refusal)
   const lockType = options.lockType ?? config.settings.lockType

@@ -1,11 +1,19 @@
 /** From the configuration file to the options of a locker, and what is said of a file that has errors. */
 
-import type { LoadedConfig } from '../../config/load.js'
+import { loadConfig, type LoadedConfig } from '../../config/load.js'
 import type { ConfigSettings } from '../../config/settings.js'
 import { printable } from '../../log/printable.js'
 import type { LockerOptions } from '../../types.js'
 import { EXIT } from './exit-codes.js'
 import { paint, writeError, writeErrorDiagnostics } from './output.js'
+import { UsageError } from './usage.js'
+
+/** Without a file of its own the program goes by the defaults; a file that was named has to be there. @throws UsageError */
+export function loadNamedConfig(file: string | undefined): LoadedConfig {
+  const loaded = loadConfig({ file })
+  if (file !== undefined && !loaded.found) throw new UsageError(`There is no such file: ${printable(file)}`)
+  return loaded
+}
 
 /** All but the lock type, which the commands choose for themselves. */
 export function commonOptions({ logFile, lockType: _, ...rest }: ConfigSettings): LockerOptions {

@@ -59,7 +59,7 @@ const SECONDS_MAX = 2_147_483
 /** @returns milliseconds, `undefined` where the option is absent @throws UsageError */
 export function readSeconds(option: string, text: unknown): number | undefined {
   if (text === undefined) return undefined
-  const seconds = typeof text === 'string' && /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  const seconds = typeof text === 'string' && /^\+?(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : Number.NaN
   if (!(seconds <= SECONDS_MAX)) {
     throw new UsageError(`Expected a number of seconds, at most ${SECONDS_MAX}, after --${option}, got "${text}"`)
   }

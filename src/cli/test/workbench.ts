@@ -6,7 +6,7 @@
 import { access } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type LoadedConfig, loadConfig } from '../../config/load.js'
+import type { LoadedConfig } from '../../config/load.js'
 import { AdvisoryUnavailableError, LockTimeoutError } from '../../errors.js'
 import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
@@ -19,7 +19,7 @@ import { ownIdentity } from '../shared/identity.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { mountOf } from '../shared/mounts.js'
 import { messageOf, Printer } from '../shared/output.js'
-import { commonOptions, configurationErrors } from '../shared/settings.js'
+import { commonOptions, configurationErrors, loadNamedConfig } from '../shared/settings.js'
 import { openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { explainUnexpected } from '../shared/unexpected.js'
 import * as words from './print.js'
@@ -38,7 +38,7 @@ const LOOK_EVERY_MS = 500
 
 /** Runs the command and ends the process. */
 export async function runWorkbenchTest(options: WorkbenchTestOptions): Promise<void> {
-  await new WorkbenchTest(options, loadConfig({ file: options.config })).run()
+  await new WorkbenchTest(options, loadNamedConfig(options.config)).run()
 }
 
 class WorkbenchTest {
