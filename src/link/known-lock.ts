@@ -67,8 +67,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
   }
 
   get waitStyle(): WaitStyle {
-    const { coherent, leasesLocks } = this.directory.facts
-    return { isLocal: coherent, refreshRateMs: this.directory.refreshRateMs, countsChanges: leasesLocks }
+    return { isLocal: this.directory.facts.coherent, refreshRateMs: this.directory.refreshRateMs }
   }
 
   readonly hasTickets = true

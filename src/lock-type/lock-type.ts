@@ -111,8 +111,6 @@ export interface WaitStyle {
   isLocal: boolean
   /** How often a holder shows that it lives, in milliseconds, by this locker's own settings; absent where none of them does. */
   refreshRateMs?: number
-  /** A listing shows each change (NFSv4), and not only one for each tick of the directory's time stamp. */
-  countsChanges?: boolean
 }
 
 /** A lock that was acquired, whatever its type. */

@@ -13,7 +13,7 @@ export interface Pace {
   lookMs: { first: number; others: number } | null
   /** Between two tries that are made whatever was seen: they find what a watch or a cached listing never shows. */
   tryMs: { first: number; others: number }
-  /** The same for the first in line while the lock changes hands again and again; `null`: looks tell as much. */
+  /** The same for the first in line while the lock changes hands again and again; `null`: a watch tells. */
   briskTryMs: number | null
   /** The watch of a ticket tells when it goes, so that those that are far from the first need not watch the lock. */
   followsTickets: boolean
@@ -44,18 +44,17 @@ const NETWORK: Pace = {
   graceMs: 2 * NETWORK_LOOK_MS,
   lookMs: { first: NETWORK_LOOK_MS, others: 300 },
   tryMs: { first: 2000, others: 8000 },
-  // With time stamps of a second a listing shows one change in each: one of two nodes had a third of the turns. Within a grace.
+  // Within a grace. By looks alone one of two busy nodes had a third of the turns: with time stamps of a second a listing shows
+  // one change in each, and on NFSv4 the looks of a busy node came late.
   briskTryMs: 100,
   followsTickets: false,
 }
 
-export function paceOf(style: WaitStyle, isWatched: boolean): Pace {
-  const { isLocal, refreshRateMs = Number.POSITIVE_INFINITY, countsChanges = false } = style
+export function paceOf({ isLocal, refreshRateMs = Number.POSITIVE_INFINITY }: WaitStyle, isWatched: boolean): Pace {
   if (isLocal) return isWatched ? WATCHED : BLIND
   // Where holders show often that they live, one that died is to be noticed as soon.
   const { first, others } = NETWORK.tryMs
-  const tryMs = { first: Math.min(first, refreshRateMs), others: Math.min(others, 4 * refreshRateMs) }
-  return { ...NETWORK, tryMs, briskTryMs: countsChanges ? null : NETWORK.briskTryMs }
+  return { ...NETWORK, tryMs: { first: Math.min(first, refreshRateMs), others: Math.min(others, 4 * refreshRateMs) } }
 }
 
 /** While a lock changes hands again and again, those behind the first look more often, the nearer the more. */
