@@ -5,7 +5,8 @@
  * 2. It makes a ticket (`tickets.ts`), whose name tells which generation was in its way: so waiters are in order, and no
  *    process has to agree on a number. `queue.ts` puts them in that order, for the waiter as for those that show it.
  * 3. A file watch tells releases on the same host. On a network mount the waiter looks as well: cheaply and often, by a
- *    listing that costs one request while nothing changed, and now and then for certain, by a try (`pace.ts`).
+ *    listing that costs one request while nothing changed, and now and then for certain, by a try, which the first in line
+ *    makes more often while the lock changes hands (`pace.ts`).
  * 4. A free lock is left to the first in line for a grace, and then to the next (`decision.ts`). So one process tries, and one
  *    that is slow, stopped or dead delays the others by no more than the grace.
  * 5. A process that comes back to a lock which it has just released leaves it for a grace to those that have tickets
