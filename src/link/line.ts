@@ -29,15 +29,14 @@ interface OwnTicket {
 
 /** So many waiters are asked whether they live. If all of them are dead, no process is believed to wait. */
 const JUDGED_MAX = 4
-/** For the order alone: no process tries by it. */
-const HELD = { freeForMs: null, graceMs: 0 }
 
 export class LinkLine implements Line {
   readonly #lock: Lined
   /** The generation that was in the way first: it stays, also in the ticket of a later session. */
   #behind: bigint | null = null
   #own: OwnTicket | null = null
-  readonly #verdicts = new Map<string, 'dead'>()
+  /** Session files of owners that were found to be dead. */
+  readonly #dead = new Set<string>()
   #isOver = false
 
   constructor(lock: Lined) {
@@ -57,7 +56,7 @@ export class LinkLine implements Line {
   async stand(generation: bigint, isLate: boolean): Promise<Place> {
     this.#behind ??= generation
     const own = await this.#ticket(this.#behind)
-    const line = queueOf(await this.#tickets(), this.#verdicts, HELD)
+    const line = queueOf(await this.#tickets(), this.#dead)
     if (own !== null && !line.some(({ ticket }) => ticket === own.ticket)) await this.#make(own)
     const ahead = own === null ? line : line.filter((waiting) => isBefore(waiting, own))
     if (isLate) this.#lookAfter(ahead.at(-1))
@@ -95,7 +94,7 @@ export class LinkLine implements Line {
   async others(): Promise<number> {
     const own = this.#lock.directory.ownSessionFiles()
     const names = await this.#tickets()
-    const others = queueOf(names, this.#verdicts, HELD).filter(({ sessionFile }) => !own.includes(sessionFile))
+    const others = queueOf(names, this.#dead).filter(({ sessionFile }) => !own.includes(sessionFile))
     const dead: string[] = []
     let isAwaited = false
     for (const { ticket, sessionFile } of others.slice(0, JUDGED_MAX)) {
@@ -119,7 +118,7 @@ export class LinkLine implements Line {
 
   async #isDead(sessionFile: string): Promise<boolean> {
     const verdict = await this.#lock.run(judgeTicket(this.#lock.site, sessionFile))
-    if (verdict.state === 'dead') this.#verdicts.set(sessionFile, 'dead')
+    if (verdict.state === 'dead') this.#dead.add(sessionFile)
     return verdict.state === 'dead'
   }
 

@@ -9,7 +9,6 @@ import { judgeTicket, listTickets, readTicket } from '../waiting/tickets.js'
 
 /** Of a longer queue the rest is left out: each takes some round trips. */
 const SHOWN_MAX = 100
-const HELD = { freeForMs: null, graceMs: 0 }
 
 export interface SeenWaiters {
   waiters: WaitingProcess[]
@@ -20,15 +19,15 @@ export interface SeenWaiters {
 /** `generation`: the one that is held. */
 export function* seeWaiters(view: LockView, generation: bigint | null): Protocol<SeenWaiters> {
   const names = yield* listTickets(view)
-  const verdicts = new Map<string, 'alive' | 'dead'>()
+  const dead = new Set<string>()
   const records = new Map<string, SessionRecord>()
-  for (const { sessionFile } of queueOf(names, verdicts, HELD).slice(0, SHOWN_MAX)) {
+  for (const { sessionFile } of queueOf(names, dead).slice(0, SHOWN_MAX)) {
     const verdict = yield* judgeTicket(view, sessionFile)
-    verdicts.set(sessionFile, verdict.state === 'dead' ? 'dead' : 'alive')
-    if (verdict.state === 'alive' && verdict.record !== null) records.set(sessionFile, verdict.record)
+    if (verdict.state === 'dead') dead.add(sessionFile)
+    else if (verdict.state === 'alive' && verdict.record !== null) records.set(sessionFile, verdict.record)
   }
   const seen: SeenWaiters = { waiters: [], lockChangedMs: null }
-  for (const { ticket, sessionFile, host, pid, generation: behind } of queueOf(names, verdicts, HELD).slice(0, SHOWN_MAX)) {
+  for (const { ticket, sessionFile, host, pid, generation: behind } of queueOf(names, dead).slice(0, SHOWN_MAX)) {
     const { madeMs, lockChangedMs } = yield* readTicket(view, ticket)
     if (behind === generation) seen.lockChangedMs ??= lockChangedMs
     const record = records.get(sessionFile) ?? null

@@ -31,8 +31,8 @@ export type Decision =
 export function decide({ freeMs, turnMs, standMs, lookMs, tryMs }: Known, nowMs: number): Decision {
   const dueMs = freeMs === null ? Number.POSITIVE_INFINITY : freeMs + turnMs
   if (dueMs <= nowMs) return { kind: 'try', occasion: 'released' }
-  // While it is left to others, a try that finds holders that died is not needed either.
-  const lateMs = freeMs === null ? tryMs : Math.max(tryMs, dueMs)
+  // While it is left to others, no try is needed that would find a holder that died.
+  const lateMs = freeMs === null ? tryMs : dueMs
   if (lateMs <= nowMs) return { kind: 'try', occasion: 'late' }
   if (standMs !== null && standMs <= nowMs) return { kind: 'stand' }
   if (lookMs !== null && lookMs <= nowMs) return { kind: 'look' }

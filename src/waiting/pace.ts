@@ -15,15 +15,13 @@ export interface Pace {
   tryMs: { first: number; others: number }
   /** The same for the first in line while the lock changes hands again and again; `null`: a watch tells. */
   briskTryMs: number | null
-  /** The watch of a ticket tells when it goes, so that those that are far from the first need not watch the lock. */
-  followsTickets: boolean
 }
 
 /**
  * A waiter that is woken by a watch has the lock after 1 to 2 ms on a quiet machine. Polling finds holders that died: 14
  * operations per second of waiting (docs/benchmarks, "Operations on the file system").
  */
-const WATCHED: Pace = { graceMs: 5, lookMs: null, tryMs: { first: 250, others: 250 }, briskTryMs: null, followsTickets: true }
+const WATCHED: Pace = { graceMs: 5, lookMs: null, tryMs: { first: 250, others: 250 }, briskTryMs: null }
 
 /** Where there is no watch to be had, on a file system of this host: a look is one listing. Chosen, not measured. */
 const BLIND: Pace = {
@@ -31,7 +29,6 @@ const BLIND: Pace = {
   lookMs: { first: 10, others: 40 },
   tryMs: WATCHED.tryMs,
   briskTryMs: null,
-  followsTickets: false,
 }
 
 /** Chosen, not measured. Each look of the first in line is a GETATTR. A hand-off takes half of it and a few requests. */
@@ -47,7 +44,6 @@ const NETWORK: Pace = {
   // Within a grace. By looks alone one of two busy nodes had a third of the turns: with time stamps of a second a listing shows
   // one change in each, and on NFSv4 the looks of a busy node came late.
   briskTryMs: 100,
-  followsTickets: false,
 }
 
 export function paceOf({ isLocal, refreshRateMs = Number.POSITIVE_INFINITY }: WaitStyle, isWatched: boolean): Pace {

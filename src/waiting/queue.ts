@@ -2,16 +2,6 @@
 
 import { parseSessionName, parseTicketName } from '../protocol/names.js'
 
-/** Whether the owner of a ticket lives; one that is not in it was not judged, and counts as living. */
-export type Verdicts = ReadonlyMap<string, 'alive' | 'dead'>
-
-/** When the queue is looked at: how long the lock has been free, and how long a free lock is left to each waiter. */
-export interface Now {
-  /** `null`: the lock is held. */
-  freeForMs: number | null
-  graceMs: number
-}
-
 export interface Waiting {
   /** The name of the ticket. */
   ticket: string
@@ -21,9 +11,6 @@ export interface Waiting {
   sessionFile: string
   host: string
   pid: number
-  /** So long after a release, in milliseconds, it may try. */
-  turnMs: number
-  mayTry: boolean
 }
 
 /**
@@ -31,20 +18,26 @@ export interface Waiting {
  * that can do to the others: eight graces.
  */
 export const TURNS_MAX = 8
+
+/** So long after a release a waiter may try, in milliseconds. `before`: how many waiters came before it. */
+export const turnMsOf = (before: number, graceMs: number): number => Math.min(before, TURNS_MAX) * graceMs
+
 /** Of more tickets the rest is not looked at. */
 const TICKETS_MAX = 1000
 
-/** `listing`: the names in the directory of the tickets. The oldest comes first: by generation, then by name. */
-export function queueOf(listing: readonly string[], verdicts: Verdicts, { freeForMs, graceMs }: Now): Waiting[] {
+/**
+ * `listing`: the names in the directory of the tickets. `dead`: session files whose owners are known to be dead. The oldest
+ * comes first: by generation, then by name.
+ */
+export function queueOf(listing: readonly string[], dead: ReadonlySet<string>): Waiting[] {
   const sessions = new Set<string>()
   const waiting: Waiting[] = []
   for (const { ticket, generation, sessionFile } of ticketsIn(listing)) {
     // A session has one place, its oldest.
-    if (sessions.has(sessionFile) || verdicts.get(sessionFile) === 'dead') continue
+    if (sessions.has(sessionFile) || dead.has(sessionFile)) continue
     sessions.add(sessionFile)
     const { host, pid } = parseSessionName(sessionFile) ?? { host: '?', pid: 0 }
-    const turnMs = Math.min(waiting.length, TURNS_MAX) * graceMs
-    waiting.push({ ticket, generation, sessionFile, host, pid, turnMs, mayTry: freeForMs !== null && freeForMs >= turnMs })
+    waiting.push({ ticket, generation, sessionFile, host, pid })
   }
   return waiting
 }

@@ -26,7 +26,7 @@ import type { Line, WaitStyle } from '../lock-type/lock-type.js'
 import { parseEntry } from '../protocol/names.js'
 import { decide, type Known, type Occasion } from './decision.js'
 import { Backoff, BRISK_MS, jittered, type Pace, paceOf } from './pace.js'
-import { TURNS_MAX } from './queue.js'
+import { turnMsOf } from './queue.js'
 
 /** A process that has taken the lock removes its ticket by then. */
 const TICKET_GONE_MS = 3
@@ -193,7 +193,8 @@ export class Waiter {
    * become one of these.
    */
   #watchFor(line: Line, before: number, ahead: readonly string[]): void {
-    if (!this.#pace.followsTickets || this.#isClosed) return
+    // A waiter without a watch looks, and sees its turn come.
+    if (this.#pace.lookMs !== null || this.#isClosed) return
     const followed = ahead[before - NEAR] ?? null
     if (followed === this.#followed) return
     this.#watch?.close()
@@ -257,7 +258,7 @@ export class Waiter {
 
   #setBefore(before: number): void {
     this.#before = before
-    this.#known.turnMs = Math.min(before, TURNS_MAX) * this.#pace.graceMs
+    this.#known.turnMs = turnMsOf(before, this.#pace.graceMs)
   }
 
   #end(end: End): void {

@@ -2,6 +2,7 @@
 
 import { dirname } from 'node:path'
 import type { Operation, ProcessState, Protocol } from '../../src/protocol/operations.js'
+import type { SessionOwner } from '../../src/protocol/record.js'
 
 export type Node =
   | { type: 'file'; text: string; uid: number; modifiedMs: number }
@@ -20,6 +21,20 @@ export interface World {
 }
 
 export const OWN_UID = 1000
+
+/** The process that the pieces of protocol are run for. */
+export const ME: SessionOwner = {
+  host: 'here',
+  bootId: 'boot',
+  pidNamespace: 'pids',
+  pid: 77,
+  startTime: '5',
+  timeNamespace: 'time',
+  userNamespace: 'users',
+  uid: OWN_UID,
+  user: 'ann',
+}
+
 const READ_BYTES_MAX = 4096
 /** Whoever asks for more does not end. */
 const OPERATIONS_MAX = 500

@@ -15,23 +15,12 @@ import { inspect } from '../../src/protocol/inspect.js'
 import { judge } from '../../src/protocol/judge.js'
 import { markerName } from '../../src/protocol/names.js'
 import { patrol } from '../../src/protocol/patrol.js'
-import { decodeRecord, encodeRecord, type SessionOwner, type SessionRecord } from '../../src/protocol/record.js'
+import { decodeRecord, encodeRecord, type SessionRecord } from '../../src/protocol/record.js'
 import { createSession, type Session } from '../../src/protocol/session.js'
 import { type Claim, newMemory, type Site } from '../../src/protocol/site.js'
-import { newWorld, OWN_UID, run, type World } from './bad-input-memory.js'
+import { ME, newWorld, OWN_UID, run, type World } from './bad-input-memory.js'
 
 const RUNS = 100_000
-const ME: SessionOwner = {
-  host: 'here',
-  bootId: 'boot',
-  pidNamespace: 'pids',
-  pid: 77,
-  startTime: '5',
-  timeNamespace: 'time',
-  userNamespace: 'users',
-  uid: OWN_UID,
-  user: 'ann',
-}
 const TERMS = { label: '', refreshRateMs: 1000, timeoutIntervalMs: 3000 }
 const GONE_PID = 4321
 const NAME = '.mountlock-41c29-elsewhere-9-0123456789abcdef'

@@ -6,22 +6,9 @@
 import { expect, test } from 'vitest'
 import { attempt } from '../../src/protocol/acquire.js'
 import { renameClaim } from '../../src/protocol/claim-rename.js'
-import type { SessionOwner } from '../../src/protocol/record.js'
 import { createSession } from '../../src/protocol/session.js'
 import { newMemory, type Site } from '../../src/protocol/site.js'
-import { newWorld, OWN_UID, run } from './bad-input-memory.js'
-
-const ME: SessionOwner = {
-  host: 'here',
-  bootId: 'boot',
-  pidNamespace: 'pids',
-  pid: 77,
-  startTime: '5',
-  timeNamespace: 'time',
-  userNamespace: 'users',
-  uid: OWN_UID,
-  user: 'ann',
-}
+import { ME, newWorld, OWN_UID, run } from './bad-input-memory.js'
 
 test('a process with something in doubt tidies a crowded lock directory, finds out, and acquires', () => {
   const world = newWorld()

@@ -13,33 +13,26 @@ import { inspect } from '../../src/protocol/inspect.js'
 import { breakHolder } from '../../src/protocol/maintain.js'
 import { ticketName } from '../../src/protocol/names.js'
 import type { Operation } from '../../src/protocol/operations.js'
-import type { SessionOwner } from '../../src/protocol/record.js'
 import { createSession, type Session } from '../../src/protocol/session.js'
 import { freshListing, release, settle } from '../../src/protocol/settle.js'
 import { type Claim, newMemory, type Site } from '../../src/protocol/site.js'
-import { queueOf, TURNS_MAX } from '../../src/waiting/queue.js'
+import { queueOf, TURNS_MAX, turnMsOf } from '../../src/waiting/queue.js'
 import { listTickets, makeTicket, removeTickets } from '../../src/waiting/tickets.js'
-import { newWorld, OWN_UID, run, type World } from './bad-input-memory.js'
+import { ME, newWorld, OWN_UID, run, type World } from './bad-input-memory.js'
 
 const sessionOf = (pid: number) => `.mountlock-41c29-host-${pid}-${pid.toString(16).padStart(16, '0')}`
-const HELD = { freeForMs: null, graceMs: 5 }
+const NONE: ReadonlySet<string> = new Set()
 
 test('the oldest ticket comes first: by generation, and by name among those of one', () => {
   const listing = [ticketName(10n, sessionOf(1)), ticketName(9n, sessionOf(3)), ticketName(9n, sessionOf(2)), 'README', '9.free']
-  expect(queueOf(listing, new Map(), HELD).map(({ pid, mayTry }) => [pid, mayTry])).toEqual([
-    [2, false],
-    [3, false],
-    [1, false],
-  ])
+  expect(queueOf(listing, NONE).map(({ pid }) => pid)).toEqual([2, 3, 1])
 })
 
 test('a free lock is left to the first for a grace, then to the next; the dead have no turn, and a session has one', () => {
   const listing = [1, 2, 3].map((pid) => ticketName(BigInt(pid), sessionOf(pid)))
   const again = ticketName(7n, sessionOf(2))
-  const mayTry = (freeForMs: number) =>
-    queueOf([...listing, again], new Map([[sessionOf(1), 'dead']]), { freeForMs, graceMs: 5 })
-      .filter((waiting) => waiting.mayTry)
-      .map(({ pid }) => pid)
+  const line = queueOf([...listing, again], new Set([sessionOf(1)]))
+  const mayTry = (freeForMs: number) => line.filter((_, before) => freeForMs >= turnMsOf(before, 5)).map(({ pid }) => pid)
   expect(mayTry(0)).toEqual([2])
   expect(mayTry(4.9)).toEqual([2])
   expect(mayTry(5)).toEqual([2, 3])
@@ -54,23 +47,12 @@ test('however many tickets there are, forged ones too, no waiter is delayed by m
   )
   fc.assert(
     fc.property(fc.array(names, { minLength: 50, maxLength: 1500, size: 'max' }), (listing) => {
-      for (const { turnMs } of queueOf(listing, new Map(), HELD)) expect(turnMs).toBeLessThanOrEqual(TURNS_MAX * 5)
+      for (const before of queueOf(listing, NONE).keys()) expect(turnMsOf(before, 5)).toBeLessThanOrEqual(TURNS_MAX * 5)
     }),
     { numRuns: 20 },
   )
 })
 
-const ME: SessionOwner = {
-  host: 'here',
-  bootId: 'boot',
-  pidNamespace: 'pids',
-  pid: 77,
-  startTime: '5',
-  timeNamespace: 'time',
-  userNamespace: 'users',
-  uid: OWN_UID,
-  user: 'ann',
-}
 const TERMS = { label: '', refreshRateMs: 1000, timeoutIntervalMs: 3000 }
 
 function siteOf(claim: Claim, coherent: boolean): Site {

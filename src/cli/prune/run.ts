@@ -20,7 +20,7 @@ export interface PruneOptions {
   dryRun: boolean
 }
 
-/** As deep as any program puts locks. */
+/** Chosen: a bound for what other users may nest. A lock that lies deeper is pruned by naming a directory nearer to it. */
 const DEPTH_MAX = 16
 
 /** Runs the command and ends the process. */
