@@ -122,14 +122,16 @@ export interface Lock<Type extends LockType = LockType> extends AsyncDisposable,
   assertHeld(): void
   /**
    * Reads a file that the lock protects, as the server has it and never from this node's cache: a lock is no cache barrier.
-   * @throws LockLostError, and the errors of `fs.readFile`
+   * The file that an advisory lock with fcntl is on is refused: reading it would let go of that lock.
+   * @throws LockLostError, InvalidArgumentError, and the errors of `fs.readFile`
    */
   readFile(path: string): Promise<Buffer>
   /**
    * Replaces a file that the lock protects: a new one is written beside it and renamed into its place, so that no node mixes
    * old data with new. It has the mode of the old one, and its owner and group where this process may give files away; where
    * the group cannot be kept, its permissions are dropped. Extended attributes and ACLs are not kept. A symbolic link stays: the
-   * file that it leads to is replaced. @throws LockLostError, and the system's errors; then the file is as it was
+   * file that it leads to is replaced. The file that an advisory lock is on is refused: the lock would be on none that is found.
+   * @throws LockLostError, InvalidArgumentError, and the system's errors; then the file is as it was
    */
   replaceFile(path: string, data: string | Uint8Array): Promise<void>
   /**

@@ -64,7 +64,7 @@ export class AdvisoryLocks implements Locks {
       () => tryCalls(parts.path, calls, options),
     )
     if (hold === 'busy') return { kind: 'busy', holder: null, owner: null, generation: null }
-    const held = new HeldAdvisory(hold, this)
+    const held = new HeldAdvisory(hold, this, calls)
     if (hold.dev !== dev) yield* this.#moved(parts, facts, held)
     if (!wanted()) {
       yield* held.release()
@@ -175,14 +175,16 @@ class AdvisoryLockable implements Lockable {
 class HeldAdvisory implements Hold, Watched {
   readonly token = null
   onLost: ((reason: LostReason) => void) | null = null
+  readonly ownFile: { dev: number; ino: number; readDropsIt: boolean }
   readonly #hold: AdvisoryHold
   readonly #locks: AdvisoryLocks
   #isOver = false
   #lost: LostReason | null = null
   #isLooking = false
 
-  constructor(hold: AdvisoryHold, locks: AdvisoryLocks) {
+  constructor(hold: AdvisoryHold, locks: AdvisoryLocks, calls: readonly AdvisoryCall[]) {
     this.#hold = hold
+    this.ownFile = { dev: hold.dev, ino: hold.ino, readDropsIt: calls.includes('fcntl') }
     this.#locks = locks
   }
 

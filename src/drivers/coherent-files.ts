@@ -36,6 +36,12 @@ function* readToEnd(fd: number): Calls<Buffer> {
   }
 }
 
+/** Which file a path leads to; `null`: there is none. */
+export function* fileAt(named: string): Calls<{ dev: number; ino: number } | null> {
+  const { old } = yield* target(named)
+  return old
+}
+
 /** What a file has, before the umask, where there was none. */
 const NEW_FILE_MODE = 0o666
 

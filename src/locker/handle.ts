@@ -1,12 +1,12 @@
 /** The handle of a held lock. */
 
-import { readFresh, replaceFile } from '../drivers/coherent-files.js'
+import { fileAt, readFresh, replaceFile } from '../drivers/coherent-files.js'
 import { randomName } from '../drivers/identity.js'
 import type { Lane } from '../drivers/lane.js'
 import { runCalls } from '../drivers/run.js'
 import { type Work, runAsynchronously, runBlocking } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
-import { LockLostError, type LostReason } from '../errors.js'
+import { InvalidArgumentError, LockLostError, type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
 import { fromCallersLine } from './callers-line.js'
 import { Patience } from './patience.js'
@@ -85,6 +85,7 @@ export class LockHandle implements Lock {
   async readFile(path: string): Promise<Buffer> {
     this.assertHeld()
     const { coherent, lane } = await this.#keeper.fileSystemOf(path)
+    if (this.#hold.ownFile?.readDropsIt === true) await this.#refuseOwnFile(path, lane, 'read')
     const contents = await runCalls(readFresh(path, coherent), lane)
     this.assertHeld()
     return contents
@@ -93,8 +94,21 @@ export class LockHandle implements Lock {
   async replaceFile(path: string, data: string | Uint8Array): Promise<void> {
     this.assertHeld()
     const { lane } = await this.#keeper.fileSystemOf(path)
+    if (this.#hold.ownFile !== undefined) await this.#refuseOwnFile(path, lane, 'replace')
     const calls = replaceFile(path, randomName(), data, () => this.assertHeld())
     await runCalls(calls, lane)
+  }
+
+  /** The lock would be gone with it, and nothing would tell. @throws InvalidArgumentError */
+  async #refuseOwnFile(path: string, lane: Lane, what: 'read' | 'replace'): Promise<void> {
+    const there = await runCalls(fileAt(path), lane)
+    if (there === null || there.dev !== this.#hold.ownFile?.dev || there.ino !== this.#hold.ownFile.ino) return
+    throw new InvalidArgumentError(
+      `Expected the path of another file to ${what}, got the one that is locked: ${path}`,
+      what === 'read'
+        ? "Lock a file beside it, or with advisoryKind: 'flock': an fcntl lock ends as soon as its process closes the file."
+        : 'Lock a file beside it: an advisory lock is on the file itself, and would be on none that others find.',
+    )
   }
 
   release(): Promise<ReleaseResult> {

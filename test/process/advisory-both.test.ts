@@ -5,7 +5,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
@@ -134,4 +134,27 @@ test('in a worker thread it is refused before anything is locked, unless the loc
   const [refusal] = await once(worker, 'message')
   expect(refusal).toContain("Acquire it in the main thread, or use advisoryKind 'flock'")
   expect((await once(worker, 'message'))[0]).toBe('acquired')
+})
+
+test('the file that is locked is neither read nor replaced through the lock: both would let go of it, and nothing would tell', async () => {
+  await writeFile(path, 'data')
+  const link = `${path}-link`
+  await symlink(path, link)
+  const lock = await advisory().acquire(path)
+  for (const name of [path, link]) {
+    await expect(lock.readFile(name)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(lock.replaceFile(name, 'new')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  }
+  expect(CALLS.map((call) => witness(path, call))).toEqual(['busy', 'busy'])
+  await lock.replaceFile(`${path}-data`, 'beside it')
+  expect(String(await lock.readFile(`${path}-data`))).toBe('beside it')
+  expect(await lock.release()).toEqual({ lost: false })
+})
+
+test('by flock alone the locked file can be read: that lock ends with its own descriptor only', async () => {
+  await writeFile(path, 'data')
+  const lock = await advisory({ advisoryKind: 'flock' }).acquire(path)
+  expect(String(await lock.readFile(path))).toBe('data')
+  expect(witness(path, 'flock')).toBe('busy')
+  await expect(lock.replaceFile(path, 'new')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
 })
