@@ -8,7 +8,10 @@ import { EXIT } from './exit-codes.js'
 import { paint, writeError, writeErrorDiagnostics } from './output.js'
 import { UsageError } from './usage.js'
 
-/** Without a file of its own the program goes by the defaults; a file that was named has to be there. @throws UsageError */
+/**
+ * Where no file was named, a missing one means the defaults. A named one has to be there, for commands that do not tell which
+ * settings they go by: a misspelt name would lock otherwise than the other nodes. @throws UsageError
+ */
 export function loadNamedConfig(file: string | undefined): LoadedConfig {
   const loaded = loadConfig({ file })
   if (file !== undefined && !loaded.found) throw new UsageError(`There is no such file: ${printable(file)}`)

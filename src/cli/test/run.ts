@@ -5,11 +5,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { present } from '../../assert.js'
-import type { LoadedConfig } from '../../config/load.js'
+import { loadConfig, type LoadedConfig } from '../../config/load.js'
 import { cleanUpAtLast, explainUnexpected } from '../shared/unexpected.js'
 import { UsageError } from '../shared/usage.js'
 import { EXIT } from '../shared/exit-codes.js'
-import { configurationErrors, loadNamedConfig } from '../shared/settings.js'
+import { configurationErrors } from '../shared/settings.js'
 import { ownIdentity } from '../shared/identity.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { type TestedLock, testedLocks } from './tested-locks.js'
@@ -46,7 +46,7 @@ const RELEASING_MS = 1000
 /** Runs the command and ends the process. */
 export async function runTest(options: TestOptions): Promise<void> {
   // A blocking read, which may hang: before signals are handled, so that Ctrl+C still ends it.
-  const config = loadNamedConfig(options.config)
+  const config = loadConfig({ file: options.config })
   await new TestRun(options, config).run()
 }
 
