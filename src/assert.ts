@@ -32,13 +32,22 @@ export function present<Value>(value: Value | null | undefined, expected: string
 
 const GOT_LENGTH_MAX = 200
 
-/** Never throws, whatever it is given. Records have bigints in them, which JSON does not know. */
-function describe(got: unknown): string {
+/**
+ * A value in a message: told apart from what looks like it (`"5000"` is not `5000`), and cut where it is long. Never throws,
+ * whatever it is given.
+ */
+export function describe(got: unknown): string {
+  const text = spell(got)
+  return text.length > GOT_LENGTH_MAX ? `${text.slice(0, GOT_LENGTH_MAX)}…` : text
+}
+
+function spell(got: unknown): string {
   if (typeof got === 'bigint') return `${got}n`
+  if (typeof got === 'function') return 'a function'
   if (typeof got !== 'object' || got === null) return typeof got === 'string' ? JSON.stringify(got) : String(got)
   try {
-    const text = JSON.stringify(got, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
-    return text.length > GOT_LENGTH_MAX ? `${text.slice(0, GOT_LENGTH_MAX)}…` : text
+    // Records have bigints in them, which JSON does not know.
+    return JSON.stringify(got, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)) ?? 'an object'
   } catch {
     return Object.prototype.toString.call(got)
   }

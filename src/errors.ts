@@ -44,7 +44,7 @@ export class MountlockError extends Error {
 
   constructor(what: string, { code, path, advice, cause }: MountlockErrorOptions) {
     const where = path === undefined ? '' : `: ${path}`
-    super(`${what}${where}${describeCause(cause)}. ${advice}`, cause === undefined ? undefined : { cause })
+    super(`${asSentence(`${what}${where}${describeCause(cause)}`)} ${advice}`, cause === undefined ? undefined : { cause })
     this.code = code
     this.path = path
     // The message has it already, so that it is not shown twice.
@@ -88,7 +88,7 @@ export class LockTimeoutError extends MountlockError {
   /** How many waiters came before this one, as far as it knew; `null` where waiters have no tickets, or it had none yet. */
   readonly waitersBefore: number | null
   constructor(path: string, waitMs: number, { why: waitedFor, holder = null, waitersBefore = null }: LockTimeoutDetails) {
-    const wait = waitMs === 0 ? 'at the first try' : `within ${waitMs} ms`
+    const wait = waitMs === 0 ? 'at the first try' : `within ${Math.ceil(waitMs)} ms`
     const queue = waitersBefore === null ? '' : waitersBefore === 0 ? ', first in line' : `, ${waitersBefore} before it in line`
     const why = `${waitedFor}${queue}`
     super(Number.isFinite(waitMs) ? `Not acquired ${wait} (${why})` : `It cannot be waited for (${why})`, {
@@ -217,6 +217,9 @@ export class LockFileSystemError extends MountlockError {
     this.errno = errno
   }
 }
+
+/** With a full stop, where no question or other mark ends it. */
+const asSentence = (text: string) => (/[.?!]$/.test(text) ? text : `${text}.`)
 
 function describeCause(cause: unknown): string {
   if (cause === undefined || cause === null) return ''

@@ -105,5 +105,5 @@ function toBeQuick<Outcome>(path: string, { kind, localDevice }: AdvisoryOptions
 
 function refuseWindows(path: string): void {
   if (process.platform !== 'win32') return
-  throw new UnsupportedPlatformError('Advisory locks are not supported on Windows', 'Use lock-type=linkbased.', path)
+  throw new UnsupportedPlatformError('Advisory locks are not supported on Windows', "Use lockType: 'linkbased'.", path)
 }

@@ -196,7 +196,7 @@ export function* refuseForeign(path: string): Program<void> {
   }
   if (there.isFile()) return
   if (there.isDirectory() && (yield* isLinkBasedLock(path))) {
-    throw new ForeignLockError(path, 'it is used as a link-based lock', 'Use lock-type=linkbased here, or another path.')
+    throw new ForeignLockError(path, 'it is used as a link-based lock', "Use lockType: 'linkbased' here, or another path.")
   }
   throw new ForeignLockError(path, `it is ${kindOf(there)}`, 'Advisory locks need a regular file: choose another path.')
 }

@@ -164,7 +164,7 @@ function verdict(path: string, outcome: Exclude<Dissolution, { kind: 'obstructed
     case 'ahead':
       throw new ForeignLockError(
         path,
-        "it is a free lock of another lock-type, but its last token is ahead of the file server's clock, which was probably set back",
+        "it is a free lock of another lock type, but its last token is ahead of the file server's clock, which was probably set back",
         "Correct the server's clock, or wait until it has caught up: tokens must not go back.",
       )
     case 'failed':
@@ -174,7 +174,7 @@ function verdict(path: string, outcome: Exclude<Dissolution, { kind: 'obstructed
 
 function heldError(path: string, lockType: LockType, holder: string | null): ForeignLockError {
   const by = holder === null ? '' : ` by ${holder}`
-  const advice = `Use lock-type=${lockType} here, or try again when it is released: a free one makes way by itself.`
+  const advice = `Use lockType: '${lockType}' here, or try again when it is released: a free one makes way by itself.`
   return new ForeignLockError(path, `it is held as ${article(lockType)} ${TYPE_IN_WORDS[lockType]} lock${by}`, advice)
 }
 
@@ -214,7 +214,7 @@ async function giveUpFileAsynchronously(
       throw new ForeignLockError(
         path,
         'it is a file with something in it',
-        'Only an empty file makes way: use lock-type=advisory here, or another path.',
+        "Only an empty file makes way: use lockType: 'advisory' here, or another path.",
       )
   }
 }

@@ -35,7 +35,7 @@ export class Obstructions {
 }
 
 function obstructed(path: string, names: readonly string[]): ForeignLockError {
-  const what = `it is a free lock of another lock-type, and ${inWords(names)} in its directory keeps it from making way`
+  const what = `it is a free lock of another lock type, and ${inWords(names)} in its directory keeps it from making way`
   return new ForeignLockError(path, what, adviceFor(names))
 }
 

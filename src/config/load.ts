@@ -8,7 +8,7 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { ConfigError } from '../errors.js'
 import { type Diagnostic, type DiagnosticCode, formatDiagnostic } from './diagnostics.js'
 import { type ParsedConfig, parseConfig } from './parse.js'
-import { refuseUnknownOptions } from './known-options.js'
+import { checkOptions, type Forms, OBJECT, PATH, SWITCH } from './options.js'
 import { defaultOrigins, defaultSettings } from './settings.js'
 
 /** Which file, and how strictly it is read. */
@@ -32,6 +32,8 @@ export interface LoadedConfig extends ParsedConfig {
   found: boolean
 }
 
+const OPTIONS: Forms<LoadConfigOptions> = { file: PATH, env: OBJECT, strict: SWITCH }
+
 const DEFAULT_FILE = '/etc/rstudio/file-locks'
 const FILE_BYTES_MAX = 1024 * 1024
 const LISTED_DIAGNOSTICS_MAX = 10
@@ -41,7 +43,7 @@ const LISTED_DIAGNOSTICS_MAX = 10
  * @throws ConfigError only when `strict`; its message lists the diagnostics with file, line and column.
  */
 export function loadConfig(options: LoadConfigOptions = {}): LoadedConfig {
-  refuseUnknownOptions('loadConfig', options, ['file', 'env', 'strict'])
+  checkOptions<LoadConfigOptions>('loadConfig', options, OPTIONS)
   const { file, env = process.env, strict = false } = options
   const loaded = readConfig(file ?? chooseFile(env))
   if (strict && loaded.diagnostics.length > 0) throw strictError(loaded)

@@ -11,15 +11,15 @@ type ForeignThing = (AttemptOutcome & { kind: 'foreign' })['what']
 const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
   file: {
     what: 'it is a regular file, perhaps the file of an advisory lock',
-    advice: 'Use lock-type=advisory for it, choose another path, or name one that does not exist yet.',
+    advice: "Use lockType: 'advisory' for it, choose another path, or name one that does not exist yet.",
   },
   unmarked: {
     what: 'it is a directory and no lock of ours, perhaps the lock of another program',
     advice: 'Name a lock in it or beside it (DIRECTORY/NAME.lock): a path that does not exist yet.',
   },
   'other-kind': {
-    what: 'it is a lock of another lock-type: linkbased and renamebased must not be mixed on one path',
-    advice: 'Use the lock-type that it was made with, or remove the directory when no process holds the lock.',
+    what: 'it is a lock of another lock type: linkbased and renamebased must not be mixed on one path',
+    advice: 'Use the lock type that it was made with, or remove the directory when no process holds the lock.',
   },
   empty: {
     what: 'it has our marker and no generation: its generations have probably been deleted',

@@ -1,6 +1,7 @@
 /** Lock paths: what is accepted, and their parts. */
 
 import { basename, dirname, resolve } from 'node:path'
+import { describe } from '../assert.js'
 import { systemErrorCode } from '../drivers/error-code.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { InvalidArgumentError } from '../errors.js'
@@ -25,7 +26,7 @@ export function lockPath(path: string): LockPath {
 function takeApart(path: string): LockPath {
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw new InvalidArgumentError(
-      `Expected the path of a lock to be a non-empty string without NUL, got ${JSON.stringify(path)}`,
+      `Expected the path of a lock to be a non-empty string without NUL, got ${describe(path)}`,
       'Correct the path.',
     )
   }

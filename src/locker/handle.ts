@@ -6,6 +6,7 @@ import type { Lane } from '../drivers/lane.js'
 import { runCalls } from '../drivers/run.js'
 import { type Work, runAsynchronously, runBlocking } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
+import { checkArgument, type Form, PATH } from '../config/options.js'
 import { InvalidArgumentError, LockLostError, type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
 import { fromCallersLine } from './callers-line.js'
@@ -23,6 +24,11 @@ export interface LockKeeper {
   fileSystemOf(path: string): Promise<{ coherent: boolean; lane: Lane }>
   /** A release that takes longer than this is reported as an error, and settled later. */
   readonly releaseMsMax: number
+}
+
+const DATA: Form = {
+  isMet: (value) => typeof value === 'string' || value instanceof Uint8Array,
+  expected: 'a string or a Uint8Array',
 }
 
 export class LockHandle implements Lock {
@@ -83,6 +89,7 @@ export class LockHandle implements Lock {
   }
 
   async readFile(path: string): Promise<Buffer> {
+    checkArgument('the path of `readFile`', PATH, path)
     this.assertHeld()
     const { coherent, lane } = await this.#keeper.fileSystemOf(path)
     if (this.#hold.ownFile?.readDropsIt === true) await this.#refuseOwnFile(path, lane, 'read')
@@ -92,6 +99,8 @@ export class LockHandle implements Lock {
   }
 
   async replaceFile(path: string, data: string | Uint8Array): Promise<void> {
+    checkArgument('the path of `replaceFile`', PATH, path)
+    checkArgument('the data of `replaceFile`', DATA, data)
     this.assertHeld()
     const { lane } = await this.#keeper.fileSystemOf(path)
     if (this.#hold.ownFile !== undefined) await this.#refuseOwnFile(path, lane, 'replace')

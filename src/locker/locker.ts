@@ -24,7 +24,7 @@ import type {
   TryAcquireOptions,
   WorkbenchOptions,
 } from '../types.js'
-import { refuseUnknownOptions } from '../config/known-options.js'
+import { checkArgument, checkOptions, type Form, type Forms, SIGNAL, SWITCH } from '../config/options.js'
 import { hearFileSizeSignal } from '../drivers/file-size-limit.js'
 import { ComingsBack } from '../waiting/coming-back.js'
 import { refusalOfFile, WorkbenchGuard } from '../workbench/guard.js'
@@ -74,14 +74,24 @@ const DEFAULT_WAIT_EXTRA_MS = 10_000
 /** The longest that a timer of Node can wait. */
 const WAIT_MS_MAX = 2 ** 31 - 1
 
-const OPTIONS_OF = {
-  acquire: ['waitMs', 'signal', 'shared'],
-  acquireAll: ['waitMs', 'signal', 'shared'],
-  withLock: ['waitMs', 'signal', 'shared'],
-  acquireSync: ['waitMs', 'shared'],
-  tryAcquire: ['shared'],
-  tryAcquireSync: ['shared'],
+const WAIT: Form = {
+  isMet: (value) => typeof value === 'number' && value >= 0 && (value <= WAIT_MS_MAX || value === Number.POSITIVE_INFINITY),
+  expected: `a number from 0 to ${WAIT_MS_MAX}, or Infinity`,
 }
+const WORK: Form = { isMet: (value) => typeof value === 'function', expected: 'a function' }
+const PATHS: Form = { isMet: Array.isArray, expected: 'an array' }
+
+const WITHOUT_WAITING: Forms<TryAcquireOptions> = { shared: SWITCH }
+const BLOCKING: Forms<AcquireSyncOptions> = { waitMs: WAIT, shared: SWITCH }
+const WAITING: Forms<AcquireOptions> = { waitMs: WAIT, signal: SIGNAL, shared: SWITCH }
+const OPTIONS_OF = {
+  acquire: WAITING,
+  acquireAll: WAITING,
+  withLock: WAITING,
+  acquireSync: BLOCKING,
+  tryAcquire: WITHOUT_WAITING,
+  tryAcquireSync: WITHOUT_WAITING,
+} satisfies Record<string, Partial<Forms<AcquireOptions>>>
 
 class LockerOnMounts implements Locker {
   readonly settings: Readonly<LockerSettings>
@@ -119,6 +129,7 @@ class LockerOnMounts implements Locker {
 
   async acquireAll(paths: readonly string[], options: AcquireOptions = {}): Promise<LockList> {
     const read = this.#read('acquireAll', options)
+    checkArgument('the paths of `acquireAll`', PATHS, paths)
     const patience = new Patience(paths.join(', '), read.waitMs, read.signal, FIRST_TRY_MS_MAX)
     const wanted = await this.#patiently(paths.join(', '), patience, async () => {
       const keyOf = async (path: string) => (await patience.run(this.#locks.at(path))).key
@@ -175,8 +186,7 @@ class LockerOnMounts implements Locker {
 
   async withLock<T>(path: string, work: (lock: Lock) => Promise<T> | T, options: AcquireOptions = {}): Promise<T> {
     this.#read('withLock', options)
-    if (typeof work !== 'function')
-      throw new InvalidArgumentError(`Expected the work of \`withLock\` to be a function, got ${typeof work}`, 'Pass one.')
+    checkArgument('the work of `withLock`', WORK, work)
     const lock = await this.acquire(path, options)
     let result: T
     try {
@@ -226,18 +236,12 @@ class LockerOnMounts implements Locker {
   /** The options of a call, checked and complete. */
   #read(call: keyof typeof OPTIONS_OF, options: AcquireOptions) {
     this.#checkOpen()
-    refuseUnknownOptions(call, options, OPTIONS_OF[call])
+    checkOptions<AcquireOptions>(call, options, OPTIONS_OF[call] as Forms<AcquireOptions>)
     const { waitMs = this.#defaultWaitMs, signal, shared = false } = options
     if (shared && this.settings.lockType !== 'advisory') {
       throw new InvalidArgumentError(
         `A ${this.settings.lockType} lock is always exclusive`,
-        "Use lockType 'advisory' for shared (read) locks.",
-      )
-    }
-    if (!(waitMs >= 0 && (waitMs <= WAIT_MS_MAX || waitMs === Number.POSITIVE_INFINITY))) {
-      throw new InvalidArgumentError(
-        `Expected \`waitMs\` to be a number from 0 to ${WAIT_MS_MAX}, or Infinity, got ${waitMs}`,
-        'Correct the option.',
+        "Use lockType: 'advisory' for shared (read) locks.",
       )
     }
     return { waitMs, signal, shared }

@@ -2,36 +2,45 @@
 
 import { resolve } from 'node:path'
 import { formatDiagnostic } from '../config/diagnostics.js'
-import { refuseUnknownOptions } from '../config/known-options.js'
 import { loadConfig } from '../config/load.js'
+import { checkOptions, type Form, type Forms, OBJECT, oneOf, PATH, SWITCH, TEXT, wholeNumber } from '../config/options.js'
 import { defaultSettings } from '../config/settings.js'
 import { LOCK_TYPES } from '../config/values.js'
 import { InvalidArgumentError } from '../errors.js'
 import { warn } from '../log/talk.js'
 import { LABEL_LENGTH_MAX, plainText, TIMEOUT_INTERVAL_MS_MAX } from '../protocol/record.js'
-import type { AdvisoryKind, LockerOptions, LockerSettings } from '../types.js'
+import type { AdvisoryKind, LockerOptions, LockerSettings, WorkbenchOptions } from '../types.js'
 
 const REFRESH_RATE_MS_MIN = 100
 /** Their clocks count whole seconds. */
 const WORKBENCH_TIMEOUT_MS_MIN = 3000
 const ADVISORY_KINDS: readonly AdvisoryKind[] = ['both', 'flock', 'fcntl']
-const OPTIONS = Object.keys({
-  config: true,
-  strict: true,
-  lockType: true,
-  useSymlinks: true,
-  advisoryKind: true,
-  workbench: true,
-  refreshRateMs: true,
-  timeoutIntervalMs: true,
-  label: true,
-  enableLogging: true,
-  logFile: true,
-} satisfies Record<keyof LockerOptions, true>)
+
+const OPTIONS: Forms<LockerOptions> = {
+  config: PATH,
+  strict: SWITCH,
+  lockType: oneOf(LOCK_TYPES),
+  useSymlinks: SWITCH,
+  advisoryKind: oneOf(ADVISORY_KINDS),
+  workbench: either(SWITCH, OBJECT),
+  refreshRateMs: wholeNumber(REFRESH_RATE_MS_MIN),
+  timeoutIntervalMs: wholeNumber(1, TIMEOUT_INTERVAL_MS_MAX),
+  label: TEXT,
+  enableLogging: SWITCH,
+  logFile: PATH,
+}
+const WORKBENCH_OPTIONS: Forms<WorkbenchOptions> = {
+  advisory: SWITCH,
+  timeoutIntervalMs: wholeNumber(WORKBENCH_TIMEOUT_MS_MIN, TIMEOUT_INTERVAL_MS_MAX),
+}
+
+function either(one: Form, other: Form): Form {
+  return { isMet: (value) => one.isMet(value) || other.isMet(value), expected: `${one.expected}, or ${other.expected}` }
+}
 
 /** @throws InvalidArgumentError for an option, ConfigError for the file when `strict` */
 export function lockerSettings(options: LockerOptions): LockerSettings {
-  refuseUnknownOptions('createLocker', options, OPTIONS)
+  checkOptions<LockerOptions>('createLocker', options, OPTIONS)
   const file = options.config === undefined ? defaultSettings() : configured(options.config, options.strict ?? false)
   const logFile = options.logFile === undefined ? file.logFile : resolve(options.logFile)
   const workbench = workbenchOf(options, file.timeoutIntervalMs)
@@ -54,13 +63,9 @@ export function lockerSettings(options: LockerOptions): LockerSettings {
 /** What their own `file-locks` says holds for their locks; the defaults of ours are the same. */
 function workbenchOf({ workbench = false }: LockerOptions, configuredMs: number): LockerSettings['workbench'] {
   if (workbench === false) return null
-  const { advisory = true, timeoutIntervalMs = configuredMs, ...rest } = workbench === true ? {} : workbench
-  const [unknown] = Object.keys(rest)
-  if (unknown !== undefined) refuse(`\`workbench\` to have some of advisory, timeoutIntervalMs, got \`${unknown}\``)
-  if (typeof advisory !== 'boolean') refuse(`\`workbench.advisory\` to be true or false, got ${JSON.stringify(advisory)}`)
-  const { min, max } = { min: WORKBENCH_TIMEOUT_MS_MIN, max: TIMEOUT_INTERVAL_MS_MAX }
-  if (!Number.isInteger(timeoutIntervalMs) || timeoutIntervalMs < min || timeoutIntervalMs > max)
-    refuse(`\`workbench.timeoutIntervalMs\` to be a whole number from ${min} to ${max}, got ${timeoutIntervalMs}`)
+  const given = workbench === true ? {} : workbench
+  checkOptions<WorkbenchOptions>('workbench', given, WORKBENCH_OPTIONS)
+  const { advisory = true, timeoutIntervalMs = configuredMs } = given
   return { advisory, timeoutIntervalMs }
 }
 
@@ -71,25 +76,14 @@ function configured(file: string, strict: boolean) {
   return settings
 }
 
-function check({ lockType, advisoryKind, refreshRateMs, timeoutIntervalMs }: LockerSettings): void {
-  if (!LOCK_TYPES.includes(lockType))
-    refuse(`\`lockType\` to be one of ${LOCK_TYPES.join(', ')}, got ${JSON.stringify(lockType)}`)
-  if (!ADVISORY_KINDS.includes(advisoryKind))
-    refuse(`\`advisoryKind\` to be 'both', 'flock' or 'fcntl', got ${JSON.stringify(advisoryKind)}`)
-  if (!Number.isInteger(refreshRateMs) || refreshRateMs < REFRESH_RATE_MS_MIN) {
-    refuse(`\`refreshRateMs\` to be a whole number of at least ${REFRESH_RATE_MS_MIN}, got ${refreshRateMs}`)
-  }
-  if (!Number.isInteger(timeoutIntervalMs) || timeoutIntervalMs > TIMEOUT_INTERVAL_MS_MAX) {
-    refuse(`\`timeoutIntervalMs\` to be a whole number of at most ${TIMEOUT_INTERVAL_MS_MAX} (a day), got ${timeoutIntervalMs}`)
-  }
+/** What the options and the file say must go together. */
+function check({ refreshRateMs, timeoutIntervalMs, workbench }: LockerSettings): void {
   if (timeoutIntervalMs <= refreshRateMs) {
-    refuse(
-      `\`timeoutIntervalMs\` to be more than \`refreshRateMs\` (${refreshRateMs}), got ${timeoutIntervalMs}`,
+    throw new InvalidArgumentError(
+      `Expected \`timeoutIntervalMs\` to be more than \`refreshRateMs\` (${refreshRateMs}), got ${timeoutIntervalMs}`,
       'Leave room for two or three refreshes.',
     )
   }
-}
-
-function refuse(expectation: string, advice = 'Correct the options of createLocker.'): never {
-  throw new InvalidArgumentError(`Expected ${expectation}`, advice)
+  // It may be that of the file.
+  if (workbench !== null) checkOptions<WorkbenchOptions>('workbench', workbench, WORKBENCH_OPTIONS)
 }

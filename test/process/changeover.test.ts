@@ -88,6 +88,16 @@ describe.each(CHANGES)('from $from to $to', ({ from, to }) => {
     expect((await holder.ask({ op: 'tryAcquire', path })).error?.code).toBe('FOREIGN_LOCK')
   })
 
+  test('while this very process holds it, an attempt is refused as well, and does not wait for it', async () => {
+    const held = await lockerOf(from).acquire(path)
+    const refusal = { code: 'FOREIGN_LOCK', message: expect.stringContaining(`it is held as ${NAMES[from]} lock`) }
+    await expect(lockerOf(to).acquire(path, { waitMs: 0 })).rejects.toMatchObject(refusal)
+    await expect(lockerOf(to).tryAcquire(path)).rejects.toMatchObject(refusal)
+    expect(held.held).toBe(true)
+    expect(await held.release()).toEqual({ lost: false })
+    expect((await lockerOf(to).acquire(path, { waitMs: 0 })).held).toBe(true)
+  })
+
   test('a free leftover makes way at once, and nothing of it is left', async () => {
     await leave(from)
     const lock = await lockerOf(to).acquire(path)

@@ -6,13 +6,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   createLocker,
   InvalidArgumentError,
   loadConfig,
   LockerClosedError,
   type Locker,
+  type LockerOptions,
   type LockEvent,
   LockTimeoutError,
 } from '../../dist/index.js'
@@ -74,6 +75,83 @@ test('createLocker and loadConfig name the option that was meant', () => {
   expect(() => createLocker({ timeoutInterval: 5 } as object)).toThrowError('did you mean timeoutIntervalMs?')
   expect(() => createLocker({ stale: 5 } as object)).toThrowError('did you mean timeoutIntervalMs?')
   expect(() => loadConfig({ path: '/nowhere' } as object)).toThrowError('did you mean file?')
+})
+
+describe('an option is of the form that the library documents, or is refused by its name, with what came and what was expected', () => {
+  const ofLocker: [LockerOptions, string][] = (
+    [
+      [{ label: 5 }, '`label` to be a string, got 5'],
+      [{ config: 5 }, '`config` to be a non-empty string without NUL, got 5'],
+      [{ config: '' }, '`config` to be a non-empty string without NUL, got ""'],
+      [{ logFile: 5 }, '`logFile` to be a non-empty string without NUL, got 5'],
+      [{ logFile: '' }, '`logFile` to be a non-empty string without NUL, got ""'],
+      [{ useSymlinks: 'no' }, '`useSymlinks` to be true or false, got "no"'],
+      [{ enableLogging: 1 }, '`enableLogging` to be true or false, got 1'],
+      [{ strict: 'yes' }, '`strict` to be true or false, got "yes"'],
+      [{ lockType: 'flock' }, "`lockType` to be one of 'linkbased', 'advisory', 'renamebased', got \"flock\""],
+      [{ lockType: null }, "`lockType` to be one of 'linkbased', 'advisory', 'renamebased', got null"],
+      [{ advisoryKind: 'lockf' }, "`advisoryKind` to be one of 'both', 'flock', 'fcntl', got \"lockf\""],
+      [{ refreshRateMs: '5000' }, '`refreshRateMs` to be a whole number of at least 100, got "5000"'],
+      [{ refreshRateMs: 5000n }, '`refreshRateMs` to be a whole number of at least 100, got 5000n'],
+      [{ timeoutIntervalMs: Number.NaN }, '`timeoutIntervalMs` to be a whole number from 1 to 86400000, got NaN'],
+      [{ workbench: 'yes' }, '`workbench` to be true or false, or an object, got "yes"'],
+      [{ workbench: null }, '`workbench` to be true or false, or an object, got null'],
+      [{ workbench: { advisory: 1 } }, '`advisory` to be true or false, got 1'],
+      [{ workbench: { timeoutIntervalMs: 5 } }, '`timeoutIntervalMs` to be a whole number from 3000 to 86400000, got 5'],
+    ] as [object, string][]
+  ).map(([options, expected]) => [options as LockerOptions, expected])
+  test.each(ofLocker)('createLocker %o', (options, expected) => {
+    expect(() => createLocker(options)).toThrowError(`Expected ${expected}. Correct the options of `)
+    expect(() => createLocker(options)).toThrowError(InvalidArgumentError)
+  })
+
+  test.each([
+    [{ file: 5 }, '`file` to be a non-empty string without NUL, got 5'],
+    [{ env: 5 }, '`env` to be an object, got 5'],
+    [{ strict: 1 }, '`strict` to be true or false, got 1'],
+  ])('loadConfig %o', (options, expected) => {
+    expect(() => loadConfig(options as object)).toThrowError(`Expected ${expected}. Correct the options of \`loadConfig\`.`)
+  })
+
+  const ofCalls: [object, string][] = [
+    [{ waitMs: '5000' }, '`waitMs` to be a number from 0 to 2147483647, or Infinity, got "5000"'],
+    [{ waitMs: null }, '`waitMs` to be a number from 0 to 2147483647, or Infinity, got null'],
+    [{ waitMs: -1 }, '`waitMs` to be a number from 0 to 2147483647, or Infinity, got -1'],
+    [{ shared: 'yes' }, '`shared` to be true or false, got "yes"'],
+  ]
+  const ofWaits: [object, string][] = [
+    [{ signal: {} }, '`signal` to be an AbortSignal, got {}'],
+    [{ signal: new AbortController() }, '`signal` to be an AbortSignal, got {}'],
+    [{ signal: null }, '`signal` to be an AbortSignal, got null'],
+  ]
+  test.each(Object.entries(CALLS))('%s', async (name, call) => {
+    const [locker, path] = [newLocker(), await lockPath()]
+    for (const [options, expected] of [...ofCalls, ...(name === 'acquireSync' ? [] : ofWaits)]) {
+      const refused = (async () => call(locker, path, options))()
+      await expect(refused).rejects.toThrowError(`Expected ${expected}. Correct the options of \`${name}\`.`)
+    }
+    expect(await locker.inspect(path)).toMatchObject({ state: 'free', token: null })
+  })
+})
+
+test('so are the arguments of acquireAll, readFile and replaceFile', async () => {
+  const [locker, path] = [newLocker(), await lockPath()]
+  await expect(locker.acquireAll(path as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  const lock = await locker.acquire(path)
+  await expect(lock.readFile(5 as never)).rejects.toThrowError('Expected the path of `readFile` to be')
+  await expect(lock.replaceFile('', 'text')).rejects.toThrowError('Expected the path of `replaceFile` to be')
+  await expect(lock.replaceFile(`${path}.data`, 5 as never)).rejects.toThrowError(
+    'Expected the data of `replaceFile` to be a string or a Uint8Array, got 5.',
+  )
+  expect(lock.held).toBe(true)
+})
+
+test('a message ends a question by its own mark, and tells a wait in whole milliseconds', async () => {
+  const path = await lockPath()
+  expect(() => createLocker({ stale: 5 } as object)).toThrowError('did you mean timeoutIntervalMs? It has: ')
+  await newLocker().acquire(path)
+  const refused = newLocker().acquire(path, { waitMs: 0.123 })
+  await expect(refused).rejects.toThrowError('Not acquired within 1 ms (held by this process)')
 })
 
 test('withLock refuses work that is no function before it locks anything', async () => {

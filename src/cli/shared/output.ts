@@ -61,8 +61,19 @@ export class Printer {
 }
 
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? printable(error.message) : printable(String(error))
+  return printable(inOptions(error instanceof Error ? error.message : String(error)))
 }
+
+/** What the library says in its own properties, in the options of the program: its readers write no TypeScript. */
+export function inOptions(message: string): string {
+  return OPTIONS.reduce((text, [property, option]) => text.replaceAll(property, option), message)
+}
+
+const OPTIONS: readonly [RegExp, string][] = [
+  [/\blockType: '(\w+)'/g, 'lock-type=$1'],
+  [/`workbench: true`, or locktester run --workbench/g, 'locktester run --workbench'],
+  [/`workbench: true`, with an asynchronous call in the main thread/g, 'locktester run --workbench'],
+]
 
 /** For programs. */
 export function errorReport(error: unknown): { code: string; message: string } {

@@ -9,7 +9,7 @@ import { printable } from '../../log/printable.js'
 import { codeOf, endsWithin } from './bounded.js'
 import { EXIT } from './exit-codes.js'
 import { endProcess } from './interrupt.js'
-import { writeError } from './output.js'
+import { messageOf, writeError } from './output.js'
 import { version } from './program.js'
 
 /** Asks for the stack, for a report. */
@@ -59,7 +59,7 @@ export function explainUnexpected(error: unknown, say = (text: string) => writeE
 
 /** In one sentence, and with the exit code. */
 export function describeUnexpected(error: unknown): { text: string; code: number } {
-  const message = printable(error instanceof Error ? error.message : String(error))
+  const message = messageOf(error)
   if (error instanceof MountlockError) return { text: message, code: EXIT.cannotLock }
   const errno = codeOf(error ?? {})
   if (errno !== null && (ERRNOS.has(errno) || REFUSALS.includes(errno))) {
