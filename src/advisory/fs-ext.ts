@@ -67,6 +67,8 @@ function named<Failure extends Error | null>(syscall: string, error: Failure): F
   return Object.assign(error, { syscall })
 }
 
+const OR_GLOBALLY = ' (with -g where it was installed so)'
+
 /**
  * What each case leaves on disk, seen with npm 11:
  *
@@ -84,7 +86,7 @@ function explain(error: unknown): AdvisoryUnavailableError {
     return unavailable(
       'FS_EXT_NOT_INSTALLED',
       'the optional dependency fs-ext is not installed',
-      'Run `npm install fs-ext`; where npm had left it out because it could not be built, first install python3, make and g++.',
+      `Run \`npm install fs-ext\`${OR_GLOBALLY}; where npm had left it out because it could not be built, first install python3, make and g++.`,
       error,
     )
   }
@@ -92,7 +94,7 @@ function explain(error: unknown): AdvisoryUnavailableError {
     return unavailable(
       'FS_EXT_SCRIPT_BLOCKED',
       'the install script of fs-ext never ran, so its addon is missing (npm >= 12 blocks such scripts by default)',
-      'Run `npm install-scripts approve fs-ext && npm rebuild fs-ext` (it needs python3, make and g++).',
+      'Run `npm install-scripts approve fs-ext && npm rebuild fs-ext`, or where it was installed with -g `npm rebuild -g --allow-scripts=fs-ext fs-ext` (both need python3, make and g++).',
       error,
     )
   }
@@ -100,7 +102,7 @@ function explain(error: unknown): AdvisoryUnavailableError {
     return unavailable(
       'FS_EXT_NOT_BUILT',
       'fs-ext is installed but its addon could not be built',
-      'Install python3, make and g++, then run `npm rebuild fs-ext`.',
+      `Install python3, make and g++, then run \`npm rebuild fs-ext\`${OR_GLOBALLY}.`,
       error,
     )
   }
@@ -118,12 +120,17 @@ function explainUnloadable(error: unknown): AdvisoryUnavailableError {
     )
   }
   if (WRONG_NODE.test(String(message))) {
-    return unavailable('FS_EXT_WRONG_NODE', 'fs-ext was built for another version of Node', 'Run `npm rebuild fs-ext`.', error)
+    return unavailable(
+      'FS_EXT_WRONG_NODE',
+      'fs-ext was built for another version of Node',
+      `Run \`npm rebuild fs-ext\`${OR_GLOBALLY}.`,
+      error,
+    )
   }
   return unavailable(
     'FS_EXT_NOT_BUILT',
     'the addon of fs-ext is damaged or was built for another system',
-    'Run `npm rebuild fs-ext` on this machine (it needs python3, make and g++).',
+    `Run \`npm rebuild fs-ext\`${OR_GLOBALLY} on this machine (it needs python3, make and g++).`,
     error,
   )
 }

@@ -17,10 +17,13 @@ let tarball: string
 beforeAll(async () => {
   const { path, cleanup } = await dir({ unsafeCleanup: true, prefix: 'mountlock' })
   afterAll(() => cleanup())
-  const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', path], { cwd: ROOT })
-  const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }]
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', path], { cwd: ROOT })
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
   tarball = join(path, filename)
 })
+
+/** The path of the tarball. */
+export const packed = (): Promise<string> => Promise.resolve(tarball)
 
 export async function installed(): Promise<string> {
   const folder = await temporaryFolder()

@@ -1,0 +1,67 @@
+/**
+ * The ways to install that the README names. Goal: the program starts and the library can be imported, without a step that the
+ * README leaves out. Method: npm itself, with a prefix of its own, the packed tarball, and a git repository of this state of the
+ * source. npm builds that one, so it installs what a build needs first: here nothing else, and all of it in full runs
+ * (MOUNTLOCK_SOAK).
+ */
+
+import { execFile } from 'node:child_process'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { temporaryFolder } from './support/folder.js'
+import { packed, ROOT } from './support/installed.js'
+
+const run = promisify(execFile)
+const NOT_IN_REPOSITORY = ['.git', 'node_modules', 'dist', 'build']
+const FOR_A_BUILD = ['@types/node', '@types/yargs', 'rolldown', 'typescript', 'yargs']
+const isFull = process.env.MOUNTLOCK_SOAK !== undefined
+const QUIETLY = ['--no-audit', '--no-fund', '--prefer-offline']
+const INSTALL_MS_MAX = 300_000
+
+interface Manifest {
+  devDependencies: Record<string, string>
+}
+
+/** A repository with the files of this checkout, as a URL. */
+async function repository(): Promise<string> {
+  const folder = await temporaryFolder()
+  await cp(ROOT, folder, { recursive: true, filter: (source) => !NOT_IN_REPOSITORY.includes(basename(source)) })
+  if (!isFull) await needOnlyABuild(join(folder, 'package.json'))
+  const git = (...args: string[]) => run('git', ['-C', folder, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args])
+  await git('init', '-q')
+  await git('add', '-A')
+  await git('commit', '-q', '-m', 'all')
+  return `git+file://${folder}`
+}
+
+async function needOnlyABuild(file: string): Promise<void> {
+  const manifest = JSON.parse(await readFile(file, 'utf8')) as Manifest
+  const devDependencies = Object.fromEntries(
+    Object.entries(manifest.devDependencies).filter(([name]) => FOR_A_BUILD.includes(name)),
+  )
+  await writeFile(file, JSON.stringify({ ...manifest, devDependencies }))
+}
+
+test.each([
+  ['the tarball', packed],
+  ['a git URL', repository],
+])(
+  'installed with -g from %s, the program is in the PATH, and its manual page too',
+  async (_, source) => {
+    const [prefix, url] = [await temporaryFolder(), await source()]
+    const env = { ...process.env, npm_config_prefix: prefix, npm_config_allow_git: 'root' }
+    const { stderr } = await run('npm', ['install', '-g', ...QUIETLY, url], { cwd: prefix, env })
+    // npm names the packages whose scripts it did not run: of ours there is none to be run.
+    expect(stderr).not.toContain('mountlock@')
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+    const started = await run(join(prefix, 'bin/locktester'), ['--version'], { cwd: prefix })
+    expect(started).toEqual({ stdout: `${version}\n`, stderr: '' })
+    expect(await readdir(join(prefix, 'share/man/man1'))).toEqual(['locktester.1'])
+    const library = join(prefix, 'lib/node_modules/mountlock')
+    const { stdout } = await run(process.execPath, ['-p', 'typeof require(process.argv[1]).createLocker', library])
+    expect(stdout).toBe('function\n')
+  },
+  INSTALL_MS_MAX,
+)
