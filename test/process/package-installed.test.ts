@@ -44,24 +44,36 @@ async function needOnlyABuild(file: string): Promise<void> {
   await writeFile(file, JSON.stringify({ ...manifest, devDependencies }))
 }
 
-test.each([
-  ['the tarball', packed],
-  ['a git URL', repository],
-])(
-  'installed with -g from %s, the program is in the PATH, and its manual page too',
-  async (_, source) => {
-    const [prefix, url] = [await temporaryFolder(), await source()]
-    const env = { ...process.env, npm_config_prefix: prefix, npm_config_allow_git: 'root' }
-    const { stderr } = await run('npm', ['install', '-g', ...QUIETLY, url], { cwd: prefix, env })
-    // npm names the packages whose scripts it did not run: of ours there is none to be run.
-    expect(stderr).not.toContain('mountlock@')
-    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
-    const started = await run(join(prefix, 'bin/locktester'), ['--version'], { cwd: prefix })
-    expect(started).toEqual({ stdout: `${version}\n`, stderr: '' })
+const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+
+/** The program starts, the library can be imported, and npm told of no script of ours that it did not run. */
+async function expectToWork(program: string, library: string, told: string): Promise<void> {
+  expect(await run(program, ['--version'])).toEqual({ stdout: `${version}\n`, stderr: '' })
+  const { stdout } = await run(process.execPath, ['-p', 'typeof require(process.argv[1]).createLocker', library])
+  expect(stdout).toBe('function\n')
+  expect(told).not.toContain('mountlock@')
+}
+
+test(
+  'installed with -g from the tarball, the program is in the PATH, and its manual page with it',
+  async () => {
+    const prefix = await temporaryFolder()
+    const env = { ...process.env, npm_config_prefix: prefix }
+    const { stderr } = await run('npm', ['install', '-g', ...QUIETLY, await packed()], { cwd: prefix, env })
+    await expectToWork(join(prefix, 'bin/locktester'), join(prefix, 'lib/node_modules/mountlock'), stderr)
     expect(await readdir(join(prefix, 'share/man/man1'))).toEqual(['locktester.1'])
-    const library = join(prefix, 'lib/node_modules/mountlock')
-    const { stdout } = await run(process.execPath, ['-p', 'typeof require(process.argv[1]).createLocker', library])
-    expect(stdout).toBe('function\n')
+  },
+  INSTALL_MS_MAX,
+)
+
+test(
+  'installed in a program from a git URL, it was built',
+  async () => {
+    const [folder, url] = [await temporaryFolder(), await repository()]
+    await writeFile(join(folder, 'package.json'), '{ "private": true }')
+    // npm 12 asks for the option; npm 11 takes it as its default.
+    const { stderr } = await run('npm', ['install', '--allow-git=root', ...QUIETLY, url], { cwd: folder })
+    await expectToWork(join(folder, 'node_modules/.bin/locktester'), join(folder, 'node_modules/mountlock'), stderr)
   },
   INSTALL_MS_MAX,
 )
