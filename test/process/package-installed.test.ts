@@ -14,7 +14,8 @@ import { temporaryFolder } from './support/folder.js'
 import { packed, ROOT } from './support/installed.js'
 
 const run = promisify(execFile)
-const NOT_IN_REPOSITORY = ['.git', 'node_modules', 'dist', 'build']
+/** What is not in a repository, and what a build does not need. */
+const LEFT_OUT = ['.git', 'node_modules', 'dist', 'build', '.vitest', 'test']
 const FOR_A_BUILD = ['@types/node', '@types/yargs', 'rolldown', 'typescript', 'yargs']
 const isFull = process.env.MOUNTLOCK_SOAK !== undefined
 const QUIETLY = ['--no-audit', '--no-fund', '--prefer-offline']
@@ -24,10 +25,10 @@ interface Manifest {
   devDependencies: Record<string, string>
 }
 
-/** A repository with the files of this checkout, as a URL. */
+/** A repository with the source of this checkout, as a URL. */
 async function repository(): Promise<string> {
   const folder = await temporaryFolder()
-  await cp(ROOT, folder, { recursive: true, filter: (source) => !NOT_IN_REPOSITORY.includes(basename(source)) })
+  await cp(ROOT, folder, { recursive: true, filter: (source) => !LEFT_OUT.includes(basename(source)) })
   if (!isFull) await needOnlyABuild(join(folder, 'package.json'))
   const git = (...args: string[]) => run('git', ['-C', folder, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args])
   await git('init', '-q')
