@@ -14,7 +14,6 @@ import { giveUp, type GiveUpOutcome } from '../advisory/give-up.js'
 import { Obstructions } from './obstructions.js'
 import { Directories, footingOn } from '../mounts/directories.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
-import type { Ground } from '../drivers/ground.js'
 import type { Footing } from '../drivers/footing.js'
 import { fileSystemAt } from '../drivers/mount-info.js'
 import { mountOfDevice } from '../mounts/mount.js'
@@ -23,9 +22,10 @@ import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { AdvisoryUnavailableError, ForeignLockError, UnsupportedPlatformError } from '../errors.js'
-import type { Line, Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
+import type { Lockable, Locks, TryOptions, TryOutcome } from '../lock-type/lock-type.js'
 import { describeHolder } from '../lock-type/describe-holder.js'
 import { lockPath } from '../lock-type/lock-path.js'
+import { WrappedLockable } from '../lock-type/wrapped-lockable.js'
 import { kindOfLockType, LOCK_TYPE_OF_KIND } from '../protocol/claims.js'
 import { type Dissolution, dissolve } from '../protocol/dissolve.js'
 import { ask, type Protocol } from '../protocol/operations.js'
@@ -58,11 +58,10 @@ export class Changeover implements Locks {
   }
 
   *at(path: string): Work<Lockable> {
-    return new ChangingLockable(this, yield* this.#locks.at(path))
+    return new WrappedLockable(yield* this.#locks.at(path), (lockable, options) => this.#tryAndMakeWay(lockable, options))
   }
 
-  /** @internal for {@link ChangingLockable} */
-  *tryAndMakeWay(lockable: Lockable, options: TryOptions): Work<TryOutcome> {
+  *#tryAndMakeWay(lockable: Lockable, options: TryOptions): Work<TryOutcome> {
     for (let changes = 0; ; changes++) {
       try {
         return yield* lockable.tryTake(options)
@@ -102,44 +101,6 @@ export class Changeover implements Locks {
     if (outcome.kind === 'obstructed') return this.#obstructions.add(parts.path, outcome.names)
     this.#obstructions.forget(parts.path)
     return verdict(parts.path, outcome, refusal)
-  }
-}
-
-class ChangingLockable implements Lockable {
-  readonly #changeover: Changeover
-  readonly #lockable: Lockable
-
-  constructor(changeover: Changeover, lockable: Lockable) {
-    this.#changeover = changeover
-    this.#lockable = lockable
-  }
-
-  get path(): string {
-    return this.#lockable.path
-  }
-
-  get key(): string {
-    return this.#lockable.key
-  }
-
-  get waitStyle(): WaitStyle {
-    return this.#lockable.waitStyle
-  }
-
-  get ground(): Ground | null {
-    return this.#lockable.ground
-  }
-
-  tryTake(options: TryOptions): Work<TryOutcome> {
-    return this.#changeover.tryAndMakeWay(this.#lockable, options)
-  }
-
-  get hasTickets(): boolean {
-    return this.#lockable.hasTickets
-  }
-
-  line(): Line | null {
-    return this.#lockable.line()
   }
 }
 

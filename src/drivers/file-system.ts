@@ -10,7 +10,7 @@ import { runCalls, runCallsBlocking } from './run.js'
 export interface DirectoryFacts {
   dev: number
   ino: number
-  /** Permission bits, with sticky. */
+  /** Permission bits, with those that pass the group on and keep others from removing: what is made there gets the same. */
   mode: number
   /** Only this machine can change it, so nothing that it shows is stale. */
   coherent: boolean
@@ -78,7 +78,7 @@ function facts(path: string, status: Stats, { type }: StatsFs, ground: Ground | 
   return {
     dev: status.dev,
     ino: status.ino,
-    mode: status.mode & 0o1777,
+    mode: status.mode & 0o3777,
     coherent: LOCAL_TYPES.has(type),
     plainLocal: isPlainLocal(type),
     inMemory: MEMORY_TYPES.has(type),

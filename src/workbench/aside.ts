@@ -19,8 +19,13 @@ export function* identityAt(path: string): Protocol<Identity | null | Failure> {
 
 export type SetAside = 'removed' | 'absent' | 'mismatch' | Failure
 
-/** Removes the name if it is still that file. */
-export function* setAside(path: string, identity: Identity, pid: number): Protocol<SetAside> {
+/** Removes the name if it is still that file. `isFree`: asked last, when no process finds it by the name any more. */
+export function* setAside(
+  path: string,
+  identity: Identity,
+  pid: number,
+  isFree?: (aside: string) => Protocol<boolean>,
+): Protocol<SetAside> {
   const before = yield* identityAt(path)
   if (before === null) return 'absent'
   if (typeof before !== 'string') return before
@@ -30,7 +35,7 @@ export function* setAside(path: string, identity: Identity, pid: number): Protoc
   const moved = yield* identityAt(aside)
   if (moved === null) return renamed.ok || isAbsent(renamed.code) ? 'absent' : renamed
   if (typeof moved !== 'string') return moved
-  if (moved === identity) {
+  if (moved === identity && (isFree === undefined || (yield* isFree(aside)))) {
     const removed = yield* ask.unlink(aside)
     return removed.ok || isAbsent(removed.code) ? 'removed' : removed
   }

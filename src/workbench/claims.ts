@@ -20,28 +20,39 @@ export interface Claiming {
 export interface Claims {
   first: Identity
   second: Identity
-  /** We made the directory of the second one, or a dead holder of ours did. */
+  /** We made the directory of the second one. */
   isDirectoryOurs: boolean
 }
 
 export type ClaimsOutcome = { kind: 'taken'; claims: Claims } | { kind: 'busy' } | (Failure & { kind: 'failed'; path: string })
 
 const MODE = 0o644
+/**
+ * What the directory of the claims has of the directory around it, as theirs: the group is passed on, and it is never sticky, for
+ * each session removes the abandoned claims of others.
+ */
+const SHARED = 0o2777
 /** A 2026 process removes the directory of the claims when it is empty and not to its liking. */
 const ROUNDS_MAX = 16
 
-/** `directoryMode`: of the directory that the public path lies in. `leftByOurs`: a dead holder of ours left something. */
-export function* takeClaims(claiming: Claiming, directoryMode: number, leftByOurs: boolean): Protocol<ClaimsOutcome> {
+/** `directoryMode`: of the directory that the public path lies in. */
+export function* takeClaims(claiming: Claiming, directoryMode: number): Protocol<ClaimsOutcome> {
   const { names, pid } = claiming
   const made = yield* ask.create(names.claim, heldText(pid), MODE)
-  if (!made.ok) return failed(names.claim, made)
+  if (!made.ok) {
+    yield* ask.unlink(names.claim) // where it was made and could not be filled
+    return failed(names.claim, made)
+  }
   const first = yield* claim(claiming, names.firstClaim)
   if (typeof first !== 'string') return yield* giveUp(claiming, first)
-  let isDirectoryOurs = leftByOurs
+  let isDirectoryOurs = false
   for (let round = 1; ; round++) {
-    const directory = yield* ask.mkdir(names.claims, (directoryMode & 0o777) | 0o300)
+    const directory = yield* ask.mkdir(names.claims, (directoryMode & SHARED) | 0o300)
     if (directory.ok) isDirectoryOurs = true
-    else if (directory.code !== 'EEXIST') return yield* giveUp(claiming, failed(names.claims, directory), first)
+    else if (directory.code !== 'EEXIST') {
+      yield* ask.rmdir(names.claims) // it may have been made all the same; theirs is made again
+      return yield* giveUp(claiming, failed(names.claims, directory), first)
+    }
     const second = yield* claim(claiming, names.secondClaim)
     if (typeof second === 'string') return { kind: 'taken', claims: { first, second, isDirectoryOurs } }
     const isGone = second.kind === 'failed' && (isAbsent(second.code) || second.code === 'ESTALE')

@@ -10,9 +10,9 @@ import { processState } from '../drivers/identity.js'
 import { runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, runAsynchronously, type Work } from '../drivers/work.js'
 import { ForeignLockError } from '../errors.js'
-import type { Ground } from '../drivers/ground.js'
 import { type LockPath, lockPath } from '../lock-type/lock-path.js'
-import type { Line, Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
+import type { Lockable, Locks, TryOptions, TryOutcome } from '../lock-type/lock-type.js'
+import { WrappedLockable } from '../lock-type/wrapped-lockable.js'
 import { inDirectory, realPath } from '../mounts/directories.js'
 import type { Inspection, LockType } from '../types.js'
 import { ageMs, RELEASED_TEXT, TEXT_BYTES_MAX, TIMEOUT_INTERVAL_MS, whatLies } from './format.js'
@@ -44,7 +44,7 @@ export class WorkbenchGuard implements Locks {
   *at(path: string): Work<Lockable> {
     yield* this.#refusePlace(path)
     const lockable = yield* this.#locks.at(path)
-    return this.#lockType === 'advisory' ? lockable : new GuardedLockable(lockable)
+    return this.#lockType === 'advisory' ? lockable : new WrappedLockable(lockable, tryOrExplain)
   }
 
   async inspect(path: string): Promise<Inspection> {
@@ -66,58 +66,23 @@ export class WorkbenchGuard implements Locks {
 }
 
 /** A path that is refused because of a file or a link says so if that is a lock of theirs. */
-class GuardedLockable implements Lockable {
-  readonly #lockable: Lockable
-  readonly leave?: () => Work<void>
-
-  constructor(lockable: Lockable) {
-    this.#lockable = lockable
-    if (lockable.leave !== undefined) this.leave = lockable.leave.bind(lockable)
+function* tryOrExplain(lockable: Lockable, options: TryOptions): Work<TryOutcome> {
+  try {
+    return yield* lockable.tryTake(options)
+  } catch (error) {
+    throw error instanceof ForeignLockError ? yield* explain(lockable.path, error) : error
   }
+}
 
-  get path(): string {
-    return this.#lockable.path
-  }
-
-  get key(): string {
-    return this.#lockable.key
-  }
-
-  get waitStyle(): WaitStyle {
-    return this.#lockable.waitStyle
-  }
-
-  get ground(): Ground | null {
-    return this.#lockable.ground
-  }
-
-  *tryTake(options: TryOptions): Work<TryOutcome> {
-    try {
-      return yield* this.#lockable.tryTake(options)
-    } catch (error) {
-      throw error instanceof ForeignLockError ? yield* this.#explain(error) : error
-    }
-  }
-
-  get hasTickets(): boolean {
-    return this.#lockable.hasTickets
-  }
-
-  line(): Line | null {
-    return this.#lockable.line()
-  }
-
-  *#explain(refusal: ForeignLockError): Work<ForeignLockError> {
-    const { path } = this
-    const looked = yield* eitherWay(
-      () => runProtocolBlocking(look(path)),
-      () => inDirectory(lockPath(path).directory, look(path)),
-    )
-    const found = looked.ok ? whatLies(looked.value.seen) : null
-    if (found?.kind !== 'link') return refusal
-    const what = found.isReleased ? 'a released link-based lock of Workbench' : 'a link-based lock of Workbench'
-    return new ForeignLockError(path, `it is probably ${what}, which ours would not exclude`, ADVICE)
-  }
+function* explain(path: string, refusal: ForeignLockError): Work<ForeignLockError> {
+  const looked = yield* eitherWay(
+    () => runProtocolBlocking(look(path)),
+    () => inDirectory(lockPath(path).directory, look(path)),
+  )
+  const found = looked.ok ? whatLies(looked.value.seen) : null
+  if (found?.kind !== 'link') return refusal
+  const what = found.isReleased ? 'a released link-based lock of Workbench' : 'a link-based lock of Workbench'
+  return new ForeignLockError(path, `it is probably ${what}, which ours would not exclude`, ADVICE)
 }
 
 /** Every path of theirs ends with one of these, through whatever links it is reached. */

@@ -31,6 +31,8 @@ export class InnerLock {
   readonly #facts: DirectoryFacts
   #locks: LinkLocks | null = null
   #uses = 0
+  /** The hidden directory may be there because of this process. */
+  #isMade = false
   #ending: Promise<void> = Promise.resolve()
 
   /** `facts`: of the directory that the public path lies in. */
@@ -47,9 +49,10 @@ export class InnerLock {
 
   /** The last user leaves nothing behind. Blocking callers do not wait for that. */
   *leave(): Work<void> {
-    if (--this.#uses > 0 || this.#locks === null) return
+    if (--this.#uses > 0 || !this.#isMade) return
     this.#ending = this.#dissolve(this.#locks)
     this.#locks = null
+    this.#isMade = false
     yield* eitherWay(
       () => undefined,
       () => this.#ending,
@@ -99,7 +102,8 @@ export class InnerLock {
 
   *#makeHidden(): Work<void> {
     const { hidden } = this.#names
-    const mode = this.#facts.mode & 0o777
+    const { mode } = this.#facts
+    this.#isMade = true
     const made = yield* eitherWay(
       () => runProtocolBlocking(ask.mkdir(hidden, mode)),
       () => runProtocol(ask.mkdir(hidden, mode), this.#lane),
@@ -121,10 +125,10 @@ export class InnerLock {
     }
   }
 
-  async #dissolve(locks: LinkLocks): Promise<void> {
+  async #dissolve(locks: LinkLocks | null): Promise<void> {
     // Others may be at work in it: then they are the last.
-    await locks.prune(this.#names.inner).catch(() => {})
-    await locks.close()
+    await locks?.prune(this.#names.inner).catch(() => {})
+    await locks?.close()
     const { hidden } = this.#names
     const sweep = sweepHidden(hidden, surroundingsOf(this.#facts), this.#options.timeoutIntervalMs)
     await runProtocol(sweep, this.#lane)

@@ -37,6 +37,9 @@ export interface Parts {
   held: Set<WorkbenchHold>
 }
 
+/** The kernel tells that there is a lock, and on a network not whose. */
+const BY_FCNTL = 'a process that has locked the file with fcntl, probably a session of Workbench with lock-type=advisory'
+
 type Refusal = Extract<TryOutcome, { kind: 'busy' }>
 
 export class WorkbenchLockable implements Lockable {
@@ -120,8 +123,7 @@ export class WorkbenchLockable implements Lockable {
     if (first.kind === 'prepared') return yield* this.#complete(own, first, null, beganMs)
     if (first.kind !== 'to-lock') return this.#refuse(first)
     const before = yield* this.#lock(first.file)
-    if (before === 'busy')
-      return { kind: 'busy', holder: 'a session of Workbench with lock-type=advisory', owner: null, generation: null }
+    if (before === 'busy') return { kind: 'busy', holder: BY_FCNTL, owner: null, generation: null }
     try {
       const second = yield* this.#run(() => prepare(this.#terms, first.file))
       if (second.kind === 'prepared') return yield* this.#complete(own, second, before, beganMs)
@@ -174,7 +176,7 @@ export class WorkbenchLockable implements Lockable {
     )
     if (hold.lostReason() === null) return hold
     yield* hold.release()
-    return { kind: 'busy', holder: 'Workbench, which took it away at once', owner: null, generation: null }
+    return { kind: 'busy', holder: 'a process that removed or replaced the file of ours at once', owner: null, generation: null }
   }
 
   *#lockPrepared(prepared: Prepared): Work<() => Promise<void>> {

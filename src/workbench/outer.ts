@@ -65,28 +65,32 @@ export type PrepareOutcome = (Prepared & { kind: 'prepared' }) | Refused
 export function* prepare(terms: Terms, locked: Locked | null): Protocol<PrepareOutcome> {
   const { names } = terms
   const left = yield* tidy(terms)
-  const before = yield* judge(terms, left.owners, locked)
+  const before = yield* judge(terms, left, locked)
   if (before.kind !== 'free') return before
   const directory = yield* ask.stat(names.directory)
   if (!directory.ok) return failed('stat', names.directory, directory)
-  const claimed = yield* takeClaims(terms, directory.value.mode, left.isAny)
-  if (claimed.kind === 'busy') return { kind: 'busy', holder: 'a session of Workbench that takes it just now' }
+  const claimed = yield* takeClaims(terms, directory.value.mode)
+  if (claimed.kind === 'busy')
+    return { kind: 'busy', holder: 'a process that has claimed it, probably a session of Workbench that takes it just now' }
   if (claimed.kind === 'failed') return failed('create', claimed.path, claimed)
   const { claims } = claimed
-  const prepared = yield* replace(terms, claims, left.owners, locked)
+  const prepared = yield* replace(terms, claims, left, locked)
   if (prepared.kind !== 'prepared') yield* giveBackClaims(terms, claims)
   return prepared
 }
+
+const CLAIM_LOST: Refused = { kind: 'busy', holder: 'a process that took our claim away, probably a session of Workbench' }
 
 /** With both claims. */
 function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, locked: Locked | null): Protocol<PrepareOutcome> {
   const { names, pid } = terms
   const now = yield* judge(terms, left, locked)
   if (now.kind !== 'free') return now
-  if (!(yield* areValid(terms, claims))) return { kind: 'busy', holder: 'a session of Workbench, which took our claim away' }
+  if (!(yield* areValid(terms, claims))) return CLAIM_LOST
   if (now.identity !== null) {
-    const otherName = now.looked === null ? null : yield* otherNameOf(names, now.looked)
-    const removed = yield* setAside(names.path, now.identity, pid)
+    const otherName = yield* otherNameOf(names, now.looked)
+    const { looked } = now
+    const removed = yield* setAside(names.path, now.identity, pid, (aside) => isAsBefore(aside, looked))
     if (removed === 'mismatch') return { kind: 'busy', holder: 'another process, which was faster' }
     if (typeof removed !== 'string') return failed('rename', names.path, removed)
     if (otherName !== null) yield* setAside(otherName.path, otherName.identity, pid)
@@ -99,8 +103,8 @@ function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, loc
   return failed('create', owner, held)
 }
 
-/** `identity`: of the name itself; `null`: there is none. */
-type Verdict = { kind: 'free'; identity: Identity | null; looked: Look | null } | Refused
+/** `identity`: of the name itself. */
+type Verdict = { kind: 'free'; identity: null } | { kind: 'free'; identity: Identity; looked: Look } | Refused
 
 /** May what lies at the public path be replaced? */
 function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Locked | null): Protocol<Verdict> {
@@ -113,7 +117,7 @@ function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Locked | null
   if (!looked.ok) return failed('stat', path, looked)
   const { seen, status } = looked.value
   const found: Found = whatLies(seen)
-  if (found.kind === 'nothing' || status === null) return { kind: 'free', identity: null, looked: null }
+  if (found.kind === 'nothing' || status === null) return { kind: 'free', identity: null }
   if (identity === null) return { kind: 'busy', holder: 'another process, which is at work on it' }
   if (typeof identity !== 'string') return failed('stat', path, identity)
   const inode = `${status.dev}:${status.ino}`
@@ -152,6 +156,17 @@ function* judgeLocked(path: string, identity: Identity, locked: Locked): Protoco
   return { kind: 'free', identity, looked: { seen, status: file.value } }
 }
 
+/**
+ * What was set aside is what was looked at: no refresh has come since, and no session has made the file that a link led to in
+ * vain. It is not opened: to close it would drop the lock that this process may have on it.
+ */
+function* isAsBefore(aside: string, { seen, status }: Look): Protocol<boolean> {
+  const link = yield* ask.readlink(aside)
+  const now = yield* ask.stat(link.ok ? link.value : aside)
+  if (seen.kind === 'dangling') return link.ok && !now.ok && isAbsent(now.code)
+  return now.ok && status !== null && now.value.ino === status.ino && now.value.modifiedMs === status.modifiedMs
+}
+
 /** The other name of a lock of theirs that is about to be removed, beside it; `null`: it has none. */
 function* otherNameOf({ directory }: Names, { seen, status }: Look): Protocol<{ path: string; identity: Identity } | null> {
   if (status === null || seen.kind !== 'file') return null
@@ -161,43 +176,36 @@ function* otherNameOf({ directory }: Names, { seen, status }: Look): Protocol<{ 
     return isTheirs ? { path: seen.target, identity } : null
   }
   if (status.links < 2) return null
-  const listed = yield* ask.list(directory)
-  for (const name of listed.ok ? listed.value : []) {
-    const kind = parseTheirName(name)?.kind
-    if (kind !== 'owner' && kind !== 'proxy') continue
+  for (const name of yield* namesIn(directory, isOtherName)) {
     const path = join(directory, name)
     if ((yield* identityAt(path)) === identity) return { path, identity }
   }
   return null
 }
 
-interface Left {
-  /** Files that dead holders of ours published, or were about to. */
-  owners: ReadonlySet<Identity>
-  /** Something was left. */
-  isAny: boolean
-}
+const isOtherName = (name: string) => ['owner', 'proxy'].includes(parseTheirName(name)?.kind ?? '')
 
-/** A holder of our own lock finds only leftovers of the dead. Owner files stay until what they published is replaced. */
-function* tidy(terms: Terms): Protocol<Left> {
+/**
+ * A holder of our own lock finds only leftovers of the dead. Owner files stay until what they published is replaced. @returns the
+ * files that dead holders of ours published, or were about to
+ */
+function* tidy(terms: Terms): Protocol<ReadonlySet<Identity>> {
   const { names } = terms
   const owners = new Set<Identity>()
-  const listed = yield* ask.list(names.hidden)
-  for (const name of listed.ok ? listed.value : []) {
-    const identity = isOwnOwner(name) ? yield* identityAt(join(names.hidden, name)) : null
+  for (const name of yield* namesIn(names.hidden, isOwnOwner)) {
+    const identity = yield* identityAt(join(names.hidden, name))
     if (typeof identity === 'string') owners.add(identity)
   }
   const hadClaims = yield* removeDeadClaims(terms)
-  const isAny = hadClaims || owners.size > 0
-  if (isAny) for (const directory of [names.directory, names.claims]) yield* putBackAsides(directory, names.path, owners)
-  return { owners, isAny }
+  if (!hadClaims && owners.size === 0) return owners
+  for (const directory of [names.directory, names.claims]) yield* putBackAsides(directory, names.path, owners)
+  if (hadClaims) yield* ask.rmdir(names.claims) // not if others use it
+  return owners
 }
 
 /** What a dead holder had set aside: its own goes, and what may be a lock that lives goes back to its place if that is free. */
 function* putBackAsides(directory: string, path: string, owners: ReadonlySet<Identity>): Protocol<void> {
-  const listed = yield* ask.list(directory)
-  for (const name of listed.ok ? listed.value : []) {
-    if (!isOwnAside(name)) continue
+  for (const name of yield* namesIn(directory, isOwnAside)) {
     const aside = join(directory, name)
     const looked = yield* look(aside)
     if (!looked.ok || looked.value.status === null) continue
@@ -210,8 +218,18 @@ function* putBackAsides(directory: string, path: string, owners: ReadonlySet<Ide
 }
 
 function* removeDeadOwners({ hidden }: Names): Protocol<void> {
-  const listed = yield* ask.list(hidden)
-  for (const name of listed.ok ? listed.value : []) if (isOwnOwner(name)) yield* ask.unlink(join(hidden, name))
+  for (const name of yield* namesIn(hidden, isOwnOwner)) yield* ask.unlink(join(hidden, name))
+}
+
+/**
+ * Leftovers looked at in one try: what lies there may have been put there to keep us busy, and the next try goes on. Chosen, as
+ * of a patrol.
+ */
+const LOOKS_MAX = 100
+
+function* namesIn(directory: string, isWanted: (name: string) => boolean): Protocol<string[]> {
+  const listed = yield* ask.list(directory)
+  return listed.ok ? listed.value.filter(isWanted).slice(0, LOOKS_MAX) : []
 }
 
 export type PublishOutcome = { kind: 'published' } | Refused
@@ -222,15 +240,18 @@ export function* publish(terms: Terms, prepared: Prepared): Protocol<PublishOutc
   const { owner, claims } = prepared
   const linked = useSymlinks ? yield* ask.symlink(owner, names.path) : yield* ask.link(owner, names.path)
   // Whatever was answered: the name tells.
-  if ((yield* lookAtName(keptFile(terms, prepared, false))) !== 'kept') {
+  const name = yield* lookAtName(keptFile(terms, prepared, false))
+  if (name !== 'kept') {
+    if (name === 'unknown') yield* ask.overwrite(prepared.held.file, RELEASED_TEXT, 0) // it may be public
     yield* abandon(terms, prepared)
+    if (name === 'unknown' && linked.ok) return failed('stat', names.path, { ok: false, code: 'EIO' })
     if (linked.ok || linked.code === 'EEXIST') return { kind: 'busy', holder: 'another process, which was faster' }
     return failed(useSymlinks ? 'symlink' : 'hard-link', names.path, linked)
   }
   if (!(yield* areValid(terms, claims))) {
     yield* retract(keptFile(terms, prepared, false), owner, terms.pid)
     yield* giveBackClaims(terms, claims)
-    return { kind: 'busy', holder: 'a session of Workbench, which took our claim away' }
+    return CLAIM_LOST
   }
   yield* giveBackClaims(terms, claims)
   return { kind: 'published' }

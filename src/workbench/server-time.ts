@@ -10,8 +10,7 @@ import { ask, type Protocol } from '../protocol/operations.js'
 export function* serverTime(directory: string): Protocol<number | null> {
   const path = `${directory}/${newLockName(yield* ask.name())}`
   const made = yield* ask.mkdir(path, 0o700)
-  if (!made.ok) return null
   const there = yield* ask.stat(path)
-  yield* ask.rmdir(path)
-  return there.ok ? there.value.modifiedMs : null
+  yield* ask.rmdir(path) // also where it was made and the answer is an error
+  return made.ok && there.ok ? there.value.modifiedMs : null
 }

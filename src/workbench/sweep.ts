@@ -6,6 +6,9 @@ import { patrol } from '../protocol/patrol.js'
 import type { Observations, Surroundings } from '../protocol/site.js'
 import { serverTime } from './server-time.js'
 
+/** In one sweep: the next one goes on. Chosen, as of a patrol: a tenth of a second on a mount of 1 ms. */
+const LOOKS_MAX = 100
+
 /**
  * A patrol, for which what was left unfinished two intervals ago is as old as it has to be: nothing that is made there is
  * unfinished for longer than moments, and no process that was stopped for so long has a lease.
@@ -15,7 +18,7 @@ export function* sweepHidden(hidden: string, surroundings: Surroundings, interva
   if (!listed.ok || listed.value.length === 0) return
   const nowMs = yield* serverTime(hidden)
   const leftovers: Observations = new Map()
-  for (const name of listed.value) {
+  for (const name of listed.value.slice(0, LOOKS_MAX)) {
     const status = yield* ask.stat(`${hidden}/${name}`)
     if (nowMs === null || !status.ok || nowMs - status.value.modifiedMs <= 2 * intervalMs) continue
     leftovers.set(name, { beat: 0, modifiedMs: status.value.modifiedMs, sinceMs: Number.NEGATIVE_INFINITY })
@@ -28,5 +31,5 @@ export function* sweepHidden(hidden: string, surroundings: Surroundings, interva
 function* removeNotes(hidden: string): Protocol<void> {
   const listed = yield* ask.list(hidden)
   if (!listed.ok || !listed.value.every(isDissolvedNote)) return
-  for (const name of listed.value) yield* ask.unlink(`${hidden}/${name}`)
+  for (const name of listed.value.slice(0, LOOKS_MAX)) yield* ask.unlink(`${hidden}/${name}`)
 }

@@ -10,14 +10,19 @@ const PATIENCE = 1.1
 
 /** What was seen of each path, and since when it has been so, by our own clock. Of the whole process: attempts may be short. */
 const watched = new Map<string, { state: string; sinceMs: number }>()
-const PATHS_MAX = 1000
+/** Chosen: at some 300 bytes each that is 3 MB. What was seen first is forgotten first. */
+const PATHS_MAX = 10_000
 
 /** `state`: everything about the file that a refresh changes. */
 export function* isAbandoned(path: string, state: string, timeoutMs: number): Protocol<boolean> {
   const { ownMs } = yield* ask.clock()
   const known = watched.get(path)
   if (known?.state === state) return ownMs - known.sinceMs >= timeoutMs * PATIENCE
-  if (watched.size >= PATHS_MAX) watched.clear()
+  watched.delete(path)
+  for (const oldest of watched.keys()) {
+    if (watched.size < PATHS_MAX) break
+    watched.delete(oldest)
+  }
   watched.set(path, { state, sinceMs: ownMs })
   return false
 }

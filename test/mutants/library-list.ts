@@ -17,6 +17,7 @@ const MODEL = ['process/changeover-model.test.ts', 'no interleaving, stall or cr
 const SLOW_PROCESS = ['process/changeover-model.test.ts', 'a slow process that goes on taking a lock away meets'] as const
 const BREAK = 'unit/protocol-break.test.ts'
 const SIGHTS = 'unit/protocol-doubtful-sights.test.ts'
+const STEPS = ['sim/workbench-steps.test.ts', 'that comes between any two steps has the lock'] as const
 const HUNG = ['process/link-hung-mount.test.ts', 'a mount that hangs stops neither the event loop'] as const
 
 export const LIBRARY_MUTATIONS: LibraryMutation[] = [
@@ -469,5 +470,29 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     caughtBy: MODEL,
     redundantBecause:
       'the one entry of a lock of renames decides, whatever the markers say; this look spares a marker that the next process would take away',
+  },
+  {
+    name: 'workbench: what was set aside not compared',
+    file: 'workbench/aside.ts',
+    from: 'moved === identity && (isFree',
+    to: 'moved !== undefined && (isFree',
+    caughtBy: ['sim/workbench-steps.test.ts', 'a claim that another session has put in the place'],
+    redundantBecause: null,
+  },
+  {
+    name: 'workbench: what was set aside not looked at again',
+    file: 'workbench/aside.ts',
+    from: '(isFree === undefined || (yield* isFree(aside)))',
+    to: '(isFree === undefined || aside !== path)',
+    caughtBy: STEPS,
+    redundantBecause: null,
+  },
+  {
+    name: 'workbench: the directory of the claims left by a dead holder stays',
+    file: 'workbench/outer.ts',
+    from: 'if (hadClaims) yield* ask.rmdir(names.claims)',
+    to: '',
+    caughtBy: ['sim/workbench-steps.test.ts', 'what ours leaves that ends at any step is gone'],
+    redundantBecause: null,
   },
 ]

@@ -25,6 +25,7 @@ describe.each(['000', '022', '077'])('with a umask of %s', (umask) => {
     { directory: 0o755, lock: '755' },
     { directory: 0o770, lock: '770' },
     { directory: 0o1777, lock: '1777' },
+    { directory: 0o2775, lock: '2775' },
   ])(
     'a lock directory has the mode of the one around it ($lock), and a session file is readable for all',
     async ({ directory, lock }) => {

@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { chmod, chown, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createLocker, type LockerOptions } from '../../dist/index.js'
@@ -127,6 +127,13 @@ test("a node's clock that is an hour off is told, and the lock is held all the s
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
   expect(stdout).toMatch(/^CLOCKS_DIFFER The file server's clock is 3[56]\d{5} ms behind this node's/m)
   expect(stdout).toContain('true false')
+})
+
+test('what is made in a directory that passes its group on does the same', async () => {
+  await chmod(folder, 0o2750)
+  const lock = await lockerWith({}).acquire(path)
+  expect((await stat(join(folder, '.locktester_file.mountlock'))).mode & 0o7777).toBe(0o2750)
+  await lock.release()
 })
 
 test('inspect tells ours, theirs and nothing, and takes nothing', async () => {

@@ -36,7 +36,13 @@ interface CachedData {
   atMs: number
 }
 
-export type ClientOperation = FileOperation | { readonly op: 'utimes'; readonly path: string; readonly modifiedMs: number }
+export type ClientOperation =
+  | FileOperation
+  | { readonly op: 'utimes'; readonly path: string; readonly modifiedMs: number }
+  /** Opens what the path leads to, through a link too. */
+  | { readonly op: 'open'; readonly path: string }
+  /** Takes an fcntl lock on the whole of an open file, unless another process has it (`EAGAIN`). */
+  | { readonly op: 'setlk'; readonly file: number }
 
 export class Client {
   dev: number
@@ -116,7 +122,12 @@ export class Client {
       case 'overwrite':
         return this.#overwrite(operation.file, operation.text, operation.timesMs)
       case 'drop':
+        this.#server.closed(operation.file)
         return DONE
+      case 'open':
+        return this.#openThrough(operation.path)
+      case 'setlk':
+        return this.#server.lock(operation.file)
       default:
         return this.#change(operation, heard)
     }
@@ -256,9 +267,18 @@ export class Client {
     return inode.type === 'directory' ? failure('EINVAL') : inode
   }
 
+  #openThrough(path: string): Reply<{ file: number }> {
+    const number = this.#resolve(path, true)
+    const inode = number === null ? undefined : this.#server.inodes.get(number)
+    if (inode?.type === 'directory') return failure('EISDIR')
+    if (inode?.type === 'symlink') return this.#openThrough(inode.text)
+    return inode === undefined ? failure('ENOENT') : { ok: true, value: { file: inode.number } }
+  }
+
   #read(path: string): Reply<unknown> {
     const inode = this.#open(path)
     if ('ok' in inode) return inode
+    this.#server.closed(inode.number)
     const { staleRate, nocto, isVersion3, attributeCacheMs } = this.#habits
     const cached = this.#data.get(inode.number)
     if (cached !== undefined && this.#chance(staleRate)) {

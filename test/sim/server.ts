@@ -42,6 +42,10 @@ export class FileServer {
   hasLazyStamps = false
   /** For which user an operation is executed: all may create, rename and remove in a directory; a file is written by its owner. */
   actingUid = UID
+  /** Which process an operation is executed for. */
+  actingProcess: unknown = null
+  /** Which process has an fcntl lock on each file. */
+  readonly #locks = new Map<number, unknown>()
   /** Called after every change of a directory. */
   onChange: ((directory: number, name: string) => void) | null = null
   /** Called after every write to a file that was there. */
@@ -185,6 +189,26 @@ export class FileServer {
     if (inode === undefined) return failure('ESTALE')
     inode.modifiedMs = modifiedMs
     return DONE
+  }
+
+  lock(file: number): Reply<void> {
+    const holder = this.#locks.get(file)
+    if (holder !== undefined && holder !== this.actingProcess) return failure('EAGAIN')
+    this.#locks.set(file, this.actingProcess)
+    return DONE
+  }
+
+  holderOf(file: number): unknown {
+    return this.#locks.get(file)
+  }
+
+  /** As POSIX has it: a process that closes any descriptor of a file drops its lock. */
+  closed(file: number): void {
+    if (this.#locks.get(file) === this.actingProcess) this.#locks.delete(file)
+  }
+
+  ended(process: unknown): void {
+    for (const [file, holder] of this.#locks) if (holder === process) this.#locks.delete(file)
   }
 
   status(file: number, dev: number): Reply<FileStatus> {

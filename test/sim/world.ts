@@ -242,6 +242,7 @@ export class World {
     if (!actor.alive) return
     actor.alive = false
     this.note(actor.name, 'crashed')
+    this.server.ended(actor)
     this.onCrash(actor, this.random.chance(this.faults.samePid))
   }
 
@@ -337,6 +338,7 @@ export class World {
     assert(this.executing === null, 'one operation at a time', operation.op)
     this.executing = thread
     client.server.actingUid = thread.actor.uid
+    client.server.actingProcess = thread.actor
     this.executed++
     const reply = client.perform(operation, heard)
     this.executing = null

@@ -10,7 +10,7 @@ import type { KeptFile } from '../../../src/protocol/kept-file.js'
 import { refresh } from '../../../src/protocol/kept-file.js'
 import type { LocalQuestion } from '../../../src/protocol/operations.js'
 import { namesOf } from '../../../src/workbench/names.js'
-import { keptFile, prepare, publish, retract, type Terms } from '../../../src/workbench/outer.js'
+import type { Terms } from '../../../src/workbench/outer.js'
 import type { Faults } from '../faults.js'
 import type { Node } from '../node.js'
 import type { Program } from '../process.js'
@@ -18,6 +18,7 @@ import { FileServer, ROOT, UID } from '../server.js'
 import type { Trace } from '../trace.js'
 import { type Actor, World } from '../world.js'
 import type { Form, Holding, Session } from './workbench.js'
+import { giveBack, keptOf, take, type Taken } from './workbench-ours.js'
 
 export const TIMEOUT_MS = 6000
 const PATH = '/d/lock_file'
@@ -44,6 +45,10 @@ export interface LivesPlan {
   faults: Faults
   form: Form
   useSymlinks: boolean
+  /** Their form is an fcntl lock, which lasts as long as its process. */
+  isAdvisory: boolean
+  /** Ours keep sessions with fcntl locks out too. */
+  advisory: boolean
 }
 
 /** Held by at most one of ours. A dead one's is free after an interval, as our own lock is. */
@@ -85,6 +90,8 @@ abstract class Party implements Actor {
         return this.world.random.name()
       case 'process':
         return 'alive'
+      case 'locked':
+        return this.world.server.holderOf(question.file) === this
       default:
         return true
     }
@@ -94,9 +101,13 @@ abstract class Party implements Actor {
 class Theirs extends Party {
   readonly kind = 'theirs'
   heldSinceMs: number | null = null
+  /** The file that it has locked, where its form is advisory; and whether that was still at the public path then. */
+  locked: number | null = null
+  wasInPlace = true
 
   get isLive(): boolean {
     const { nowMs } = this.world
+    if (this.life.plan.isAdvisory) return this.alive && this.locked !== null
     return this.alive && this.heldSinceMs !== null && nowMs - this.heldSinceMs < LIVE * TIMEOUT_MS
   }
 
@@ -123,13 +134,21 @@ class Theirs extends Party {
       this.missing--
       this.acquired++
       this.heldSinceMs = beganMs
+      if (this.life.plan.isAdvisory) this.#locks(got)
       this.life.onAcquired(this)
       holding.now = got
       yield { op: 'sleep', ms: random.logarithmic(1, 2 * TIMEOUT_MS) }
       holding.now = null
       this.heldSinceMs = null
+      this.locked = null
       yield* form.release(this.#session, got)
     }
+  }
+
+  #locks({ file }: Holding): void {
+    this.locked = file
+    this.wasInPlace = this.life.publicFile === file
+    this.published = this.wasInPlace ? this.life.publicName : file
   }
 
   *#refreshes(holding: { now: Holding | null }): Program {
@@ -161,7 +180,7 @@ class Ours extends Party {
   *#live(): Program {
     const { random } = this.world
     const terms: Terms = {
-      locksFirst: false,
+      locksFirst: this.life.plan.advisory,
       names: namesOf(PATH),
       pid: 7,
       timeoutMs: TIMEOUT_MS,
@@ -177,14 +196,9 @@ class Ours extends Party {
 
   *#hold(terms: Terms): Program {
     const beganMs = this.node.ownMs
-    yield { op: 'mkdir', path: terms.names.hidden, mode: 0o755 }
-    const prepared = yield* prepare(terms, null) as Program<
-      ReturnType<typeof prepare> extends Generator<unknown, infer R> ? R : never
-    >
-    if (prepared.kind !== 'prepared') return
-    const published = yield* publish(terms, prepared) as Program<{ kind: string }>
-    if (published.kind !== 'published') return
-    const kept = keptFile(terms, prepared, false)
+    const taken = (yield* take(terms) as Program<unknown>) as Taken | null
+    if (taken === null) return
+    const kept = keptOf(terms, taken.prepared)
     this.kept = kept
     this.endMs = beganMs + LASTS_MS
     if (this.isLive) {
@@ -194,7 +208,7 @@ class Ours extends Party {
       yield { op: 'sleep', ms: this.world.random.logarithmic(1, 2 * TIMEOUT_MS) }
     }
     this.kept = null
-    yield* retract(kept, prepared.owner, terms.pid) as Program<unknown>
+    yield* giveBack(terms, taken) as Program<unknown>
   }
 
   *#refreshes(): Program {
@@ -205,11 +219,14 @@ class Ours extends Party {
       if (kept === null || beganMs >= this.endMs) continue
       const outcome = (yield* refresh(kept) as Program<unknown>) as { kind: string }
       if (this.kept !== kept) continue
-      if (outcome.kind === 'reaped') this.endMs = 0
+      if (outcome.kind === 'reaped' || outcome.kind === 'unlocked') this.endMs = 0
       else if (outcome.kind === 'kept' && this.node.ownMs < this.endMs) this.endMs = beganMs + LASTS_MS
     }
   }
 }
+
+/** It has locked a file that was not at the public path any more, and did not look: a race of theirs. */
+const isOutOfPlace = (party: Party) => party instanceof Theirs && !party.wasInPlace
 
 class Lives {
   readonly plan: LivesPlan
@@ -217,6 +234,8 @@ class Lives {
   readonly parties: Party[] = []
   readonly findings: Finding[] = []
   readonly #inner: Inner = { holder: null }
+  /** Which has changed the public name last. */
+  #changedBy: Finding['by'] = 'theirs'
 
   constructor(plan: LivesPlan, trace: Trace | null) {
     this.plan = plan
@@ -234,6 +253,22 @@ class Lives {
     }
   }
 
+  /** What the public path is: a file, or a link. */
+  get publicName(): number | null {
+    const { server } = this.world
+    return server.lookUp(server.lookUp(ROOT, 'd') ?? 0, 'lock_file')
+  }
+
+  /** What it leads to. */
+  get publicFile(): number | null {
+    const name = this.publicName
+    const inode = name === null ? undefined : this.world.server.inodes.get(name)
+    if (inode?.type !== 'symlink') return name
+    let at: number | null = ROOT
+    for (const part of inode.text.split('/').slice(1)) at = this.world.server.lookUp(at ?? 0, part)
+    return at
+  }
+
   takeInner(process: Ours): boolean {
     const { holder } = this.#inner
     if (holder !== null && (holder.alive || this.world.random.chance(0.9))) return false
@@ -248,9 +283,9 @@ class Lives {
   /** It is made, removed or replaced. */
   #onPublicName(): void {
     const actor = this.world.executing?.actor
-    const { server } = this.world
-    const now = server.lookUp(server.lookUp(ROOT, 'd') ?? 0, 'lock_file')
+    const now = this.publicName
     const isByOurs = actor instanceof Ours
+    this.#changedBy = isByOurs ? 'ours' : 'theirs'
     for (const party of this.parties) {
       if (party === actor) {
         party.published = now
@@ -269,14 +304,23 @@ class Lives {
   }
 
   onAcquired(process: Party): void {
-    const { server } = this.world
     // What stalls between its last look and its work may have lost it before it begins.
-    const now = server.lookUp(server.lookUp(ROOT, 'd') ?? 0, 'lock_file')
-    process.robbed = now === process.published ? null : { by: process.kind, what: 'before it began', isPutBack: false }
+    const isThere = this.publicName === process.published
+    const robber = isOutOfPlace(process) ? 'theirs' : this.#changedBy
+    process.robbed = isThere ? null : { by: robber, what: 'before it began', isPutBack: false }
     for (const other of this.parties) {
-      if (other === process || !other.isLive || other.kind !== 'ours' || process.kind !== 'ours') continue
-      this.findings.push({ by: 'ours', what: `${process.name} acquired while ${other.name} holds`, isPutBack: false })
+      if (other === process || !other.isLive || !this.#exclude(process, other)) continue
+      const by = process.robbed?.by === 'theirs' || other.robbed?.by === 'theirs' ? 'theirs' : 'ours'
+      const what = `${process.name} acquired while ${other.name} holds`
+      this.world.note('FINDING', what)
+      this.findings.push({ by, what, isPutBack: false })
     }
+  }
+
+  /** Ours among themselves, always; with theirs, where the kernel decides. Link-based locks of theirs end by age, and by names. */
+  #exclude(one: Party, other: Party): boolean {
+    if (one.kind === 'ours' && other.kind === 'ours') return true
+    return this.plan.isAdvisory && one.kind !== other.kind
   }
 
   run(): void {
