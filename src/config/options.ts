@@ -53,21 +53,27 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * @param call its name, or that of the option that these are parts of
+ * @param part the option of that call that these are parts of
  * @throws InvalidArgumentError, which names the option, what came and what was expected; or the option that was probably meant
  */
 export function checkOptions<Options extends object>(
   call: string,
   options: unknown,
   forms: Forms<Options>,
+  part?: string,
 ): asserts options is Options {
   if (!isObject(options)) throw unexpected(`the options of \`${call}\``, OBJECT, options)
   for (const option in options) {
-    if (!Object.hasOwn(forms, option)) throw unknown(call, option, Object.keys(forms))
+    if (!Object.hasOwn(forms, option)) throw unknown(part ?? call, option, Object.keys(forms))
     const form = forms[option as keyof Options]
     const value = options[option]
     if (value !== undefined && !form.isMet(value))
-      throw unexpected(`\`${option}\``, form, value, `Correct the options of \`${call}\`.`)
+      throw unexpected(
+        `\`${part === undefined ? option : `${part}.${option}`}\``,
+        form,
+        value,
+        `Correct the options of \`${call}\`.`,
+      )
   }
 }
 

@@ -64,7 +64,7 @@ export function lockerSettings(options: LockerOptions): LockerSettings {
 function workbenchOf({ workbench = false }: LockerOptions, configuredMs: number): LockerSettings['workbench'] {
   if (workbench === false) return null
   const given = workbench === true ? {} : workbench
-  checkOptions<WorkbenchOptions>('workbench', given, WORKBENCH_OPTIONS)
+  checkOptions<WorkbenchOptions>('createLocker', given, WORKBENCH_OPTIONS, 'workbench')
   const { advisory = true, timeoutIntervalMs = configuredMs } = given
   return { advisory, timeoutIntervalMs }
 }
@@ -85,5 +85,5 @@ function check({ refreshRateMs, timeoutIntervalMs, workbench }: LockerSettings):
     )
   }
   // It may be that of the file.
-  if (workbench !== null) checkOptions<WorkbenchOptions>('workbench', workbench, WORKBENCH_OPTIONS)
+  if (workbench !== null) checkOptions<WorkbenchOptions>('createLocker', workbench, WORKBENCH_OPTIONS, 'workbench')
 }
