@@ -188,6 +188,25 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
     expect(picture.count(WHITE, below)).toBe(0)
   })
 
+  test('a closer look has a legend of its own, and shows no time beyond the end', () => {
+    const events: StormEvent[] = [
+      { type: 'asked', attempt: 0, lock: 0, atMs: 0 },
+      { type: 'acquired', attempt: 0, lock: 0, atMs: 100, token: '1' },
+      { type: 'lost', attempt: 0, lock: 0, atMs: 9900, token: '1', how: 'signal' },
+    ]
+    const processes = [{ name: 'a 1', events }]
+    const lives = [{ name: 'a 1', place: 'a 1', fromMs: 0, toMs: 10_000 }]
+    const faults = [{ kind: 'stall', process: 'a 1', fromMs: 400, toMs: 800 } as const]
+    const colours = { of: () => 0, names: ['held by a'] }
+    const sections = sectionsOf({ hasTokens: true, processes, resource: [] })
+    const course = { fromMs: 0, toMs: 10_000, locks: 1, lives, processes, sections, violations: [], faults, colours }
+    const [whole = '', detail = ''] = drawCourse(course, 'a stall, and much later a loss')
+    for (const words of ['waits', 'stalled', 'loss declared']) expect(whole).toContain(`>${words}<`)
+    expect(detail).toContain('>loss declared<')
+    for (const words of ['waits', 'stalled']) expect(detail).not.toContain(`>${words}<`)
+    expect(detail).not.toContain('>10.2 s<')
+  })
+
   test('the page of a real run shows both nodes, kills and takeovers, and no violation', async () => {
     const html = join(directory, 'stress.html')
     const args = ['stress', directory, '--nodes', 'local,local', '--procs', '3', '--chaos', '--duration', '10', '--html', html]

@@ -31,6 +31,9 @@ export interface Course {
   colours: { of(section: Section): number; names: readonly string[] }
 }
 
+/** What a picture shows. */
+type Window = Pick<Course, 'fromMs' | 'toMs'>
+
 const RED = '#d00000'
 const PURPLE = '#9b4dca'
 const GREEN = '#1a9850'
@@ -45,19 +48,24 @@ const DETAILS_MAX = 3
 export function drawCourse(course: Course, title: string): string[] {
   const { fromMs, toMs } = course
   const rows = rowsOf(course)
-  const draw = (name: string, from: number, to: number) =>
-    timelineSvg({ title: name, rows, legend: legendOf(course, rows), fromMs: from, toMs: to, originMs: fromMs })
-  const details = momentsOf(course).map(({ atMs, why }) => draw(why, atMs - DETAIL_MS / 2, atMs + DETAIL_MS / 2))
-  return [draw(title, fromMs, toMs), ...details]
+  const draw = (name: string, window: Window) =>
+    timelineSvg({ title: name, rows, legend: legendOf(course, rows, window), ...window, originMs: fromMs })
+  const details = momentsOf(course).map(({ atMs, why }) => {
+    const start = Math.max(fromMs, Math.min(atMs - DETAIL_MS / 2, toMs - DETAIL_MS))
+    return draw(why, { fromMs: start, toMs: Math.min(start + DETAIL_MS, toMs) })
+  })
+  return [draw(title, { fromMs, toMs }), ...details]
 }
 
-/** Of what occurs, and nothing else. */
-function legendOf(course: Course, rows: readonly TimelineRow[]): LegendEntry[] {
+/** Of what occurs in it, and nothing else. */
+function legendOf(course: Course, rows: readonly TimelineRow[], { fromMs, toMs }: Window): LegendEntry[] {
   const { colours } = course
+  const isIn = (span: Window) => span.fromMs < toMs && span.toMs > fromMs
+  const isSeen = ({ atMs }: TimelineMark) => atMs >= fromMs && atMs <= toMs
   const hasSpan = ({ colour, height }: Pick<TimelineSpan, 'colour' | 'height'>) =>
-    rows.some(({ spans }) => spans.some((span) => span.colour === colour && span.height === height))
+    rows.some(({ spans }) => spans.some((span) => span.colour === colour && span.height === height && isIn(span)))
   const hasMark = ({ colour, shape }: Pick<TimelineMark, 'colour' | 'shape'>) =>
-    rows.some(({ marks }) => marks.some((mark) => mark.colour === colour && mark.shape === shape))
+    rows.some(({ marks }) => marks.some((mark) => mark.colour === colour && mark.shape === shape && isSeen(mark)))
   const entries: LegendEntry[] = [
     ...colours.names.map((text, index): LegendEntry => ({ text, sample: { colour: colourOf(index), height: 'full' } })),
     { text: 'waits', sample: { colour: WAITING, height: 'half' } },

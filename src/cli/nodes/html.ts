@@ -63,7 +63,7 @@ function provedBy({ kinds, nodes, result }: NodesReport): { proved: string[]; no
         ? []
         : [
             `Locks by ${passed.join(', ')}: while one ${whose} held the lock, each other one was refused.`,
-            `They were handed over after a release, and taken over after the process that held them was killed.`,
+            `Each was handed over after a release, and taken over after the process that held it was killed.`,
           ]),
       ...named('unsafe').map((kind) => `Locks by ${kind} do not exclude: two held the same lock at once.`),
     ],
@@ -84,7 +84,7 @@ function factsOf({ nodes, settings }: NodesReport): (readonly [string, string])[
     ['settings', spellIntervals(settings)],
     ...nodes.map(({ name, host, directory, user, uid, nodeVersion, container, fileSystem }) => {
       const place = `${host}${container === null ? '' : `, container ${container}`}, Node ${nodeVersion}, ${user ?? ''} (${uid})`
-      return [`node ${name}`, `${place}\n${directory}, ${mountText(fileSystem)}`] as const
+      return [name, `${place}\n${directory}, ${mountText(fileSystem)}`] as const
     }),
   ]
 }

@@ -28,9 +28,16 @@ ${course.map((picture) => `<div class="wide">${picture}</div>`).join('\n')}`,
   )
 }
 
+const UNSURE: Record<Exclude<Outcome['verdict'], 'not-safe' | 'no-violation'>, string> = {
+  'one-machine': 'No violation, on one machine only',
+  'local-disk': 'No violation, on a local disk only',
+  'no-kills': 'No violation, but no process was killed',
+  'nothing-proved': 'Nothing was proved',
+}
+
 function moodOf({ verdict, failures }: Outcome): { mood: Mood; headline: string } {
   if (verdict === 'not-safe') return { mood: 'bad', headline: 'NOT SAFE' }
-  if (verdict !== 'no-violation') return { mood: 'unsure', headline: 'No violation, but not proved' }
+  if (verdict !== 'no-violation') return { mood: 'unsure', headline: UNSURE[verdict] }
   return failures.length > 0
     ? { mood: 'unsure', headline: 'No violation, but something went wrong' }
     : { mood: 'good', headline: 'No violation' }
@@ -46,7 +53,7 @@ function provedBy({ verdict, gap, counts, facts }: Outcome): { proved: string[];
     ...(counts.kills > 0
       ? [`That stayed so through ${count(counts.kills, 'kill')} and ${count(counts.stalls, 'stall')} of processes.`]
       : []),
-    ...(counts.takeovers > 0 ? [`The lock of a dead or stalled holder was taken over, ${count(counts.takeovers, 'time')}.`] : []),
+    ...(counts.takeovers > 0 ? [`The lock of a dead or stalled holder was taken over ${counts.takeovers === 1 ? 'once' : count(counts.takeovers, 'time')}.`] : []),
   ]
   return {
     proved: isSafe ? proved : [],
@@ -55,7 +62,7 @@ function provedBy({ verdict, gap, counts, facts }: Outcome): { proved: string[];
       ...(limitation === null ? [] : [limitationText(limitation)]),
       ...(chaos && counts.kills > 0 ? [] : ['What follows a crash: no process was killed.']),
       'Crashes of whole nodes, of the network and of the file server: only processes were killed and stalled.',
-      `Other kinds of lock than ${kind}, other nodes and mounts, and more than ${seconds(toMs - fromMs)}.`,
+      `Other kinds of lock than ${kind}, other nodes and mounts, and what takes longer than ${seconds(toMs - fromMs)}.`,
     ],
   }
 }
@@ -71,9 +78,9 @@ function factsOf({ facts }: Outcome): (readonly [string, string])[] {
       const lines = [
         `${host}, Node ${nodeVersion}`,
         `${directory}, ${mountText(mount)}`,
-        `its clock is known to ±${clockSlackMs.toFixed(1)} ms`,
+        ...(clockSlackMs === 0 ? [] : [`its clock is known to ±${clockSlackMs.toFixed(1)} ms`]),
       ]
-      return [`node ${name}`, lines.join('\n')] as const
+      return [name, lines.join('\n')] as const
     }),
   ]
 }

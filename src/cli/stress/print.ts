@@ -58,7 +58,7 @@ export function verdictText({ verdict, gap, counts, failures, facts: { limitatio
   const seen =
     verdict === 'no-kills'
       ? 'No process was killed, though --chaos was to kill some: nothing is proved about what follows a crash. Let it run longer (--duration).'
-      : 'No violation: nobody was sure of the lock while another one was, and no increment was lost.'
+      : 'No violation: no two processes were sure of the lock at once, and no increment was lost.'
   const limits = limitation === null ? '' : ` ${limitationText(limitation)}`
   return `${seen}${limits}${failures.length > 0 ? ' But not everything went well: see above.' : ''}`
 }
