@@ -225,7 +225,7 @@ describe('however it ends', () => {
     const refused = bench.locktester(['stress', join(directory, 'nowhere'), '--html', html])
     expect(await refused.end).toBe(69)
     expect(await readFile(html, 'utf8')).toContain('the page from before')
-    const done = bench.locktester(['stress', join(directory, 'shared'), '--duration', '1', '--html', html])
+    const done = bench.locktester(['stress', join(directory, 'shared'), '--duration', '3', '--html', html])
     expect(await done.end).toBe(0)
     expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>/)
   })
@@ -250,10 +250,10 @@ describe('however it ends', () => {
   })
 
   test('on one machine, the verdict itself says that nothing is proved about others', async () => {
-    const only = bench.locktester(['stress', directory, '--quiet', '--duration', '1'])
+    const only = bench.locktester(['stress', directory, '--quiet', '--duration', '3'])
     expect(await only.end).toBe(0)
     expect(only.stdout).toContain('All of it ran on one machine, which proves nothing about others.')
-    expect((await report([directory, '--duration', '1'])).verdict).toBe('one-machine')
+    expect((await report([directory, '--duration', '3'])).verdict).toBe('one-machine')
   })
 })
 

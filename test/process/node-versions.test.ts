@@ -92,6 +92,21 @@ describe.skipIf(!isWanted)('with the versions that are supported', () => {
     await run(nodeOf(major), [gyp, 'rebuild'], { cwd: addon, maxBuffer: 1e8, env })
   }
 
+  test('the oldest TypeScript finds the types also as programs did before there were exports', async () => {
+    const folder = await installed()
+    const text = `import lockfile from 'mountlock/proper-lockfile'
+import { createLocker } from 'mountlock'
+export const token: Promise<bigint> = createLocker().withLock('/nowhere', ({ token }) => token)
+export const release: Promise<() => Promise<void>> = lockfile.lock('/nowhere', { retries: 3 })
+`
+    await writeFile(join(folder, 'program.ts'), text)
+    const options =
+      '--noEmit --strict --module commonjs --esModuleInterop --target es2022 --lib es2023,esnext.disposable --types node --skipLibCheck false'
+    const compiler = join(CACHE, 'node_modules/typescript-oldest/bin/tsc')
+    const compiled = run(process.execPath, [compiler, ...options.split(' '), 'program.ts'], { cwd: folder })
+    expect(await compiled.catch(({ stdout }: { stdout: string }) => ({ stdout }))).toMatchObject({ stdout: '' })
+  })
+
   test.each([
     ['the oldest', join(CACHE, 'node_modules/typescript-oldest/bin/tsc')],
     ['the newest', join(ROOT, 'node_modules/.bin/tsc')],

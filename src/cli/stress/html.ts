@@ -53,7 +53,11 @@ function provedBy({ verdict, gap, counts, facts }: Outcome): { proved: string[];
     ...(counts.kills > 0
       ? [`That stayed so through ${count(counts.kills, 'kill')} and ${count(counts.stalls, 'stall')} of processes.`]
       : []),
-    ...(counts.takeovers > 0 ? [`The lock of a dead or stalled holder was taken over ${counts.takeovers === 1 ? 'once' : count(counts.takeovers, 'time')}.`] : []),
+    ...(counts.takeovers > 0
+      ? [
+          `The lock of a dead or stalled holder was taken over ${counts.takeovers === 1 ? 'once' : count(counts.takeovers, 'time')}.`,
+        ]
+      : []),
   ]
   return {
     proved: isSafe ? proved : [],
