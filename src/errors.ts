@@ -105,25 +105,26 @@ export class LockTimeoutError extends MountlockError {
 /** Why a lock may have been lost; see {@link LockLostError}. */
 export type LostReason =
   | 'lease-expired' // no heartbeat was completed in time
-  | 'retired' // the heartbeat found that the lease had run out (for example after a pause of the whole machine)
+  | 'retired' // its session is over: a heartbeat found that the lease had run out, or that the session file is gone
   | 'heartbeat-ended' // the heartbeat thread of this process ended, so that nothing keeps the lock alive
   | 'taken-over' // another process holds a higher generation
   | 'broken' // there is a higher generation, and no process holds it: an administrator broke the holder's claim
   | 'removed' // the lock's entry is gone from its directory
   | 'reaped' // Workbench: its file at the public path is gone, or another one
   | 'closed' // the locker was closed
-  | 'advisory-lost' // the kernel gave the advisory lock up
+  | 'advisory-lost' // the kernel does not hold the advisory lock any more
 
 const LOST_TEXT: Record<LostReason, string> = {
   'lease-expired': 'no heartbeat was completed within the timeout-interval',
-  retired: 'its session is over: probably a heartbeat came too late, so others may have taken the lock for abandoned',
+  retired:
+    'its session is over: by one of the clocks more time passed between two heartbeats than its lease lasts, or its session file was removed or marked as ended',
   'heartbeat-ended': 'the heartbeat thread of this process ended, so that nothing keeps the lock alive',
   'taken-over': 'another process has taken it since',
   broken: 'it was taken from this holder and is free now, probably by locktester break',
   removed: 'its entry is gone from the lock directory',
   reaped: 'its file at the public path was removed or replaced, as Workbench does with a lock that it takes for abandoned',
   closed: 'it was released or its locker closed',
-  'advisory-lost': 'a read under the lock failed, so the kernel has probably dropped it',
+  'advisory-lost': 'a read under the lock failed, or its fcntl lock is gone: the kernel has probably dropped it',
 }
 
 /** The lock may not be ours any more. `code` is `LOCK_LOST`. The reason of `lock.signal`, thrown by `assertHeld()`. */

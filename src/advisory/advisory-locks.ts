@@ -11,6 +11,7 @@ import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground } from '../drivers/ground.js'
 import { sessionOwner } from '../drivers/identity.js'
 import { mountOfDevice } from '../mounts/mount.js'
+import { monotonicMs } from '../drivers/clock.js'
 import { already, type Work, eitherWay, runAsynchronously } from '../drivers/work.js'
 import { type LostReason, MountChangedError, type MountlockError } from '../errors.js'
 import type { Hold, Lockable, Locks, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
@@ -26,11 +27,13 @@ export class AdvisoryLocks implements Locks {
   readonly #directories = new Directories()
   readonly #known = new Map<string, DirectoryFacts>()
   readonly #held = new Set<HeldAdvisory>()
+  readonly #refreshRateMs: number
   readonly #lossWatch: LossWatch
 
   constructor(kind: AdvisoryKind, refreshRateMs: number, refusalOf: RefusalOfFile = () => null) {
     this.#kind = kind
     this.#refusalOf = refusalOf
+    this.#refreshRateMs = refreshRateMs
     this.#lossWatch = new LossWatch(refreshRateMs)
   }
 
@@ -64,14 +67,15 @@ export class AdvisoryLocks implements Locks {
       () => tryCalls(parts.path, calls, options),
     )
     if (hold === 'busy') return { kind: 'busy', holder: null, owner: null, generation: null }
-    const held = new HeldAdvisory(hold, this, calls)
+    // A server is asked at each release; a kernel only about what was held so long that it is looked at meanwhile, too.
+    const held = new HeldAdvisory(hold, this, { calls, unseenMsMax: leasesLocks ? 0 : this.#refreshRateMs })
     if (hold.dev !== dev) yield* this.#moved(parts, facts, held)
     if (!wanted()) {
       yield* held.release()
       return { kind: 'cancelled' }
     }
     this.#held.add(held)
-    if (leasesLocks) this.#lossWatch.add(held)
+    if (hold.mayEndUnnoticed) this.#lossWatch.add(held)
     return { kind: 'acquired', hold: held, isWaitedFor: null, takenFrom: null, remark: remarkOn(hold, calls) }
   }
 
@@ -172,18 +176,27 @@ class AdvisoryLockable implements Lockable {
   }
 }
 
+interface HeldOptions {
+  calls: readonly AdvisoryCall[]
+  /** What was held for longer is looked at before its release counts. */
+  unseenMsMax: number
+}
+
 class HeldAdvisory implements Hold, Watched {
   readonly token = null
   onLost: ((reason: LostReason) => void) | null = null
   readonly ownFile: { dev: number; ino: number; readDropsIt: boolean }
   readonly #hold: AdvisoryHold
   readonly #locks: AdvisoryLocks
+  /** When the release looks before, by the clock of `monotonicMs()`. */
+  readonly #lookFromMs: number
   #isOver = false
   #lost: LostReason | null = null
   #isLooking = false
 
-  constructor(hold: AdvisoryHold, locks: AdvisoryLocks, calls: readonly AdvisoryCall[]) {
+  constructor(hold: AdvisoryHold, locks: AdvisoryLocks, { calls, unseenMsMax }: HeldOptions) {
     this.#hold = hold
+    this.#lookFromMs = hold.mayEndUnnoticed ? monotonicMs() + unseenMsMax : Number.POSITIVE_INFINITY
     this.ownFile = { dev: hold.dev, ino: hold.ino, readDropsIt: calls.includes('fcntl') }
     this.#locks = locks
   }
@@ -208,23 +221,29 @@ class HeldAdvisory implements Hold, Watched {
     if (this.#isOver) return this.#lost
     this.#isOver = true
     this.#locks.forget(this)
-    yield* eitherWay(
-      () => this.#hold.releaseSync(),
-      () => this.#hold.release(),
-    )
-    return null
+    if (this.#lost === null && monotonicMs() >= this.#lookFromMs)
+      this.#lost = yield* eitherWay(
+        () => this.#hold.lookSync(),
+        () => this.#hold.look(),
+      )
+    try {
+      yield* eitherWay(
+        () => this.#hold.releaseSync(),
+        () => this.#hold.release(),
+      )
+    } catch (error) {
+      // Without the lock, a failure to give it back means nothing.
+      if (this.#lost === null) throw error
+    }
+    return this.#lost
   }
 
   async look(): Promise<void> {
     if (this.#isLooking) return
     this.#isLooking = true
-    const isHeld = await this.#hold.look().then(
-      () => true,
-      () => false,
-    )
+    const lost = await this.#hold.look()
     this.#isLooking = false
-    // Without the lock, a failure to give it back means nothing.
-    if (!isHeld) await this.end('advisory-lost').catch(() => {})
+    if (lost !== null) await this.end(lost)
   }
 
   /** The lock is over without its holder's doing. */

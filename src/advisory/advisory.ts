@@ -6,8 +6,9 @@
  * Nothing here drops a holder's lock, nothing creates a directory, and the lock file is never removed: it is the inode that
  * is locked, so a process that removed it would let two holders in. The kernel drops the locks of a process that ends.
  *
- * What is not: flock and fcntl do not see each other on local file systems, and what this process does to a lock file
- * by other means (any `close` of it drops an fcntl lock) is out of sight.
+ * What is not: flock and fcntl do not see each other on local file systems. What this process does to a lock file by other
+ * means (any `close` of it drops an fcntl lock) is seen at the next look only: then that lock is taken again, or its holder is
+ * told that it is lost.
  *
  * `fs-ext` leaves two gaps, which are refused, never papered over: fcntl with blocking calls, and fcntl in a worker
  * thread. Ways out of a hold: `release`, `releaseSync` (both idempotent, and either may follow the other), or the end of the
@@ -15,7 +16,7 @@
  */
 
 import type { Lane } from '../drivers/lane.js'
-import { UnsupportedPlatformError } from '../errors.js'
+import { type LostReason, UnsupportedPlatformError } from '../errors.js'
 import type { AdvisoryCall } from '../types.js'
 import { runInLane, runNow } from './calls.js'
 import { takeFcntl, refuseFcntlSync } from './fcntl.js'
@@ -30,8 +31,12 @@ export interface AdvisoryHold {
   /** @throws LockFileSystemError if the file system reported an error; the lock is given back in any case */
   release(): Promise<void>
   releaseSync(): void
-  /** Asks the server about the lock, if it was taken with `pastCache`. Rejects when it is lost, or in doubt. */
-  look(): Promise<void>
+  /** It can end while its holder lives, and no call of the holder has shown it: it is worth a look. */
+  readonly mayEndUnnoticed: boolean
+  /** Is it held? Asks the server, if it was taken with `pastCache`. Why it is lost, or in doubt; `null`: it is held. */
+  look(): Promise<LostReason | null>
+  /** The same with blocking calls. */
+  lookSync(): LostReason | null
   /** The file is a program, or a script. */
   readonly isExecutable?: boolean
 }

@@ -4,11 +4,11 @@
  * them cannot take fcntl, because it may only read the file, or because that is executed.
  */
 
-import { LockFileSystemError } from '../errors.js'
+import type { LostReason } from '../errors.js'
 import type { AdvisoryCall, AdvisoryKind } from '../types.js'
 import { type AdvisoryHold, tryAdvisory, type AdvisoryOptions, tryAdvisorySync, ROUNDS_MAX } from './advisory.js'
 import { refuseFcntlInWorker, refuseFcntlSync } from './fcntl.js'
-import { NOT_WRITABLE, replacedError } from './lock-file.js'
+import { mayNotBeWritten, replacedError } from './lock-file.js'
 
 /** Which calls a lock of that kind is made of. `locksAreOne`: there the second would be refused because of the first. */
 export function callsOf(kind: AdvisoryKind, locksAreOne: boolean): readonly AdvisoryCall[] {
@@ -48,7 +48,7 @@ async function addFcntl(path: string, flock: AdvisoryHold, options: Options): Pr
   try {
     fcntl = await tryAdvisory(path, { ...options, kind: 'fcntl' })
   } catch (error) {
-    if (error instanceof LockFileSystemError && NOT_WRITABLE.has(error.errno)) return flock
+    if (mayNotBeWritten(error)) return flock
     await flock.release().catch(() => {}) // the first error is the one to tell
     throw error
   }
@@ -94,7 +94,13 @@ export class BothHold implements AdvisoryHold {
     }
   }
 
-  async look(): Promise<void> {
-    await Promise.all([this.#flock.look(), this.#fcntl.look()])
+  readonly mayEndUnnoticed = true
+
+  async look(): Promise<LostReason | null> {
+    return (await this.#flock.look()) ?? (await this.#fcntl.look())
+  }
+
+  lookSync(): LostReason | null {
+    return this.#flock.lookSync() ?? this.#fcntl.lookSync()
   }
 }

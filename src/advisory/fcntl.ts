@@ -4,8 +4,9 @@ import { realpath } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import type { Lane } from '../drivers/lane.js'
-import { UnsupportedPlatformError } from '../errors.js'
-import { runInLane } from './calls.js'
+import { isLocked } from '../drivers/fdinfo.js'
+import { type LostReason, UnsupportedPlatformError } from '../errors.js'
+import { runInLane, runNow } from './calls.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
 import {
   codeOf,
@@ -13,10 +14,10 @@ import {
   isInPlace,
   type LockFile,
   lockError,
+  lossShownByServer,
   lstatCall,
   type OpenOptions,
   openLockFile,
-  readPastCache,
 } from './lock-file.js'
 import { addEntry, type Entry, findEntry, finishEntrySync, leaveEntry, leaveEntrySync, park, visit } from './process-registry.js'
 
@@ -106,10 +107,13 @@ export class FcntlHold {
   readonly path: string
   readonly dev: number
   readonly ino: number
+  readonly mayEndUnnoticed = true
   readonly #entry: Entry
   readonly #lane: Lane
   #left = false
   #released: Promise<void> | undefined
+  /** While the lock is taken again. */
+  #retaking: Promise<boolean> | null = null
 
   /** Counts itself among the holders of the entry. */
   constructor(path: string, entry: Entry, lane: Lane) {
@@ -132,20 +136,46 @@ export class FcntlHold {
         finishEntrySync(this.#entry)
       } else {
         this.#left = true
-        leaveEntrySync(this.#entry)
+        const leave = () => leaveEntrySync(this.#entry)
+        // A call is under way on its descriptor, and the number of one that is closed may be another file's by then.
+        if (this.#retaking !== null) void this.#retaking.then(leave).catch(() => {})
+        else leave()
       }
     } catch (error) {
       throw lockError(this.path, error, 'fcntl')
     }
   }
 
-  look(): Promise<void> {
-    return this.#lane.run<void>((done) => (this.#entry.fd === null ? done(null) : readPastCache(this.#entry.fd, done)))
+  /** One that this process has dropped, by closing the file through another descriptor, is taken again where it is free. */
+  async look(): Promise<LostReason | null> {
+    const { fd } = this.#entry
+    if (fd === null) return null
+    const lost = this.#entry.asksServer === true ? await runInLane(lossShownByServer(fd), this.#lane) : null
+    if (lost !== null || this.#left || isLocked(fd)) return lost
+    return (await this.#retake(fd)) ? null : 'advisory-lost'
+  }
+
+  /** `fs-ext` takes no fcntl lock with a blocking call: what is dropped is lost. */
+  lookSync(): LostReason | null {
+    const { fd } = this.#entry
+    if (fd === null) return null
+    const lost = this.#entry.asksServer === true ? runNow(lossShownByServer(fd)) : null
+    return lost ?? (isLocked(fd) || kernelShowsLocks !== true ? null : 'advisory-lost')
+  }
+
+  #retake(fd: number): Promise<boolean> {
+    this.#retaking ??= trySetLock(loadFsExt(), fd, this.#entry.shared, this.#lane)
+      .catch(() => false)
+      .finally(() => {
+        this.#retaking = null
+      })
+    return this.#retaking
   }
 
   async #giveBack(): Promise<void> {
     if (this.#left) return
     this.#left = true
+    await this.#retaking
     try {
       await leaveEntry(this.#entry, this.#lane)
     } catch (error) {
@@ -153,6 +183,9 @@ export class FcntlHold {
     }
   }
 }
+
+/** Not every kernel does, and nothing without /proc: asked once, of the first lock that was taken. */
+let kernelShowsLocks: boolean | undefined
 
 interface Visit extends OpenOptions {
   readonly path: string
@@ -166,9 +199,10 @@ async function lockWhileVisiting(fsExt: FsExt, visit: Visit): Promise<FcntlHold 
   let outcome: 'busy' | 'replaced' = 'busy'
   try {
     if (await trySetLock(fsExt, file.fd, shared, lane)) {
+      kernelShowsLocks ??= isLocked(file.fd)
       if (await runInLane(isInPlace(path, file, lane, refusalOf), lane)) {
-        const { fd, dev, ino, identity } = file
-        const entry: Entry = { identity, realPath, dev, ino, shared, holders: 0, fd }
+        const { fd, dev, ino, identity, asksServer } = file
+        const entry: Entry = { identity, realPath, dev, ino, shared, holders: 0, fd, asksServer }
         addEntry(entry)
         return new FcntlHold(path, entry, lane)
       }

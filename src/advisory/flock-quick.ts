@@ -11,7 +11,9 @@
 import { fstatSync, lstatSync, openSync, type Stats } from 'node:fs'
 import { wallClockMs } from '../drivers/clock.js'
 import type { Lane } from '../drivers/lane.js'
-import { FlockHold, giveUpNow, tryFlockNow } from './flock.js'
+import { FlockHold, giveUpNow } from './flock.js'
+import { tryFlockNow } from './flock-calls.js'
+import { isAnyKept } from './worker-descriptors.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
 import { identityOf, isExecutable, READ_ONLY, WRITTEN_BYTES_MAX } from './lock-file.js'
 
@@ -30,7 +32,7 @@ const checkedFiles = new Map<string, Checked>()
 /** `undefined` when anything is not as expected: the full attempt then finds out, and says, what it is. */
 export function takeFlockQuickly(path: string, shared: boolean, lane: Lane): FlockHold | 'busy' | undefined {
   const checked = checkedFiles.get(path)
-  if (checked === undefined) return undefined
+  if (checked === undefined || isAnyKept()) return undefined
   const fsExt = loadFsExt()
   let fd: number
   try {
@@ -43,9 +45,9 @@ export function takeFlockQuickly(path: string, shared: boolean, lane: Lane): Flo
   const asChecked = isAsChecked(there, checked)
   const { dev, ino } = checked
   const identity = asChecked ? checked.identity : identityOf(fstatSync(fd, { bigint: true }))
-  const file = { fd, dev, ino, identity, writable: false, isExecutable: isExecutable(there.mode) }
+  const file = { fd, dev, ino, identity, writable: false, isExecutable: isExecutable(there.mode), asksServer: false }
   if (asChecked && outcome === 'locked') return new FlockHold(path, file, lane, true)
-  giveUpNow(identity, fd, lane)
+  giveUpNow(file, lane)
   if (asChecked && outcome === 'busy') return 'busy'
   checkedFiles.delete(path)
   return undefined

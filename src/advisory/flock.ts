@@ -4,19 +4,24 @@ import { isMainThread } from 'node:worker_threads'
 import type { Lane } from '../drivers/lane.js'
 import { isSmb } from '../advice/file-systems.js'
 import { mountsOfDevice } from '../drivers/mount-info.js'
-import { type Call, make, type Program } from './calls.js'
+import type { LostReason } from '../errors.js'
+import { type Call, make, type Program, runInLane, runNow } from './calls.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
 import {
   type Access,
   codeOf,
+  identityOf,
   isInPlace,
   type LockFile,
   lockError,
+  lossShownByServer,
+  lstatCall,
   type OpenOptions,
   openLockFile,
-  readPastCache,
 } from './lock-file.js'
+import { flockOperation, refusedBy, unlockNow } from './flock-calls.js'
 import { closeOrPark, closeOrParkSync } from './process-registry.js'
+import { closeInWorker, isAnyKept, takeKept } from './worker-descriptors.js'
 
 /**
  * Servers that make a byte-range lock of it (NFSv4, SMB) want an exclusive one through a descriptor that can write: errors
@@ -43,7 +48,7 @@ function* takeFlockThrough(
   lane: Lane,
 ): Program<FlockHold | 'busy' | 'replaced'> {
   const fsExt = loadFsExt()
-  const file = yield* openLockFile(path, access, options)
+  const file = (yield* keptFile(path, access)) ?? (yield* openLockFile(path, access, options))
   let locked = false
   try {
     locked = yield* tryFlock(fsExt, file, options.shared)
@@ -54,6 +59,16 @@ function* takeFlockThrough(
   }
   yield* discard(file, lane)
   return locked ? 'replaced' : 'busy'
+}
+
+/** One that this worker thread could not close so far, of the file that is at the path now. */
+function* keptFile(path: string, access: Access): Program<LockFile | null> {
+  if (!isAnyKept()) return null
+  try {
+    return takeKept(identityOf(yield* make(lstatCall(path))), access)
+  } catch {
+    return null // opening it tells
+  }
 }
 
 /**
@@ -78,9 +93,10 @@ export class FlockHold {
   readonly ino: number
   readonly identity: string
   readonly isExecutable: boolean
+  readonly mayEndUnnoticed: boolean
   readonly #lane: Lane
   /** `null` once a caller has begun to release. */
-  #fd: number | null
+  #file: LockFile | null
   #released: Promise<void> | undefined
   readonly #isQuick: boolean
 
@@ -91,8 +107,9 @@ export class FlockHold {
     this.ino = file.ino
     this.identity = file.identity
     this.isExecutable = file.isExecutable
+    this.mayEndUnnoticed = file.asksServer
     this.#lane = lane
-    this.#fd = file.fd
+    this.#file = file
     this.#isQuick = isQuick
   }
 
@@ -102,10 +119,10 @@ export class FlockHold {
   }
 
   releaseSync(): void {
-    const fd = this.#takeDescriptor()
-    if (fd === null) return
+    const file = this.#takeFile()
+    if (file === null) return
     try {
-      giveUpNow(this.identity, fd, this.#lane)
+      giveUpNow(file, this.#lane)
     } catch (error) {
       throw lockError(this.path, error, 'flock')
     }
@@ -115,33 +132,33 @@ export class FlockHold {
     if (this.#isQuick) return this.releaseSync()
     try {
       await this.#lane.run<void>((done) => {
-        const fd = this.#takeDescriptor()
-        if (fd === null) done(null)
-        else giveUp(this.identity, fd, this.#lane, done)
+        const file = this.#takeFile()
+        if (file === null) done(null)
+        else giveUp(file, this.#lane, done)
       })
     } catch (error) {
       throw lockError(this.path, error, 'flock')
     }
   }
 
-  look(): Promise<void> {
-    return this.#lane.run<void>((done) => (this.#fd === null ? done(null) : readPastCache(this.#fd, done)))
+  look(): Promise<LostReason | null> {
+    return runInLane(this.#look(), this.#lane)
   }
 
-  #takeDescriptor(): number | null {
-    const fd = this.#fd
-    this.#fd = null
-    return fd
+  lookSync(): LostReason | null {
+    return runNow(this.#look())
   }
-}
 
-/** @returns `false` when another holder has it */
-export function tryFlockNow(fsExt: FsExt, fd: number, shared: boolean): boolean {
-  try {
-    fsExt.flockSync(fd, flockOperation(fsExt, shared))
-    return true
-  } catch (error) {
-    return refusedBy(error)
+  /** A local kernel keeps it for as long as the descriptor is open. */
+  *#look(): Program<LostReason | null> {
+    if (this.#file === null || !this.mayEndUnnoticed) return null
+    return yield* lossShownByServer(this.#file.fd)
+  }
+
+  #takeFile(): LockFile | null {
+    const file = this.#file
+    this.#file = null
+    return file
   }
 }
 
@@ -155,11 +172,6 @@ function* tryFlock(fsExt: FsExt, { fd, dev }: LockFile, shared: boolean): Progra
   }
 }
 
-function refusedBy(error: unknown): false {
-  if (codeOf(error) === 'EAGAIN' || codeOf(error) === 'EWOULDBLOCK') return false
-  throw error
-}
-
 /**
  * There a flock is a byte range of SMB, and of one that is held the server says STATUS_LOCK_NOT_GRANTED, which Linux translates
  * as `EACCES`. The file is open by then, so permission is not what is missing.
@@ -167,11 +179,6 @@ function refusedBy(error: unknown): false {
 function isOnSmb(dev: number): boolean {
   const mount = mountsOfDevice(dev).at(-1)
   return mount !== undefined && isSmb(mount)
-}
-
-/** Never without LOCK_NB: a flock that waits would sit in libuv's pool. */
-function flockOperation({ constants: { LOCK_SH, LOCK_EX, LOCK_NB } }: FsExt, shared: boolean): number {
-  return (shared ? LOCK_SH : LOCK_EX) | LOCK_NB
 }
 
 function flockCall(fsExt: FsExt, fd: number, shared: boolean): Call<void> {
@@ -192,8 +199,8 @@ function flockCall(fsExt: FsExt, fd: number, shared: boolean): Call<void> {
 
 function* discard(file: LockFile, lane: Lane): Program<void> {
   yield* make({
-    now: () => giveUpNow(file.identity, file.fd, lane),
-    start: (done) => giveUp(file.identity, file.fd, lane, done),
+    now: () => giveUpNow(file, lane),
+    start: (done) => giveUp(file, lane, done),
   })
 }
 
@@ -202,25 +209,28 @@ function* discard(file: LockFile, lane: Lane): Program<void> {
  * fork and its exec, which still has the descriptor and would keep the lock. An error of unlocking means nothing:
  * closing follows.
  */
-function giveUp(identity: string, fd: number, lane: Lane, done: (error: Error | null) => void): void {
+function giveUp(file: LockFile, lane: Lane, done: (error: Error | null) => void): void {
   const fsExt = loadFsExt()
-  const then = () => closeOrPark(identity, fd, lane, done)
+  const { fd, identity } = file
   if (isMainThread) {
-    fsExt.flock(fd, fsExt.constants.LOCK_UN, then)
+    fsExt.flock(fd, fsExt.constants.LOCK_UN, () => closeOrPark(identity, fd, lane, done))
   } else {
-    unlockNow(fd)
-    then()
+    done(errorOf(() => closeInWorker(fsExt, file)))
   }
 }
 
-export function giveUpNow(identity: string, fd: number, lane: Lane): void {
-  unlockNow(fd)
-  closeOrParkSync(identity, fd, lane)
+function errorOf(work: () => void): Error | null {
+  try {
+    work()
+    return null
+  } catch (error) {
+    return error as Error
+  }
 }
 
-function unlockNow(fd: number): void {
+export function giveUpNow(file: LockFile, lane: Lane): void {
   const fsExt = loadFsExt()
-  try {
-    fsExt.flockSync(fd, fsExt.constants.LOCK_UN)
-  } catch {}
+  if (!isMainThread) return closeInWorker(fsExt, file)
+  unlockNow(fsExt, file.fd)
+  closeOrParkSync(file.identity, file.fd, lane)
 }

@@ -3,7 +3,10 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { AdvisoryUnavailableError, type ErrorCode } from '../errors.js'
+import { isMainThread } from 'node:worker_threads'
+import { assert } from '../assert.js'
+import { AdvisoryUnavailableError, type ErrorCode, UnsupportedPlatformError } from '../errors.js'
+import { loadAddonInWorker } from './fs-ext-in-worker.js'
 
 type Callback = (error: Error | null) => void
 
@@ -36,10 +39,22 @@ let loaded: FsExt | undefined
 export function loadFsExt(): FsExt {
   if (loaded) return loaded
   try {
-    loaded = namingCalls(requireFromHere()('fs-ext') as FsExt)
+    loaded = namingCalls(isMainThread ? (requireFromHere()('fs-ext') as FsExt) : inWorker())
     return loaded
   } catch (error) {
-    throw explain(error)
+    throw error instanceof UnsupportedPlatformError ? error : explain(error)
+  }
+}
+
+/** Its asynchronous calls are left out: from a worker thread they would abort the whole process. */
+function inWorker(): FsExt {
+  const addon = loadAddonInWorker(requireFromHere().resolve('fs-ext/build/Release/fs_ext.node'))
+  const refuse = () => assert(false, 'an asynchronous call of fs-ext from the main thread', 'one from a worker thread')
+  return {
+    constants: addon.constants as FsExt['constants'],
+    flock: refuse,
+    fcntl: refuse,
+    flockSync: (fd, operation) => addon.flock(fd, operation),
   }
 }
 

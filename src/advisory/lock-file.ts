@@ -27,11 +27,11 @@ import { randomName } from '../drivers/identity.js'
 import { Lane } from '../drivers/lane.js'
 import { fileSystemAt } from '../drivers/mount-info.js'
 import { fileSystemError } from '../advice/file-system-error.js'
-import { ForeignLockError, MountlockError } from '../errors.js'
+import { ForeignLockError, LockFileSystemError, MountlockError } from '../errors.js'
 import type { AdvisoryCall } from '../types.js'
 import { lockFileMode, share } from './sharing.js'
 import { lookName } from '../protocol/names.js'
-import { make, type Program } from './calls.js'
+import { type Call, make, type Program } from './calls.js'
 import { closeOrPark, closeOrParkSync } from './process-registry.js'
 
 export interface LockFile {
@@ -42,6 +42,8 @@ export interface LockFile {
   readonly identity: string
   readonly writable: boolean
   readonly isExecutable: boolean
+  /** It was opened so that {@link readPastCache} asks the server. */
+  readonly asksServer: boolean
 }
 
 // O_NONBLOCK lets a FIFO be recognised instead of waited for; libuv adds O_CLOEXEC.
@@ -49,11 +51,17 @@ const CAREFULLY = constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCT
 export const READ_WRITE: number = constants.O_RDWR | CAREFULLY
 export const READ_ONLY: number = constants.O_RDONLY | CAREFULLY
 /** Errors that say that the file may not be written, or not now, because it is being executed. */
-export const NOT_WRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ETXTBSY'])
+const NOT_WRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ETXTBSY'])
 /** How often the path may turn out to be something else, and then not to be, before that is an error. */
 const ROUNDS_MAX = 10
 /** Errors of `open` that say that there is something else than a file. */
 const NOT_A_FILE = new Set(['EISDIR', 'ELOOP', 'ENXIO'])
+
+/** Only `open` tells that a file may not be written: the same errors of a call on the open file mean something else. */
+export function mayNotBeWritten(error: unknown): boolean {
+  if (!(error instanceof LockFileSystemError) || !NOT_WRITABLE.has(error.errno)) return false
+  return (error.cause as NodeJS.ErrnoException | undefined)?.syscall === 'open'
+}
 
 export interface OpenOptions {
   shared: boolean
@@ -83,7 +91,7 @@ export function* openLockFile(path: string, access: Access, { pastCache }: OpenO
   const flags = (writable ? READ_WRITE : READ_ONLY) | (pastCache === true ? constants.O_DIRECT : 0)
   for (let round = 1; ; round++) {
     try {
-      return yield* examine(path, yield* openOrCreate(path, flags), writable)
+      return yield* examine(path, yield* openOrCreate(path, flags), { writable, asksServer: pastCache === true })
     } catch (error) {
       if (!NOT_A_FILE.has(codeOf(error))) throw error
       yield* refuseForeign(path)
@@ -97,7 +105,7 @@ export function* openLockFile(path: string, access: Access, { pastCache }: OpenO
 export function* openExistingLockFile(path: string): Program<LockFile | null> {
   try {
     const { fd, writable } = yield* openForWritingIfPossible(path)
-    return yield* examine(path, fd, writable)
+    return yield* examine(path, fd, { writable, asksServer: false })
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null
     if (NOT_A_FILE.has(codeOf(error))) yield* refuseForeign(path)
@@ -167,7 +175,7 @@ function* takeBack(path: string, { identity }: LockFile, lane: Lane): Program<bo
     const lookFd = yield* make(openCall(look, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL))
     yield* make({ now: () => closeSync(lookFd), start: (done) => close(lookFd, done) })
     yield* make({ now: () => unlinkSync(look), start: (done) => unlink(look, done) })
-    file = yield* examine(path, yield* make(openCall(path, READ_WRITE)), true)
+    file = yield* examine(path, yield* make(openCall(path, READ_WRITE)), { writable: true, asksServer: false })
   } catch (error) {
     if (NOT_WRITABLE.has(codeOf(error))) return false
     throw error
@@ -182,8 +190,18 @@ function* takeBack(path: string, { identity }: LockFile, lane: Lane): Program<bo
 }
 
 /** Asks the server through a descriptor that was opened for that: an error says that its lock is lost, or in doubt. */
-export function readPastCache(fd: number, done: (error: Error | null) => void): void {
-  read(fd, Buffer.alloc(1), 0, 1, 0, done)
+const readPastCache = (fd: number): Call<unknown> => ({
+  now: () => readSync(fd, Buffer.alloc(1), 0, 1, 0),
+  start: (done) => read(fd, Buffer.alloc(1), 0, 1, 0, done),
+})
+
+export function* lossShownByServer(fd: number): Program<'advisory-lost' | null> {
+  try {
+    yield* make(readPastCache(fd))
+    return null
+  } catch {
+    return 'advisory-lost'
+  }
 }
 
 /** Throws what the path is, unless it is a file (or gone by now). */
@@ -273,12 +291,14 @@ function* openForWritingIfPossible(path: string): Program<{ fd: number; writable
   return { fd: yield* make(openCall(path, READ_ONLY)), writable: false }
 }
 
-function* examine(path: string, fd: number, writable: boolean): Program<LockFile> {
+type OpenedFor = Pick<LockFile, 'writable' | 'asksServer'>
+
+function* examine(path: string, fd: number, openedFor: OpenedFor): Program<LockFile> {
   // Where fstat fails the descriptor is left open for good: closing it could drop an fcntl lock that we hold on that inode.
   const there = yield* make(fstatCall(fd))
   if (there.isFile()) {
     const [dev, ino] = [Number(there.dev), Number(there.ino)]
-    return { fd, dev, ino, identity: identityOf(there), writable, isExecutable: isExecutable(Number(there.mode)) }
+    return { fd, dev, ino, identity: identityOf(there), isExecutable: isExecutable(Number(there.mode)), ...openedFor }
   }
   // Not a file, so nothing of ours is locked through it, and closing it is safe.
   yield* make({ now: () => closeSync(fd), start: (done) => close(fd, done) })

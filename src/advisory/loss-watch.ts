@@ -1,7 +1,11 @@
 /**
+ * Advisory locks can end while their holder lives, and nothing tells it. So each that can is looked at once in a refresh-rate.
+ *
  * A server that leases its locks (NFSv4) gives those of a client that was silent for too long to others, and the
  * process that held one is not told. It has to ask: a read through the locked descriptor, past the cache, carries the lock to the
- * server, and fails once the lock is lost (`EIO`). So each lock on such a mount is asked about once in a refresh-rate.
+ * server, and fails once the lock is lost (`EIO`).
+ *
+ * An fcntl lock ends when its process closes any descriptor of the file: the kernel shows what it holds in /proc/self/fdinfo.
  */
 
 import { clearInterval, setInterval } from '../drivers/clock.js'

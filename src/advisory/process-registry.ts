@@ -6,9 +6,7 @@
  * The rules: a call that sets or closes something on an inode *visits* it, one visit at a time. While an entry holds the
  * inode, nothing else is set, and no descriptor of it is closed: those are *parked*, and closed before the entry goes. Plain
  * data only, since another version of this package may be the one that reads it.
- *
- * Not covered: a flock descriptor that a *worker thread* closes on a file that the main thread has locked with fcntl
- * (threads do not share `globalThis`). Use one kind of lock for one path.
+ * Threads do not share `globalThis`: what worker threads do is in `worker-descriptors.ts`.
  */
 
 import { close, closeSync } from 'node:fs'
@@ -28,6 +26,8 @@ export interface Entry {
   holders: number
   /** `null` once a caller has begun to close it. */
   fd: number | null
+  /** A read through the descriptor asks the server. */
+  readonly asksServer?: boolean
 }
 
 interface Parked {

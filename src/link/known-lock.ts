@@ -46,6 +46,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
   readonly #parts: LockPath
   readonly #claim: Claim
   readonly #memory = newMemory()
+  ticketsRestUntilMs = 0
   /** Which directory was last seen at its path, where other users could swap it. */
   #listed: Identity | null = null
   #seen: Seen

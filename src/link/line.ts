@@ -1,5 +1,6 @@
 /** The line of waiters in front of a link-based lock, for one acquisition: its ticket, and what the other tickets tell. */
 
+import { monotonicMs } from '../drivers/clock.js'
 import { runAsynchronously } from '../drivers/work.js'
 import { MountlockError } from '../errors.js'
 import type { Glance, Line, Place } from '../lock-type/lock-type.js'
@@ -7,6 +8,7 @@ import { ticketName } from '../protocol/names.js'
 import type { Protocol } from '../protocol/operations.js'
 import { listing } from '../protocol/settle.js'
 import type { Site } from '../protocol/site.js'
+import { moveOutWaitRoom } from '../protocol/wait-room.js'
 import { queueOf, type Waiting } from '../waiting/queue.js'
 import { judgeTicket, listTickets, makeTicket, removeTickets, ticketPath } from '../waiting/tickets.js'
 import type { LinkSession } from './link-session.js'
@@ -17,6 +19,8 @@ export interface Lined {
   readonly path: string
   readonly site: Site
   readonly directory: LockDirectory
+  /** Until then, by `monotonicMs()`, its tickets are not asked for: there are too many, and they cannot be moved out. */
+  ticketsRestUntilMs: number
   /** Runs a little program in the directory in which the lock was last seen. */
   run<Result>(program: Protocol<Result>): Promise<Result>
 }
@@ -29,6 +33,9 @@ interface OwnTicket {
 
 /** So many waiters are asked whether they live. If all of them are dead, no process is believed to wait. */
 const JUDGED_MAX = 4
+
+/** What may not be moved out now may not be soon after. Chosen: listing 60,000 tickets takes 0.2 s, which is 2 % of it. */
+const CROWD_REST_MS = 10_000
 
 export class LinkLine implements Line {
   readonly #lock: Lined
@@ -56,7 +63,7 @@ export class LinkLine implements Line {
   async stand(generation: bigint, isLate: boolean): Promise<Place> {
     this.#behind ??= generation
     const own = await this.#ticket(this.#behind)
-    const line = queueOf(await this.#tickets(), this.#dead)
+    const line = queueOf((await this.#tickets()) ?? [], this.#dead)
     if (own !== null && !line.some(({ ticket }) => ticket === own.ticket)) await this.#make(own)
     const ahead = own === null ? line : line.filter((waiting) => isBefore(waiting, own))
     if (isLate) this.#lookAfter(ahead.at(-1))
@@ -87,13 +94,26 @@ export class LinkLine implements Line {
     if (own !== this.#own) this.#remove([own.ticket]) // it was given up meanwhile
   }
 
-  #tickets(): Promise<string[]> {
-    return this.#lock.run(listTickets(this.#lock.site))
+  /** `null`: there are so many that they say nothing. */
+  async #tickets(): Promise<string[] | null> {
+    if (monotonicMs() < this.#lock.ticketsRestUntilMs) return null
+    const { tickets, isCrowded } = await this.#lock.run(listTickets(this.#lock.site))
+    if (!isCrowded) return tickets
+    this.#lock.ticketsRestUntilMs = monotonicMs() + CROWD_REST_MS
+    this.#lock.directory.seeThrough(this.#moveOut())
+    return null
+  }
+
+  async #moveOut(): Promise<void> {
+    if (!(await this.#lock.run(moveOutWaitRoom(this.#lock.site)))) return
+    this.#lock.ticketsRestUntilMs = 0
+    if (this.#own !== null) await this.#make(this.#own)
   }
 
   async others(): Promise<number> {
     const own = this.#lock.directory.ownSessionFiles()
     const names = await this.#tickets()
+    if (names === null) return 0
     const others = queueOf(names, this.#dead).filter(({ sessionFile }) => !own.includes(sessionFile))
     const dead: string[] = []
     let isAwaited = false

@@ -9,6 +9,7 @@ import { judgeTicket, listTickets, readTicket } from '../waiting/tickets.js'
 
 /** Of a longer queue the rest is left out: each takes some round trips. */
 const SHOWN_MAX = 100
+const NONE: ReadonlySet<string> = new Set()
 
 export interface SeenWaiters {
   waiters: WaitingProcess[]
@@ -18,19 +19,14 @@ export interface SeenWaiters {
 
 /** `generation`: the one that is held. */
 export function* seeWaiters(view: LockView, generation: bigint | null): Protocol<SeenWaiters> {
-  const names = yield* listTickets(view)
-  const dead = new Set<string>()
-  const records = new Map<string, SessionRecord>()
-  for (const { sessionFile } of queueOf(names, dead).slice(0, SHOWN_MAX)) {
-    const verdict = yield* judgeTicket(view, sessionFile)
-    if (verdict.state === 'dead') dead.add(sessionFile)
-    else if (verdict.state === 'alive' && verdict.record !== null) records.set(sessionFile, verdict.record)
-  }
+  const { tickets: names } = yield* listTickets(view)
   const seen: SeenWaiters = { waiters: [], lockChangedMs: null }
-  for (const { ticket, sessionFile, host, pid, generation: behind } of queueOf(names, dead).slice(0, SHOWN_MAX)) {
+  for (const { ticket, sessionFile, host, pid, generation: behind } of queueOf(names, NONE).slice(0, SHOWN_MAX)) {
+    const verdict = yield* judgeTicket(view, sessionFile)
+    if (verdict.state === 'dead') continue
     const { madeMs, lockChangedMs } = yield* readTicket(view, ticket)
     if (behind === generation) seen.lockChangedMs ??= lockChangedMs
-    const record = records.get(sessionFile) ?? null
+    const record = verdict.state === 'alive' ? verdict.record : null
     seen.waiters.push({ ...personOf(record, { host, pid }, view.surroundings.me), since: madeMs })
   }
   return seen

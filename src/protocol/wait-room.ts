@@ -33,7 +33,11 @@ export function* emptyWaitRoom(moved: string): Protocol<boolean> {
   const inside = yield* ask.list(moved)
   if (!inside.ok) return isAbsent(inside.code)
   for (const name of inside.value.slice(0, TICKETS_AT_ONCE_MAX)) {
-    if (parseTicketName(name) !== null) yield* ask.unlink(`${moved}/${name}`)
+    if (!(yield* ask.wanted())) return false
+    if (parseTicketName(name) === null) continue
+    const removed = yield* ask.unlink(`${moved}/${name}`)
+    // What is refused for one name is refused for all, and a mount that does not answer is not worth more calls either.
+    if (!removed.ok && !isAbsent(removed.code)) return false
   }
   return (yield* ask.rmdir(moved)).ok
 }

@@ -32,10 +32,23 @@ export function* makeTicket(view: LockView, ticket: string): Protocol<boolean> {
   return second.ok || second.code === 'EEXIST'
 }
 
-/** The names of all tickets, in no order. */
-export function* listTickets(view: LockView): Protocol<string[]> {
+/** Of more names the rest is not looked at. Chosen: so many take a millisecond, and the first few are what matters. */
+const LOOKED_AT_MAX = 1000
+/** More than any lock has waiters. Chosen: a listing of so many takes 10 ms. */
+const CROWD_MIN = 4096
+
+export interface WaitRoom {
+  /** The names of the tickets that were looked at, in no order. */
+  tickets: string[]
+  /** So much is in it that it is worth moving out as it is: those that still wait make their tickets again. */
+  isCrowded: boolean
+}
+
+export function* listTickets(view: LockView): Protocol<WaitRoom> {
   const listed = yield* ask.list(roomOf(view))
-  return listed.ok ? listed.value.filter((name) => parseTicketName(name) !== null) : []
+  const names = listed.ok ? listed.value : []
+  const tickets = names.slice(0, LOOKED_AT_MAX).filter((name) => parseTicketName(name) !== null)
+  return { tickets, isCrowded: names.length >= CROWD_MIN }
 }
 
 /** Removes tickets: one's own, or those of the dead. With the last one goes their directory. */

@@ -5,13 +5,16 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { copyFile, readFile, symlink, writeFile } from 'node:fs/promises'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { createLocker, type Locker, type LockerOptions } from '../../dist/index.js'
 import { witness } from './fixtures/advisory-driver.mjs'
 import { temporaryFolder } from './support/folder.js'
+import { refusing } from './support/refusing.js'
 
 const CALLS = ['flock', 'fcntl'] as const
 
@@ -27,8 +30,7 @@ function advisory(options: LockerOptions = {}): Locker {
   return locker
 }
 
-/** Another program that holds the file with one of the calls. @returns how to end it */
-async function rival(call: 'flock' | 'fcntl'): Promise<() => Promise<void>> {
+function startRival(call: 'flock' | 'fcntl') {
   const program = `import fcntl,sys; f=open(sys.argv[1],'a+'); fcntl.${call === 'flock' ? 'flock' : 'lockf'}(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()`
   const child = spawn('python3', ['-c', program, path], { stdio: ['pipe', 'pipe', 'inherit'] })
   const end = async () => {
@@ -36,8 +38,23 @@ async function rival(call: 'flock' | 'fcntl'): Promise<() => Promise<void>> {
     if (child.exitCode === null) await once(child, 'exit')
   }
   onTestFinished(end)
-  await once(child.stdout, 'data')
+  return { pid: child.pid, held: once(child.stdout, 'data'), end }
+}
+
+/** Another program that holds the file with one of the calls. @returns how to end it */
+async function rival(call: 'flock' | 'fcntl'): Promise<() => Promise<void>> {
+  const { held, end } = startRival(call)
+  await held
   return end
+}
+
+/** Drops the fcntl lock that this process has, as a program does that reads the file. The kernel gives it to a rival that waits. */
+async function dropToRival(): Promise<void> {
+  const { pid, held } = startRival('fcntl')
+  const isWaiting = () => new RegExp(`-> POSIX .* ${pid} `).test(readFileSync('/proc/locks', 'latin1'))
+  await vi.waitUntil(isWaiting, { timeout: 20_000 })
+  readFileSync(path)
+  await held
 }
 
 test('it is held with both calls, and given back with both', async () => {
@@ -134,6 +151,119 @@ test('in a worker thread it is refused before anything is locked, unless the loc
   const [refusal] = await once(worker, 'message')
   expect(refusal).toContain("Acquire it in the main thread, or use advisoryKind 'flock'")
   expect((await once(worker, 'message'))[0]).toBe('acquired')
+})
+
+/** What a worker thread with a locker by flock says of each path that it is sent, after it has tried it. */
+function tryingWorker(): Worker {
+  const code = `
+    const { parentPort, workerData: { library } } = require('node:worker_threads')
+    import(library).then(({ createLocker }) => {
+      const locker = createLocker({ lockType: 'advisory', advisoryKind: 'flock' })
+      parentPort.on('message', async ({ path, shared }) => {
+        const lock = await locker.tryAcquire(path, { shared })
+        parentPort.postMessage(lock === null ? 'busy' : 'acquired')
+        await lock?.release()
+      })
+    })`
+  const worker = new Worker(code, { eval: true, workerData: { library: new URL('../../dist/index.js', import.meta.url).href } })
+  onTestFinished(async () => void (await worker.terminate()))
+  return worker
+}
+
+async function tryIn(worker: Worker, shared = false): Promise<unknown> {
+  worker.postMessage({ path, shared })
+  const [answer] = await once(worker, 'message')
+  return answer
+}
+
+const descriptorsOf = (file: string) =>
+  readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === file
+    } catch {
+      return false // the one that the listing itself used
+    }
+  }).length
+
+test.each([
+  { shared: false, answers: ['busy', 'busy', 'busy'] },
+  { shared: true, answers: ['acquired', 'acquired', 'acquired'] },
+])('tries of a worker thread drop nothing that the main thread holds (shared: $shared)', async ({ shared, answers }) => {
+  const worker = tryingWorker()
+  expect(await tryIn(worker, shared)).toBe('acquired') // from now on it is a quick one
+  const lock = await advisory().acquire(path, { shared })
+  for (const answer of answers) {
+    expect(await tryIn(worker, shared)).toBe(answer)
+    expect(CALLS.map((call) => witness(path, call))).toEqual(['busy', 'busy'])
+  }
+  // However often it has tried, one descriptor of it stays open for as long.
+  expect(descriptorsOf(path)).toBeLessThanOrEqual(3)
+  expect(await lock.release()).toEqual({ lost: false })
+  expect(await tryIn(worker)).toBe('acquired')
+  await vi.waitFor(() => expect(descriptorsOf(path)).toBe(0), { timeout: 10_000 })
+})
+
+test('worker threads that lock come and go, while the main thread locks, and the process lives', () => {
+  const program = `
+    import { once } from 'node:events'
+    import { isMainThread, Worker, workerData } from 'node:worker_threads'
+    import { createLocker } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
+    const [path, file] = isMainThread ? process.argv.slice(2) : workerData
+    const locker = createLocker({ lockType: 'advisory', advisoryKind: 'flock' })
+    for (let round = 0; round < (isMainThread ? 3 : 1); round++) {
+      await (await locker.acquire(path, { waitMs: 20_000 })).release()
+      if (isMainThread) await once(new Worker(file, { workerData: [path, file] }), 'exit')
+    }
+    await locker.close()
+    if (isMainThread) console.log('lives')`
+  const file = `${path}.mjs`
+  writeFileSync(file, program)
+  const { stdout, stderr } = spawnSync(process.execPath, [file, path, file], { encoding: 'utf8' })
+  expect({ stdout, stderr }).toEqual({ stdout: 'lives\n', stderr: '' })
+})
+
+const BRISK = { refreshRateMs: 100, timeoutIntervalMs: 400 }
+const SLOW = { refreshRateMs: 3000, timeoutIntervalMs: 10_000 }
+
+test.each(['both', 'fcntl'] as const)(
+  'an fcntl lock that the program itself has dropped, by reading the file, is taken again while it is free (%s)',
+  async (advisoryKind) => {
+    const lock = await advisory({ ...BRISK, advisoryKind }).acquire(path)
+    readFileSync(path)
+    expect(witness(path, 'fcntl')).toBe('free')
+    await vi.waitFor(() => expect(witness(path, 'fcntl')).toBe('busy'), { timeout: 10_000 })
+    expect(lock.held).toBe(true)
+    expect(await lock.release()).toEqual({ lost: false })
+  },
+)
+
+test('where another program has it by then, the holder is told that the lock is lost', async () => {
+  const lock = await advisory(BRISK).acquire(path)
+  const lost = once(lock.signal, 'abort')
+  await dropToRival()
+  await lost
+  expect(lock.signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'advisory-lost' })
+  expect(lock.held).toBe(false)
+  expect(await lock.release()).toEqual({ lost: true })
+  await vi.waitFor(() => expect(witness(path, 'flock')).toBe('free'), { timeout: 10_000 })
+})
+
+test.each(['release', 'releaseSync'] as const)('%s of what was held for long says so, too', async (release) => {
+  const lock = await advisory(SLOW).acquire(path)
+  await dropToRival()
+  // The event loop that would look stands still meanwhile.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SLOW.refreshRateMs)
+  expect(await lock[release]()).toEqual({ lost: true })
+})
+
+test('a refusal of the fcntl call itself is an error: only the file that may not be opened for writing is locked by flock alone', async () => {
+  const { env, refuse } = await refusing()
+  refuse('fcntl', constants.errno.EPERM, 'lock never')
+  const code = `import { createLocker } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
+    const locker = createLocker({ lockType: 'advisory' })
+    console.log(await locker.acquire(process.argv[1]).then(() => 'acquired', ({ errno }) => errno))`
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', code, path], { env: { ...process.env, ...env } })
+  expect(String(stdout).trim()).toBe('EPERM')
 })
 
 test('the file that is locked is neither read nor replaced through the lock: both would let go of it, and nothing would tell', async () => {

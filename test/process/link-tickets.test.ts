@@ -17,6 +17,8 @@ const GRACE_MS = 5
 /** Far less than a waiter takes that is not told, and looks by itself. */
 const TOLD_MS_MAX = 100
 const ROUNDS = 9
+/** More tickets than are listed again and again: `CROWD_MIN` in src/waiting/tickets.ts. */
+const CROWD = 4200
 /** A session that stands still or idles is not ended meanwhile. */
 const UNHURRIED = { refreshRateMs: 20_000, timeoutIntervalMs: 60_000 }
 
@@ -128,7 +130,7 @@ describe.each(LINKED)('$kind', ({ locker }) => {
   test('prune leaves a lock that is waited for, and takes the tickets of the dead along', async () => {
     const folder = await temporaryFolder()
     const path = join(folder, 'lock')
-    const living = await Agent.start({ locker })
+    const living = await Agent.start({ locker: { ...locker, ...UNHURRIED } })
     await (await living.acquire(path)).release()
     plant(path, [`1.${sessionIn(folder)}`])
     expect(locktester('prune', '--older-than', '0', folder)).toContain('kept')
@@ -137,6 +139,19 @@ describe.each(LINKED)('$kind', ({ locker }) => {
     plant(path, ['2.ghost-1-0123456789abcdef'])
     locktester('prune', '--older-than', '0', folder)
     expect(readdirSync(folder).filter((name) => name === 'lock' || name.startsWith('.mountlock-wait'))).toEqual([])
+  })
+
+  test('a crowd of tickets is moved out of the way as it is, and the waiter that finds it makes its own again', async () => {
+    const path = join(await temporaryFolder(), 'lock')
+    const [holder, waiter] = (await agents(2, { locker: { ...locker, ...UNHURRIED } })) as [Agent, Agent]
+    const held = await holder.acquire(path)
+    const crowd = Array.from({ length: CROWD }, (_, index) => `1.ghost-${index}-0123456789abcdef`)
+    plant(path, crowd)
+    expect((await holder.inspect(path)).waiters).toEqual([])
+    const { lock } = await waiter.wait(path, 120_000)
+    await vi.waitUntil(() => tickets(path).length === 1, { timeout: 50_000 })
+    await held.release()
+    expect((await lock).token).toBeGreaterThan(held.token)
   })
 
   test('a file of a stranger among the tickets is named, and stays', async () => {
