@@ -5,7 +5,10 @@
  * What it does not promise: the wording of `message`. Programs decide by `code` (or by class), people read `message`.
  */
 
-/** What `error.code` can be; docs/troubleshooting.md has a section for each. */
+/**
+ * What `error.code` can be; docs/troubleshooting.md has a section for each. `SYMLINKS_REFUSED`: the file system makes none;
+ * `SYMLINK_REFUSED`: one lies in the path.
+ */
 // prettier-ignore
 export type ErrorCode =
   | 'ABORT_ERR' | 'ACCESS_DENIED' | 'BEING_EXECUTED' | 'CONFIG_INVALID' | 'CREDENTIALS_EXPIRED' | 'CROSS_DEVICE'

@@ -302,7 +302,7 @@ const ANY: readonly Row[] = [
   row(
     ['TOO_MANY_FILES', 'This machine has too many open files'],
     ['ENFILE'],
-    'Raise fs.file-max, or find out who leaks descriptors.',
+    'Raise fs.file-max, or find out which program leaks descriptors.',
   ),
 ]
 

@@ -47,7 +47,7 @@ export async function runCommandLine(args: readonly string[], commands: readonly
   if (args[0] === SHELL_QUESTION) return await answerShell(args, commands)
   const choice: { command: Command | null } = { command: null }
   try {
-    const words = withDashes(args[0] === 'help' ? ['--help', ...args.slice(1)] : args, commands)
+    const words = withDashes(args[0] === 'help' ? helpWords(args.slice(1), commands) : args, commands)
     refuseReserved(words)
     const parser = parserOf(commands, (command) => (choice.command = command))
       .middleware((parsed) => refuseOptions(parsed, choice.command?.options ?? {}), true)
@@ -63,6 +63,24 @@ export async function runCommandLine(args: readonly string[], commands: readonly
     throw new WrongCommandLineError(isClear ? error.message : withCommandHint(error.message, args, commands), null)
   }
 }
+
+/** `help COMMAND` is `COMMAND --help`. @throws UsageError where there is no such command */
+function helpWords(names: readonly string[], commands: readonly Command[]): string[] {
+  let among = commands
+  for (const name of names.filter((word) => !word.startsWith('-'))) {
+    const found = among.find(({ command, aliases }) => [command, ...aliases].includes(name))
+    if (found === undefined && name !== 'completion') {
+      const meant = wordMeant(name, namesOf(among))
+      const hint = meant === null ? '' : `. Did you mean ${meant}?`
+      throw new MeantError(`There is no command ${name} to tell of${hint}`)
+    }
+    among = found?.commands ?? []
+  }
+  return ['--help', ...names]
+}
+
+const namesOf = (commands: readonly Command[]) =>
+  commands.flatMap(({ command, aliases }) => [command, ...aliases]).filter((name) => name !== DEFAULT_COMMAND)
 
 async function answerShell(args: readonly string[], commands: readonly Command[]): Promise<void> {
   const answerer = parserOf(commands.map(withoutHandler)).fail(() => {})
@@ -187,7 +205,8 @@ function unknown(name: string, options: readonly string[]): UsageError {
         name,
         options.filter((option) => option.length > 1),
       )
-  return meant === null ? new UsageError(what) : new MeantError(`${what}. Did you mean --${meant}?`)
+  if (meant === null) return new UsageError(`${what} (there is no option ${dashed(name)} here)`)
+  return new MeantError(`${what}. Did you mean --${meant}?`)
 }
 
 /** What the parser of yargs complains of, in our words. */
@@ -201,7 +220,6 @@ const dashed = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`)
 
 /** It may have been the name of a command. */
 function withCommandHint(complaint: string, args: readonly string[], commands: readonly Command[]): string {
-  const names = commands.flatMap(({ command, aliases }) => [command, ...aliases])
-  const meant = wordMeant(args.find((arg) => !arg.startsWith('-')) ?? '', names)
+  const meant = wordMeant(args.find((arg) => !arg.startsWith('-')) ?? '', namesOf(commands))
   return meant === null ? complaint : `${complaint.replace(/\.$/, '')}. Did you mean the command: locktester ${meant}`
 }

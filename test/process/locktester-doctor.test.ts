@@ -193,7 +193,35 @@ describe('where something is wrong', () => {
     await chmod(directory, 0o755)
     const { code, finding } = await examine([], { through: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] })
     expect(code).toBe(69)
-    expect(finding('ACCESS_DENIED')).toMatchObject({ severity: 'error' })
+    const denied = finding('ACCESS_DENIED')
+    expect(denied).toMatchObject({ severity: 'error', remedy: expect.stringContaining('write and search permission') })
+    expect(denied?.seen).toMatch(/^Permission denied: .*EACCES\)$/)
+    expect(finding('IDENTITY')?.seen).not.toContain('uid (uid')
+  })
+
+  test('a user without a name is called by its number', async () => {
+    const { finding } = await examine([], { through: ['setpriv', '--reuid=54321', '--regid=54321', '--clear-groups'] })
+    expect(finding('IDENTITY')?.seen).toMatch(/, as uid 54321, /)
+  })
+
+  test('lock-type=advisory is tried as it is taken: by both calls on one file', async () => {
+    const config = await bench.config('lock-type=advisory\n')
+    const { report, code, finding } = await examine(['--config', config])
+    expect(code).toBe(0)
+    expect(report.locks.map(({ kind }: { kind: string }) => kind)).toContain('advisory')
+    expect(finding('LOCK_ADVISORY')).toMatchObject({ severity: 'ok' })
+    const root = await bench.packageWithoutFsExt()
+    const without = await examine(['--config', config], { root })
+    expect(without.code).toBe(69)
+    expect(without.finding('LOCK_ADVISORY')).toMatchObject({ severity: 'note' })
+    expect(without.finding('CONFIGURED_LOCK_TYPE')).toMatchObject({ severity: 'error', breaks: 'It does not work here.' })
+  })
+
+  test('the page that it leads to is there', async () => {
+    const only = bench.locktester(['doctor', directory])
+    expect(await only.end).toBe(0)
+    const [page = ''] = /\S+file-systems\.md/.exec(only.stdout) ?? []
+    expect(await readFile(page, 'utf8')).toContain('# ')
   })
 
   test('a directory that is not there is wrong usage', async () => {

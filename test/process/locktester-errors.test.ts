@@ -127,12 +127,51 @@ describe('wrong arguments end with 64 and a sentence', () => {
     [['/does/not/exist'], 'There is no such directory: /does/not/exist'],
     [['/etc/passwd'], 'It is not a directory: /etc/passwd'],
     [['dmeo'], 'Did you mean the command: locktester demo'],
+    [['frobnicate'], 'There is no such directory: frobnicate. It is no command either'],
+    [['--workbench', '/does/not/exist/file'], 'There is no such directory: /does/not/exist'],
+    [['doctor', '/does/not/exist'], 'There is no such directory: /does/not/exist'],
+    [['doctor', '/etc/passwd'], 'It is not a directory: /etc/passwd'],
+    [['status', '/does/not/exist'], 'There is no such file or directory: /does/not/exist'],
+    [['status', '/etc/passwd/lock'], 'There is no such file or directory: /etc/passwd/lock'],
+    [['prune', '/does/not/exist'], 'There is no such file or directory: /does/not/exist'],
+    [['prune', '/etc/passwd'], '/etc/passwd is a file, and prune removes lock directories'],
+    [['break', '/does/not/exist', '--token', '1'], 'There is no such file or directory: /does/not/exist'],
+    [['config', 'check', '/does/not/exist'], 'There is no such file: /does/not/exist'],
   ])('%j: %s', async (args, sentence) => {
     const only = bench.locktester(args, { cwd: directory })
     expect(await only.end).toBe(64)
     expect(only.stdout).toBe('')
     expect(only.stderr).toContain(sentence)
   })
+})
+
+describe('a file that cannot be written ends with 69 before anything is tried, and is called a file, and no lock', () => {
+  const commands: Record<string, (file: string) => string[]> = {
+    'doctor --report': (file) => ['doctor', '--report', file, directory],
+    'nodes --html': (file) => ['nodes', 'local', 'local', directory, '--html', file],
+    'stress --html': (file) => ['stress', directory, '--html', file],
+  }
+  test.each(Object.keys(commands))('%s', async (name) => {
+    const refused = async (file: string) => {
+      const only = bench.locktester(commands[name]?.(file) ?? [])
+      expect(await only.end).toBe(69)
+      expect(only.stdout).toBe('')
+      expect(only.stderr).not.toContain('lock ')
+      return only.stderr
+    }
+    expect(await refused('/does/not/exist/page')).toContain(
+      'The file cannot be written: /does/not/exist/page (open: ENOENT). Its directory',
+    )
+    expect(await refused(directory)).toContain(`The file cannot be written: ${directory} (open: EISDIR). It is a directory`)
+    expect(await refused('/etc/passwd/page')).toContain('A part of its path is no directory')
+    expect(await readdir(directory)).toEqual([])
+  })
+})
+
+test('--workbench with a directory says that it takes a file: 69', async () => {
+  const only = bench.locktester(['--workbench', directory])
+  expect(await only.end).toBe(69)
+  expect(only.stderr).toContain(`It is a directory: ${directory}. --workbench takes the name of a file`)
 })
 
 describe('the configuration', () => {

@@ -296,7 +296,7 @@ describe('what it cannot read', () => {
     expect(await only.end).toBe(69)
     expect(only.stdout).toMatch(/^job\.lock +held /m)
     expect(only.stderr).toContain(join(directory, 'secret'))
-    expect(only.stderr).toContain('EACCES')
+    expect(only.stderr).toContain('Permission denied (opendir: EACCES). Look as a user that may read and search it.')
   })
 
   test('a path that does not exist is wrong usage', async () => {

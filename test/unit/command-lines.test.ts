@@ -179,6 +179,8 @@ describe('a command line that is right is a command with options', () => {
     ['help run', 'help', null],
     ['run help', 'help', null],
     ['config check --help', 'help', null],
+    ['help config check', 'help', null],
+    ['help ls', 'help', null],
     ['--version', 'version', null],
     ['status --version', 'version', null],
   ])('%s', async (line, command, options) => {
@@ -188,8 +190,8 @@ describe('a command line that is right is a command with options', () => {
 
 describe('a command line that is wrong ends with 64, one complaint, and where to read on', () => {
   test.each<[line: string, complaint: string, help?: string]>([
-    ['--xyzzy', 'Unknown argument: xyzzy'],
-    ['-x', 'Unknown argument: x'],
+    ['--xyzzy', 'Unknown argument: xyzzy (there is no option --xyzzy here)'],
+    ['-x', 'Unknown argument: x (there is no option -x here)'],
     ['--hodl 3', 'Unknown argument: hodl. Did you mean --hold?'],
     ['--quite', 'Unknown argument: quite. Did you mean --quiet?'],
     ['--hold', 'Expected a value after --hold'],
@@ -231,6 +233,10 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
 
     ['run', 'Expected: locktester run PATH', 'run'],
     ['run /l', 'Expected a command behind /l: locktester run PATH', 'run'],
+    ['run --config /l true', 'What stands behind --config is its value: "/l"', 'run'],
+    ['run --label true /l', 'Expected a command behind /l: locktester run PATH', 'run'],
+    ['run -n 9', 'a descriptor of the shell cannot be locked', 'run'],
+    ['run /l /m -- true', 'several only with --workbench', 'run'],
     ['run /l --', 'Expected a command behind /l: locktester run PATH', 'run'],
     ["run /l -- ''", 'Expected a command behind /l: locktester run PATH', 'run'],
     ["run '' -- cmd", 'Expected the path of a lock, got nothing', 'run'],
@@ -265,13 +271,20 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
     ['stress /x --nodes', 'Expected a value after --nodes', 'stress'],
     ['stress /x --nodes a -- /y', 'Unknown argument: /y', 'stress'],
     ['stress /x --procs 0', 'Expected a number from 1 to 64 after --procs, got "0"', 'stress'],
-    ['stress /x --duration 0', 'after --duration, got "0"', 'stress'],
+    ['stress /x --duration 0', 'Expected a number of seconds above 0 after --duration, got "0"', 'stress'],
+    ['stress /x --duration 3601', 'above 0, at most 3600, after --duration, got "3601"', 'stress'],
+    ['stress /x --duration 9999999', 'above 0, at most 3600, after --duration, got "9999999"', 'stress'],
+    ['stress /x --duration long', 'above 0, at most 3600, after --duration, got "long"', 'stress'],
     ['stress /x --kind flok', 'after --kind, got "flok"', 'stress'],
 
     ['break /l', 'Expected --token TOKEN: locktester status shows the token of the holder', 'break'],
     ['break --token 1', 'Expected: locktester break PATH --token TOKEN', 'break'],
     ['break /l --token x', 'Expected a whole number after --token, got "x"', 'break'],
     ['break /l --token=-1', 'Expected a whole number after --token, got "-1"', 'break'],
+
+    ['help frob', 'There is no command frob'],
+    ['help rnu', 'There is no command rnu to tell of. Did you mean run?'],
+    ['help config frob', 'There is no command frob'],
 
     ['prune', 'Expected: locktester prune DIR… [options]', 'prune'],
     ["prune ''", 'Expected the name of a directory, got nothing', 'prune'],

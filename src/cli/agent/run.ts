@@ -18,8 +18,9 @@ import { monotonicMs } from '../evidence/resource.js'
 import { mountOf } from '../shared/mounts.js'
 import { PROGRAM } from '../shared/program.js'
 import { openNamedDirectory } from '../shared/state-directory.js'
-import { Line, tell } from '../remote/lines.js'
+import { Line } from '../remote/lines.js'
 import type { Shape } from '../remote/shapes.js'
+import { sayFor } from './print.js'
 import { isSeen } from './sight.js'
 import { type Answering, CLEAN_UP_LIMIT_MS, hasEnded, type Role, runWorker, type WorkerWord } from '../remote/worker.js'
 
@@ -114,7 +115,7 @@ class Agent implements Answering {
   #start(role: Role): { worker: number; pid: number | undefined } {
     const worker = ++this.#lastChild
     const child = spawn(process.execPath, [PROGRAM, 'agent', '--worker', role], { stdio: ['pipe', 'pipe', 'inherit'] })
-    const say = (word: Omit<WorkerWord, 'worker'>) => tell(process.stdout, { worker, ...word })
+    const say = (word: Omit<WorkerWord, 'worker'>) => sayFor(worker, word)
     const line = new Line(child.stdout, child.stdin, (said) => say({ said }))
     this.#children.set(worker, { process: child, line, reviver: null })
     // `close` comes after the last of its words.

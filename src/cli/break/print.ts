@@ -30,7 +30,7 @@ export function say({ result, holder, token, reason }: Result, { path, json }: {
   }
   if (result === 'broken')
     writeOut(`Broken: ${process} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`)
-  else if (result === 'already-free') writeError(`Nobody holds ${path}: nothing was broken.`)
+  else if (result === 'already-free') writeError(`No process holds ${path}: nothing was broken.`)
   else if (result === 'other-holder') writeError(`Nothing was broken: ${process} holds ${path} with the token ${token}.`)
   else writeError(`${paint('red', 'error:')} Nothing was broken: ${reason}`)
 }

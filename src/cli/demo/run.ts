@@ -12,8 +12,9 @@ import { createLocker } from '../../locker/locker.js'
 import { endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
-import { messageOf, writeError, writeOut } from '../shared/output.js'
+import { messageOf } from '../shared/output.js'
 import { cleanUpAtLast } from '../shared/unexpected.js'
+import * as words from './print.js'
 import { SurpriseError, Terminal } from './terminal.js'
 
 /** For everything: a few starts of Node, with much to spare. */
@@ -33,7 +34,7 @@ export async function runDemo(): Promise<void> {
     code = EXIT.ok
   } catch (error) {
     if (!(error instanceof Interrupted)) {
-      writeError(`locktester demo: ${(error as Error).message}`)
+      words.failed(error)
       code = EXIT.cannotLock
     }
   }
@@ -48,8 +49,7 @@ class Demo {
   async play(): Promise<void> {
     this.#directory = await realpath(await mkdtemp(join(tmpdir(), 'locktester-demo-')))
     const missing = await whyNoAdvisoryLocks(join(this.#directory, 'probe'))
-    writeOut('Two terminals stand for two nodes here: real processes, real locks, one directory.')
-    if (missing !== null) writeOut(`\n${missing}\nUntil then, the demo shows link-based locks only.`)
+    words.begin(missing)
     // Without advisory locks the test would not hold on by itself.
     const args = missing === null ? [] : ['--hold', String(LIMIT_MS / 1000)]
     const holderLines = [`* ${missing === null ? 'Acquired' : 'Unable to acquire'} advisory lock`, '* Acquired link-based lock']
@@ -57,7 +57,7 @@ class Demo {
 
     const first = this.#open('terminal 1', args)
     await first.expectLines(holderLines)
-    writeOut('  (it waits, holding them)')
+    words.waits()
 
     const second = this.#open('terminal 2', [])
     const families = missing === null ? 'advisory and link-based' : 'link-based'
@@ -69,14 +69,14 @@ class Demo {
     ])
     await second.expectEnd(holderCode)
 
-    writeOut('\nNow terminal 1 crashes (kill -9) while it holds its locks. They are free at once:')
+    words.crashes()
     await first.kill('SIGKILL')
     const third = this.#open('terminal 2', args)
     await third.expectLines(holderLines)
-    writeOut('  ^C')
+    words.interrupted()
     await third.kill('SIGINT')
     await third.expectEnd(holderCode)
-    writeOut('\nAs it should be. Now run `locktester DIR` on two nodes, with a directory on your shared mount.')
+    words.end()
   }
 
   async cleanUp(): Promise<void> {

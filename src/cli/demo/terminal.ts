@@ -5,8 +5,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { paint, writeOut } from '../shared/output.js'
 import { PROGRAM } from '../shared/program.js'
+import * as words from './print.js'
 
 /** The dialogue did not come out as it should. */
 export class SurpriseError extends Error {}
@@ -21,8 +21,8 @@ export class Terminal {
   /** Shows the command and starts it. */
   constructor(title: string, args: readonly string[]) {
     this.#title = title
-    const shown = args.filter((arg) => arg !== '--quiet').join(' ')
-    writeOut(`\n${paint('bold', title, process.stdout)}\n  $ locktester ${shown}`)
+    const shown = args.filter((arg) => arg !== '--quiet')
+    words.terminal(title, shown)
     this.#child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#exit = once(this.#child, 'exit')
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
@@ -34,7 +34,7 @@ export class Terminal {
     for (const line of expected) {
       const { value, done } = await this.#lines.next()
       if (done) throw new SurpriseError(`${this.#title} ended before it said "${line}":\n${await this.#errors}`)
-      writeOut(`  ${value}`)
+      words.line(value)
       if (value !== line) throw new SurpriseError(`${this.#title} should have said "${line}"`)
     }
   }

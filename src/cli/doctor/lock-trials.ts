@@ -20,12 +20,14 @@ export interface LockTrial {
   isLocal: boolean
 }
 
+const NOT_ADVISORY = 'lock-type=advisory, which takes flock and fcntl, cannot be used here.'
+
 const TRIES = 5
 /** No other process wants it. But a process that stands still loses what it has just acquired, and needs another try. */
 const WAIT_MS = 5000
 
 export async function tryLock(kind: Kind, directory: string, config: LoadedConfig, local: LocalLocks): Promise<LockTrial> {
-  const isLocal = (kind === 'flock' && local.flock) || (kind === 'fcntl' && local.fcntl)
+  const isLocal = staysOnNode(kind, local)
   const locker = createLocker(optionsOf(kind, config.settings))
   const path = join(directory, kind.replace(' ', '-'))
   try {
@@ -45,11 +47,18 @@ export async function tryLock(kind: Kind, directory: string, config: LoadedConfi
   }
 }
 
+/** Of two calls, the one that reaches the server excludes other nodes. */
+function staysOnNode(kind: Kind, { flock, fcntl }: LocalLocks): boolean {
+  if (kind === 'flock') return flock
+  if (kind === 'fcntl') return fcntl
+  return kind === 'advisory' && flock && fcntl
+}
+
 export function lockFindings(trials: readonly LockTrial[]): Finding[] {
   return trials.map(({ kind, failure, medianMs, isLocal }) => {
     const code = `LOCK_${kind.replace(' ', '_').toUpperCase()}`
     if (failure !== null) {
-      const breaks = `${choiceOf(kind).lockType} locks by ${kind} cannot be used here.`
+      const breaks = kind === 'advisory' ? NOT_ADVISORY : `${choiceOf(kind).lockType} locks by ${kind} cannot be used here.`
       return trouble('note', code, { seen: `${kind}: ${failure.message}`, breaks })
     }
     const seen = `${kind}: acquired and released (median ${milliseconds(medianMs ?? 0)})`

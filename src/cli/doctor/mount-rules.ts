@@ -162,7 +162,7 @@ const RULES: readonly Rule[] = [
     null,
     'warning',
     'OVERLAY',
-    'This is the own layer of a container: nobody else sees it, and it ends with the container.',
+    'This is the own layer of a container: no other process sees it, and it ends with the container.',
     'Put locks on a volume of the shared file system.',
   ],
   localRule([/^lustre$/, /^localflock$/], 'ADVISORY_LOCAL', BOTH, 'Mount with flock on every node, or use lock-type=linkbased.'),

@@ -2,14 +2,14 @@
 
 import type { LoadedConfig } from '../../config/load.js'
 import { printable } from '../../log/printable.js'
-import { ownIdentity } from '../shared/identity.js'
+import { ownIdentity, person } from '../shared/identity.js'
 import { INITIAL_PID_NAMESPACE, type NodeFacts } from '../shared/node-facts.js'
 import { type Finding, fine, trouble } from './finding.js'
 
 export function nodeFindings({ host, bootId, container, uid, user }: NodeFacts): Finding[] {
-  const findings = [fine('IDENTITY', `${printable(host)}, as ${user ?? 'uid'} (uid ${uid}), Node ${process.versions.node}`)]
+  const findings = [fine('IDENTITY', `${printable(host)}, as ${person({ user, uid })}, Node ${process.versions.node}`)]
   if (/^(localhost|localhost\..*|\(none\))$/.test(host)) {
-    const breaks = 'Holders of locks are named so: nobody can tell which node it is.'
+    const breaks = 'Holders of locks are named so, and it cannot be told which node it is.'
     findings.push(
       trouble('warning', 'HOST_NAME', {
         seen: `This node calls itself ${host}`,

@@ -1,7 +1,7 @@
 /** What `locktester doctor` prints: the findings by section, and the recommendation, which is a file-locks file. */
 
 import { printable } from '../../log/printable.js'
-import { GUIDE } from '../shared/guide.js'
+import { GUIDE } from '../shared/program.js'
 import { type Recommendation, settingLines } from '../shared/kinds.js'
 import { paint, writeOut } from '../shared/output.js'
 import type { Finding, Section } from './finding.js'

@@ -9,7 +9,9 @@ import type { LockTrial } from './lock-trials.js'
 export function recommend(trials: readonly LockTrial[], findings: readonly Finding[]): Recommendation | null {
   if (findings.some(({ code }) => code === 'OBJECT_STORE')) return null
   const works = (kind: Kind) => trials.some((trial) => trial.kind === kind && trial.failure === null && !trial.isLocal)
-  const kind = KINDS.find((each) => settingsFor(each) !== null && works(each))
+  // lock-type=advisory takes both calls.
+  const isTaken = (kind: Kind) => kind !== 'flock' || trials.some((trial) => trial.kind === 'fcntl' && trial.failure === null)
+  const kind = KINDS.find((each) => settingsFor(each) !== null && works(each) && isTaken(each))
   return kind === undefined ? null : settingsFor(kind)
 }
 

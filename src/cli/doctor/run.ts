@@ -12,9 +12,9 @@ import { asLockError, bounded, endsWithin } from '../shared/bounded.js'
 import { cleanUpAtLast, explainUnexpected } from '../shared/unexpected.js'
 import { UsageError } from '../shared/usage.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
-import { KINDS, kindOf, type Recommendation } from '../shared/kinds.js'
+import { type Kind, KINDS, kindOf, type Recommendation } from '../shared/kinds.js'
 import { type MountProfile, mountOf } from '../shared/mounts.js'
-import { messageOf, writeJson, writeOut } from '../shared/output.js'
+import { inParts, messageOf, writeJson, writeOut } from '../shared/output.js'
 import { Page } from '../shared/page.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { anonymous } from './anonymous.js'
@@ -84,13 +84,16 @@ class Examination {
 
   /** @returns the exit code */
   async run(): Promise<number> {
+    // A directory that is not there is said first, and nothing else.
+    const opened = await this.#open()
     this.#tell('node', nodeFindings(nodeFacts()))
     this.#tell('configuration', configurationFindings(this.#config))
     try {
-      await this.#examine()
+      if (typeof opened !== 'string') throw opened
+      await this.#examine(opened)
     } catch (error) {
       const failure = asLockError(error, this.#directory)
-      if (!(failure instanceof MountlockError) || failure instanceof NoSuchDirectoryError) throw error
+      if (!(failure instanceof MountlockError)) throw error
       if (this.#mount === null) this.#lookAtMount() // by its name alone: what does not answer has options, too
       this.#tell('directory', [unusable(failure)])
     }
@@ -126,14 +129,26 @@ class Examination {
     if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
   }
 
-  async #examine(): Promise<void> {
+  #wait<T>(promise: Promise<T>): Promise<T> {
+    this.#underWay = promise
+    return this.#interrupt.race(promise)
+  }
+
+  /** @returns the directory, or why there is none to examine @throws NoSuchDirectoryError, Interrupted */
+  async #open(): Promise<string | Error> {
     const { directory: named } = this.#options
-    const { signal } = this.#interrupt
-    const wait = <T>(promise: Promise<T>) => {
-      this.#underWay = promise
-      return this.#interrupt.race(promise)
+    try {
+      return await this.#wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
+    } catch (error) {
+      if (error instanceof MountlockError && !(error instanceof NoSuchDirectoryError)) return error
+      throw error
     }
-    this.#directory = await wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
+  }
+
+  async #examine(directory: string): Promise<void> {
+    const { signal } = this.#interrupt
+    const wait = <T>(promise: Promise<T>) => this.#wait(promise)
+    this.#directory = directory
     this.#lookAtMount()
     this.#space = await wait(measures.measureSpace(this.#directory))
     const scratch = await wait(this.#makeScratch())
@@ -151,7 +166,7 @@ class Examination {
     ])
     this.#tell('primitives', primitiveFindings(this.#primitives, this.#mount === null ? null : fileSystemOf(this.#mount).id))
     const local = localLocks(this.#mount)
-    for (const kind of KINDS) this.#trials.push(await wait(tryLock(kind, scratch, this.#config, local)))
+    for (const kind of kindsToTry(this.#config)) this.#trials.push(await wait(tryLock(kind, scratch, this.#config, local)))
     this.#tell('locks', [...lockFindings(this.#trials), ...this.#configuredFindings()])
   }
 
@@ -210,10 +225,14 @@ class Examination {
   }
 }
 
+/** The configured one is among them, whatever it is. */
+const kindsToTry = ({ settings }: LoadedConfig): readonly Kind[] => [...new Set([...KINDS, kindOf(settings)])]
+
 const isLocalDisk = ({ code }: Finding) => code === 'LOCAL_DISK'
 
 function unusable(error: MountlockError): Finding {
   const isSlow = error.code === 'SERVER_TIMEOUT'
   const breaks = isSlow ? 'It is too slow to tell what works in this directory.' : 'Nothing can be locked in this directory.'
-  return trouble('error', error.code, { seen: messageOf(error), breaks })
+  const { seen, remedy } = inParts(error)
+  return trouble('error', error.code, { seen, breaks, remedy })
 }

@@ -23,7 +23,7 @@ import {
 } from '../../workbench/places.js'
 import { bounded, codeOf, listSome } from '../shared/bounded.js'
 import { UsageError } from '../shared/usage.js'
-import { messageOf } from '../shared/output.js'
+import { reasonOf } from './reason.js'
 import type { LockedFiles } from './kernel-tables.js'
 
 export interface FoundLock {
@@ -74,8 +74,9 @@ export class LockFinder {
       there = await bounded(path, stat(path))
       real = await bounded(path, realpath(path))
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') throw new UsageError(`There is no such file or directory: ${printable(named)}`)
-      this.unread.push({ path, message: messageOf(error) })
+      if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? ''))
+        throw new UsageError(`There is no such file or directory: ${printable(named)}`)
+      this.unread.push({ path, message: reasonOf(error) })
       return
     }
     if (!there.isDirectory()) {
@@ -169,7 +170,7 @@ export class LockFinder {
       return entries
     } catch (error) {
       // Gone meanwhile is nothing to complain of.
-      if (codeOf(error) !== 'ENOENT') this.unread.push({ path: directory, message: messageOf(error) })
+      if (codeOf(error) !== 'ENOENT') this.unread.push({ path: directory, message: reasonOf(error) })
       return []
     }
   }

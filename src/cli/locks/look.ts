@@ -10,9 +10,9 @@ import type { Holder, Inspection, Locker, LockerOptions, LockType, WaitingProces
 import { type WorkbenchPath, publicPathOf } from '../../workbench/places.js'
 import { bounded, codeOf } from '../shared/bounded.js'
 import { lifeOf } from '../shared/identity.js'
-import { messageOf } from '../shared/output.js'
 import { type FoundLock, LockFinder, type Unread } from './find-locks.js'
 import { LockedFiles } from './kernel-tables.js'
+import { reasonOf } from './reason.js'
 import { WorkbenchLooker, type WorkbenchStatus } from './look-workbench.js'
 
 /** A lock as it is shown. */
@@ -109,7 +109,7 @@ export class Looker {
       const waiting = new Set(inside.flatMap(({ waiters }) => waiters.map(nameOf)))
       for (const name of names.slice(0, SESSIONS_MAX)) {
         const record = await readSession(join(directory, name)).catch((error) => {
-          unread.push({ path: directory, message: messageOf(error) })
+          unread.push({ path: directory, message: reasonOf(error) })
         })
         if (record === undefined) break // a file system that does not answer would be waited for again with each file
         const life = record === null ? 'gone' : lifeOf(record)
@@ -140,7 +140,7 @@ class Silent {
       try {
         answers.push(await question(asked))
       } catch (error) {
-        unread.push({ path: asked.path, message: messageOf(error) })
+        unread.push({ path: asked.path, message: reasonOf(error) })
         if (codeOf(error) === 'SERVER_TIMEOUT') this.#directories.add(directory)
       }
     }

@@ -3,7 +3,7 @@
 import { present } from '../../assert.js'
 import { REACH_OPTIONS, readAddresses, readReach } from '../remote/options.js'
 import { command, HTML_OPTION, JSON_OPTION, QUIET_OPTION, valued } from '../shared/command.js'
-import { KIND_WORDS, KINDS, type Kind, readKind } from '../shared/kinds.js'
+import { KINDS, type Kind, readKind, wordsOf } from '../shared/kinds.js'
 import { type Parsed, readFileName, readText, readWords, UsageError } from '../shared/usage.js'
 import type { NodesOptions } from './run.js'
 
@@ -15,7 +15,7 @@ export const NODES_COMMAND = command<NodesOptions>({
   usage: `${USAGE}\nor:    locktester nodes HOST:DIR… [options]`,
   about: `Holds each kind of lock on one node while the others try it, hands it over, kills the holder and times the takeover; each node has its turn as the holder. HOST is a node as ssh knows it, or local, a process here. Needs ssh (keys, no password), and Node, this package and DIR on the nodes. Everything happens in a subdirectory of DIR that is removed.`,
   options: {
-    kinds: valued('Only these kinds of lock', { defaultDescription: KIND_WORDS.join(',') }),
+    kinds: valued('Only these kinds of lock', { defaultDescription: wordsOf(KINDS).join(',') }),
     config: valued('Take the intervals from this file-locks file', { defaultDescription: '1 and 3 seconds' }),
     ...REACH_OPTIONS,
     html: HTML_OPTION,
@@ -57,6 +57,6 @@ function readNodesOptions(parsed: Parsed): NodesOptions {
 
 function readKinds(words: string | undefined): readonly Kind[] {
   if (words === undefined) return KINDS
-  const wanted = words.split(',').map((word) => readKind('--kinds', word))
+  const wanted = words.split(',').map((word) => readKind('--kinds', word, KINDS))
   return KINDS.filter((kind) => wanted.includes(kind))
 }

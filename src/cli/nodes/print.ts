@@ -1,6 +1,6 @@
 /** What `locktester nodes` prints: the matrix, the evidence where something is wrong, the verdict, and the file to install. */
 
-import { GUIDE } from '../shared/guide.js'
+import { GUIDE } from '../shared/program.js'
 import { settingLines } from '../shared/kinds.js'
 import { paint } from '../shared/output.js'
 import { duration, type Cell as TableCell, tableLines } from '../shared/table.js'

@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000
 
 export const PRUNE_COMMAND = command<PruneOptions>({
   command: 'prune',
-  describe: 'removes the locks that nobody holds and nobody has used for long',
+  describe: 'removes the locks that no process holds or has used for long',
   usage: USAGE,
   about: `Removes directories of link-based and rename-based locks; each is a line on standard output. A lock in use stays, and the tokens of a new one go on increasing. Files of advisory locks stay: they cannot be told from other files.`,
   options: {
@@ -18,7 +18,7 @@ export const PRUNE_COMMAND = command<PruneOptions>({
   },
   examples: [
     ['shows what would go', 'locktester prune --dry-run /shared/ann'],
-    ['locks that nobody has used for a day', 'locktester prune /shared/ann'],
+    ['locks that no process has used for a day', 'locktester prune /shared/ann'],
     ['for thirty days', 'locktester prune --older-than 2592000 /shared'],
   ],
   read(parsed) {

@@ -8,10 +8,12 @@ import { adviceFor, inWords } from '../../changeover/obstructions.js'
 import { bounded } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { runInterruptibly } from '../shared/interrupt.js'
-import { messageOf } from '../shared/output.js'
 import { type FoundLock, LockFinder } from '../locks/find-locks.js'
 import { Looker } from '../locks/look.js'
 import { actOn, whyNot } from '../locks/act-on.js'
+import { reasonOf } from '../locks/reason.js'
+import { printable } from '../../log/printable.js'
+import { UsageError } from '../shared/usage.js'
 import { type Fate, say, sayCounts } from './print.js'
 
 export interface PruneOptions {
@@ -32,6 +34,7 @@ export function runPrune(options: PruneOptions): Promise<void> {
 async function pruneAll({ directories, olderThanMs, dryRun }: PruneOptions, signal: AbortSignal): Promise<number> {
   const finder = new LockFinder(DEPTH_MAX)
   for (const directory of directories) await finder.find(directory)
+  refuseFiles(finder)
   const counts = { pruned: 0, kept: 0, failed: finder.unread.length }
   for (const { path, message } of finder.unread) say(path, { failed: message })
   for (const found of finder.locks.values()) {
@@ -42,6 +45,14 @@ async function pruneAll({ directories, olderThanMs, dryRun }: PruneOptions, sign
   }
   sayCounts(counts, dryRun)
   return counts.failed === 0 ? EXIT.ok : EXIT.cannotLock
+}
+
+/** Those of advisory locks are found only where they were named. @throws UsageError */
+function refuseFiles({ locks }: LockFinder): void {
+  const file = [...locks.values()].find(({ lockType }) => lockType === 'advisory')
+  if (file === undefined) return
+  const what = `${printable(file.path)} is a file, and prune removes lock directories`
+  throw new UsageError(`${what}: the file of an advisory lock stays, since a process may have it open`)
 }
 
 async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean): Promise<Fate> {
@@ -60,7 +71,7 @@ async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean):
     const isInUse = refusal === 'beaten' || refusal.kind === 'busy'
     return isInUse ? 'kept' : { failed: whyNot(refusal) }
   } catch (error) {
-    return { failed: messageOf(error) }
+    return { failed: reasonOf(error) }
   }
 }
 

@@ -33,7 +33,8 @@ export function explainFailure(host: string, exitCode: number | null, stderr: st
   }
   if (host === 'local') return `local: the agent did not start (${printable(error.message)})${said}`
   if (stderr.includes(NO_NODE)) return `${host}: there is no Node in the PATH there. Install Node 20.19 or newer. ${how}`
-  if (stderr.includes(NO_PROGRAM)) return `${host}: the package is not there: npm install --global mountlock. ${how}`
+  if (stderr.includes(NO_PROGRAM))
+    return `${host}: the package is not there: npm install --global mountlock --allow-scripts=fs-ext. ${how}`
   if (exitCode === 255) return `${host}: ssh could not connect. It must not ask for a password: ssh ${host} true${said}`
   if (exitCode === 127) return `${host}: the command of --remote-command is not there.${said}`
   if (exitCode === 64) return `${host}: the locktester there knows no agent: install the same version on all nodes.${said}`

@@ -14,7 +14,7 @@ export const RUN_COMMAND = command<RunOptions>({
   command: 'run',
   describe: 'runs a command under a lock, as flock(1) does on one host',
   usage: `${USAGE}\nor:    ${WORKBENCH_USAGE}`,
-  about: `Acquires the lock at PATH, runs COMMAND, and releases. Its exit status is ours, and our signals are its own. $MOUNTLOCK_TOKEN is the fencing token, for what the lock protects (none of advisory locks). When the lock is lost, COMMAND and all that it started are terminated. Options may stand before PATH and behind it; COMMAND begins behind --, or else with the first word behind PATH that is no option.`,
+  about: `Acquires the lock at PATH, runs COMMAND, and releases the lock. It ends with the exit status of COMMAND, and passes signals on to it. $MOUNTLOCK_TOKEN is the fencing token, for what the lock protects (none of advisory locks). When the lock is lost, COMMAND and all that it started are terminated. Options may stand before PATH and behind it; COMMAND begins behind --, or else with the first word behind PATH that is no option.`,
   takesCommand: true,
   options: {
     command: valued('Run this line by $SHELL, instead of COMMAND', { alias: 'c' }),
@@ -101,10 +101,19 @@ function readPaths(parsed: Parsed): readonly [string, ...string[]] {
   const [path, ...more] = ownWords(parsed)
   if (path === undefined) throw new UsageError(`Too few arguments. Expected: ${USAGE}`)
   if (more.length > 0 && parsed.workbench !== true) {
-    throw new UsageError(`Expected one PATH before --, and then the command: locktester run ${path} -- ${more.join(' ')} …`)
+    throw new UsageError(
+      `Expected one PATH before --, and then the command: locktester run ${path} -- ${more.join(' ')} … (several only with --workbench)`,
+    )
   }
   const read = (text: string) => readRequiredText('the path of a lock', text)
   return [read(path), ...more.map(read)]
+}
+
+/** What is probably meant where a command is missing. */
+function hintFor(path: string, parsed: Parsed): string {
+  if (/^\d+$/.test(path)) return `. ${path} is taken for the name of a file: a descriptor of the shell cannot be locked`
+  const eater = ['config', 'label', 'wait', 'kill-after', 'conflict-exit-code'].find((option) => parsed[option] !== undefined)
+  return eater === undefined ? '' : `. What stands behind --${eater} is its value: "${parsed[eater]}"`
 }
 
 /** With -c as flock(1): by the user's shell. */
@@ -114,6 +123,7 @@ function readCommand(path: string, parsed: Parsed): readonly string[] {
     if (words.length > 0) throw new UsageError(`Expected the whole command in one word after --command, got also "${words[0]}"`)
     return [process.env.SHELL || '/bin/sh', '-c', parsed.command as string]
   }
-  if (words[0] === undefined || words[0] === '') throw new UsageError(`Expected a command behind ${path}: ${USAGE}`)
+  if (words[0] === undefined || words[0] === '')
+    throw new UsageError(`Expected a command behind ${path}: ${USAGE}${hintFor(path, parsed)}`)
   return words
 }

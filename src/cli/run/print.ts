@@ -76,7 +76,11 @@ export function notReleased(path: string): void {
 }
 
 export function notStarted(command: readonly string[], reason: NotStartedError): void {
-  error(reason.isMissing ? `There is no such command: ${name(command)}` : `${name(command)} cannot be executed (${reason.errno})`)
+  error(
+    reason.isMissing
+      ? `There is no such command: ${name(command)} (the command begins with the first word behind PATH that is no option)`
+      : `${name(command)} cannot be executed (${reason.errno})`,
+  )
 }
 
 function name(command: readonly string[]): string {

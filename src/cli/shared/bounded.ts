@@ -90,7 +90,7 @@ const ACTIONS: Readonly<Record<string, FileSystemAction>> = {
 }
 
 /** What was being done, by the system call that failed. */
-function actionOf(error: unknown): FileSystemAction {
+export function actionOf(error: unknown): FileSystemAction {
   const { syscall } = error as { syscall?: unknown }
   return (typeof syscall === 'string' ? ACTIONS[syscall] : undefined) ?? 'create'
 }

@@ -8,6 +8,11 @@ export type Identity = SessionOwner
 
 export const ownIdentity = sessionOwner
 
+/** `ann (uid 1001)`, or `uid 1001` of a user without a name. */
+export function person({ uid, user: name }: Pick<Identity, 'uid' | 'user'>): string {
+  return name === null ? `uid ${uid}` : `${name} (uid ${uid})`
+}
+
 /**
  * `gone` only on the proofs that a lock's judge accepts. `alive` only where it is known to be the same process, and not a later
  * one with its number; `unknown` otherwise, for a process of another node as well.

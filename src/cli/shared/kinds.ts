@@ -12,29 +12,32 @@ const TABLE = {
   rename: { lockType: 'renamebased' },
   flock: { lockType: 'advisory', advisoryKind: 'flock' },
   fcntl: { lockType: 'advisory', advisoryKind: 'fcntl' },
-} as const satisfies Record<Claim['name'] | 'flock' | 'fcntl', LockerOptions & { lockType: LockType }>
+  // What `lock-type=advisory` takes: both calls, on one file.
+  advisory: { lockType: 'advisory', advisoryKind: 'both' },
+} as const satisfies Record<Claim['name'] | 'flock' | 'fcntl' | 'advisory', LockerOptions & { lockType: LockType }>
 
 export type Kind = keyof typeof TABLE
 
-/** In the order in which they are recommended. */
-export const KINDS = Object.keys(TABLE) as Kind[]
+/** Those that are made of one call, in the order in which they are recommended. */
+export const KINDS = (Object.keys(TABLE) as Kind[]).filter((kind) => kind !== 'advisory')
 
 /** What makes a locker take this kind. */
 export const choiceOf = (kind: Kind): LockerOptions & { lockType: LockType } => TABLE[kind]
 
 /** On a command line without blanks. */
-export const KIND_WORDS = KINDS.map((kind) => kind.replace(' ', '-'))
+export const wordsOf = (kinds: readonly Kind[]): string[] => kinds.map((kind) => kind.replace(' ', '-'))
 
 /** @throws UsageError */
-export function readKind(option: string, word: string): Kind {
-  const kind = KINDS[KIND_WORDS.indexOf(word)]
-  if (kind === undefined) throw new UsageError(`Expected ${KIND_WORDS.join(', ')} after ${option}, got "${word}"`)
+export function readKind(option: string, word: string, kinds: readonly Kind[]): Kind {
+  const words = wordsOf(kinds)
+  const kind = kinds[words.indexOf(word)]
+  if (kind === undefined) throw new UsageError(`Expected one of ${words.join(', ')} after ${option}, got "${word}"`)
   return kind
 }
 
 /** The kind that settings choose. */
 export function kindOf({ lockType, useSymlinks }: Pick<ConfigSettings, 'lockType' | 'useSymlinks'>): Kind {
-  if (lockType === 'advisory') return 'flock'
+  if (lockType === 'advisory') return 'advisory'
   if (lockType === 'renamebased') return 'rename'
   return useSymlinks ? 'symlink' : 'hard link'
 }

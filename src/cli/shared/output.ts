@@ -2,6 +2,7 @@
 
 import { styleText } from 'node:util'
 import { type Diagnostic, formatDiagnostic } from '../../config/diagnostics.js'
+import type { MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
 import { codeOf } from './bounded.js'
 import { writeOutput, writeTalk } from './streams.js'
@@ -62,6 +63,12 @@ export class Printer {
 
 export function messageOf(error: unknown): string {
   return printable(inOptions(error instanceof Error ? error.message : String(error)))
+}
+
+/** What was seen, and what to do about it. */
+export function inParts(error: MountlockError): { seen: string; remedy: string } {
+  const remedy = messageOf(error.advice)
+  return { seen: messageOf(error).replace(remedy, '').trim().replace(/\.$/, ''), remedy }
 }
 
 /** What the library says in its own properties, in the options of the program: its readers write no TypeScript. */

@@ -4,7 +4,9 @@
  */
 
 import { type FileHandle, open, unlink } from 'node:fs/promises'
-import { asLockError, codeOf } from './bounded.js'
+import { meaningOf } from '../../advice/meanings.js'
+import { MountlockError } from '../../errors.js'
+import { codeOf } from './bounded.js'
 
 export class Page {
   readonly file: string
@@ -19,7 +21,7 @@ export class Page {
     this.#isNew = isNew
   }
 
-  /** @throws LockFileSystemError */
+  /** @throws MountlockError */
   static async open(file: string): Promise<Page> {
     try {
       const made = await open(file, 'ax').catch((error) => {
@@ -28,11 +30,11 @@ export class Page {
       })
       return new Page(file, made ?? (await open(file, 'a')), made !== null)
     } catch (error) {
-      throw asLockError(error, file)
+      throw notWritten(file, error)
     }
   }
 
-  /** @throws LockFileSystemError */
+  /** @throws MountlockError */
   async write(html: string): Promise<void> {
     try {
       // A pipe or a terminal has nothing that could be in the way.
@@ -40,7 +42,7 @@ export class Page {
       await this.#handle.writeFile(html)
       this.#isWritten = true
     } catch (error) {
-      throw asLockError(error, this.file)
+      throw notWritten(this.file, error)
     }
   }
 
@@ -48,4 +50,24 @@ export class Page {
     await this.#handle.close().catch(() => {})
     if (this.#isNew && !this.#isWritten) await unlink(this.file).catch(() => {})
   }
+}
+
+/** It is a file of the user's, and has nothing to do with the lock. */
+function notWritten(file: string, error: unknown): unknown {
+  const errno = codeOf(error)
+  if (errno === null) return error
+  const { code } = meaningOf({ action: 'write', errno })
+  return new MountlockError('The file cannot be written', { code, path: file, advice: ADVICE[errno] ?? OTHERWISE, cause: error })
+}
+
+const OTHERWISE = 'Name another file.'
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOENT: 'Its directory is not there: create it, or name another file.',
+  ENOTDIR: 'A part of its path is no directory: name another file.',
+  EISDIR: 'It is a directory: name a file in it.',
+  EACCES: 'This user may not write there: name another file.',
+  EPERM: 'This user may not write there: name another file.',
+  EROFS: 'The file system is read-only there: name another file.',
+  ENOSPC: 'The file system is full there: free some space, or name another file.',
+  EDQUOT: 'A quota is exceeded there: free some space, or name another file.',
 }

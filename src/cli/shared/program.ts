@@ -1,4 +1,4 @@
-/** Where the package is, however deep a bundler has put this file in it: the executable, and what package.json says. */
+/** Where the package is, however deep a bundler has put this file in it: the executable, a page, and what package.json says. */
 
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,6 +8,9 @@ const ROOT = packageRoot(dirname(fileURLToPath(import.meta.url)))
 
 /** The executable, to start further processes of this program by. */
 export const PROGRAM = join(ROOT, 'bin', 'locktester')
+
+/** Where people read on when a mount is not trusted: a block for each file system, and a next step for each verdict. */
+export const GUIDE = join(ROOT, 'docs', 'file-systems.md')
 
 export function version(): string {
   return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version

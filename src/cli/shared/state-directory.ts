@@ -49,7 +49,7 @@ async function existingHome(): Promise<string> {
       throw asLockError(error, home)
     },
   )
-  if (!isDirectory) throw noHome('The home directory is not there: is it mounted, and is HOME right?', home)
+  if (!isDirectory) throw noHome('The home directory is not there (is it mounted, and is HOME right?)', home)
   return home
 }
 

@@ -56,12 +56,20 @@ export function ownWords({ _: words }: Parsed, name = 1): string[] {
 /** setTimeout knows no more: about 24 days. */
 const SECONDS_MAX = 2_147_483
 
+interface SecondsRange {
+  max?: number
+  /** 0 is no answer. */
+  isAboveZero?: boolean
+}
+
 /** @returns milliseconds, `undefined` where the option is absent @throws UsageError */
-export function readSeconds(option: string, text: unknown): number | undefined {
+export function readSeconds(option: string, text: unknown, range: SecondsRange = {}): number | undefined {
   if (text === undefined) return undefined
+  const { max = SECONDS_MAX, isAboveZero = false } = range
   const seconds = typeof text === 'string' && /^\+?(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : Number.NaN
-  if (!(seconds <= SECONDS_MAX)) {
-    throw new UsageError(`Expected a number of seconds, at most ${SECONDS_MAX}, after --${option}, got "${text}"`)
+  if (!(seconds <= max) || (isAboveZero && seconds === 0)) {
+    const range = `${isAboveZero ? ' above 0' : ''}${seconds === 0 ? '' : `, at most ${max},`}`
+    throw new UsageError(`Expected a number of seconds${range} after --${option}, got "${text}"`)
   }
   return seconds * 1000
 }

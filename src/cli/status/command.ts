@@ -1,7 +1,7 @@
 /** `locktester status`: how it is written, and what its options mean. */
 
 import { command, flag, JSON_OPTION, valued } from '../shared/command.js'
-import { type Parsed, readNumber, readSeconds, readRequiredText, readWords, UsageError } from '../shared/usage.js'
+import { type Parsed, readNumber, readSeconds, readRequiredText, readWords } from '../shared/usage.js'
 import type { StatusOptions } from './run.js'
 
 const USAGE = 'locktester status PATH… [options]    (or: locktester ls)'
@@ -10,7 +10,7 @@ const INTERVAL_MS = 2000
 
 export const STATUS_COMMAND = command<StatusOptions>({
   command: ['status', 'ls'],
-  describe: 'who holds the locks under a directory, or one lock',
+  describe: 'which processes hold the locks under a directory, or one lock',
   usage: USAGE,
   about: `A lock is free, held, stale (the holder is dead, the next waiter takes over) or unknown (the reason is shown). Advisory locks leave no mark: those that processes of this node hold are found by /proc/locks, of all others name the file. A holder on another node that died is "stale" only once --watch saw its heartbeat stand still for its whole timeout-interval. Waiters are shown in the order in which the lock will be left to them; those that wait with blocking calls, or for an advisory lock, leave no mark. Workbench's own locks below a home or a project are shown too: they are looked at, and never taken.`,
   options: {
@@ -21,7 +21,7 @@ export const STATUS_COMMAND = command<StatusOptions>({
     json: JSON_OPTION,
   },
   examples: [
-    ['who holds the locks under a directory', 'locktester status /shared/ann'],
+    ['the locks under a directory, and their holders', 'locktester status /shared/ann'],
     ['the same, refreshed in place until Ctrl+C', 'locktester status --watch /shared/ann'],
     ['what the sessions of a user hold', 'locktester status ~/.local/share/rstudio'],
     ['one lock, of whatever type', 'locktester status /shared/ann/session.lock'],
@@ -36,8 +36,7 @@ export const STATUS_COMMAND = command<StatusOptions>({
 function readStatusOptions(parsed: Parsed): StatusOptions {
   const paths = readWords(parsed, { least: 1, usage: USAGE })
   const { depth, json, watch, interval, long } = parsed
-  const intervalMs = readSeconds('interval', interval)
-  if (intervalMs === 0) throw new UsageError('Expected a number of seconds above 0 after --interval, got "0"')
+  const intervalMs = readSeconds('interval', interval, { isAboveZero: true })
   return {
     paths: paths.map((path) => readRequiredText('a path', path)),
     depthMax: readNumber('depth', depth, { min: 0, max: 99, byDefault: DEPTH_MAX }),

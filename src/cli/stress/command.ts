@@ -2,7 +2,7 @@
 
 import { LOCAL, type NodeAddress, REACH_OPTIONS, readAddresses, readReach } from '../remote/options.js'
 import { command, flag, HTML_OPTION, JSON_OPTION, QUIET_OPTION, valued } from '../shared/command.js'
-import { KIND_WORDS, readKind } from '../shared/kinds.js'
+import { KINDS, type Kind, readKind, wordsOf } from '../shared/kinds.js'
 import { type Parsed, readFileName, readNumber, readSeconds, readText, readWords, UsageError } from '../shared/usage.js'
 import type { StressOptions } from './run.js'
 
@@ -11,6 +11,8 @@ const DURATION_S = 20
 /** Everything is remembered until it is judged. */
 const DURATION_S_MAX = 3600
 const PROCESSES = 4
+/** What `lock-type=advisory` takes is one as well, since it is one lock that all go for. */
+const KINDS_TO_CHOOSE: readonly Kind[] = [...KINDS, 'advisory']
 const PROCESSES_MAX = 64
 
 export const STRESS_COMMAND = command<StressOptions>({
@@ -29,7 +31,7 @@ export const STRESS_COMMAND = command<StressOptions>({
     procs: valued('Processes on each node', { defaultDescription: String(PROCESSES) }),
     duration: valued(`SECONDS, at most ${DURATION_S_MAX}`, { defaultDescription: String(DURATION_S) }),
     chaos: flag('Kill and stall processes of its own'),
-    kind: valued(`The kind of lock: ${KIND_WORDS.join(', ')}`, { defaultDescription: 'as configured' }),
+    kind: valued(`The kind of lock: ${wordsOf(KINDS_TO_CHOOSE).join(', ')}`, { defaultDescription: 'as configured' }),
     config: valued('Take kind and intervals from this file-locks file', { defaultDescription: '1 and 3 seconds' }),
     ...REACH_OPTIONS,
     html: HTML_OPTION,
@@ -49,16 +51,11 @@ export const STRESS_COMMAND = command<StressOptions>({
 
 /** @throws UsageError */
 function readStressOptions(parsed: Parsed): StressOptions {
-  const durationMs = readSeconds('duration', parsed.duration) ?? DURATION_S * 1000
-  if (durationMs === 0 || durationMs > DURATION_S_MAX * 1000) {
-    throw new UsageError(
-      `Expected a number of seconds above 0, at most ${DURATION_S_MAX}, after --duration, got "${parsed.duration}"`,
-    )
-  }
+  const durationMs = readSeconds('duration', parsed.duration, { max: DURATION_S_MAX, isAboveZero: true })
   return {
     nodes: readNodes(parsed),
-    kind: parsed.kind === undefined ? undefined : readKind('--kind', parsed.kind as string),
-    durationMs,
+    kind: parsed.kind === undefined ? undefined : readKind('--kind', parsed.kind as string, KINDS_TO_CHOOSE),
+    durationMs: durationMs ?? DURATION_S * 1000,
     processes: readNumber('procs', parsed.procs, { min: 1, max: PROCESSES_MAX, byDefault: PROCESSES }),
     chaos: parsed.chaos === true,
     config: readFileName('config', parsed),

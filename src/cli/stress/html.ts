@@ -16,13 +16,13 @@ export function page(outcome: Outcome): string {
   const { mood, headline } = moodOf(outcome)
   const course = drawCourse(courseOf(outcome), `${facts.kind} lock, ${seconds(facts.toMs - facts.fromMs)}`)
   return htmlPage(
-    'locktester stress: who held the lock, when',
+    'locktester stress: the holders of the lock, in time',
     `${verdictMarkup(mood, headline, verdictText(outcome))}
 ${remarks.length === 0 ? '' : `<h2>What went wrong</h2><ul>${remarks.map((remark) => `<li>${text(remark)}</li>`).join('')}</ul>`}
 ${provedMarkup(provedBy(outcome))}
 <h2>What was tried</h2>${factsMarkup(factsOf(outcome))}
 <h2>What happened</h2><p>${text(countsLine(outcome))}</p>${nodeTable(outcome)}
-<h2>Who held the lock</h2>
+<h2>The holders of the lock</h2>
 <p>The first row is the lock: two bars over each other would be two holders at once. Then a row for each process. Hatched: stalled, or dead and not yet known to be.</p>
 ${course.map((picture) => `<div class="wide">${picture}</div>`).join('\n')}`,
   )

@@ -3,11 +3,11 @@
  * and never coloured (or the JSON report); everything else is talk and goes to standard error.
  */
 
-import { GUIDE } from '../shared/guide.js'
+import { GUIDE } from '../shared/program.js'
 import type { LoadedConfig } from '../../config/load.js'
 import { AdvisoryUnavailableError, MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
-import type { Identity } from '../shared/identity.js'
+import { type Identity, person } from '../shared/identity.js'
 import { type MountProfile, fileSystemText } from '../shared/mounts.js'
 import { messageOf } from '../shared/output.js'
 import { spell } from '../shared/spelling.js'
@@ -37,6 +37,12 @@ function supportText(types: readonly TestedLock[]): string {
   const last = families.pop() ?? ''
   const listed = families.length === 0 ? last : `${families.join(', ')} and ${last}`
   return `Your filesystem appears to support ${listed} locks.`
+}
+
+/** What to do where a directory is not there; a bare word was perhaps meant as a command. */
+export function noDirectory(named: string): string {
+  const command = /^[a-z-]+$/.test(named) ? 'It is no command either: locktester --help has them. ' : ''
+  return `${command}Create it, mount the share, or leave it out for your client-state directory.`
 }
 
 export function selfLine({ host, pid, uid, user }: Identity): string {
@@ -97,8 +103,8 @@ export function failureText(tested: TestedLock, error: unknown): string {
   if (error instanceof MountlockError && error.code === 'SERVER_TIMEOUT') {
     return `It was too slow to tell whether the ${nameOf(tested)} can be acquired. ${messageOf(error)}`
   }
-  const who = error instanceof MountlockError ? SUBJECTS[error.code] : undefined
-  return `${who ?? 'Nobody can'} acquire the ${nameOf(tested)}: this is an error, not another holder. ${messageOf(error)}`
+  const subject = error instanceof MountlockError ? SUBJECTS[error.code] : undefined
+  return `${subject ?? 'Nobody can'} acquire the ${nameOf(tested)}: this is an error, not another holder. ${messageOf(error)}`
 }
 
 export function excludedTalk(tested: TestedLock, { record }: Neighbour): string {
@@ -144,8 +150,4 @@ export const NOT_RELEASED = 'The directory does not answer. What could not be re
 
 function where({ host, pid, user: name }: Identity): string {
   return `locktester on ${host} (pid ${pid}${name === null ? '' : `, ${name}`})`
-}
-
-function person({ uid, user: name }: Pick<Identity, 'uid' | 'user'>): string {
-  return name === null ? `uid ${uid}` : `${name} (uid ${uid})`
 }

@@ -93,7 +93,9 @@ class TestRun {
       return
     }
     const { directory: named } = this.#options
-    const directory = await this.#interrupt.race(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
+    const directory = await this.#interrupt.race(
+      named === undefined ? openDefaultDirectory() : openNamedDirectory(named, words.noDirectory(named)),
+    )
     const mount = mountOf(directory)
     this.#introduce(directory, mount, words.configurationLine(this.#config))
     const trial = new Trial(directory, this.#interrupt.signal, {

@@ -1,8 +1,15 @@
 /** What `locktester --workbench` says besides the lines that every test says. */
 
+import { join } from 'node:path'
+import { MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
 import type { WorkbenchStatus } from '../locks/look-workbench.js'
 import { duration } from '../shared/table.js'
+
+export function isDirectory(file: string): MountlockError {
+  const advice = `--workbench takes the name of a file, such as ${printable(join(file, 'locktester_file'))}.`
+  return new MountlockError('It is a directory', { code: 'FOREIGN_LOCK', path: file, advice })
+}
 
 export const fileLine = (path: string) => `file: ${printable(path)}`
 

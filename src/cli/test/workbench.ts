@@ -3,7 +3,7 @@
  * takes, in the form that theirs understands, and holds it; or it says what of the file can be told.
  */
 
-import { access } from 'node:fs/promises'
+import { access, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadedConfig } from '../../config/load.js'
@@ -13,15 +13,16 @@ import type { Lock, Locker, LockerOptions } from '../../types.js'
 import { hiddenDirectory, LOCKTESTER_FILE, type WorkbenchPath } from '../../workbench/places.js'
 import { Looker } from '../locks/look.js'
 import { WorkbenchLooker, type WorkbenchStatus } from '../locks/look-workbench.js'
-import { endsWithin } from '../shared/bounded.js'
+import { bounded, endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { ownIdentity } from '../shared/identity.js'
 import { endProcess, Interrupt, Interrupted } from '../shared/interrupt.js'
 import { mountOf } from '../shared/mounts.js'
 import { messageOf, Printer } from '../shared/output.js'
 import { commonOptions, configurationErrors, loadNamedConfig } from '../shared/settings.js'
-import { openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
+import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { explainUnexpected } from '../shared/unexpected.js'
+import { UsageError } from '../shared/usage.js'
 import * as words from './print.js'
 import { reportOf } from './report.js'
 import type { TestOptions } from './run.js'
@@ -62,6 +63,7 @@ class WorkbenchTest {
     try {
       code = await this.#test()
     } catch (error) {
+      if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
       code = error instanceof Interrupted ? null : explainUnexpected(error, (text) => this.#printer.error(text))
     }
     const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, Promise.all(this.#lockers.map((locker) => locker.close())))
@@ -205,7 +207,13 @@ class WorkbenchTest {
 async function fileOf(named: string | undefined): Promise<string> {
   if (named === undefined) return join(await openDefaultDirectory(), LOCKTESTER_FILE)
   const path = resolve(named)
-  return join(await openNamedDirectory(dirname(path), 'Create it, or mount the share.'), basename(path))
+  const directory = await openNamedDirectory(dirname(path), 'Create it, or mount the share.')
+  const isDirectory = await bounded(path, stat(path)).then(
+    (status) => status.isDirectory(),
+    () => false, // what else is there is looked at by what takes the lock
+  )
+  if (isDirectory) throw remarks.isDirectory(named)
+  return join(directory, basename(path))
 }
 
 /** Does a process of ours hold it? */

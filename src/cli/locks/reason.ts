@@ -1,0 +1,16 @@
+/** Why something could not be looked at, in words that stand behind its path. */
+
+import { meaningOf } from '../../advice/meanings.js'
+import { MountlockError } from '../../errors.js'
+import { actionOf, codeOf } from '../shared/bounded.js'
+import { messageOf } from '../shared/output.js'
+
+export function reasonOf(error: unknown): string {
+  const errno = codeOf(error)
+  if (error instanceof MountlockError || errno === null) return messageOf(error)
+  const { what, advice } = meaningOf({ action: actionOf(error), errno })
+  const { syscall } = error as NodeJS.ErrnoException
+  // To look takes less permission than to lock.
+  const next = errno === 'EACCES' ? 'Look as a user that may read and search it.' : advice
+  return `${what} (${syscall === undefined ? '' : `${syscall}: `}${errno}). ${next}`
+}
