@@ -30,7 +30,10 @@ export interface LockerOptions {
   strict?: boolean
   /** The lock type. All processes that share a lock must use the same one. @default 'linkbased' */
   lockType?: LockType
-  /** Link-based locks only: symbolic links, for file systems that refuse hard links, or allow few of a file (Amazon EFS: 177). @default false */
+  /**
+   * Link-based locks only: symbolic links, for file systems that refuse hard links, or allow few of a file (Amazon EFS: 177).
+   * @default false
+   */
   useSymlinks?: boolean
   /** Advisory locks only: which system calls. @default 'both' */
   advisoryKind?: AdvisoryKind
