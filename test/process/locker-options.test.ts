@@ -97,7 +97,10 @@ describe('an option is of the form that the library documents, or is refused by 
       [{ workbench: 'yes' }, '`workbench` to be true or false, or an object, got "yes"'],
       [{ workbench: null }, '`workbench` to be true or false, or an object, got null'],
       [{ workbench: { advisory: 1 } }, '`workbench.advisory` to be true or false, got 1'],
-      [{ workbench: { timeoutIntervalMs: 5 } }, '`workbench.timeoutIntervalMs` to be a whole number from 3000 to 86400000, got 5'],
+      [
+        { workbench: { timeoutIntervalMs: 5 } },
+        '`workbench.timeoutIntervalMs` to be a whole number from 3000 to 86400000, got 5',
+      ],
     ] as [object, string][]
   ).map(([options, expected]) => [options as LockerOptions, expected])
   test.each(ofLocker)('createLocker %o', (options, expected) => {
