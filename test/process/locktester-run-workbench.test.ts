@@ -4,14 +4,15 @@
  */
 
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { acquireAll } from '../../build/cli/run/workbench-locks.js'
 import { createLocker } from '../../build/locker/locker.js'
 import type { Locker } from '../../build/types.js'
 import { Bench, type Program } from './fixtures/locktester-driver.mjs'
+import { outlast } from './support/time.js'
 
 const SPECIMEN = fileURLToPath(new URL('fixtures/workbench-locktester.mjs', import.meta.url))
 const HOLDING = ['sh', '-c', 'echo "running with token <$MOUNTLOCK_TOKEN>"; cat >/dev/null']
@@ -91,6 +92,20 @@ describe('while the command runs', () => {
     expect(await holder.end).toBe(74)
     expect(holder.stderr).toContain('Terminating sh')
   })
+})
+
+test('a run that dies while it takes fifty locks leaves them to the next one, and nothing else', async () => {
+  const paths = await Promise.all([...Array(50).keys()].map((number) => session(String(100 + number))))
+  const dying = run([home], ['--verbose'])
+  await vi.waitFor(async () => expect(await readFile(paths[20] as string, 'utf8')).toBe('1\n'), { timeout: 30_000, interval: 5 })
+  dying.kill('SIGKILL')
+  await dying.end
+  await outlast(2 * 4000 + 1000) // by then what it has left is as old as it has to be
+  const next = run([home], [], ['true'])
+  expect(await next.end, next.stderr).toBe(0)
+  for (const path of paths) expect(await readFile(path, 'utf8')).toBe('-1\n')
+  const names = await readdir(join(home, DATA), { recursive: true })
+  expect(names.filter((name) => !/^sources(\/session-1\d\d(\/lock_file)?)?$/.test(name))).toEqual([])
 })
 
 describe('where a session holds one of them', () => {

@@ -10,6 +10,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createLocker, type LockerOptions } from '../../dist/index.js'
 import { Agent } from './support/agent.js'
 import { temporaryFolder } from './support/folder.js'
+import { installation } from './support/installation.js'
 import { memoryShare } from './support/image.js'
 
 const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
@@ -98,6 +99,36 @@ test.skipIf(process.getuid?.() !== 0)("root is refused in a user's directory, wi
   expect(await readdir(folder)).toEqual([])
 })
 
+describe.skipIf(process.getuid?.() !== 0)('a file of another user at the public path', () => {
+  const ANN = 4241
+
+  /** Ann's directory, with a file of root's. */
+  async function annMeets(text: string, mode: number): Promise<Agent> {
+    await writeFile(path, text)
+    await chmod(path, mode)
+    await chown(folder, ANN, ANN)
+    const { fixtures } = await installation({ addon: true })
+    return await Agent.start({ uid: ANN, fixtures, locker: OURS })
+  }
+
+  test('that may not be read is refused, and stays', async () => {
+    const ann = await annMeets('-1\n', 0o600)
+    expect(await ann.refusal(path, 'tryAcquire')).toMatchObject({
+      code: 'FOREIGN_LOCK',
+      message: expect.stringContaining('a file that this user may not read'),
+    })
+    await ann.ask('close')
+    expect(await readFile(path, 'utf8')).toBe('-1\n')
+    expect(await readdir(folder)).toEqual(['locktester_file'])
+  })
+
+  test('that is a document is refused, and stays', async () => {
+    const ann = await annMeets('Dear Ann,', 0o644)
+    expect(await ann.refusal(path, 'tryAcquire')).toMatchObject({ code: 'FOREIGN_LOCK' })
+    expect(await readFile(path, 'utf8')).toBe('Dear Ann,')
+  })
+})
+
 describe.skipIf(process.getuid?.() !== 0)('on a disk that is full between our lock and theirs', () => {
   // Our session file takes one page, the claims the next, their file the third.
   test.each([1, 2])('neither is held, and nothing is left (%i pages free)', async (pages) => {
@@ -114,18 +145,28 @@ describe.skipIf(process.getuid?.() !== 0)('on a disk that is full between our lo
   })
 })
 
-test("a node's clock that is an hour off is told, and the lock is held all the same", () => {
+/** Only the wall clock of the process is faked, by libfaketime. */
+const FAKE_WALL_CLOCK = {
+  LD_PRELOAD: '/usr/$LIB/faketime/libfaketimeMT.so.1',
+  DONT_FAKE_MONOTONIC: '1',
+  FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  NO_FAKE_STAT: '1',
+}
+
+test.each([
+  { by: '+1h', told: 'behind' },
+  { by: '-1h', told: 'ahead of' },
+])("a node's clock that is an hour off ($by) is told, and the lock is held all the same", ({ by, told }) => {
   const program = `
-    const real = Date.now
-    Date.now = () => real() + 3600_000
     process.on('warning', ({ code, message }) => console.log(code, message))
     const { createLocker } = await import(${JSON.stringify(LIBRARY)})
     const locker = createLocker(${JSON.stringify(OURS)})
     const lock = await locker.acquire(${JSON.stringify(path)})
     console.log(lock.held, (await lock.release()).lost)
     await locker.close()`
-  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
-  expect(stdout).toMatch(/^CLOCKS_DIFFER The file server's clock is 3[56]\d{5} ms behind this node's/m)
+  const env = { ...process.env, ...FAKE_WALL_CLOCK, FAKETIME: by }
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', env })
+  expect(stdout).toMatch(new RegExp(`^CLOCKS_DIFFER The file server's clock is 3[56]\\d{5} ms ${told} this node's`, 'm'))
   expect(stdout).toContain('true false')
 })
 

@@ -4,6 +4,7 @@
  * Method: the specimens of the simulator, as processes with real files.
  */
 
+import { spawnSync } from 'node:child_process'
 import { cp, link, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -90,16 +91,20 @@ describe.each(FORMS)('$form, $kind', ({ form, kind }) => {
   )
 })
 
-test('after a hundred takes nothing is left but the public name, released', async () => {
-  const locker = ours()
-  let before = 0n
+test.each([
+  { useSymlinks: false, left: 'the public name, released' },
+  { useSymlinks: true, left: 'what was there before' },
+])('after a hundred takes nothing is left but $left (symbolic links: $useSymlinks)', async ({ useSymlinks }) => {
+  const before = await tree()
+  const locker = ours({ useSymlinks })
+  let token = 0n
   for (let times = 0; times < 100; times++) {
     const lock = await locker.acquire(path)
-    expect(lock.token).toBeGreaterThan(before)
-    before = lock.token
+    expect(lock.token).toBeGreaterThan(token)
+    token = lock.token
     await lock.release()
   }
-  expect(await tree()).toEqual(ONLY_RELEASED)
+  expect(await tree()).toEqual(useSymlinks ? before : ONLY_RELEASED)
 })
 
 test('processes of ours exclude each other, and each token is higher than the last', async () => {
@@ -114,6 +119,9 @@ test('processes of ours exclude each other, and each token is higher than the la
   expect(await tree()).toEqual(ONLY_RELEASED)
 })
 
+/** At which of its operations a session of theirs dies: each in a full run. */
+const DYING = process.env.MOUNTLOCK_SOAK === undefined ? [9, 21] : [...Array(60).keys()].map((at) => at + 1)
+
 /** So many calls are made for one take and one release, at the most. */
 const CALLS_MAX = 400
 /** Each call in a full run. */
@@ -125,7 +133,10 @@ test('a process of ours that dies at any call leaves what the next one takes, an
   for (let at = 1; at < CALLS_MAX; at += STEP) {
     const place = join(folder, `${at}/sources`)
     await mkdir(join(place, 'session-1a2b3c4d'), { recursive: true })
-    places.push({ at, sources: place, path: join(place, 'session-1a2b3c4d/lock_file') })
+    const path = join(place, 'session-1a2b3c4d/lock_file')
+    // What a session has released is locked and replaced: some calls more.
+    if (at % 2 === 0) await writeFile(path, '-1\n')
+    places.push({ at, sources: place, path })
     const peer = new Peer('changeover-agent.mjs', { locker: OURS, at })
     const taken = await peer.askUntilEnd({ op: 'tryAcquire', path: places.at(-1)?.path })
     expect(taken?.error).toBeUndefined()
@@ -181,7 +192,44 @@ test('a holder whose event loop is blocked for longer than the interval keeps th
   expect(await lock.release()).toEqual({ lost: false })
 })
 
+test('a session that dies at any operation is followed by ours, which leaves nothing of it but what was never public', async () => {
+  const forms = FORMS.filter(({ kind }) => kind !== 'advisory')
+  const places = await Promise.all(
+    forms.flatMap((what) => DYING.map(async (dieAt) => ({ ...what, dieAt, sources: join(await temporaryFolder(), 'sources') }))),
+  )
+  const pathIn = (place: string) => join(place, 'session-1a2b3c4d/lock_file')
+  await Promise.all(
+    places.map(async ({ sources, ...what }) => {
+      await mkdir(join(sources, 'session-1a2b3c4d'), { recursive: true })
+      const dying = await session({ ...what, path: pathIn(sources) })
+      await dying.acquire().catch(() => {}) // it dies
+      await dying.kill()
+    }),
+  )
+  const locker = ours()
+  await Promise.all(
+    places.map(async ({ sources }) => await (await locker.acquire(pathIn(sources), { waitMs: 30_000 })).release()),
+  )
+  // What of theirs was never public goes with their own sweeps.
+  const isTheirs = (name: string) => name.includes('/.rstudio-lock-')
+  for (const { sources, ...what } of places) {
+    const left = Object.entries(await tree(sources)).filter(([name]) => !isTheirs(name))
+    expect(Object.fromEntries(left), JSON.stringify(what)).toEqual(ONLY_RELEASED)
+  }
+}, 600_000)
+
 describe('a holder is told', () => {
+  test('when a session whose clock is an hour ahead takes its file for abandoned', async () => {
+    const theirs = await session({ form: '2026', kind: 'link', clockOffsetMs: 3_600_000 })
+    const lock = await ours().acquire(path)
+    const lost = lossOf(lock)
+    expect(await theirs.acquire()).toBe(true)
+    expect(await lost).toBe('reaped')
+    expect(await lock.release()).toEqual({ lost: true })
+    // And its lock stays.
+    expect(await ours().tryAcquire(path)).toBeNull()
+  })
+
   test('when its file is removed', async () => {
     const lock = await ours().acquire(path)
     const lost = lossOf(lock)
@@ -226,6 +274,7 @@ describe('what is no lock of theirs is refused, and stays', () => {
     'a document': () => writeFile(path, '{"id": 1}'),
     'a link that leads elsewhere': () => symlink('/etc/hostname', path),
     'a link that leads nowhere': () => symlink('/nowhere', path),
+    'a FIFO': async () => spawnSync('mkfifo', [path]),
   }
   test.each(Object.keys(cases))('%s', async (name) => {
     await cases[name]?.()

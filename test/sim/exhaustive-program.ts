@@ -21,8 +21,8 @@ export type Segment = Generator<ProgramStep, Checkpoint, unknown>
 
 /** All that a process knows between two segments. */
 export interface Checkpoint {
-  /** `lost`: it knows that it holds nothing any more, and its session is to be ended. */
-  phase: 'idle' | 'held' | 'lost' | 'done'
+  /** `lost`: it knows that it holds nothing any more, and its session is to be ended. `leaving`: it takes the lock away. */
+  phase: 'idle' | 'held' | 'lost' | 'leaving' | 'done'
   missing: number
   memory: LockMemory
   session: Session | null
@@ -46,6 +46,11 @@ export interface ProgramRules {
   startsWithoutLock: boolean
   /** The last process is an administrator: takes the lock from its holder, or removes it, as often as others acquire it. */
   administrator: 'break' | 'prune' | null
+  /**
+   * The lock comes before one of Workbench's (`src/workbench`). That is one step, which may fail, and what it gives may vanish: so
+   * the lock is given back at any moment. After that each process takes it away, if no other one uses it.
+   */
+  besideWorkbench: boolean
   /** A process that finds a lock of another kind takes it away if none holds it. */
   makesWay: boolean
   jumpsMax: number
@@ -149,6 +154,7 @@ export class ExhaustiveProgram {
     const to = structuredClone(from)
     if (to.phase === 'held') return this.#hold(index, to)
     if (to.phase === 'lost') return this.#end(to, sessionOf(to))
+    if (to.phase === 'leaving') return this.#takeAway(index, to)
     if (to.session === null) return this.#makeSession(index, to)
     if (this.#isAdministrator(index)) return this.#administer(index, to, to.session)
     return this.#acquire(index, to, to.session)
@@ -234,7 +240,16 @@ export class ExhaustiveProgram {
     const { generation, entry } = to.held as NonNullable<Checkpoint['held']>
     if (((yield { op: 'lease', session: session.record.id }) as number) <= 0) return this.#lose(to)
     yield* this.#protocol.release(this.#site(index, to.memory, new Map()), { generation, session: session.record.id }, entry)
-    return this.#letGo(to)
+    if (!this.#rules.besideWorkbench) return this.#letGo(to)
+    to.held = null
+    to.phase = 'leaving'
+    return to
+  }
+
+  *#takeAway(index: number, to: Checkpoint): Segment {
+    const outcome = yield* this.#protocol.prune(this.#site(index, this.#protocol.newMemory(), new Map()))
+    const isLeft = outcome.kind === 'pruned' || ((yield { op: 'choose', ways: 2 }) as number) === 1
+    return isLeft ? this.#letGo(to) : to
   }
 
   *#wantsBeat(session: Session): Generator<ProgramStep, boolean, unknown> {
@@ -277,7 +292,8 @@ export class ExhaustiveProgram {
 }
 
 /** The lock directory is taken away, and made again. Then what is in it is removed by the processes that do it, and not by any process at any time. */
-export const comesAndGoes = ({ administrator, makesWay }: ProgramRules): boolean => administrator === 'prune' || makesWay
+export const comesAndGoes = ({ administrator, makesWay, besideWorkbench }: ProgramRules): boolean =>
+  administrator === 'prune' || makesWay || besideWorkbench
 
 /** Runs an attempt and tells whether it has tried to claim a generation: an attempt that only looked leaves nothing. */
 function* watched(

@@ -174,6 +174,16 @@ export const SETS: Setting[] = [
     serverTicksMax: 1,
     lostReplies: true,
   },
+  {
+    ...PLAIN,
+    name: '2 × 2, beside Workbench, created, taken away at each release',
+    processes: 2,
+    acquisitions: 2,
+    besideWorkbench: true,
+    startsWithoutLock: true,
+    serverTicksMax: 1,
+    arbitraryVerdicts: false,
+  },
   { ...PLAIN, name: '2 × 1, two kinds of lock', processes: 2, acquisitions: 1, intruder: 'renameClaim' },
   { ...PLAIN, name: '2 × 2, listings in pieces', processes: 2, acquisitions: 2, fillers: 32 },
 ]

@@ -105,6 +105,7 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   startsWithoutLock: false,
   administrator: null,
   makesWay: false,
+  besideWorkbench: false,
   serverTicksMax: 0,
   fillers: 0,
   statesMax: 25_000_000,

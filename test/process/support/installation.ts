@@ -14,13 +14,16 @@ export interface Installation {
   entry: string
 }
 
-export async function installation(): Promise<Installation> {
+/** `addon`: with `fs-ext`. */
+export async function installation({ addon = false } = {}): Promise<Installation> {
   const folder = await temporaryFolder()
   const fixtures = join(folder, 'test/process/fixtures/')
   await mkdir(join(folder, 'node_modules'))
   await cp(join(ROOT, 'package.json'), join(folder, 'package.json'))
   await cp(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true })
-  await cp(join(ROOT, 'node_modules/signal-exit'), join(folder, 'node_modules/signal-exit'), { recursive: true })
+  for (const name of ['signal-exit', ...(addon ? ['fs-ext'] : [])]) {
+    await cp(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true })
+  }
   await cp(FIXTURES, fixtures, { recursive: true })
   return { fixtures, entry: join(folder, 'dist/index.js') }
 }
