@@ -22,7 +22,8 @@ const CHAPTERS = [
   ['Errors', /^(declare )?class /],
 ]
 
-/** @typedef {{ name: string, comments: string[], code: string, members: { code: string, comment: string }[], isExported: boolean }} Entry */
+/** A function may be declared several times, each time with words of its own. @typedef {{ code: string, comment: string }} Commented */
+/** @typedef {{ name: string, declared: Commented[], code: string, members: Commented[] }} Entry */
 
 /** @returns {Promise<Map<string, string>>} the pages, by file name */
 export async function apiPages() {
@@ -50,7 +51,7 @@ function pageOf(title, entries) {
 }
 
 /** @param {Entry} entry @param {Set<string>} names */
-function chapterOf({ name, comments, code, members }, names) {
+function chapterOf({ name, declared, code, members }, names) {
   const words = (/** @type {string} */ comment) => wordsOf(comment, names)
   const rows = members
     .filter((member) => !PLAIN.test(member.code))
@@ -62,10 +63,12 @@ function chapterOf({ name, comments, code, members }, names) {
     )
   return [
     `### ${name}`,
-    ...comments.map(words),
-    ...(members.length === 0 || !/^(interface|declare class)/.test(code)
-      ? [`\`\`\`ts\n${code}\n\`\`\``]
-      : [`\`${code.split(' {')[0]}\``]),
+    ...declared.flatMap((each) => [
+      words(each.comment),
+      members.length === 0 || !/^(interface|declare class)/.test(code)
+        ? `\`\`\`ts\n${each.code}\n\`\`\``
+        : `\`${each.code.split(' {')[0]}\``,
+    ]),
     ...(rows.length === 0 ? [] : [['| member | |', '| - | - |', ...rows].join('\n')]),
   ]
 }
@@ -107,11 +110,8 @@ function entriesOf(file, text) {
     }))
     const earlier = entries.get(name)
     const comment = commentBefore(statement.start)
-    if (earlier === undefined) entries.set(name, { name, comments: [comment], code, members, isExported: true })
-    else {
-      earlier.comments.push(comment)
-      earlier.code += `\n${code}`
-    }
+    if (earlier === undefined) entries.set(name, { name, declared: [{ code, comment }], code, members })
+    else earlier.declared.push({ code, comment })
   }
   return [...entries.values()]
 }
