@@ -14,6 +14,8 @@ import { installation } from './support/installation.js'
 
 const PATIENCE = { timeout: 20_000, interval: 5 }
 const GRACE_MS = 5
+/** The lock is left to so many for a grace each. */
+const TURNS = 8
 /** Far less than a waiter takes that is not told, and looks by itself. */
 const TOLD_MS_MAX = 100
 const ROUNDS = 9
@@ -98,6 +100,23 @@ describe.each(LINKED)('$kind', ({ locker }) => {
     expect((await second.lock).token).toBeGreaterThan(held.token)
   })
 
+  test('a first waiter that was killed delays the next by no more than the grace', async () => {
+    const path = join(await temporaryFolder(), 'lock')
+    let [holder, other] = (await agents(2, { locker: { ...locker, ...UNHURRIED } })) as [Agent, Agent]
+    let held = await holder.acquire(path)
+    const tookMs: number[] = []
+    for (let round = 0; round < ROUNDS; round++) {
+      // Of a process that is gone, which no waiter has found out yet.
+      plant(path, [`0.ghost-1-0123456789abcde${round}`])
+      const waiting = { agent: other, lock: (await other.wait(path, 60_000)).lock }
+      await vi.waitUntil(() => tickets(path).some((name) => name.includes(`-${other.pid}-`)), PATIENCE)
+      const handed = await next(held, [waiting])
+      tookMs.push(handed.tookMs)
+      ;[held, holder, other] = [handed.lock, other, holder]
+    }
+    expect(Math.min(...tookMs)).toBeLessThan(TOLD_MS_MAX)
+  })
+
   test('a ticket of a living process keeps no lock from a call that does not wait', async () => {
     const folder = await temporaryFolder()
     const path = join(folder, 'lock')
@@ -177,6 +196,26 @@ describe.each(LINKED)('$kind', ({ locker }) => {
     expect(statSync(path).isFile()).toBe(true)
   })
 })
+
+test.each(LINKED.filter(({ kind }) => kind !== 'rename'))(
+  'a process that comes back to a $kind lock in a tight loop stands back each time that it has seen tickets, for a grace each',
+  async ({ locker }) => {
+    const folder = await temporaryFolder()
+    const path = join(folder, 'lock')
+    const [living, looping] = (await agents(2, { locker: { ...locker, ...UNHURRIED } })) as [Agent, Agent]
+    await (await living.acquire(path)).release()
+    // The owner of the first lives, and does not take the lock: so all of the graces go by.
+    plant(path, [
+      `1.${sessionIn(folder)}`,
+      ...Array.from({ length: TURNS - 1 }, (_, index) => `2.other-1-0123456789abcde${index}`),
+    ])
+    writeFileSync(join(folder, 'count'), '0')
+    const times = 20
+    const fromMs = performance.now()
+    await looping.ask('increment', { path, file: join(folder, 'count'), times })
+    expect(performance.now() - fromMs).toBeGreaterThanOrEqual((times - 1) * TURNS * GRACE_MS)
+  },
+)
 
 test.runIf(process.getuid?.() === 0)(
   'a first waiter of another user in a sticky directory delays the others by no more than the grace',
