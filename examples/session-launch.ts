@@ -8,7 +8,7 @@
  * session has ended or its node has crashed.
  *
  * Two lines of defence keep a session from running twice:
- * - The lock. Its holder is told when it may have lost it (`lock.signal`), before anybody else can get it.
+ * - The lock. Its holder is told when it may have lost it (`lock.signal`), before another process can get it.
  * - The fencing token. Every holder's is higher than all before, and is written into the session's state file. A launcher
  *   that slept for an hour between "I hold the lock" and "I write the state" finds a higher token there, and stops.
  */
@@ -33,7 +33,8 @@ if (directory === undefined || user === undefined) {
 }
 
 const STATE_FILE = join(directory, `${user}.session.json`)
-const FOR_EVER_MS = 2 ** 31 - 1
+/** As long as a timer of Node can be. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 const locker = createLocker({
   config: process.env.FILE_LOCKS ?? '/etc/rstudio/file-locks',
@@ -42,7 +43,7 @@ const locker = createLocker({
 
 try {
   await locker.withLock(join(directory, `${user}.session.lock`), runSession, {
-    waitMs: option === '--standby' ? FOR_EVER_MS : 0,
+    waitMs: option === '--standby' ? Number.POSITIVE_INFINITY : 0,
   })
 } catch (error) {
   if (!(error instanceof LockTimeoutError)) throw error
@@ -63,7 +64,7 @@ async function runSession(lock: Lock): Promise<void> {
 /** A real launcher would start the session's process here, and end it when one of these happens. */
 async function endOfSession({ signal }: Lock): Promise<string> {
   // A held lock does not keep a process alive, and this session has nothing else to do.
-  const session = setInterval(() => {}, FOR_EVER_MS)
+  const session = setInterval(() => {}, LONGEST_TIMER_MS)
   try {
     return await new Promise((resolve) => {
       signal.addEventListener('abort', () => resolve(signal.reason.message))

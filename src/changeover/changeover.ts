@@ -147,7 +147,7 @@ function* giveUpFile(path: string, facts: DirectoryFacts, footing: () => Footing
     throw new ForeignLockError(
       path,
       'it is the file of an advisory lock, and blocking calls cannot find out whether it is free',
-      'Acquire it once with acquire() or tryAcquire(), or remove the file when nobody holds the lock.',
+      'Acquire it once with acquire() or tryAcquire(), or remove the file when no process holds the lock.',
     )
   }
   return yield* eitherWay(refuse, () => giveUpFileAsynchronously(path, facts, footing()))
@@ -186,6 +186,6 @@ function explain(path: string, error: unknown): unknown {
   return new ForeignLockError(
     path,
     `it is the file of an advisory lock, and it cannot be told whether that is free: ${error.message}`,
-    'Or remove the file when nobody holds the lock.',
+    'Or remove the file when no process holds the lock.',
   )
 }

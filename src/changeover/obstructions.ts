@@ -26,7 +26,7 @@ export class Obstructions {
     }
     if (this.#sinceMs.size >= PATHS_MAX) this.#sinceMs.clear()
     this.#sinceMs.set(path, sinceMs)
-    return `nobody, but ${inWords(names)} is in the way of its change to another lock type`
+    return `no process, but ${inWords(names)} is in the way of its change to another lock type`
   }
 
   forget(path: string): void {

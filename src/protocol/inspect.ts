@@ -26,7 +26,7 @@ export type InspectOutcome =
 
 const NOTHING: LinkInspection = {
   state: 'free',
-  why: 'nobody has ever held it',
+  why: 'no process has ever held it',
   generation: null,
   record: null,
   sameHost: false,

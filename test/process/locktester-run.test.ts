@@ -469,7 +469,7 @@ describe('what keeps it from starting', () => {
     expect(only.stdout).toBe('')
     expect(only.stderr).toContain('it is the file of an advisory lock, and it cannot be told whether that is free')
     expect(only.stderr).toContain('npm install fs-ext')
-    expect(only.stderr).toContain('remove the file when nobody holds the lock')
+    expect(only.stderr).toContain('remove the file when no process holds the lock')
   })
 
   test.each([

@@ -207,7 +207,7 @@ describe('however it ends', () => {
     const only = bench.locktester(['stress', directory, '--kind', 'flock', '--duration', '2'], { root })
     expect(await only.end).toBe(69)
     expect(only.stdout).toMatch(/fs-ext.*\(\d+ times\)$/m)
-    expect(only.stdout).toContain('Nobody got the lock, so nothing is proved.')
+    expect(only.stdout).toContain('No process got the lock, so nothing is proved.')
   })
 
   test('a page that cannot be written is told before the work: 69, and nothing else', async () => {

@@ -277,7 +277,7 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
     ['stress /x --duration long', 'above 0, at most 3600, after --duration, got "long"', 'stress'],
     ['stress /x --kind flok', 'after --kind, got "flok"', 'stress'],
 
-    ['break /l', 'Expected --token TOKEN: locktester status shows the token of the holder', 'break'],
+    ['break /l', 'Expected --token TOKEN: locktester status --long shows the token of the holder', 'break'],
     ['break --token 1', 'Expected: locktester break PATH --token TOKEN', 'break'],
     ['break /l --token x', 'Expected a whole number after --token, got "x"', 'break'],
     ['break /l --token=-1', 'Expected a whole number after --token, got "-1"', 'break'],

@@ -23,7 +23,8 @@ export const BREAK_COMMAND = command<BreakOptions>({
   read(parsed) {
     const [path] = readWords(parsed, { least: 1, most: 1, usage: USAGE })
     const { token, json } = parsed
-    if (token === undefined) throw new UsageError('Expected --token TOKEN: locktester status shows the token of the holder')
+    if (token === undefined)
+      throw new UsageError('Expected --token TOKEN: locktester status --long shows the token of the holder')
     if (!/^\d{1,20}$/.test(token as string)) throw new UsageError(`Expected a whole number after --token, got "${token}"`)
     return { path: readRequiredText('the path of a lock', path), token: BigInt(token as string), json: json === true }
   },

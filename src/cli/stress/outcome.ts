@@ -137,7 +137,7 @@ function exitCodeOf(verdict: Verdict, failures: number): number {
 /** Exclusion takes two: a process that is alone, and a node that never has the lock, prove nothing of it. */
 function gapOf({ nodes }: StressFacts, sections: readonly Section[]): string | null {
   const holders = new Set(sections.map(({ process }) => process))
-  if (holders.size === 0) return 'Nobody got the lock'
+  if (holders.size === 0) return 'No process got the lock'
   if (holders.size === 1) return 'No more than one process got the lock'
   const without = nodes.filter(({ processes }) => ![...processes].some((process) => holders.has(process)))
   return without.length === 0 ? null : `No process of ${without.map(({ name }) => name).join(', ')} got the lock`

@@ -104,7 +104,7 @@ export function failureText(tested: TestedLock, error: unknown): string {
     return `It was too slow to tell whether the ${nameOf(tested)} can be acquired. ${messageOf(error)}`
   }
   const subject = error instanceof MountlockError ? SUBJECTS[error.code] : undefined
-  return `${subject ?? 'Nobody can'} acquire the ${nameOf(tested)}: this is an error, not another holder. ${messageOf(error)}`
+  return `${subject ?? 'No node can'} acquire the ${nameOf(tested)}: this is an error, not another holder. ${messageOf(error)}`
 }
 
 export function excludedTalk(tested: TestedLock, { record }: Neighbour): string {
