@@ -4,12 +4,14 @@
  * they see as another mount; a preloaded library answers one of their system calls with an error of that mount.
  */
 
-import { mkdirSync, readdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { LockerOptions } from '../../dist/index.js'
 import { fileSystemOf } from '../../src/advice/file-systems.js'
+import { Agent as AdvisoryAgent } from './fixtures/advisory-driver.mjs'
 import { Bench } from './fixtures/locktester-driver.mjs'
 import { Agent, refusalOf } from './support/agent.js'
 import { tried } from '../tried/record.js'
@@ -158,6 +160,46 @@ test('EFS: a file can have 177 names, and 200 locks of a directory are held all 
   for (const lock of locks) expect(await lock.release()).toEqual({ lost: false })
 })
 
+describe('EFS, which does not make a shared lock exclusive, nor the reverse', () => {
+  /** What is answered to a process that asks for it. */
+  const CONVERT = `
+import fcntl, sys
+lock = {'flock': fcntl.flock, 'fcntl': fcntl.lockf}[sys.argv[2]]
+with open(sys.argv[1], 'r+') as file:
+    lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    try:
+        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        print('converted')
+    except OSError as error:
+        print(error.errno)
+`
+  test.for(['flock', 'fcntl'] as const)(
+    'a process has %s locks of both kinds in turn, and asks for no such thing',
+    async (kind, context) => {
+      tried(context, { fileSystem: 'efs', what: 'shared and exclusive in turn, without converting one', kind, how: 'stand-in' })
+      const { env } = await refusing()
+      const path = join(await temporaryFolder(), 'lock')
+      writeFileSync(path, '')
+      const standIn = { ...env, CONVERSION: String(errno.EIO) }
+      const answered = execFileSync('python3', ['-c', CONVERT, path, kind], {
+        env: { ...process.env, ...standIn },
+        encoding: 'utf8',
+      })
+      expect(answered.trim()).toBe(String(errno.EIO))
+
+      const agent = new AdvisoryAgent({ under: ['env', ...Object.entries(standIn).map(([name, value]) => `${name}=${value}`)] })
+      onTestFinished(() => agent.end())
+      const take = (shared: boolean) => agent.ask({ op: 'attempt', path, kind, shared })
+      for (const shared of [true, false, true]) {
+        const { outcome, hold } = await take(shared)
+        expect(outcome).toBe('held')
+        expect(await take(!shared)).toEqual({ outcome: 'busy' })
+        await agent.ask({ op: 'release', hold })
+      }
+    },
+  )
+})
+
 test('NetApp: a lock in a snapshot is refused with the way out of it', async () => {
   const { env, refuse } = await refusing()
   const folder = await temporaryFolder()
@@ -228,7 +270,11 @@ describe('doctor', () => {
 
   test('a client that breaks the heartbeat of an opened file is found out, whatever the mount says of itself', async () => {
     const { finding } = await examine(GPFS, ['pwrite', errno.EINVAL, 'file- never'])
-    expect(finding('HEARTBEAT')).toMatchObject({ severity: 'warning', seen: expect.stringContaining('EINVAL') })
+    expect(finding('HEARTBEAT')).toMatchObject({
+      severity: 'warning',
+      seen: expect.stringContaining('EINVAL'),
+      remedy: expect.stringContaining('use-symlinks=1'),
+    })
   })
 
   test('Azure Files: refused hard links are named with the mount option that symbolic ones need', async () => {

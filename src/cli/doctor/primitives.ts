@@ -75,7 +75,7 @@ const MEANINGS: Record<string, Meaning> = {
     action: 'write',
     severity: 'warning',
     breaks: 'Link-based locks cannot be kept alive here.',
-    remedy: 'Set use-symlinks=1; on SMB, or mount with nolease.',
+    remedy: 'Set use-symlinks=1, or on SMB mount with nolease on every node.',
   },
   symlink: { action: 'symlink', severity: 'note', breaks: 'use-symlinks=1 cannot be used here.', remedy: 'Keep use-symlinks=0.' },
 }
@@ -203,9 +203,10 @@ export function primitiveFindings(primitives: readonly Primitive[], fileSystem: 
     const code = name.replace(' ', '_').toUpperCase()
     if (failure === null) return fine(code, `${name}: works (median ${milliseconds(medianMs ?? 0)})`)
     const { severity, breaks, action, remedy } = MEANINGS[name] as Meaning
-    // What it does wrong without an error is no error of the system.
-    const advice = ERRNO.test(failure) ? meaningOf({ action, errno: failure, fileSystem }).advice : remedy
-    return trouble(severity, code, { seen: `${name}: ${failure}`, breaks, remedy: advice })
+    // What it does wrong without an error is no error of the system; of an error that means nothing more, this trial knows more.
+    const meaning = ERRNO.test(failure) ? meaningOf({ action, errno: failure, fileSystem }) : null
+    const isKnown = meaning !== null && meaning.code !== 'FILE_SYSTEM_ERROR'
+    return trouble(severity, code, { seen: `${name}: ${failure}`, breaks, remedy: isKnown ? meaning.advice : remedy })
   })
 }
 

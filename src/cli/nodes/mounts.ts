@@ -28,6 +28,6 @@ function remarks(mount: MountProfile): string[] {
     .filter(({ severity, code }) => severity === 'error' || severity === 'warning' || code === 'UNKNOWN')
     .map(
       ({ severity, seen, breaks, remedy }) =>
-        `  ${severity}: ${[seen, breaks, remedy].filter((text) => text !== null).join('. ')}`,
+        `  ${severity}: ${[`${seen}.`, breaks, remedy].filter((text) => text !== null).join(' ')}`,
     )
 }
