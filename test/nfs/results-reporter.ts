@@ -64,7 +64,7 @@ const COLUMNS = ['NFSv3', 'NFSv4.1', 'NFSv4.2', 'sshfs']
 const ELSEWHERE = 'other mounts and exports'
 
 /** What is measured, for comparison, is no promise: there are only figures. */
-const isCost = (promise: string) => promise.startsWith('calls per ')
+export const isCost = (promise: string) => promise.startsWith('calls per ')
 
 /** Promises that are shown in the same places share a row; figures below, because they are long. */
 export function render(results: readonly Result[], lab: string): string {

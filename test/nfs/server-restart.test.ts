@@ -7,16 +7,14 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { LabClient } from './lab/client.js'
 import type { GuestProgram } from './lab/guest-program.js'
 import { GUEST_REPOSITORY } from './lab/paths.js'
-import { ADVISORY_KINDS, connectLab, Driver, figure, isSoak, LOCK_KINDS, newDirectory, proves, V3, V42 } from './support.js'
+import { askForRestart, RECOVERY_MS_MAX } from './questions/restart.js'
+import { connectLab, Driver, figure, isSoak, newDirectory, proves, V3, V42 } from './support.js'
 
 const lab = await connectLab()
 
-/** Longer than the short interval and shorter than the long one. */
+/** Shorter than the outage. */
 const SHORT = { refreshRateMs: 1000, timeoutIntervalMs: 5000 }
-const LONG = { refreshRateMs: 2000, timeoutIntervalMs: 300_000 }
 const OUTAGE_MS = figure(8000, 90_000)
-/** The clients retry with growing pauses. */
-const RECOVERY_MS_MAX = 120_000
 const TEST_MS_MAX = OUTAGE_MS + RECOVERY_MS_MAX + 60_000
 
 const drivers: Driver[] = []
@@ -32,55 +30,28 @@ async function start(node: 'A' | 'B', options: object): Promise<Driver> {
   return driver
 }
 
+const KERNEL = {
+  outageMs: OUTAGE_MS,
+  stop: (client: LabClient) => client.machine('kill', 'server'),
+  start: (client: LabClient) => client.machine('start', 'server', { recover: true }),
+}
+
 /** Runs `during` in the outage's shadow: the server is away for at least {@link OUTAGE_MS}. */
 async function withoutServer(client: LabClient, during: () => Promise<void>): Promise<void> {
-  await client.machine('kill', 'server')
+  await KERNEL.stop(client)
   const outage = new Promise((resolve) => setTimeout(resolve, OUTAGE_MS))
   try {
     await during()
     await outage
   } finally {
-    await client.machine('start', 'server', { recover: true })
+    await KERNEL.start(client)
   }
 }
 
 // An outage takes half a minute with its recovery: the short run has them on one version.
 for (const place of isSoak ? [V3, V42] : [V3]) {
   describe(`on ${place.name}`, () => {
-    test(
-      'after an outage locks are still held, and nobody else gets them; advisory ones are reclaimed, or their holder is told',
-      { timeout: TEST_MS_MAX },
-      async (context) => {
-        proves(context, place, 'keeps a lock over a server restart shorter than the interval')
-        const tell = ADVISORY_KINDS.map((kind) =>
-          proves(context, place, 'reclaims advisory locks after a server restart, or tells', kind),
-        )
-        const directory = await newDirectory(lab, place)
-        const path = `${directory}/lock`
-        const [holder, other] = [await start('A', LONG), await start('B', LONG)]
-        await holder.ask('acquire', { path, name: 'lock' })
-        const advisory = await Promise.all(ADVISORY_KINDS.map(async (kind) => await advisoryPair(`${directory}/${kind}`, kind)))
-
-        await withoutServer(lab, async () => {})
-        expect(await other.ask('tryAcquire', { path }, RECOVERY_MS_MAX)).toMatchObject({ held: false })
-        expect(await holder.ask('state', { name: 'lock' })).toMatchObject({ held: true, aborted: false })
-        expect(await holder.ask('release', { name: 'lock' }, RECOVERY_MS_MAX)).toMatchObject({ lost: false })
-        expect(await other.ask('acquire', { path, waitMs: RECOVERY_MS_MAX }, RECOVERY_MS_MAX)).toMatchObject({ held: true })
-
-        for (const [index, { holder, other, path }] of advisory.entries()) {
-          const { held } = await other.ask('tryAcquire', { path }, RECOVERY_MS_MAX)
-          if (held) await holder.hears((message) => message.lost === 'lock', 'loss')
-          else expect(await holder.ask('release', { name: 'lock' }, RECOVERY_MS_MAX)).toMatchObject({ lost: false })
-          tell[index]?.(held ? 'the holder was told' : 'still held')
-        }
-      },
-    )
-
-    async function advisoryPair(path: string, kind: (typeof ADVISORY_KINDS)[number]) {
-      const [holder, other] = [await start('A', LOCK_KINDS[kind]), await start('B', LOCK_KINDS[kind])]
-      await holder.ask('acquire', { path, name: 'lock' })
-      return { holder, other, path }
-    }
+    askForRestart(lab, place, KERNEL)
 
     test(
       'while the mount hangs waits end in time, the event loop runs, locks on another mount live on; after an interval the holder is told',

@@ -5,7 +5,7 @@ import { afterAll, inject, type TestContext } from 'vitest'
 import { LabClient } from './lab/client.js'
 import type { GuestProgram } from './lab/guest-program.js'
 import type { NodeName } from './lab/messages.js'
-import { type MountOptions, mount } from './lab/operations.js'
+import { type ExportName, type MountOptions, mount } from './lab/operations.js'
 import { GUEST_REPOSITORY } from './lab/paths.js'
 
 /** With the full figures: minutes instead of seconds for each combination. */
@@ -28,15 +28,29 @@ export async function connectLab(): Promise<LabClient> {
   return ours
 }
 
-export interface Configuration extends MountOptions {
+/** Where a question is asked: a directory that both nodes see. */
+export interface Place {
   /** As it appears in the table of results. */
   name: string
   at: string
+  /** Mounts it, unless it is mounted. */
+  mountOn(lab: LabClient, node: NodeName): Promise<void>
 }
 
-function configuration(version: '3' | '4.1' | '4.2', options = '', name = ''): Configuration {
-  const shown = name || `NFSv${version}${options && `, ${options}`}`
-  return { name: shown, version, options, at: `/mnt/v${version}-${options.replace(/\W+/g, '-') || 'plain'}` }
+export interface Configuration extends MountOptions, Place {}
+
+interface Named {
+  name?: string
+  at?: string
+  from?: ExportName
+}
+
+/** `named`: what does not follow from version and options. */
+export function configuration(version: '3' | '4.1' | '4.2', options = '', named: Named = {}): Configuration {
+  const name = `NFSv${version}${options && `, ${options}`}`
+  const at = `/mnt/v${version}-${options.replace(/\W+/g, '-') || 'plain'}`
+  const described = { name, at, version, options, ...named }
+  return { ...described, mountOn: (lab, node) => mount(lab, node, described.at, described) }
 }
 
 export const V3 = configuration('3')
@@ -52,21 +66,15 @@ export const V3_LOOKUP = configuration('3', 'lookupcache=none')
  * A server whose clock ticks once in a second: on version 3 two changes within one tick look like one, which is rare with the
  * usual ticks of 1 to 10 ms, and here happens all the time.
  */
-export const V3_COARSE: Configuration = {
-  ...configuration('3', 'actimeo=60', 'NFSv3, 1 s time stamps'),
-  at: '/mnt/v3-coarse',
-  from: 'coarse',
-}
-export const V42_COARSE: Configuration = {
-  ...configuration('4.2', '', 'NFSv4.2, 1 s time stamps'),
-  at: '/mnt/v4-coarse',
-  from: 'coarse',
-}
+const coarse = (version: '3' | '4.2') =>
+  ({ name: `NFSv${version}, 1 s time stamps`, at: `/mnt/v${version}-coarse`, from: 'coarse' }) as const
+export const V3_COARSE = configuration('3', 'actimeo=60', coarse('3'))
+export const V42_COARSE = configuration('4.2', '', coarse('4.2'))
 export const V3_SOFT = configuration('3', 'soft,timeo=10,retrans=2')
 
 /** Mounts it on both nodes, and returns a new, empty directory in there. */
-export async function newDirectory(lab: LabClient, place: Configuration): Promise<string> {
-  for (const node of NODES) await mount(lab, node, place.at, place)
+export async function newDirectory(lab: LabClient, place: Place): Promise<string> {
+  for (const node of NODES) await place.mountOn(lab, node)
   const directory = `${place.at}/${randomBytes(6).toString('hex')}`
   await lab.exec('A', `mkdir -m 1777 ${directory}`)
   await lab.exec('B', `ls ${directory}`)
@@ -94,6 +102,9 @@ export const PACE = { refreshRateMs: 1000, timeoutIntervalMs: 4000 }
 export function program(name: string, ...args: object[]): string[] {
   return ['node', `${GUEST_REPOSITORY}/test/nfs/programs/${name}`, ...args.map((arg) => JSON.stringify(arg))]
 }
+
+/** The program, as a shell command. */
+export const GUEST_LOCKTESTER = `node ${GUEST_REPOSITORY}/bin/locktester`
 
 /** The answer to a command: see programs/driver.mjs. */
 export type Answer = any

@@ -33,6 +33,11 @@ export async function unmount(lab: LabClient, node: NodeName, at: string, { lazy
   await lab.exec(node, `umount ${lazy ? '-l' : ''} ${at}`)
 }
 
+/** All that is mounted from an NFS server: before another server takes its place. Its users may have gone with it, or not. */
+export async function unmountNfs(lab: LabClient, node: NodeName): Promise<void> {
+  await lab.exec(node, "for at in $(sed -n 's/^[^ ]* \\([^ ]*\\) nfs4* .*/\\1/p' /proc/mounts); do umount -l $at; done")
+}
+
 /** An address that nobody has: what is sent there is lost in silence, as behind a dead switch. */
 const NOWHERE = '02:00:00:00:00:99'
 

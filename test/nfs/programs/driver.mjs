@@ -3,6 +3,7 @@
  * and says on its own when a lock was lost.
  */
 
+import { subscribe } from 'node:diagnostics_channel'
 import { createInterface } from 'node:readline'
 import { createLocker, LockLostError } from '../../../dist/index.js'
 
@@ -14,6 +15,9 @@ const locks = new Map()
 
 /** @param {object} message */
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`)
+
+let failedHeartbeats = 0
+subscribe('mountlock:refresh', () => failedHeartbeats++)
 
 /** @param {string} name @param {Lock | null} lock */
 function keep(name, lock) {
@@ -44,7 +48,7 @@ const commands = {
   release: async ({ name }) => await lockNamed(name).release(),
   state: async ({ name }) => {
     const { held, remainingMs, signal } = lockNamed(name)
-    return { held, remainingMs: Math.min(remainingMs, 1e9), aborted: signal.aborted }
+    return { held, remainingMs: Math.min(remainingMs, 1e9), aborted: signal.aborted, failedHeartbeats }
   },
   /** Writes a file that the lock protects. */
   write: async ({ name, file, data }) => {

@@ -1,0 +1,52 @@
+/** Processes on two nodes contend for one lock: does it ever have two holders? Asked of every mount of the lab. */
+
+import { expect, test } from 'vitest'
+import { acquiredBy, type Contender, contend, NO_VIOLATIONS, prepare, type Start, violations } from '../contention.js'
+import type { LabClient } from '../lab/client.js'
+import { LOCK_KINDS, type LockKind, newDirectory, NODES, type Place, program, proves } from '../support.js'
+
+export interface Contention {
+  durationMs: number
+  processesPerNode: number
+  /** Whether both nodes must have a fair part of it: where the machine does nothing else meanwhile. */
+  isShared: boolean
+}
+
+/** What a process of Node takes to start on a busy machine, for each contender; and mounting. */
+const START_MS_MAX = 120_000
+
+export const starter =
+  (lab: LabClient, node: 'A' | 'B'): Start =>
+  (name, options) =>
+    lab.start(node, { argv: program(name, options) })
+
+export async function preparedDirectory(lab: LabClient, place: Place): Promise<string> {
+  const directory = await newDirectory(lab, place)
+  await lab.exec('A', prepare(directory))
+  return directory
+}
+
+export function askForExclusion(lab: LabClient, place: Place, kinds: readonly LockKind[], contention: Contention): void {
+  const { durationMs, processesPerNode, isShared } = contention
+  test.for(kinds)(
+    'processes on two nodes never hold one %s lock at the same time',
+    { timeout: durationMs + START_MS_MAX },
+    async (kind, context) => {
+      const tell = proves(context, place, 'excludes, in the order of the tokens', kind)
+      const directory = await preparedDirectory(lab, place)
+      const contenders = NODES.flatMap((node): Contender[] =>
+        Array.from({ length: processesPerNode }, () => ({ start: starter(lab, node), directory, locker: LOCK_KINDS[kind] })),
+      )
+      const reports = await contend(contenders, durationMs)
+
+      expect(violations(reports)).toEqual(NO_VIOLATIONS)
+      const shares = [acquiredBy(reports.slice(0, processesPerNode)), acquiredBy(reports.slice(processesPerNode))]
+      const waitMsMax = Math.round(Math.max(...reports.map((report) => report.waitMsMax)))
+      tell(`${shares.join(' + ')} acquisitions, longest wait ${waitMsMax} ms`)
+      for (const share of shares) expect(share).toBeGreaterThan(0)
+      if (!isShared) return
+      proves(context, place, 'shares it between nodes within a factor of two', kind)
+      expect(Math.max(...shares), `shares ${shares}`).toBeLessThanOrEqual(2 * Math.min(...shares))
+    },
+  )
+}
