@@ -104,7 +104,7 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     'hard and symbolic links',
     SHARES_ONE_LOCK,
     NFS_CACHES,
-    'tried by hand in the lab: version 4.3, NFS 3 and 4.2',
+    'the lab: version 4.3, NFS 3 and 4.2',
   ]),
   row(
     ['nfs3', 'Linux NFS, version 3', 'shared'],
@@ -138,7 +138,7 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     'hard links as the server has them, with nolease only; symbolic ones with mfsymlinks, or as the server has them',
     'byte ranges of SMB, mandatory; EACCES where they are held',
     'leases of the server; attributes for 1 s (actimeo)',
-    'mount.cifs(8); Samba 4.17 with cifs of Linux 6.1 and 6.12, tried by hand in the lab',
+    'mount.cifs(8); the lab: Samba 4.17 with cifs of Linux 6.1 (by hand also of 6.12)',
   ]),
   row(['cephfs', 'CephFS', 'shared'], /^(ceph|fuse\.ceph(-fuse)?)$/, [
     'hard and symbolic links',

@@ -1,6 +1,7 @@
 /**
  * `npm run tried`: runs the tests that try file systems of this machine, writes what they have shown to docs/tried, and the tables of
- * docs/file-systems.md. `-- --table`: the tables only, of the files as they are. `-- --lab`: the tests of the lab as well.
+ * docs/file-systems.md. `-- --table`: the tables only, of the files as they are. `-- --lab [--soak] [what vitest takes]`: instead the
+ * tests of the lab, or some of them; with the full figures.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -17,9 +18,14 @@ function run(name: string, vitest: readonly string[], environment: Record<string
   if (status !== 0) process.exitCode = 1
 }
 
-if (!process.argv.includes('--table')) {
+const args = process.argv.slice(2)
+if (args.includes('--lab')) {
+  const files = args.filter((arg) => arg !== '--lab' && arg !== '--soak')
+  const isSoak = args.includes('--soak')
+  const name = `npm run tried -- ${isSoak ? '--lab --soak' : '--lab'}`
+  run(name, ['--project', 'nfs*', ...files], { MOUNTLOCK_LAB: '1', ...(isSoak && { MOUNTLOCK_SOAK: '1' }) })
+} else if (!args.includes('--table')) {
   run('npm run tried', HERE)
-  if (process.argv.includes('--lab')) run('npm run tried -- --lab', ['--project', 'nfs*'], { MOUNTLOCK_LAB: '1' })
 }
 const page = withRegion(readFileSync(FILE, 'utf8'), 'known', knownTable())
 writeFileSync(FILE, withRegion(page, 'tried', triedTable(readResults())))

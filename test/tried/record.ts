@@ -6,6 +6,8 @@ export interface Tried {
   /** Its `id` in the table of file systems. */
   fileSystem: string
   what: string
+  /** How it was mounted, where it was tried in several ways. */
+  place?: string
   /** The kind of lock, where it was tried for several. */
   kind: string
   /** A real one, or a local file system that answers as this one is said to. */

@@ -3,6 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
+import { isCost } from '../nfs/results-reporter.js'
+import { versionOf } from '../nfs/lab/packages.js'
+import { packageDirectory } from '../nfs/lab/paths.js'
 import type { Tried } from './record.js'
 import { type Result, writeResults } from './results.js'
 
@@ -10,14 +13,26 @@ import { type Result, writeResults } from './results.js'
 const KERNEL = `Linux ${/^[\d.]+\d/.exec(release())?.[0] ?? release()}`
 
 /** Places of the NFS lab, by how their names begin. */
-const OF_LAB: readonly (readonly [begin: string, fileSystem: string])[] = [
-  ['NFS-Ganesha', 'ganesha'],
-  ['NFSv3', 'nfs3'],
-  ['NFSv4', 'nfs4'],
-  ['sshfs', 'sshfs'],
-  ['GlusterFS', 'glusterfs'],
-  ['SMB', 'smb'],
+const OF_LAB: readonly PlaceOfLab[] = [
+  { begin: 'NFS-Ganesha', fileSystem: 'ganesha', program: 'nfs-ganesha' },
+  { begin: 'NFSv3', fileSystem: 'nfs3', program: 'nfs-kernel-server' },
+  { begin: 'NFSv4', fileSystem: 'nfs4', program: 'nfs-kernel-server' },
+  { begin: 'SMB', fileSystem: 'smb', program: 'samba' },
+  { begin: 'sshfs', fileSystem: 'sshfs', program: null },
+  { begin: 'GlusterFS', fileSystem: 'glusterfs', program: null },
 ]
+
+interface PlaceOfLab {
+  readonly begin: string
+  readonly fileSystem: string
+  /** The package of its server; `null`: it is mounted on this machine, between two processes of it. */
+  readonly program: string | null
+}
+
+/** `labKernel`: of its machines. */
+function kernelOf({ program }: PlaceOfLab, labKernel: string): string {
+  return program === null ? KERNEL : `${labKernel}, ${program} ${versionOf(program, packageDirectory())}`
+}
 
 export default class TriedReporter implements Reporter {
   #vitest: Vitest | null = null
@@ -31,6 +46,7 @@ export default class TriedReporter implements Reporter {
     if (run === undefined) return
     const day = new Date().toISOString().slice(0, 10)
     const lab = this.#vitest?.projects.map((project) => project.getProvidedContext().labVersions).find(Boolean)
+    const labKernel = /^Linux [^)]*\)/.exec(lab ?? '')?.[0] ?? 'unknown kernel'
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
     const results = modules.flatMap((module) =>
       [...module.children.allTests()].flatMap((test): Result[] => {
@@ -40,7 +56,7 @@ export default class TriedReporter implements Reporter {
         const from = { passed: state === 'passed', run, day, version }
         return [
           ...tried.map((each) => ({ how: 'real' as const, ...each, ...from, kernel: KERNEL })),
-          ...proven.flatMap((each) => ofLab(each).map((known) => ({ ...known, ...from, kernel: lab ?? 'unknown' }))),
+          ...proven.flatMap((each) => ofLab(each, labKernel).map((known) => ({ ...known, ...from }))),
         ]
       }),
     )
@@ -54,9 +70,14 @@ interface Proven {
   variant: string
 }
 
-function ofLab({ configuration, promise, variant }: Proven): (Tried & { how: 'real' | 'stand-in' })[] {
-  const known = OF_LAB.find(([begin]) => configuration.startsWith(begin))
-  if (known === undefined) return []
+function ofLab(
+  { configuration, promise, variant }: Proven,
+  labKernel: string,
+): Omit<Result, 'passed' | 'run' | 'day' | 'version'>[] {
+  const known = OF_LAB.find(({ begin }) => configuration.startsWith(begin))
+  // What is measured for comparison is nothing that a file system did, or did not do.
+  if (known === undefined || isCost(promise)) return []
   const how = configuration.includes('stand-in') ? 'stand-in' : 'real'
-  return [{ fileSystem: known[1], what: promise, kind: variant, how }]
+  const { fileSystem } = known
+  return [{ fileSystem, place: configuration, what: promise, kind: variant, how, kernel: kernelOf(known, labKernel) }]
 }

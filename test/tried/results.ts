@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import type { Tried } from './record.js'
 
-export interface Result extends Required<Tried> {
+export interface Result extends Tried {
+  how: 'real' | 'stand-in'
   passed: boolean
   /** The command. */
   run: string
@@ -26,7 +27,7 @@ export function readResults(): Result[] {
 /** What was tried again replaces what was known of it. */
 export function writeResults(results: readonly Result[]): void {
   mkdirSync(DIRECTORY, { recursive: true })
-  const subject = ({ fileSystem, what, kind, how }: Result) => JSON.stringify([fileSystem, what, kind, how])
+  const subject = ({ fileSystem, place = '', what, kind, how }: Result) => JSON.stringify([fileSystem, place, what, kind, how])
   const again = new Set(results.map(subject))
   const all = [...readResults().filter((result) => !again.has(subject(result))), ...results]
   for (const fileSystem of new Set(results.map((result) => result.fileSystem))) {

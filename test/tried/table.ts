@@ -31,18 +31,31 @@ export function triedTable(results: readonly Result[]): string {
 
 const unique = (texts: readonly string[]) => [...new Set(texts)].sort().join('<br>')
 
-/** What was tried, with the kinds of lock; what failed says so. */
+/** What was tried, with the kinds of lock, on each mount; what failed says so. */
 function summary(results: readonly Result[]): string {
-  const whats = [...new Set(results.map(({ what }) => what))]
-  return whats
+  return unsorted(results.map(({ what }) => what))
     .map((what) => {
       const its = results.filter((each) => each.what === what)
-      const kinds = its.filter(({ kind }) => kind !== '').map(({ kind, passed }) => (passed ? kind : `**not** ${kind}`))
-      const failed = kinds.length === 0 && its.some(({ passed }) => !passed) ? '**failed**: ' : ''
-      return `${failed}${what}${kinds.length === 0 ? '' : ` (${[...new Set(kinds)].join(', ')})`}`
+      const places = unsorted(its.map(({ place = '' }) => place))
+      const shown = places.map((place) =>
+        onPlace(
+          place,
+          its.filter((each) => (each.place ?? '') === place),
+        ),
+      )
+      const isFailed = its.some(({ kind, passed }) => kind === '' && !passed)
+      return `${isFailed ? '**failed**: ' : ''}${what}${shown.some(Boolean) ? ` (${shown.filter(Boolean).join('; ')})` : ''}`
     })
     .join('<br>')
 }
+
+function onPlace(place: string, results: readonly Result[]): string {
+  const named = results.filter(({ kind }) => kind !== '')
+  const kinds = unsorted(named.map(({ kind, passed }) => (passed ? kind : `**not** ${kind}`))).join(', ')
+  return [place, kinds].filter(Boolean).join(': ')
+}
+
+const unsorted = (texts: readonly string[]) => [...new Set(texts)]
 
 const anchor = (title: string) =>
   title

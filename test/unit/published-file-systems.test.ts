@@ -43,6 +43,10 @@ test('a row without its result file says that it was not tried, and one with it 
   expect(of('SMB', [result, { ...result, kind: 'flock', passed: false }])).toBe(
     '| SMB | excludes (symlink, **not** flock) |  | `npm run tried` | 2026-01-02, Linux 6.1 |',
   )
+  const mounted = (place: string, kind: string) => ({ ...result, place, kind })
+  expect(of('SMB', [mounted('SMB, nolease', 'hard link'), mounted('SMB, mfsymlinks', 'symlink')])).toContain(
+    '| excludes (SMB, nolease: hard link; SMB, mfsymlinks: symlink) |',
+  )
   expect(of('SMB', [{ ...result, how: 'stand-in' }])).toContain('| SMB | not tried | excludes (symlink) |')
 })
 
