@@ -10,6 +10,9 @@ import { ADVISORY_KINDS, connectLab, Driver, isSoak, LOCK_KINDS, newDirectory, p
 
 const lab = await connectLab()
 
+/** Not within this test. */
+const NEVER_LOOKS = { refreshRateMs: 200_000, timeoutIntervalMs: 600_000 }
+
 const drivers: Driver[] = []
 afterEach(async () => {
   for (const driver of drivers.splice(0)) driver.program.kill('SIGKILL')
@@ -27,14 +30,20 @@ for (const place of isSoak ? [V41, V42] : [V41]) {
       "a holder of a %s lock that slept through the server's lease is told that it lost it",
       async (kind, context) => {
         const tell = proves(context, place, "tells the holder of an advisory lock that the server's lease ran out")
-        const path = `${await newDirectory(lab, place)}/lock`
+        const directory = await newDirectory(lab, place)
+        const [path, other] = [`${directory}/lock`, `${directory}/other`]
         const [holder, waiter] = [await start('A', LOCK_KINDS[kind]), await start('B', LOCK_KINDS[kind])]
+        const seldom = await start('A', { ...LOCK_KINDS[kind], ...NEVER_LOOKS })
         await holder.ask('acquire', { path, name: 'lock' })
+        await seldom.ask('acquire', { path: other, name: 'lock' })
         await lab.machine('pause', 'A')
-        const taken = await waiter
-          .ask('acquire', { path, name: 'lock', waitMs: 80_000 })
-          .finally(() => lab.machine('resume', 'A'))
-        expect(taken).toMatchObject({ held: true })
+        const [taken, otherTaken] = await Promise.all([
+          waiter.ask('acquire', { path, name: 'lock', waitMs: 80_000 }),
+          waiter.ask('acquire', { path: other, name: 'other', waitMs: 80_000 }),
+        ]).finally(() => lab.machine('resume', 'A'))
+        expect([taken, otherTaken]).toMatchObject([{ held: true }, { held: true }])
+        // One that was never looked at is looked at by its release.
+        expect(await seldom.ask('release', { name: 'lock' })).toMatchObject({ lost: true })
         expect(await holder.hears((message) => message.lost === 'lock', 'loss', 20_000)).toMatchObject({
           reason: 'advisory-lost',
         })
