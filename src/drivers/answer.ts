@@ -8,7 +8,7 @@ import { processState, randomName } from './identity.js'
 /** What only the caller that runs a piece of protocol knows. */
 export interface Asker {
   /** How long the lease of a session is certain to last, in milliseconds; 0 once it is over, and for sessions of others. */
-  leaseRemainingMs(session: string): number
+  leaseRemainingMs(sessionId: string): number
   /** Is the result still wanted? */
   wanted(): boolean
 }
@@ -28,7 +28,7 @@ export function answer(question: LocalQuestion, asker: Asker): unknown {
     case 'process':
       return processState(question.pid, question.startTime)
     case 'lease':
-      return asker.leaseRemainingMs(question.session)
+      return asker.leaseRemainingMs(question.sessionId)
     case 'wanted':
       return asker.wanted()
     case 'locked':

@@ -154,7 +154,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
    */
   settleLater({ mount }: LinkSession): void {
     const { unsettled } = this.#memory
-    if (unsettled !== null) mount.settle(unsettled.session, this.path, unsettled.generation)
+    if (unsettled !== null) mount.settle(unsettled.sessionId, this.path, unsettled.generation)
   }
 
   #result(session: LinkSession, outcome: Exclude<AttemptOutcome, Outcome<'session-spent'>>, listed: Identity | null): TryOutcome {
@@ -192,7 +192,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
 
   release(session: LinkSession, { generation, entry, directory }: Claimed): Work<ReleaseOutcome> {
     const footing = this.directory.footing(this.path, directory)
-    return this.directory.run(release(this.site, { generation, session: session.id }, entry), session, footing)
+    return this.directory.run(release(this.site, { generation, sessionId: session.id }, entry), session, footing)
   }
 
   async missing(session: LinkSession, generation: bigint): Promise<LostReason | null> {

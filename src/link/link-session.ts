@@ -94,8 +94,8 @@ export class LinkSession implements SessionListener, Asker {
     return this.#lease.remainingMs()
   }
 
-  leaseRemainingMs(session: string): number {
-    return session === this.id ? this.remainingMs() : 0
+  leaseRemainingMs(sessionId: string): number {
+    return sessionId === this.id ? this.remainingMs() : 0
   }
 
   /** What is done for a session that holds something is seen through to the end. */

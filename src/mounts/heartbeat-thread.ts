@@ -174,7 +174,7 @@ function settleLater({ session, directory, unsettled }: Watched, path: string, g
   const view = { path, directory: dirname(path), dev, surroundings: { ...directory, observations: new Map() } }
   const { id, refreshRateMs } = session.record
   const nextMs = readClock().ownMs + refreshRateMs
-  unsettled.push({ view, unsettled: { generation, session: id }, inVainSinceMs: null, nextMs })
+  unsettled.push({ view, unsettled: { generation, sessionId: id }, inVainSinceMs: null, nextMs })
   wakeWhenDue()
 }
 

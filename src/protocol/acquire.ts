@@ -60,8 +60,6 @@ const failed = (
 
 /** How often an inconclusive look is taken again before it is an error. Chosen: each shows that another process got on. */
 const LOOKS_MAX = 8
-/** How often a lock directory is made whose outcome was in doubt: a reply is lost once, and what persists is an error. */
-const CREATIONS_MAX = 2
 
 /** `fresh`: the listing must not come from a cache, whatever it costs (for waiters). */
 export function* attempt(site: Site, session: Session, fresh: boolean): Protocol<AttemptOutcome> {
@@ -98,57 +96,76 @@ const busyBecauseBeaten = (generation: bigint): AttemptOutcome => ({
   why: 'another process was probably faster',
 })
 
-/** Finds the highest generation and whether it is free; every other answer ends the attempt. */
-function* look(site: Site, freshFromTheStart: boolean): Protocol<{ kind: 'free'; from: Free } | AttemptOutcome> {
-  const { coherent } = site.surroundings
-  let fresh = freshFromTheStart && !coherent
+/** What a look at the lock directory comes to: a free generation, or an answer that ends the attempt. */
+type Sight = { kind: 'free'; from: Free } | AttemptOutcome
+/** Another look may tell more. `sight`: what is told where none did. */
+interface Inconclusive {
+  kind: 'inconclusive'
+  sight: AttemptOutcome
+}
+
+const inconclusive = (sight: AttemptOutcome): Inconclusive => ({ kind: 'inconclusive', sight })
+
+/** Finds the highest generation and whether it is free. The first look may trust a cache; those that follow it do not. */
+function* look(site: Site, freshFromTheStart: boolean): Protocol<Sight> {
   let last: AttemptOutcome = failed('list', { code: 'EAGAIN' })
-  let creationsFailed = 0
   for (let looks = 0; looks < LOOKS_MAX; looks++) {
     if (!(yield* ask.wanted())) return { kind: 'cancelled' }
     const planted = yield* notADirectory(site)
     if (planted !== null) return planted
-    // Not in what may be another program's: a file in its empty directory would keep it from letting go of its lock.
-    const sure = coherent || (fresh && site.memory.isMarked && (yield* ownChange(site.path)))
-    fresh = !coherent
+    const isFresh = yield* makesListingFresh(site, freshFromTheStart || looks > 0)
     const listed = yield* ask.list(site.path)
-    if (!listed.ok) {
-      if (listed.code !== 'ENOENT') return listed.code === 'ENOTDIR' ? { kind: 'foreign', what: 'file' } : failed('list', listed)
-      const failure = yield* createLockDirectory(site)
-      if (failure === 'moved') return { kind: 'session-spent', why: 'missing' }
-      if (failure === null) continue
-      last = failed('create', failure)
-      // What is in doubt is tried once more: an error that persists is reported as itself.
-      if (++creationsFailed === CREATIONS_MAX || !isInDoubt(failure.code, site.surroundings)) return last
-      continue
-    }
-    const listing = parseListing(listed.value)
-    site.memory.isMarked = listing.kind !== null
-    if (listing.crowded && listing.kind === site.claim.kind) {
-      const isLess = yield* cleanUp(site, leftoversIn(listing))
-      last = isLess ? BEING_CLEANED : failed('list', { code: 'ECROWDED' })
-      if (sure && !isLess && !isCrowdOfWaiters(listing)) return last
-      continue
-    }
-    const inconclusive = doubt(site, listing)
-    if (inconclusive !== null) {
-      last = inconclusive
-      if (coherent) return inconclusive
-      continue
-    }
-    const generation = listing.highest
-    assert(generation !== null, 'a generation in a listing of which nothing is in doubt', generation)
-    site.memory.floor = generation
-    const { entry, sessionFile } = listing
-    if (listing.free) return { kind: 'free', from: { generation, entry, own: false, takenFrom: null } }
-    const holder = { directory: site.directory, path: `${site.path}/${entry}`, sessionFile }
-    const verdict = yield* judge(holder, site.surroundings)
-    if (verdict.state === 'dead') return { kind: 'free', from: { generation, entry, own: false, takenFrom: verdict.record } }
-    last = busy(generation, verdict)
-    // A listing from a cache may show a holder that is long gone, and go on doing so for good.
-    if (verdict.state === 'alive' && sure) return last
+    const seen: Sight | Inconclusive = listed.ok
+      ? yield* lookAtListing(site, parseListing(listed.value), isFresh)
+      : yield* makeWhatIsMissing(site, listed, last)
+    if (seen.kind !== 'inconclusive') return seen
+    last = seen.sight
   }
   return last
+}
+
+/** Can the next listing not come from a cache? `isWanted`: whatever it costs. */
+function* makesListingFresh({ path, memory, surroundings }: Site, isWanted: boolean): Protocol<boolean> {
+  if (surroundings.coherent) return true
+  // Not in what may be another program's: a file in its empty directory would keep it from letting go of its lock.
+  return isWanted && memory.isMarked && (yield* ownChange(path))
+}
+
+/** There was no listing: where nothing is there, the lock directory is made. `before`: what the look before this one came to. */
+function* makeWhatIsMissing(site: Site, listed: Failure, before: AttemptOutcome): Protocol<Sight | Inconclusive> {
+  if (listed.code === 'ENOTDIR') return { kind: 'foreign', what: 'file' }
+  if (listed.code !== 'ENOENT') return failed('list', listed)
+  const failure = yield* createLockDirectory(site)
+  if (failure === 'moved') return { kind: 'session-spent', why: 'missing' }
+  if (failure === null) return inconclusive(before)
+  // What is in doubt is tried once more, since a reply is lost once: an error that persists is reported as itself.
+  const persists = before.kind === 'failed' && before.action === 'create'
+  const outcome = failed('create', failure)
+  return persists || !isInDoubt(failure.code, site.surroundings) ? outcome : inconclusive(outcome)
+}
+
+function* lookAtListing(site: Site, listing: LockListing, isFresh: boolean): Protocol<Sight | Inconclusive> {
+  site.memory.isMarked = listing.kind !== null
+  if (listing.crowded && listing.kind === site.claim.kind) return yield* tidy(site, listing, isFresh)
+  const doubtful = doubt(site, listing)
+  if (doubtful !== null) return site.surroundings.coherent ? doubtful : inconclusive(doubtful)
+  const { highest: generation, entry, sessionFile } = listing
+  assert(generation !== null, 'a generation in a listing of which nothing is in doubt', generation)
+  site.memory.floor = generation
+  if (listing.free) return { kind: 'free', from: { generation, entry, own: false, takenFrom: null } }
+  const holder = { directory: site.directory, path: `${site.path}/${entry}`, sessionFile }
+  const verdict = yield* judge(holder, site.surroundings)
+  if (verdict.state === 'dead') return { kind: 'free', from: { generation, entry, own: false, takenFrom: verdict.record } }
+  const seen = busy(generation, verdict)
+  // A listing from a cache may show a holder that is long gone, and go on doing so for good.
+  return verdict.state === 'alive' && isFresh ? seen : inconclusive(seen)
+}
+
+/** A lock directory with too many names is listed in pieces, which proves nothing. */
+function* tidy(site: Site, listing: LockListing, isFresh: boolean): Protocol<AttemptOutcome | Inconclusive> {
+  if (yield* cleanUp(site, leftoversIn(listing))) return inconclusive(BEING_CLEANED)
+  const crowded = failed('list', { code: 'ECROWDED' })
+  return isFresh && !isCrowdOfWaiters(listing) ? crowded : inconclusive(crowded)
 }
 
 /** A listing would follow a symlink in the place of the lock. Asked once in the life of a process. */
@@ -195,7 +212,7 @@ export function* claim(site: Site, session: Session, from: Free): Protocol<Attem
   if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }
   if (!(yield* ask.wanted())) return { kind: 'cancelled' }
   const mine = from.generation + 1n
-  const unsettled = { generation: mine, session: session.record.id }
+  const unsettled = { generation: mine, sessionId: session.record.id }
   const placed = yield* site.claim.place(site, session, from)
   if (!placed.ok) {
     const refusal = isInDoubt(placed.code, site.surroundings)
@@ -214,7 +231,7 @@ export function* claim(site: Site, session: Session, from: Free): Protocol<Attem
  * tried just now, so if it is ours, it is from now.
  */
 function* doubted(site: Site, session: Session, from: Free, failure: Failure): Protocol<AttemptOutcome | 'beaten' | 'ours'> {
-  const unsettled = { generation: from.generation + 1n, session: session.record.id }
+  const unsettled = { generation: from.generation + 1n, sessionId: session.record.id }
   const isThere = failure.code === 'EEXIST' && site.claim.isConfirmedByListing
   const found = isThere ? yield* standingOfPresent(site, session, unsettled) : yield* standing(site, unsettled)
   if (found.kind === 'held') return 'ours'
@@ -235,8 +252,9 @@ function* standingOfPresent(site: Site, session: Session, { generation }: Unsett
   site.memory.floor = generation
   const entry = site.claim.entry(generation, session)
   const owner = yield* ownerOf(site, { entry, sessionFile: null })
-  if (owner === 'unknown') return { kind: 'unknown', failure: null }
-  return owner === session.record.id ? { kind: 'held', entry } : { kind: 'of-another' }
+  if (owner.kind === 'unknown') return { kind: 'unknown', failure: null }
+  const isOurs = owner.kind === 'session' && owner.sessionId === session.record.id
+  return isOurs ? { kind: 'held', entry } : { kind: 'of-another' }
 }
 
 /** The claim was refused: nothing was done. */

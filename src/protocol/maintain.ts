@@ -33,7 +33,7 @@ export function* breakHolder(site: Site, session: Session, generation: bigint): 
   // The removal of the broken entry is what tells its holder, by the link count of its session file and by the answer to its
   // release. So it comes first: until then no other process can hold the lock.
   yield* cleanUp(site, outcome.below)
-  yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)
+  yield* release(site, { generation: outcome.generation, sessionId: session.record.id }, outcome.entry)
   return { kind: 'broken' }
 }
 

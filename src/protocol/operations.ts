@@ -69,7 +69,7 @@ export type LocalQuestion =
   | { readonly op: 'name' }
   | { readonly op: 'process'; readonly pid: number; readonly startTime: string | null }
   /** How long the session's lease is certain to last, in milliseconds; 0 once it is over. */
-  | { readonly op: 'lease'; readonly session: string }
+  | { readonly op: 'lease'; readonly sessionId: string }
   /** Is the answer still wanted? `false` once the caller has given up. */
   | { readonly op: 'wanted' }
   /** Does this process hold an fcntl lock through that held file? */
@@ -154,7 +154,7 @@ export const ask = {
   clock: () => step<Clock>({ op: 'clock' }),
   name: () => step<string>({ op: 'name' }),
   process: (pid: number, startTime: string | null) => step<ProcessState>({ op: 'process', pid, startTime }),
-  lease: (session: string) => step<number>({ op: 'lease', session }),
+  lease: (sessionId: string) => step<number>({ op: 'lease', sessionId }),
   wanted: () => step<boolean>({ op: 'wanted' }),
 }
 

@@ -75,7 +75,7 @@ export function* standing(view: LockView, unsettled: Unsettled): Protocol<Standi
   return here.ok && here.value.dev === view.dev ? seen : { kind: 'unknown', failure: here.ok ? null : here }
 }
 
-function* seenStanding(view: LockView, { generation, session }: Unsettled): Protocol<Standing> {
+function* seenStanding(view: LockView, { generation, sessionId }: Unsettled): Protocol<Standing> {
   const listed = yield* freshListing(view)
   if (!listed.ok) return isAbsent(listed.code) ? { kind: 'no-lock' } : { kind: 'unknown', failure: listed }
   const { highest, free, crowded, entry } = listed.value
@@ -87,9 +87,14 @@ function* seenStanding(view: LockView, { generation, session }: Unsettled): Prot
   if (highest < generation) return { kind: 'absent', highest: entry }
   if (free) return { kind: 'free' }
   const owner = yield* ownerOf(view, listed.value)
-  if (owner === session) return { kind: 'held', entry }
-  if (owner === 'unknown') return { kind: 'unknown', failure: null }
-  return { kind: owner === 'ended' ? 'ended' : 'of-another' }
+  switch (owner.kind) {
+    case 'ended':
+      return { kind: 'ended' }
+    case 'unknown':
+      return { kind: 'unknown', failure: null }
+    case 'session':
+      return owner.sessionId === sessionId ? { kind: 'held', entry } : { kind: 'of-another' }
+  }
 }
 
 /** From the moment in which it gets this marker no process will hold the lock again; see `dissolve.ts`. */
@@ -144,18 +149,22 @@ export function* settleAgain(lock: UnsettledLock, timeoutIntervalMs: number): Pr
   return lock.inVainSinceMs !== null && ownMs - lock.inVainSinceMs >= timeoutIntervalMs ? 'overdue' : 'in doubt'
 }
 
-/** The id of the session that holds the highest generation; `ended`: none does any more. */
+/** Which session holds the highest generation. `ended`: none does any more. */
+export type Owner = { kind: 'session'; sessionId: string } | { kind: 'ended' } | { kind: 'unknown' }
+
 export function* ownerOf(
   { path, directory, surroundings }: LockView,
   { entry, sessionFile }: Pick<LockListing, 'entry' | 'sessionFile'>,
-): Protocol<string> {
-  if (sessionFile !== null) return parseSessionName(sessionFile)?.id ?? 'unknown'
+): Protocol<Owner> {
+  if (sessionFile !== null) return ownerWithId(parseSessionName(sessionFile)?.id)
   const found = yield* readRecord({ directory, path: `${path}/${entry}`, sessionFile }, surroundings)
-  if (found === 'dangling') return 'ended' // any process may take over
+  if (found === 'dangling') return { kind: 'ended' } // any process may take over
   const record = found === 'missing' || !found.ok ? null : decodeRecord(found.value.text)
-  if (record === null) return 'unknown'
-  return record.state === 'ended' ? 'ended' : record.id
+  return record?.state === 'ended' ? { kind: 'ended' } : ownerWithId(record?.id)
 }
+
+const ownerWithId = (sessionId: string | undefined): Owner =>
+  sessionId === undefined ? { kind: 'unknown' } : { kind: 'session', sessionId }
 
 /** The one way in which a held generation becomes free. Unlinking it would make the highest generation shrink. */
 const rename = (view: LockView, entry: string, generation: bigint) =>

@@ -9,7 +9,7 @@ import type { Session } from './session.js'
 export interface Unsettled {
   generation: bigint
   /** Whose entry it is. */
-  session: string
+  sessionId: string
 }
 
 /** What a process remembers of one lock. */

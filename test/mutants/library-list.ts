@@ -18,6 +18,7 @@ const SLOW_PROCESS = ['process/changeover-model.test.ts', 'a slow process that g
 const BREAK = 'unit/protocol-break.test.ts'
 const SIGHTS = 'unit/protocol-doubtful-sights.test.ts'
 const STEPS = ['sim/workbench-steps.test.ts', 'that comes between any two steps has the lock'] as const
+const BOTH = 'process/advisory-both.test.ts'
 const HUNG = ['process/link-hung-mount.test.ts', 'a mount that hangs stops neither the event loop'] as const
 
 export const LIBRARY_MUTATIONS: LibraryMutation[] = [
@@ -313,7 +314,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'break: what was claimed not released',
     file: 'protocol/maintain.ts',
-    from: '  yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)\n',
+    from: '  yield* release(site, { generation: outcome.generation, sessionId: session.record.id }, outcome.entry)\n',
     to: '',
     caughtBy: [BREAK, 'who finds it lost, and is free'],
     redundantBecause: null,
@@ -329,8 +330,8 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'break: the lock free before the broken claim is gone',
     file: 'protocol/maintain.ts',
-    from: '  yield* cleanUp(site, outcome.below)\n  yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)\n',
-    to: '  yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)\n  yield* cleanUp(site, outcome.below)\n',
+    from: '  yield* cleanUp(site, outcome.below)\n  yield* release(site, { generation: outcome.generation, sessionId: session.record.id }, outcome.entry)\n',
+    to: '  yield* release(site, { generation: outcome.generation, sessionId: session.record.id }, outcome.entry)\n  yield* cleanUp(site, outcome.below)\n',
     caughtBy: [BREAK, 'nobody else can hold the lock'],
     redundantBecause: null,
   },
@@ -470,6 +471,62 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     caughtBy: MODEL,
     redundantBecause:
       'the one entry of a lock of renames decides, whatever the markers say; this look spares a marker that the next process would take away',
+  },
+  {
+    name: 'an fcntl lock that was dropped is not taken again',
+    file: 'advisory/fcntl.ts',
+    from: "return (await this.#retake(fd)) ? null : 'advisory-lost'",
+    to: 'return null',
+    caughtBy: [BOTH, 'an fcntl lock that the program itself has dropped'],
+    redundantBecause: null,
+  },
+  {
+    name: 'a release does not look at what was held for long',
+    file: 'advisory/advisory-locks.ts',
+    from: 'if (this.#lost === null && monotonicMs() >= this.#lookFromMs)',
+    to: 'if (this.#lost === null && monotonicMs() < 0)',
+    caughtBy: [BOTH, 'of what was held for long says so, too'],
+    redundantBecause: null,
+  },
+  {
+    name: 'a worker thread closes what it has tried',
+    file: 'advisory/worker-descriptors.ts',
+    from: 'if (mayClose(fsExt, file)) return closeSync(file.fd)',
+    to: 'return closeSync(file.fd)',
+    caughtBy: [BOTH, 'tries of a worker thread drop nothing'],
+    redundantBecause: null,
+  },
+  {
+    name: 'what a worker thread could not close is not used again',
+    file: 'advisory/flock.ts',
+    from: '(yield* keptFile(path, access)) ?? ',
+    to: '',
+    caughtBy: [BOTH, 'tries of a worker thread drop nothing'],
+    redundantBecause: null,
+  },
+  {
+    name: 'a worker thread loads the addon that others have loaded',
+    file: 'advisory/fs-ext-in-worker.ts',
+    from: 'const copy = join(folder, ',
+    to: 'return load(addon)\n    const copy = join(folder, ',
+    caughtBy: [BOTH, 'worker threads that lock come and go'],
+    redundantBecause: null,
+  },
+  {
+    name: 'what fcntl itself refuses taken for a file that may not be written',
+    file: 'advisory/lock-file.ts',
+    from: "?.syscall === 'open'",
+    to: '?.syscall !== undefined',
+    caughtBy: [BOTH, 'a refusal of the fcntl call itself is an error'],
+    redundantBecause: null,
+  },
+  {
+    name: 'a crowd of tickets is left',
+    file: 'waiting/tickets.ts',
+    from: 'isCrowded: names.length >= CROWD_MIN',
+    to: 'isCrowded: names.length < 0',
+    caughtBy: ['process/link-tickets.test.ts', 'a crowd of tickets is moved out of the way as it is'],
+    redundantBecause: null,
   },
   {
     name: 'workbench: what was set aside not compared',

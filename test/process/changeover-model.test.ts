@@ -217,7 +217,7 @@ class Universe {
       case 'name':
         return this.random.name()
       case 'lease':
-        return isAlive(actor, operation.session) ? 1000 : 0
+        return isAlive(actor, operation.sessionId) ? 1000 : 0
       case 'wanted':
         return true
       case 'locked':
@@ -293,7 +293,7 @@ class Universe {
         yield* cleanUp(site, outcome.below)
         for (let pause = this.random.whole(4); pause > 0; pause--) yield nothing
         this.ends(actor)
-        yield* release(site, { generation: outcome.generation, session: session.record.id }, outcome.entry)
+        yield* release(site, { generation: outcome.generation, sessionId: session.record.id }, outcome.entry)
       } else if (outcome.kind === 'session-spent') actor.session = null
       else if (outcome.kind === 'foreign') {
         if ((yield* this.#locked(actor)) === 'directory') yield* this.#dissolve(site, claim.kind)

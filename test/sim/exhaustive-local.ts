@@ -207,7 +207,7 @@ export class LocalTable {
       case 'process':
         return ((convictable >> step.pid) & 1) === 1 ? ['alive', 'gone'] : ['alive']
       case 'lease':
-        return [step.session === checkpoint.session?.record.id ? this.remainingMs(checkpoint, jumps) : 0]
+        return [step.sessionId === checkpoint.session?.record.id ? this.remainingMs(checkpoint, jumps) : 0]
       case 'wanted':
         return mayGiveUp ? [true, false] : [true]
       default:

@@ -238,8 +238,8 @@ export class ExhaustiveProgram {
     const session = sessionOf(to)
     if (yield* this.#wantsBeat(session)) return yield* this.#beat(to, session)
     const { generation, entry } = to.held as NonNullable<Checkpoint['held']>
-    if (((yield { op: 'lease', session: session.record.id }) as number) <= 0) return this.#lose(to)
-    yield* this.#protocol.release(this.#site(index, to.memory, new Map()), { generation, session: session.record.id }, entry)
+    if (((yield { op: 'lease', sessionId: session.record.id }) as number) <= 0) return this.#lose(to)
+    yield* this.#protocol.release(this.#site(index, to.memory, new Map()), { generation, sessionId: session.record.id }, entry)
     if (!this.#rules.besideWorkbench) return this.#letGo(to)
     to.held = null
     to.phase = 'leaving'

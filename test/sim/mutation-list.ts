@@ -105,7 +105,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'acquire',
-        from: "return owner === session.record.id ? { kind: 'held', entry } : { kind: 'of-another' }",
+        from: "return isOurs ? { kind: 'held', entry } : { kind: 'of-another' }",
         to: "return { kind: 'held', entry }",
       },
     ],
@@ -300,7 +300,7 @@ export const MUTATIONS: Mutation[] = [
       {
         file: 'settle',
         from: "return { kind: 'lost', reason: found.isFree ? 'broken' : 'taken-over' }",
-        to: "return (yield* ask.lease(held.session)) > 0 ? { kind: 'released' } : { kind: 'lost', reason: 'taken-over' }",
+        to: "return (yield* ask.lease(held.sessionId)) > 0 ? { kind: 'released' } : { kind: 'lost', reason: 'taken-over' }",
       },
     ],
     caughtIn: null,
@@ -332,7 +332,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'a change of our own in the empty directory of another library',
-    edits: [{ file: 'acquire', from: 'fresh && site.memory.isMarked && ', to: 'fresh && site.memory.isDirectory && ' }],
+    edits: [{ file: 'acquire', from: 'isWanted && memory.isMarked && ', to: 'isWanted && memory.isDirectory && ' }],
     caughtIn: null,
     redundantBecause: null,
   },

@@ -157,7 +157,7 @@ export class SimProcess implements Actor {
       case 'process':
         return this.#properties.processState(this.node, question.pid, question.startTime, this.#owner.timeNamespace)
       case 'lease':
-        for (const session of this.sessions) if (session.id === question.session) return session.remainingMs(this.node.ownMs)
+        for (const session of this.sessions) if (session.id === question.sessionId) return session.remainingMs(this.node.ownMs)
         return 0
       case 'wanted':
         return this.node.ownMs < thread.wantedUntilMs
@@ -354,7 +354,7 @@ export class SimProcess implements Actor {
     }
     hold.isReleasing = true
     const generation = BigInt(hold.generation)
-    const held = { generation, session: hold.session.id }
+    const held = { generation, sessionId: hold.session.id }
     const outcome = yield* this.#protocol.release(this.#site(), held, hold.entry)
     if (outcome.kind === 'unsettled') this.#settleLater(held)
     // As `LinkHold.release`: what was done after the lease may have been another process's lock.
@@ -367,7 +367,7 @@ export class SimProcess implements Actor {
 
   #settleLater(unsettled: Unsettled): void {
     for (const session of this.sessions) {
-      if (session.id !== unsettled.session || session.isEnded) continue
+      if (session.id !== unsettled.sessionId || session.isEnded) continue
       if (session.unsettled.some((lock) => lock.unsettled.generation === unsettled.generation)) continue
       const view = { path: LOCK, directory: DIRECTORY, dev: this.#dev, surroundings: this.#surroundings(new Map()) }
       const nextOwnMs = this.node.ownMs + session.session.record.refreshRateMs

@@ -53,7 +53,7 @@ function hold(claim: Claim): { generation: bigint; entry: string; release(): str
   const outcome = run(attempt(site, session, false))
   if (outcome.kind !== 'acquired') throw new Error(`Expected the lock to be acquired, got ${outcome.kind}`)
   const { generation, entry } = outcome
-  return { generation, entry, release: () => run(release(site, { generation, session: session.record.id }, entry)).kind }
+  return { generation, entry, release: () => run(release(site, { generation, sessionId: session.record.id }, entry)).kind }
 }
 
 /** Calls `look` before each of its operations. */

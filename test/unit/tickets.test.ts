@@ -109,8 +109,8 @@ test('every decision of the protocol is the same with any set of tickets and wit
   const steps = {
     attempt: (site: Site, session: Session) => attempt(site, session, false),
     'an attempt past the cache': (site: Site, session: Session) => attempt(site, session, true),
-    release: (site: Site, session: Session) => release(site, { generation: 18n, session: session.record.id }, '18'),
-    settle: (site: Site, session: Session) => settle(site, { generation: 18n, session: session.record.id }),
+    release: (site: Site, session: Session) => release(site, { generation: 18n, sessionId: session.record.id }, '18'),
+    settle: (site: Site, session: Session) => settle(site, { generation: 18n, sessionId: session.record.id }),
     break: (site: Site, session: Session) => breakHolder(site, session, 18n),
     listing: (site: Site) => freshListing(site),
     inspect: (site: Site) => inspect(site),

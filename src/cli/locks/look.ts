@@ -108,15 +108,15 @@ export class Looker {
       const holders = new Set(inside.map(({ holder }) => nameOf(holder)))
       const waiting = new Set(inside.flatMap(({ waiters }) => waiters.map(nameOf)))
       for (const name of names.slice(0, SESSIONS_MAX)) {
-        const record = await readSession(join(directory, name)).catch((error) => {
-          unread.push({ path: directory, message: reasonOf(error) })
-        })
-        if (record === undefined) break // a file system that does not answer would be waited for again with each file
-        const life = record === null ? 'gone' : lifeOf(record)
-        if (record === null || record.state === 'ended' || life === 'gone') continue
-        const { host, pid, user, label } = record
-        const isWaiting = waiting.has(nameOf(record)) || null
-        if (!holders.has(nameOf(record))) found.push({ directory, host, pid, user, label, isWaiting })
+        const session = await readSession(join(directory, name))
+        if (session.kind === 'no-answer') {
+          unread.push({ path: directory, message: session.message })
+          break // it would be waited for again with each file
+        }
+        if (session.kind === 'none' || holders.has(nameOf(session.record))) continue
+        const { host, pid, user, label } = session.record
+        const isWaiting = waiting.has(nameOf(session.record)) || null
+        found.push({ directory, host, pid, user, label, isWaiting })
       }
     }
     return found
@@ -164,8 +164,16 @@ function nameOf(process: { host: string | null; pid: number | null } | null): st
   return `${process?.host} ${process?.pid}`
 }
 
-/** `null` for what is gone or unreadable: it is for people only. @throws LockFileSystemError when there is no answer */
-async function readSession(path: string): Promise<SessionRecord | null> {
-  const found = await bounded(path, runProtocol(ask.read(path, true), new Lane()))
-  return found.ok ? decodeRecord(found.value.text) : null
+/** `none`: it is gone, ended or unreadable: this is for people only. `no-answer`: of its file system, within the bound. */
+type SeenSession = { kind: 'living'; record: SessionRecord } | { kind: 'none' } | { kind: 'no-answer'; message: string }
+
+async function readSession(path: string): Promise<SeenSession> {
+  try {
+    const found = await bounded(path, runProtocol(ask.read(path, true), new Lane()))
+    const record = found.ok ? decodeRecord(found.value.text) : null
+    const isLiving = record !== null && record.state !== 'ended' && lifeOf(record) !== 'gone'
+    return isLiving ? { kind: 'living', record } : { kind: 'none' }
+  } catch (error) {
+    return { kind: 'no-answer', message: reasonOf(error) }
+  }
 }
