@@ -125,7 +125,7 @@ export interface Lock<Type extends LockType = LockType> extends AsyncDisposable,
   assertHeld(): void
   /**
    * Reads a file that the lock protects, as the server has it and never from this node's cache: a lock is no cache barrier.
-   * The file that an advisory lock with fcntl is on is refused: reading it would let go of that lock.
+   * A file that this process has locked with fcntl is refused: reading it would let go of that lock.
    * @throws LockLostError, InvalidArgumentError, and the errors of `fs.readFile`
    */
   readFile(path: string): Promise<Buffer>

@@ -68,7 +68,7 @@ export class AdvisoryLocks implements Locks {
     )
     if (hold === 'busy') return { kind: 'busy', holder: null, owner: null, generation: null }
     // A server is asked at each release; a kernel only about what was held so long that it is looked at meanwhile, too.
-    const held = new HeldAdvisory(hold, this, { calls, unseenMsMax: leasesLocks ? 0 : this.#refreshRateMs })
+    const held = new HeldAdvisory(hold, this, leasesLocks ? 0 : this.#refreshRateMs)
     if (hold.dev !== dev) yield* this.#moved(parts, facts, held)
     if (!wanted()) {
       yield* held.release()
@@ -176,16 +176,10 @@ class AdvisoryLockable implements Lockable {
   }
 }
 
-interface HeldOptions {
-  calls: readonly AdvisoryCall[]
-  /** What was held for longer is looked at before its release counts. */
-  unseenMsMax: number
-}
-
 class HeldAdvisory implements Hold, Watched {
   readonly token = null
   onLost: ((reason: LostReason) => void) | null = null
-  readonly ownFile: { dev: number; ino: number; readDropsIt: boolean }
+  readonly ownFile: { dev: number; ino: number }
   readonly #hold: AdvisoryHold
   readonly #locks: AdvisoryLocks
   /** When the release looks before, by the clock of `monotonicMs()`. */
@@ -194,10 +188,11 @@ class HeldAdvisory implements Hold, Watched {
   #lost: LostReason | null = null
   #isLooking = false
 
-  constructor(hold: AdvisoryHold, locks: AdvisoryLocks, { calls, unseenMsMax }: HeldOptions) {
+  /** `unseenMsMax`: what was held for longer is looked at before its release counts. */
+  constructor(hold: AdvisoryHold, locks: AdvisoryLocks, unseenMsMax: number) {
     this.#hold = hold
     this.#lookFromMs = hold.mayEndUnnoticed ? monotonicMs() + unseenMsMax : Number.POSITIVE_INFINITY
-    this.ownFile = { dev: hold.dev, ino: hold.ino, readDropsIt: calls.includes('fcntl') }
+    this.ownFile = { dev: hold.dev, ino: hold.ino }
     this.#locks = locks
   }
 

@@ -53,6 +53,14 @@ export function findEntry(identity: string | null, realPath: string | null): Ent
   return byIdentity.get(identity ?? '') ?? byRealPath.get(realPath ?? '')
 }
 
+/** Closing any descriptor of that file would drop an fcntl lock of this process. */
+export function isLockedHere({ dev, ino }: { dev: number; ino: number }): boolean {
+  for (const entry of byIdentity.values()) if (entry.dev === dev && entry.ino === ino) return true
+  return false
+}
+
+export const isAnyLockedHere = (): boolean => byIdentity.size > 0
+
 /** To be called within the visit that has just locked the inode. */
 export function addEntry(entry: Entry): void {
   byIdentity.set(entry.identity, entry)

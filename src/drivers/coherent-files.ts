@@ -10,22 +10,26 @@ import { systemErrorCode } from './error-code.js'
 import { withFile, writeAll } from './file-operations.js'
 import { giveMode } from './permissions.js'
 
-const { O_CREAT, O_DIRECT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
+const { O_CREAT, O_DIRECT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
+/** What another user may have put in the file's place, a FIFO for one, is not waited for. */
+const READING = O_RDONLY | O_NONBLOCK
 const READ_BYTES = 64 * 1024
 
 /** The file as the server has it. `coherent`: there is but one cache, this machine's, and it is right. */
 export function* readFresh(path: string, coherent: boolean): Calls<Buffer> {
-  if (coherent) return yield* withFile(path, O_RDONLY, 0, readToEnd)
+  if (coherent) return yield* withFile(path, READING, 0, readToEnd)
   try {
-    return yield* withFile(path, O_RDONLY | O_DIRECT, 0, readToEnd)
+    return yield* withFile(path, READING | O_DIRECT, 0, readToEnd)
   } catch (error) {
     // Not every file system can read past its cache; those that cannot keep none, or are on their own.
     if (systemErrorCode(error) !== 'EINVAL') throw error
-    return yield* withFile(path, O_RDONLY, 0, readToEnd)
+    return yield* withFile(path, READING, 0, readToEnd)
   }
 }
 
 function* readToEnd(fd: number): Calls<Buffer> {
+  const there = (yield ['fstat', fd]) as Stats
+  if (!there.isFile()) throw Object.assign(new Error('EINVAL: it is no regular file, read'), { code: 'EINVAL', syscall: 'read' })
   const chunks: Buffer[] = []
   for (let position = 0; ;) {
     const chunk = Buffer.allocUnsafeSlow(READ_BYTES)

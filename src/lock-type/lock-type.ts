@@ -122,7 +122,7 @@ export interface Hold {
   /** Why it may have been lost, or `null`. Decides from the clocks at the moment of the call. */
   lostReason(): LostReason | null
   /** The file that is itself locked, where the kernel holds the lock. `readDropsIt`: closing it lets go of the lock (POSIX). */
-  readonly ownFile?: { dev: number; ino: number; readDropsIt: boolean }
+  readonly ownFile?: { dev: number; ino: number }
   /** Called once, when the lock type notices the loss by itself. */
   onLost: ((reason: LostReason) => void) | null
   /** `null`: released; otherwise it had been lost. @throws if it cannot be told whether it was released */

@@ -1,5 +1,6 @@
 /** The handle of a held lock. */
 
+import { isAnyLockedHere, isLockedHere } from '../advisory/process-registry.js'
 import { fileAt, readFresh, replaceFile } from '../drivers/coherent-files.js'
 import { randomName } from '../drivers/identity.js'
 import type { Lane } from '../drivers/lane.js'
@@ -92,7 +93,7 @@ export class LockHandle implements Lock {
     checkArgument('the path of `readFile`', PATH, path)
     this.assertHeld()
     const { coherent, lane } = await this.#keeper.fileSystemOf(path)
-    if (this.#hold.ownFile?.readDropsIt === true) await this.#refuseOwnFile(path, lane, 'read')
+    if (isAnyLockedHere()) await refuseToRead(path, lane)
     const contents = await runCalls(readFresh(path, coherent), lane)
     this.assertHeld()
     return contents
@@ -103,21 +104,10 @@ export class LockHandle implements Lock {
     checkArgument('the data of `replaceFile`', DATA, data)
     this.assertHeld()
     const { lane } = await this.#keeper.fileSystemOf(path)
-    if (this.#hold.ownFile !== undefined) await this.#refuseOwnFile(path, lane, 'replace')
+    const { ownFile } = this.#hold
+    if (ownFile !== undefined) await refuseToReplace(ownFile, path, lane)
     const calls = replaceFile(path, randomName(), data, () => this.assertHeld())
     await runCalls(calls, lane)
-  }
-
-  /** The lock would be gone with it, and nothing would tell. @throws InvalidArgumentError */
-  async #refuseOwnFile(path: string, lane: Lane, what: 'read' | 'replace'): Promise<void> {
-    const there = await runCalls(fileAt(path), lane)
-    if (there === null || there.dev !== this.#hold.ownFile?.dev || there.ino !== this.#hold.ownFile.ino) return
-    throw new InvalidArgumentError(
-      `Expected the path of another file to ${what}, got the one that is locked: ${path}`,
-      what === 'read'
-        ? "Lock a file beside it, or with advisoryKind: 'flock': an fcntl lock ends as soon as its process closes the file."
-        : 'Lock a file beside it: an advisory lock is on the file itself, and would be on none that others find.',
-    )
   }
 
   release(): Promise<ReleaseResult> {
@@ -199,4 +189,24 @@ export class LockHandle implements Lock {
     const { path, lockType, token, held, remainingMs } = this
     return `Lock ${inspect({ path, lockType, token, held, remainingMs: Math.floor(remainingMs) }, options)}`
   }
+}
+
+/** What this process has locked by fcntl, through this lock or another, would be let go of. @throws InvalidArgumentError */
+async function refuseToRead(path: string, lane: Lane): Promise<void> {
+  const there = await runCalls(fileAt(path), lane)
+  if (there === null || !isLockedHere(there)) return
+  throw new InvalidArgumentError(
+    `Expected the path of another file to read, got one that this process has locked: ${path}`,
+    "Lock a file beside it, or with advisoryKind: 'flock': an fcntl lock ends as soon as its process closes the file.",
+  )
+}
+
+/** The lock would be on a file that no other process finds. @throws InvalidArgumentError */
+async function refuseToReplace(own: { dev: number; ino: number }, path: string, lane: Lane): Promise<void> {
+  const there = await runCalls(fileAt(path), lane)
+  if (there === null || there.dev !== own.dev || there.ino !== own.ino) return
+  throw new InvalidArgumentError(
+    `Expected the path of another file to replace, got the one that is locked: ${path}`,
+    'Lock a file beside it: an advisory lock is on the file itself, and would be on none that others find.',
+  )
 }

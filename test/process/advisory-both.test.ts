@@ -281,6 +281,14 @@ test('the file that is locked is neither read nor replaced through the lock: bot
   expect(await lock.release()).toEqual({ lost: false })
 })
 
+test('a file that is locked is not read through another lock of the process either', async () => {
+  const [lock, other] = [await advisory().acquire(path), await advisory().acquire(`${path}-other`)]
+  await expect(other.readFile(path)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  expect(witness(path, 'fcntl')).toBe('busy')
+  expect(await lock.release()).toEqual({ lost: false })
+  expect(String(await other.readFile(path))).toBe('')
+})
+
 test('by flock alone the locked file can be read: that lock ends with its own descriptor only', async () => {
   await writeFile(path, 'data')
   const lock = await advisory({ advisoryKind: 'flock' }).acquire(path)

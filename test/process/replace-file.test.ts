@@ -99,6 +99,11 @@ test('through a symbolic link the file that it leads to is replaced, and the lin
   expect(await readdir(join(folder, 'there'))).toEqual(['target'])
 })
 
+test('a FIFO in the place of the file is an error at once, and not waited for', async () => {
+  execFileSync('mkfifo', [file])
+  await expect(lock.readFile(file)).rejects.toMatchObject({ code: 'EINVAL' })
+})
+
 test('a link that leads nowhere is an error, and stays', async () => {
   await symlink('nowhere', file)
   await expect(lock.replaceFile(file, 'new')).rejects.toMatchObject({ code: 'ENOENT' })
