@@ -74,6 +74,7 @@ const REFUSING = [...NOT_SUPPORTED, 'EPERM', 'EINVAL']
 const FORCED_MODES = ['bindfs', 'vm-folder', '9p', 'virtiofs', 'sshfs', ...SMB]
 
 const LINKS_INSTEAD = 'use lock-type=linkbased'
+const NO_ROOM = 'There is no room for what is to be written'
 
 const LOCKING: readonly Row[] = [
   row(
@@ -219,13 +220,17 @@ const ANY: readonly Row[] = [
     { fileSystems: ['snapshot'] },
   ),
   row(['READ_ONLY', 'The file system is read-only'], ['EROFS'], 'Mount it read-write, or put the lock somewhere else.'),
-  row(['NO_SPACE', 'The file system says that it is full'], ['ENOSPC'], 'Free some space or inodes (df -h, df -i).', {
-    actions: ['release', 'rename'],
-  }),
+  // Half of what was to be written looks the same, be it for the file system or for a limit of the process.
   row(
-    ['NO_SPACE', 'The file system says that it is full'],
-    ['ENOSPC'],
-    'Free some space or inodes (df -h, df -i); nothing was locked.',
+    ['NO_SPACE', NO_ROOM],
+    ['ENOSPC', 'EFBIG'],
+    'Free some space or inodes (df -h, df -i), or raise the limit for the size of files (ulimit -f).',
+    { actions: ['release', 'rename'] },
+  ),
+  row(
+    ['NO_SPACE', NO_ROOM],
+    ['ENOSPC', 'EFBIG'],
+    'Free some space or inodes (df -h, df -i), or raise the limit for the size of files (ulimit -f); nothing was locked.',
   ),
   row(
     ['QUOTA_EXCEEDED', 'A disk quota is exceeded'],
