@@ -8,6 +8,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { check, sectionsOf } from '../../src/cli/evidence/checker.js'
+import { htmlPage } from '../../src/cli/evidence/page.js'
 import { drawCourse } from '../../src/cli/evidence/picture.js'
 import type { Evidence, StormEvent } from '../../src/cli/evidence/records.js'
 import { type Timeline, timelineSvg } from '../../src/cli/evidence/timeline.js'
@@ -167,6 +168,18 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
         expect(page).toContain(words)
     },
   )
+
+  test('the results of five kinds of lock are all to be seen on a telephone', async () => {
+    const file = join(directory, 'matrix.html')
+    const kinds = ['hard link', 'symlink', 'rename', 'flock', 'fcntl']
+    const heads = kinds.map((kind) => `<th>${kind}</th>`)
+    const cells = kinds.map(() => '<td>pass<br><small>takeover 1200 ms</small></td>')
+    const table = `<table style="border-right:4px solid ${BLUE}"><tr><th>holder</th>${heads.join('')}</tr><tr><th>node2</th>${cells.join('')}</tr></table>`
+    await writeFile(file, htmlPage('matrix', `<div class="wide">${table}</div>`))
+    const picture = await screenshot(file, { width: 420, height: WINDOW_HEIGHT })
+    // The right edge of the table.
+    expect(picture.count(BLUE)).toBeGreaterThan(3 * 50)
+  })
 
   test('the legend names what occurs only, and a stall shows the colour of the holder below it', async () => {
     const events: StormEvent[] = [
