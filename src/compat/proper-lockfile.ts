@@ -12,6 +12,7 @@
 
 import fs from 'node:fs'
 import { resolve } from 'node:path'
+import { checkArgument, type Form } from '../config/options.js'
 import { ForeignLockError, InvalidArgumentError, LockFileSystemError } from '../errors.js'
 import { createLocker } from '../locker/locker.js'
 import { warn } from '../log/talk.js'
@@ -176,14 +177,23 @@ function lockPathOf(canonical: string, { lockfilePath }: UnlockOptions): string 
 }
 
 async function canonicalPath(file: string, options: UnlockOptions): Promise<string> {
+  checkFile(file)
   checkFs(options)
   return options.realpath === false ? resolve(file) : await fs.promises.realpath(file)
 }
 
 function canonicalPathSync(file: string, options: UnlockOptions): string {
+  checkFile(file)
   checkFs(options)
   return options.realpath === false ? resolve(file) : fs.realpathSync(file)
 }
+
+/** What `fs.realpath` takes: code hands over buffers and URLs as well. */
+const FILE: Form = {
+  isMet: (value) => typeof value === 'string' || value instanceof Uint8Array || value instanceof URL,
+  expected: 'a path',
+}
+const checkFile = (file: unknown) => checkArgument('the file to lock', FILE, file)
 
 function checkFs(options: UnlockOptions): void {
   // As in proper-lockfile: what is falsy stands for the default.
@@ -196,11 +206,11 @@ function checkFs(options: UnlockOptions): void {
 
 /** One for each pair of intervals: they belong to the holder, and are told to the others. */
 function lockerFor({ stale, update }: LockOptions): Locker {
-  const timeoutIntervalMs = Math.round(
-    Math.min(Math.max(stale === undefined ? STALE_MS_DEFAULT : stale || 0, STALE_MS_MIN), STALE_MS_MAX),
-  )
+  const staleMs = numberOr(STALE_MS_DEFAULT, stale === undefined ? STALE_MS_DEFAULT : stale || 0)
+  const timeoutIntervalMs = Math.round(Math.min(Math.max(staleMs, STALE_MS_MIN), STALE_MS_MAX))
   const halfMs = timeoutIntervalMs / 2
-  const refreshRateMs = Math.round(Math.max(Math.min(update == null ? halfMs : update || 0, halfMs), UPDATE_MS_MIN))
+  const updateMs = numberOr(halfMs, update == null ? halfMs : update || 0)
+  const refreshRateMs = Math.round(Math.max(Math.min(updateMs, halfMs), UPDATE_MS_MIN))
   const key = `${timeoutIntervalMs} ${refreshRateMs} ${useSymlinks}`
   let locker = lockers.get(key)
   if (locker === undefined) {
@@ -209,6 +219,9 @@ function lockerFor({ stale, update }: LockOptions): Locker {
   }
   return locker
 }
+
+/** What is no number is taken by `proper-lockfile` as well, and makes no lock stale there. Here it stands for the default. */
+const numberOr = (byDefault: number, value: unknown): number => (Number.isNaN(Number(value)) ? byDefault : Number(value))
 
 /** There is no option for file systems without hard links, so this finds out. Locks of both kinds exclude each other. */
 function isLinkRefused(error: unknown): boolean {
@@ -251,8 +264,8 @@ function enter(file: string, lockfilePath: string, lock: Lock | null, { onCompro
 }
 
 function find(file: string, options: UnlockOptions): Held {
-  const entry = held.get(lockPathOf(file, options))
-  const found = entry ?? (options.lockfilePath ? undefined : [...held.values()].find((other) => other.file === file))
+  // It may lie elsewhere than it is named here: `proper-lockfile` knows its locks by their files.
+  const found = held.get(lockPathOf(file, options)) ?? [...held.values()].find((other) => other.file === file)
   if (found === undefined) throw lockfileError('ENOTACQUIRED', 'Lock is not acquired/owned by you')
   return found
 }

@@ -8,7 +8,7 @@ import { execFile } from 'node:child_process'
 import defaultFs, * as fs from 'node:fs'
 import { mkdir, readdir, readFile, realpath, rm, rmdir, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import * as fc from 'fast-check'
@@ -124,6 +124,49 @@ describe.each(PACKAGES)('%s', (name) => {
     expect(await other.ask({ op: 'check', file: folder })).toEqual({ value: false })
     expect(await one.ask({ op: 'unlock', file: folder, options })).toEqual({ value: null })
     expect(await other.ask({ op: 'lock', file, options })).toEqual({ value: 0 })
+  })
+
+  test('intervals that are no numbers, or too short, are no error', async () => {
+    const peer = start(name)
+    const odd = [
+      { stale: 'long' },
+      { stale: '5000' },
+      { stale: 1, update: 1 },
+      { update: 'often' },
+      { stale: null, update: null },
+    ]
+    for (const options of odd) {
+      expect(await peer.ask({ op: 'lock', file, options })).toMatchObject({ value: expect.any(Number) })
+      expect(await peer.ask({ op: 'unlock', file })).toEqual({ value: null })
+    }
+  })
+
+  test('it is tried for ever where forever is asked for', async () => {
+    const [one, other] = [start(name), start(name)]
+    await one.ask({ op: 'lock', file })
+    const waiting = other.ask({ op: 'lock', file, options: { retries: { forever: true, minTimeout: 10, maxTimeout: 50 } } })
+    expect(await one.ask({ op: 'check', file })).toEqual({ value: true })
+    await one.ask({ op: 'unlock', file })
+    expect(await waiting).toEqual({ value: 0 })
+  })
+
+  test('the file is the same by whatever path it is named', async () => {
+    const peer = start(name)
+    const detour = `${folder}/./${basename(file)}`
+    await peer.ask({ op: 'lockSync', file })
+    expect(await code(peer.ask({ op: 'lockSync', file: detour }))).toBe('ELOCKED')
+    expect(await peer.ask({ op: 'unlockSync', file: detour })).toEqual({ value: null })
+    expect(await peer.ask({ op: 'lock', file: detour, options: { realpath: false } })).toMatchObject({
+      value: expect.any(Number),
+    })
+    expect(await peer.ask({ op: 'unlock', file, options: { realpath: false } })).toEqual({ value: null })
+  })
+
+  test('unlock resolves also where it is told another place of the lock', async () => {
+    const peer = start(name)
+    await peer.ask({ op: 'lock', file })
+    const options = { lockfilePath: join(folder, 'elsewhere') }
+    expect(await peer.ask({ op: 'unlock', file, options })).toEqual({ value: null })
   })
 
   test('without a directory for the lock there is an error, and no lock', async () => {
@@ -252,6 +295,15 @@ describe('what differs', () => {
       expect((await peer.ask({ op, file, options: { fs: {} } })).error).toMatchObject({
         code: 'INVALID_ARGUMENT',
         message: expect.stringContaining('The option `fs` of proper-lockfile is not supported'),
+      })
+  })
+
+  test('what is no path is refused, and named', async () => {
+    const peer = start('mountlock')
+    for (const op of ['lock', 'lockSync', 'unlock', 'unlockSync', 'check', 'checkSync'])
+      expect((await peer.ask({ op, file: 5 as never })).error).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: 'Expected the file to lock to be a path, got 5. Correct the call.',
       })
   })
 

@@ -59,6 +59,10 @@ const ROWS: Record<string, () => Promise<void>> = {
   '`flock FILE COMMAND ARGUMENT…`': async () => {
     expect((await same(`$run L printf '%s|' -x --wait '' 'a b'`)).stdout).toBe('-x|--wait||a b|')
     expect((await ours(`$run L -- printf '%s|' -x -- 7`)).stdout).toBe('-x|--|7|')
+    expect((await flock('$run --excl L true')).end).toBe(0)
+    expect((await ours('$run --excl L true')).end).toBe(64)
+    expect((await flock('$run -- L true')).end).toBe(0)
+    expect((await ours('$run -- L true')).end).toBe(64)
   },
   "`-c 'LINE'`": async () => {
     expect((await same(`$run L -c 'echo a && echo b; exit 5'`)).end).toBe(5)
@@ -105,6 +109,8 @@ const ROWS: Record<string, () => Promise<void>> = {
       expect(text).toMatch(/: getting lock took [\d.]+ seconds\n.*: executing true\n/)
     }
     expect(answer.stdout).toBe('')
+    // Without a wait, none is told of.
+    expect((await ours(`${HELD} '$run --verbose -n L true'`)).stderr).not.toContain('waiting for')
   },
   'contradicting options': async () => {
     expect((await flock('$run -s -x L true')).end).toBe(0)
@@ -137,6 +143,9 @@ const ROWS: Record<string, () => Promise<void>> = {
     await mkdir(join(folder, 'd'))
     expect((await flock('$run -n d true')).end).toBe(0)
     for (const program of [ours, advisory]) expect((await program('$run -n d true')).end).toBe(69)
+    expect((await flock('$run -n /dev/null true')).end).toBe(0)
+    for (const program of [ours, advisory]) expect((await program('mkfifo -m 666 fifo; $run -n fifo true')).end).toBe(69)
+    for (const program of [ours, advisory]) expect((await program('$run -n /dev/null true')).end).toBe(69)
   },
   'a symbolic link to the file': async () => {
     await writeFile(join(folder, 'file'), '')
@@ -152,6 +161,16 @@ const ROWS: Record<string, () => Promise<void>> = {
   'the exit status': async () => {
     for (const code of [0, 1, 129, 143, 255]) expect((await same(`$run L sh -c 'exit ${code}'`)).end).toBe(code)
     expect((await same(`$run L sh -c 'kill -TERM $$'; exit $?`)).end).toBe(143)
+    await writeFile(join(folder, 'text'), '')
+    for (const [command, end] of [
+      ['nowhere', 127],
+      ['./text', 126],
+    ] as const) {
+      expect((await flock(`$run L ${command}`)).end).toBe(69)
+      expect((await ours(`$run L ${command}`)).end).toBe(end)
+    }
+    expect((await flock('$run missing/L true')).end).toBe(66)
+    for (const program of [ours, advisory]) expect((await program('$run missing/L true')).end).toBe(69)
     expect(await bench.locktester(['run', join(folder, 'x'), 'sh', '-c', 'kill -TERM $$']).end).toBe('SIGTERM')
   },
   'a real-time signal ends the command': async () => {
@@ -208,6 +227,14 @@ const ROWS: Record<string, () => Promise<void>> = {
       0,
     )
     expect((await same(`ulimit -n 64; $run L echo in`)).stdout).toBe('in\n')
+    // With fewer than 32 what there is not enough of is said in one sentence; with far fewer Node itself does not start.
+    for (const descriptors of [24, 28]) {
+      const { end, stderr } = await ours(`ulimit -n ${descriptors}; $run L true`)
+      if (end === 0) continue
+      expect(end, stderr).toBe(69)
+      const said = stderr.split('\n').filter((each) => !each.startsWith('bash: ') && each !== '')
+      expect(said).toEqual([expect.stringMatching(/^locktester(?: run: error)?: .*EMFILE/)])
+    }
   },
   '`kill -9` of it': async () => {
     // The command says the number of its parent, which is the one to kill, and goes on until it reads a line.

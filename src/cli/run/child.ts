@@ -25,7 +25,15 @@ export class NotStartedError extends Error {
   get isMissing(): boolean {
     return this.errno === 'ENOENT'
   }
+
+  /** Nothing was wrong with the command. */
+  get isRefused(): boolean {
+    return REFUSALS.includes(this.errno)
+  }
 }
+
+/** What the machine has no more of: descriptors, processes, memory. */
+const REFUSALS = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM']
 
 /** To end by one of these would write a core file, over the one of the command itself. */
 const CORE: readonly NodeJS.Signals[] = [

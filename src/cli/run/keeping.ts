@@ -129,7 +129,9 @@ export class Keeping {
   }
 
   get #leash(): Socket | undefined {
-    return this.#process.stdio[LEASH] as Socket | undefined
+    // Where the start has failed for want of descriptors, there are none, whatever the types say.
+    const { stdio } = this.#process as { stdio?: readonly unknown[] }
+    return stdio?.[LEASH] as Socket | undefined
   }
 
   async #letGo(): Promise<void> {

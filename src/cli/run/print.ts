@@ -75,13 +75,14 @@ export function notReleased(path: string): void {
   warn(`It cannot be told whether the lock was released; at the latest it ends with the process that held it: ${printable(path)}`)
 }
 
-export function notStarted(command: readonly string[], reason: NotStartedError): void {
-  error(
-    reason.isMissing
-      ? `There is no such command: ${name(command)} (the command begins with the first word behind PATH that is no option)`
-      : `${name(command)} cannot be executed (${reason.errno})`,
-  )
+export function notStarted(command: readonly string[], { errno, isMissing, isRefused }: NotStartedError): void {
+  if (isRefused)
+    error(`${name(command)} cannot be started: the system has no more to give (${errno}). Raise the limit (ulimit -a).`)
+  else if (isMissing) error(`There is no such command: ${name(command)}${name(command).includes('/') ? '' : WHERE_IT_BEGINS}`)
+  else error(`${name(command)} cannot be executed (${errno})`)
 }
+
+const WHERE_IT_BEGINS = ' (the command begins with the first word behind PATH that is no option)'
 
 function name(command: readonly string[]): string {
   return printable(command[0] ?? '')

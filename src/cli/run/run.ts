@@ -109,7 +109,7 @@ async function runKept(run: Run, keeping: Keeping, order: Omit<KeepOrder, 'leash
   const { options, relay, child } = run
   const { command, onLoss, killAfterMs } = options
   keeping.onSignal = (signal) => relay.receive(signal, 'keeper')
-  if (process.stderr.isTTY || options.verbose) keeping.onWaiting = words.waiting
+  if (options.waitMs !== 0 && (process.stderr.isTTY || options.verbose)) keeping.onWaiting = words.waiting
   const startMs = performance.now()
   const { token, paths } = await keeping.acquire(order, relay.signal)
   if (options.verbose) words.acquired(performance.now() - startMs, command)
@@ -175,6 +175,7 @@ async function failure(
   if (relay.received !== null && isAborted) return { code: 0, signal: relay.received }
   if (error instanceof NotStartedError) {
     words.notStarted(command, error)
+    if (error.isRefused) return end(EXIT.cannotLock)
     return end(error.isMissing ? EXIT.notFound : EXIT.notExecutable)
   }
   if (!(error instanceof KeeperError)) throw error
