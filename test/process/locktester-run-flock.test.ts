@@ -179,7 +179,9 @@ const ROWS: Record<string, () => Promise<void>> = {
       expect((await flock(line)).end).toBe(128 + number)
       for (const option of ['', '-o ', '-u ']) expect((await ours(line.replace('L', `${option}L`))).end).toBe(255)
     }
-    expect((await ours(`mkfifo go; $run L sh -c '${BACKGROUND} kill -40 $$'; code=$?; echo >go; $run L true; exit $code`)).end).toBe(255)
+    expect(
+      (await ours(`mkfifo go; $run L sh -c '${BACKGROUND} kill -40 $$'; code=$?; echo >go; $run L true; exit $code`)).end,
+    ).toBe(255)
   },
   'the same without a thread or a `/proc`': async () => {
     const hidden = (line: string) =>
