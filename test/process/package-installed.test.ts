@@ -7,7 +7,7 @@
 
 import { execFile } from 'node:child_process'
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from './support/folder.js'
@@ -28,7 +28,7 @@ interface Manifest {
 /** A repository with the source of this checkout, as a URL. */
 async function repository(): Promise<string> {
   const folder = await temporaryFolder()
-  await cp(ROOT, folder, { recursive: true, filter: (source) => !LEFT_OUT.includes(basename(source)) })
+  await cp(ROOT, folder, { recursive: true, filter: (source) => !LEFT_OUT.includes(relative(ROOT, source)) })
   if (!isFull) await needOnlyABuild(join(folder, 'package.json'))
   const git = (...args: string[]) => run('git', ['-C', folder, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args])
   await git('init', '-q')
