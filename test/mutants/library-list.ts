@@ -507,8 +507,8 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'a worker thread loads the addon that others have loaded',
     file: 'advisory/fs-ext-in-worker.ts',
-    from: 'const copy = join(folder, ',
-    to: 'return load(addon)\n    const copy = join(folder, ',
+    from: 'const copied = loadCopy(addon, place)',
+    to: "const copied = place === '' ? null : load(addon)",
     caughtBy: [BOTH, 'worker threads that lock come and go'],
     redundantBecause: null,
   },
