@@ -1,4 +1,4 @@
-/** The process that owns a lab's machines: daemon.ts RUN_DIRECTORY LEASE_S ACCELERATOR. Serves its clients over a socket until `down`. */
+/** The process that owns a lab's machines: daemon.ts RUN_DIRECTORY LEASE_S ACCELERATOR NODES. Serves its clients over a socket until `down`. */
 
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -9,7 +9,7 @@ import { runFiles } from './paths.js'
 import { ProcessBook } from './processes.js'
 import { LabError } from './tools.js'
 
-const [run = '', lease = '15', accelerator = 'uml'] = process.argv.slice(2)
+const [run = '', lease = '15', accelerator = 'uml', clients = '2'] = process.argv.slice(2)
 
 const lab = makeLab()
 /** Fulfilled when all clients that have claimed the lab so far are gone. */
@@ -122,7 +122,7 @@ class Connection {
 }
 
 try {
-  await lab.up()
+  await lab.up(Number(clients))
   server = createServer((socket) => new Connection(socket)).listen(runFiles(run).control)
 } catch (error) {
   console.error((error as Error).message)

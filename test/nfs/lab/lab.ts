@@ -20,16 +20,17 @@ export class Lab {
         onMessage: (message) => this.#hear(message),
         onEnd: (why) => this.#forget(node, why),
       })
-    this.#machines = { server: machine('server'), A: machine('A'), B: machine('B') }
+    this.#machines = Object.fromEntries(NODES.map((node) => [node, machine(node)])) as Record<NodeName, Machine>
   }
 
   machine(node: NodeName): Machine {
     return this.#machines[node]
   }
 
-  async up(): Promise<void> {
+  /** Boots the server and so many nodes. */
+  async up(clients: number): Promise<void> {
     await this.#hypervisor.prepare()
-    await Promise.all(NODES.map((node) => this.#machines[node].start({ recover: false })))
+    await Promise.all(NODES.slice(0, 1 + clients).map((node) => this.#machines[node].start({ recover: false })))
   }
 
   async down(): Promise<void> {
@@ -68,7 +69,7 @@ export class Lab {
 
   status(): LabStatus {
     const describe = ({ state, pid, bootMs }: Machine) => ({ state, pid, bootMs })
-    const { server, A, B } = this.#machines
-    return { nodes: { server: describe(server), A: describe(A), B: describe(B) } }
+    const nodes = Object.fromEntries(NODES.map((node) => [node, describe(this.#machines[node])]))
+    return { nodes: nodes as LabStatus['nodes'] }
   }
 }

@@ -1,8 +1,12 @@
 /**
- * The lab from the command line: an NFS server and two nodes, A and B, each with a kernel of its own, on this machine.
+ * The lab from the command line: an NFS server and two nodes, A and B, or up to four, each with a kernel of its own, on this
+ * machine.
  *
- *   up [--lease SECONDS] [--accel uml|tcg]   boots them; /mnt/v3 and /mnt/v4 are mounted on the nodes; tcg: stock kernels in QEMU
- *   exec NODE CMD                            runs a shell command on server, A or B
+ *   up [--nodes COUNT] [--lease SECONDS] [--accel uml|tcg]
+ *                                            boots them; /mnt/v3 and /mnt/v4 are mounted on the nodes; tcg: stock kernels in QEMU
+ *   bench [--rounds COUNT] [--seconds SECONDS] [--only PART]
+ *                                            boots a lab of its own and measures waiting between nodes: what a run shows, it prints
+ *   exec NODE CMD                            runs a shell command on server, A, B, C or D
  *   both CMD CMD                             runs one on A and one on B at the same time
  *   ssh NODE CMD                             the same as exec, with standard input, and output as it comes: for programs that use ssh
  *   mount NODE DIR VERSION [OPTIONS [EXPORT]] another mount: VERSION 3, 4.1 or 4.2; EXPORT share, small, quota, readonly, squashed, coarse
@@ -16,7 +20,8 @@
 
 import { acceleratorNamed } from './accelerators.js'
 import { type CommandResult, LabClient } from './client.js'
-import { NODES, type NodeName } from './messages.js'
+import { bench } from './bench.js'
+import { CLIENTS_MAX, NODES, type NodeName } from './messages.js'
 import { cut, heal, mount, type NfsVersion, restartServer, skew } from './operations.js'
 import { runDirectory } from './paths.js'
 import { hostName } from './root-file-system.js'
@@ -31,6 +36,8 @@ const [verb = 'help', ...rest] = process.argv.slice(2)
 
 const VERBS: Record<string, () => Promise<void>> = {
   up: bringUp,
+  bench: () =>
+    bench({ rounds: countAsked('--rounds', 30), seconds: countAsked('--seconds', 30), only: optionValue('--only') ?? null }),
   async down() {
     console.log(await down(run))
   },
@@ -75,10 +82,11 @@ async function withLab(work: (lab: LabClient) => Promise<void>): Promise<void> {
 async function bringUp(): Promise<void> {
   const accelerator = acceleratorNamed(optionValue('--accel') ?? 'uml')
   const leaseS = Number(optionValue('--lease') ?? 15)
-  const lab = await up({ run, leaseS, accelerator })
-  for (const name of ['A', 'B'] as const) await mountDefaults(lab, name)
+  const lab = await up({ run, leaseS, accelerator, clients: clientsAsked() })
   const { nodes } = await lab.status()
-  for (const name of NODES) console.log(`${hostName(name)}: up after ${(nodes[name].bootMs ?? 0) / 1000} s`)
+  const booted = NODES.filter((name) => nodes[name].state === 'up')
+  for (const name of booted) if (name !== 'server') await mountDefaults(lab, name)
+  for (const name of booted) console.log(`${hostName(name)}: up after ${(nodes[name].bootMs ?? 0) / 1000} s`)
   lab.close()
 }
 
@@ -125,11 +133,26 @@ function node(): NodeName {
   return name
 }
 
+function countAsked(option: string, usual: number): number {
+  const given = optionValue(option)
+  const count = given === undefined ? usual : Number(given)
+  if (!Number.isInteger(count) || count < 1) throw new LabError(`Expected a whole number after ${option}, got "${given}"`)
+  return count
+}
+
 function numberAt(index: number): number {
   const number = Number(rest[index])
   if (rest[index] === undefined || Number.isNaN(number))
     throw new LabError(`Expected a number of seconds, got "${rest[index] ?? ''}"`)
   return number
+}
+
+function clientsAsked(): number {
+  const given = optionValue('--nodes') ?? '2'
+  const clients = Number(given)
+  if (!Number.isInteger(clients) || clients < 1 || clients > CLIENTS_MAX)
+    throw new LabError(`Expected a number of nodes from 1 to ${CLIENTS_MAX}, got "${given}"`)
+  return clients
 }
 
 function optionValue(option: string): string | undefined {

@@ -1,6 +1,8 @@
 /** What the lab's daemon, its clients and the guests say to each other: JSON, one object per line, bytes in base64. */
 
-export const NODES = ['server', 'A', 'B'] as const
+/** A lab boots the server and the first two of the others, or as many as were asked for. */
+export const NODES = ['server', 'A', 'B', 'C', 'D'] as const
+export const CLIENTS_MAX = NODES.length - 1
 export type NodeName = (typeof NODES)[number]
 
 export interface Program {

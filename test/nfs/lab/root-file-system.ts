@@ -18,10 +18,16 @@ import { GUEST_PACKAGES, UML_PACKAGES } from './packages.js'
 import { LabError, requireTools, runTool } from './tools.js'
 
 /** Changes when this file builds something else from the same packages. */
-const RECIPE = 4
+const RECIPE = 5
 
 export const SERVER_ADDRESS = '10.99.0.1'
-export const ADDRESSES: Readonly<Record<string, string>> = { server: SERVER_ADDRESS, A: '10.99.0.11', B: '10.99.0.12' }
+export const ADDRESSES: Readonly<Record<string, string>> = {
+  server: SERVER_ADDRESS,
+  A: '10.99.0.11',
+  B: '10.99.0.12',
+  C: '10.99.0.13',
+  D: '10.99.0.14',
+}
 
 const LIBRARY_DIRECTORY = 'usr/lib/x86_64-linux-gnu'
 const DIRECTORIES = ['dev', 'etc', 'lab', 'mnt', 'proc', 'repo', 'root', 'run', 'srv', 'sys', 'tmp']

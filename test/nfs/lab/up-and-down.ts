@@ -18,16 +18,19 @@ export interface UpOptions {
   /** The server's: how long it keeps the state of a silent client of version 4, in seconds. */
   leaseS?: number
   accelerator?: Accelerator
+  /** How many nodes there are beside the server. */
+  clients?: number
 }
 
 /** Resolves when all machines are up. @throws LabError if that fails, or a lab is running already */
-export async function up({ run, leaseS = 15, accelerator = 'uml' }: UpOptions): Promise<LabClient> {
+export async function up({ run, leaseS = 15, accelerator = 'uml', clients = 2 }: UpOptions): Promise<LabClient> {
   if (existsSync(run)) throw new LabError(`A lab is up, or was left behind, in ${run}: take it down first`)
   if (!existsSync(`${REPOSITORY}/dist/index.js`)) throw new LabError('The package is not built: npm run build')
   mkdirSync(run, { recursive: true, mode: 0o700 })
   const { log, control } = runFiles(run)
   const output = openSync(log, 'w')
-  const argv = ['--import', 'tsx', fileURLToPath(new URL('daemon.ts', import.meta.url)), run, String(leaseS), accelerator]
+  const program = ['--import', 'tsx', fileURLToPath(new URL('daemon.ts', import.meta.url))]
+  const argv = [...program, run, String(leaseS), accelerator, String(clients)]
   const daemon = spawn(process.execPath, argv, { cwd: REPOSITORY, stdio: ['ignore', output, output], detached: true })
   closeSync(output)
   try {

@@ -1,12 +1,12 @@
 /**
- * Counts the calls that a lock makes to the NFS server: count-rpcs.mjs OPTIONS, one line of JSON. The kernel's own count, in
- * /proc/self/mountstats; the lock manager of version 3 is not in there.
+ * Counts the calls that a lock makes to the NFS server: count-rpcs.mjs OPTIONS, one line of JSON.
  */
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import properLockfile from 'proper-lockfile'
 import { createLocker } from '../../../dist/index.js'
+import { callsOf } from './mountstats.mjs'
 
 const {
   at,
@@ -19,13 +19,8 @@ const {
   forMs = 5000,
 } = JSON.parse(process.argv[2] ?? '{}')
 
-/** @returns {Map<string, number>} the calls so far, by operation */
-function calls() {
-  const sections = readFileSync('/proc/self/mountstats', 'utf8').split(/^(?=device )/m)
-  const own = sections.find((section) => section.includes(` mounted on ${at} with `)) ?? ''
-  const operations = own.slice(own.indexOf('per-op statistics'))
-  return new Map([...operations.matchAll(/^\s+([A-Z_]+): (\d+) /gm)].map(([, name, count]) => [String(name), Number(count)]))
-}
+/** The calls so far, by operation. */
+const calls = () => callsOf(readFileSync('/proc/self/mountstats', 'utf8'), at)
 
 /** @param {() => Promise<unknown>} work @param {number} times */
 async function count(work, times) {
