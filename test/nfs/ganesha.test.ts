@@ -38,10 +38,11 @@ beforeAll(async () => {
   await SERVER.start(lab)
 }, START_MS_MAX)
 
+// The tests that come next find the kernel's server, and nodes that know of no other.
 afterAll(async () => {
-  for (const node of NODES) await unmountNfs(lab, node)
-  await lab.machine('kill', 'server')
+  for (const node of ['server', ...NODES] as const) await lab.machine('kill', node)
   await lab.machine('start', 'server')
+  await Promise.all(NODES.map((node) => lab.machine('start', node)))
 }, START_MS_MAX)
 
 for (const [place, kinds, isLong] of PLACES) {
