@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { hostname, release, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fileSystemOf } from '../../src/advice/file-systems.js'
@@ -221,6 +221,7 @@ describe('where something is wrong', () => {
     const only = bench.locktester(['doctor', directory])
     expect(await only.end).toBe(0)
     const [page = ''] = /\S+file-systems\.md/.exec(only.stdout) ?? []
+    expect(isAbsolute(page)).toBe(true)
     expect(await readFile(page, 'utf8')).toContain('# ')
   })
 
