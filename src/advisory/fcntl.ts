@@ -103,6 +103,30 @@ export async function lockKept(
   }
 }
 
+/**
+ * Locks a file that the caller has opened for reading, and that is closed here when it is over: no process can lock it for
+ * writing as long. `busy`: one has. @returns to be called in the end
+ */
+export async function lockOpened(
+  realPath: string,
+  { file, dev, ino }: { file: number; dev: number; ino: number },
+  lane: Lane,
+): Promise<(() => Promise<void>) | 'busy'> {
+  const identity = `${dev}:${ino}`
+  const endVisit = await visit(identity)
+  let isLocked = false
+  try {
+    isLocked = findEntry(identity, realPath) === undefined && (await trySetLock(loadFsExt(), file, true, lane))
+    if (!isLocked) return 'busy'
+    const entry: Entry = { identity, realPath, dev, ino, shared: false, holders: 1, fd: file }
+    addEntry(entry)
+    return () => leaveEntry(entry, lane)
+  } finally {
+    if (!isLocked) park(identity, file, lane)
+    await endVisit()
+  }
+}
+
 export class FcntlHold {
   readonly path: string
   readonly dev: number

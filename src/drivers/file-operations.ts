@@ -62,6 +62,8 @@ export function* severalCalls(operation: FileOperation): Calls<unknown> {
       return status((yield ['lstat', operation.path]) as Stats)
     case 'hold':
       return yield* hold(operation.path, operation.text, operation.mode)
+    case 'keep':
+      return yield* keep(operation.path)
     case 'overwrite':
       return yield* overwrite(operation.file, operation.text, operation.timesMs)
     default:
@@ -100,6 +102,18 @@ function* hold(path: string, text: string, mode: number): Calls<Held> {
   const fd = (yield ['open', path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_DSYNC, mode]) as number
   try {
     const stats = yield* fill(fd, path, text, mode)
+    return { ...stamp(stats), file: fd, ino: stats.ino }
+  } catch (error) {
+    yield* closeQuietly(fd)
+    throw error
+  }
+}
+
+function* keep(path: string): Calls<Held> {
+  const fd = (yield ['open', path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0]) as number
+  try {
+    const stats = (yield ['fstat', fd]) as Stats
+    if (!stats.isFile()) throw systemError('EINVAL', 'open')
     return { ...stamp(stats), file: fd, ino: stats.ino }
   } catch (error) {
     yield* closeQuietly(fd)

@@ -81,6 +81,14 @@ export async function inDirectory<Result>(directory: string, protocol: Protocol<
   return await runProtocol(protocol, lane, undefined, footingOn(ground))
 }
 
+/** Where other users could swap what is worked in; `null`: they could not. */
+export function groundAt(directory: string): Work<Ground | null> {
+  return eitherWay(
+    () => runCallsBlocking(groundOf(directory)),
+    () => runCalls(groundOf(directory), discoveryLane(directory)),
+  )
+}
+
 /** Where a directory is once all links are followed; `null`: it is not there, or cannot be told. */
 export function realPath(directory: string): Work<string | null> {
   return eitherWay(

@@ -57,6 +57,8 @@ export type FileOperation =
   | { readonly op: 'stat'; readonly path: string }
   /** As `create`, and the file stays open: what is done to it later hits this file, whatever its names mean by then. */
   | { readonly op: 'hold'; readonly path: string; readonly text: string; readonly mode: number }
+  /** Open a regular file for reading, never through a symlink, and keep it open (`EINVAL`: it is none). */
+  | { readonly op: 'keep'; readonly path: string }
   /** Overwrite a held file with a synchronous data write and cut it to that length; then set its times, unless `null`. */
   | { readonly op: 'overwrite'; readonly file: number; readonly text: string; readonly timesMs: number | null }
   /** Close a held file. */
@@ -148,6 +150,7 @@ export const ask = {
   rewrite: (path: string, expect: string, text: string) => step<Reply<Stamp>>({ op: 'rewrite', path, expect, text }),
   stat: (path: string) => step<Reply<FileStatus>>({ op: 'stat', path }),
   hold: (path: string, text: string, mode: number) => step<Reply<Held>>({ op: 'hold', path, text, mode }),
+  keep: (path: string) => step<Reply<Held>>({ op: 'keep', path }),
   overwrite: (file: number, text: string, timesMs: number | null) => step<Reply<Stamp>>({ op: 'overwrite', file, text, timesMs }),
   drop: (file: number) => step<Reply<void>>({ op: 'drop', file }),
   locked: (file: number) => step<boolean>({ op: 'locked', file }),

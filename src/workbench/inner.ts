@@ -4,6 +4,7 @@
  */
 
 import type { DirectoryFacts } from '../drivers/file-system.js'
+import { type Ground, placeOf } from '../drivers/ground.js'
 import type { Lane } from '../drivers/lane.js'
 import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, type Work } from '../drivers/work.js'
@@ -11,13 +12,14 @@ import { fileSystemError } from '../advice/file-system-error.js'
 import { ForeignLockError, LockFileSystemError, type MountlockError } from '../errors.js'
 import { LinkLocks, type LinkLocksOptions } from '../link/link-locks.js'
 import { lockPath } from '../lock-type/lock-path.js'
-import type { TryOptions, TryOutcome } from '../lock-type/lock-type.js'
+import type { Lockable, TryOptions, TryOutcome } from '../lock-type/lock-type.js'
+import { footingOn } from '../mounts/directories.js'
 import { mountOfDevice } from '../mounts/mount.js'
 import { surroundingsOf } from '../mounts/surroundings.js'
 import { dissolve } from '../protocol/dissolve.js'
-import { ask } from '../protocol/operations.js'
+import { ask, type Protocol } from '../protocol/operations.js'
 import type { Inspection } from '../types.js'
-import { sweepHidden } from './sweep.js'
+import { removeHidden, sweepHidden } from './sweep.js'
 import type { Names } from './names.js'
 
 /** How often the hidden directory may be removed by its last user just when this process wants to work in it. */
@@ -29,18 +31,20 @@ export class InnerLock {
   readonly #options: LinkLocksOptions
   readonly #lane: Lane
   readonly #facts: DirectoryFacts
+  readonly #ground: Ground | null
   #locks: LinkLocks | null = null
   #uses = 0
   /** The hidden directory may be there because of this process. */
   #isMade = false
   #ending: Promise<void> = Promise.resolve()
 
-  /** `facts`: of the directory that the public path lies in. */
-  constructor(names: Names, options: LinkLocksOptions, facts: DirectoryFacts) {
+  /** `facts`: of the directory that the public path lies in. `ground`: of what the hidden directory lies in. */
+  constructor(names: Names, options: LinkLocksOptions, { facts, ground }: { facts: DirectoryFacts; ground: Ground | null }) {
     this.#names = names
     this.#options = options
     this.#lane = mountOfDevice(facts.dev).lane
     this.#facts = facts
+    this.#ground = ground
   }
 
   enter(): void {
@@ -70,6 +74,7 @@ export class InnerLock {
       this.#locks ??= new LinkLocks(this.#options)
       try {
         const lockable = yield* this.#locks.at(this.#names.inner)
+        yield* this.#refuseElsewhere(lockable)
         return yield* lockable.tryTake(options)
       } catch (error) {
         if (round === ROUNDS_MAX) throw error
@@ -80,12 +85,21 @@ export class InnerLock {
     }
   }
 
+  /** Another user has put a link in the place of the hidden directory. */
+  *#refuseElsewhere({ ground }: Lockable): Work<void> {
+    const { hidden } = this.#names
+    if (this.#ground === null || (ground !== null && placeOf(ground) === hidden)) return
+    yield* this.#restart() // nothing is done there
+    const cause = new Error(`it leads to ${ground === null ? 'another place' : placeOf(ground)}`)
+    throw fileSystemError({ action: 'stat', path: hidden, errno: 'ENOTDIR', cause })
+  }
+
   /** A process that died as it took our lock away left a directory that is no lock. */
   *#finishDissolving(refusal: ForeignLockError): Work<void> {
     const view = { ...lockPath(this.#names.inner), surroundings: surroundingsOf(this.#facts) }
     const { kind } = yield* eitherWay(
-      () => runProtocolBlocking(dissolve(view, 'links')),
-      () => runProtocol(dissolve(view, 'links'), this.#lane),
+      () => runProtocolBlocking(dissolve(view, 'links'), undefined, footingOn(this.#ground)),
+      () => this.#run(dissolve(view, 'links')),
     )
     if (kind !== 'gone' && kind !== 'kept' && kind !== 'busy') throw refusal
   }
@@ -105,8 +119,8 @@ export class InnerLock {
     const { mode } = this.#facts
     this.#isMade = true
     const made = yield* eitherWay(
-      () => runProtocolBlocking(ask.mkdir(hidden, mode)),
-      () => runProtocol(ask.mkdir(hidden, mode), this.#lane),
+      () => runProtocolBlocking(ask.mkdir(hidden, mode), undefined, footingOn(this.#ground)),
+      () => this.#run(ask.mkdir(hidden, mode)),
     )
     if (!made.ok && made.code !== 'EEXIST')
       throw fileSystemError({ action: 'create', path: hidden, errno: made.code, cause: made.error })
@@ -131,8 +145,12 @@ export class InnerLock {
     await locks?.close()
     const { hidden } = this.#names
     const sweep = sweepHidden(hidden, surroundingsOf(this.#facts), this.#options.timeoutIntervalMs)
-    await runProtocol(sweep, this.#lane)
-    await runProtocol(ask.rmdir(hidden), this.#lane)
+    await this.#run(sweep)
+    await this.#run(removeHidden(hidden))
+  }
+
+  #run<Result>(protocol: Protocol<Result>): Promise<Result> {
+    return runProtocol(protocol, this.#lane, undefined, footingOn(this.#ground))
   }
 }
 

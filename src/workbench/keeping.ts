@@ -2,12 +2,14 @@
 
 import { monotonicMs, readClock, setTimeout } from '../drivers/clock.js'
 import type { Lane } from '../drivers/lane.js'
+import type { Ground } from '../drivers/ground.js'
 import { type NameWatch, watchNames } from '../drivers/name-watch.js'
 import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, runAsynchronously, type Work } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
+import { footingOn } from '../mounts/directories.js'
 import type { Mount } from '../mounts/mount.js'
 import { SharedKeeping } from '../mounts/shared-keeping.js'
 import { type KeptFile, lookAtName } from '../protocol/kept-file.js'
@@ -33,6 +35,8 @@ interface Pace {
 }
 
 interface Terms extends Pace {
+  /** Where other users could swap what it lies in. */
+  ground: Ground | null
   /** What is to be done when both locks are given back. */
   leave: () => Work<void>
 }
@@ -59,6 +63,7 @@ export class WorkbenchHold implements Hold {
   readonly #outer: Outer
   readonly #lane: Lane
   readonly #leave: () => Work<void>
+  readonly #ground: Ground | null
   readonly #shared = new SharedKeeping()
   readonly #forget: (() => void) | null
   readonly #watch: NameWatch | null
@@ -66,11 +71,12 @@ export class WorkbenchHold implements Hold {
   #released = false
   #isLooking = false
 
-  constructor(inner: Hold, outer: Outer, mount: Mount, { everyMs, lastsMs, leave }: Terms) {
+  constructor(inner: Hold, outer: Outer, mount: Mount, { everyMs, lastsMs, ground, leave }: Terms) {
     this.#inner = inner
     this.#outer = outer
     this.#lane = mount.lane
     this.#leave = leave
+    this.#ground = ground
     this.#shared.extendTo(outer.beganMs + lastsMs)
     const { path } = outer.file
     const order = {
@@ -157,8 +163,8 @@ export class WorkbenchHold implements Hold {
     )
     const { file, owner, afterClose } = this.#outer
     const retracted = yield* eitherWay(
-      () => runProtocolBlocking(retract(file, owner, process.pid)),
-      () => runProtocol(retract(file, owner, process.pid), this.#lane),
+      () => runProtocolBlocking(retract(file, owner, process.pid), undefined, footingOn(this.#ground)),
+      () => runProtocol(retract(file, owner, process.pid), this.#lane, undefined, footingOn(this.#ground)),
     )
     yield* eitherWay<void>(
       () => void afterClose(),

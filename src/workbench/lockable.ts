@@ -1,7 +1,6 @@
 /** One public path, ready to be tried: our own lock, then theirs. Whatever was begun and not completed is given back. */
 
-import { tryAdvisory, type AdvisoryHold } from '../advisory/advisory.js'
-import { lockKept } from '../advisory/fcntl.js'
+import { lockKept, lockOpened } from '../advisory/fcntl.js'
 import { readClock } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground } from '../drivers/ground.js'
@@ -10,8 +9,9 @@ import { eitherWay, type Work } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { ForeignLockError } from '../errors.js'
 import type { Hold, Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
+import { footingOn } from '../mounts/directories.js'
 import { type Mount, mountOfDevice } from '../mounts/mount.js'
-import type { Protocol } from '../protocol/operations.js'
+import { ask, type Protocol } from '../protocol/operations.js'
 import type { InnerLock } from './inner.js'
 import { paceOf, WorkbenchHold } from './keeping.js'
 import type { Names } from './names.js'
@@ -19,7 +19,7 @@ import { abandon, keptFile, type Locked, type Prepared, prepare, publish, type R
 import {
   EMPTY_FILE,
   refuseOthersDirectory,
-  refuseSharedDirectory,
+  refuseOthersChoice,
   refuseWithoutFcntl,
   refuseWithoutFcntlSync,
   warnOfClocks,
@@ -30,6 +30,8 @@ export interface Parts {
   path: string
   names: Names
   facts: DirectoryFacts
+  /** Where other users could swap what all of it lies in. */
+  ground: Ground | null
   inner: InnerLock
   useSymlinks: boolean
   advisory: boolean
@@ -40,6 +42,11 @@ export interface Parts {
 /** The kernel tells that there is a lock, and on a network not whose. */
 const BY_FCNTL = 'a process that has locked the file with fcntl, probably a session of Workbench with lock-type=advisory'
 
+const FASTER: Refused = { kind: 'busy', holder: 'another process, which was faster' }
+/** What lay there is gone, or something else than a file. */
+const REPLACED = new Set(['ENOENT', 'ENOTDIR', 'ESTALE', 'ELOOP', 'EINVAL'])
+
+type Release = () => Promise<void>
 type Refusal = Extract<TryOutcome, { kind: 'busy' }>
 
 export class WorkbenchLockable implements Lockable {
@@ -50,10 +57,10 @@ export class WorkbenchLockable implements Lockable {
   #isEntered = false
 
   constructor(parts: Parts) {
-    const { names, facts, useSymlinks, timeoutMs, advisory } = parts
+    const { names, facts, ground, useSymlinks, timeoutMs, advisory } = parts
     this.#parts = parts
     this.#mount = mountOfDevice(facts.dev)
-    this.#terms = { names, useSymlinks, timeoutMs, pid: process.pid, locksFirst: advisory }
+    this.#terms = { names, useSymlinks, timeoutMs, pid: process.pid, locksFirst: advisory, isShared: ground !== null }
     this.key = `workbench:${names.path}`
   }
 
@@ -66,7 +73,7 @@ export class WorkbenchLockable implements Lockable {
   }
 
   get ground(): Ground | null {
-    return this.#parts.facts.ground
+    return this.#parts.ground
   }
 
   readonly hasTickets = false
@@ -85,7 +92,7 @@ export class WorkbenchLockable implements Lockable {
       )
     }
     yield* this.#run(() => refuseOthersDirectory(names.directory))
-    refuseSharedDirectory(names.directory, this.ground)
+    refuseOthersChoice(names.directory, { ...this.#parts })
     if (!this.#isEntered) inner.enter()
     this.#isEntered = true
     const own = yield* inner.tryTake(options)
@@ -112,8 +119,8 @@ export class WorkbenchLockable implements Lockable {
 
   *#run<Result>(protocol: () => Protocol<Result>): Work<Result> {
     return yield* eitherWay(
-      () => runProtocolBlocking(protocol()),
-      () => runProtocol(protocol(), this.#mount.lane),
+      () => runProtocolBlocking(protocol(), undefined, footingOn(this.ground)),
+      () => runProtocol(protocol(), this.#mount.lane, undefined, footingOn(this.ground)),
     )
   }
 
@@ -123,7 +130,7 @@ export class WorkbenchLockable implements Lockable {
     if (first.kind === 'prepared') return yield* this.#complete(own, first, null, beganMs)
     if (first.kind !== 'to-lock') return this.#refuse(first)
     const before = yield* this.#lock(first.file)
-    if (before === 'busy') return { kind: 'busy', holder: BY_FCNTL, owner: null, generation: null }
+    if (typeof before !== 'function') return before
     try {
       const second = yield* this.#run(() => prepare(this.#terms, first.file))
       if (second.kind === 'prepared') return yield* this.#complete(own, second, before, beganMs)
@@ -136,21 +143,25 @@ export class WorkbenchLockable implements Lockable {
   }
 
   /** What lies there: a process that opened it before it is replaced must find it locked, until the end. */
-  *#lock({ path }: Locked): Work<AdvisoryHold | 'busy'> {
-    const options = { kind: 'fcntl' as const, shared: false, lane: this.#mount.lane }
-    return yield* eitherWay(
-      () => refuseWithoutFcntlSync(this.#parts.path),
-      () => tryAdvisory(path, options),
-    )
+  *#lock({ path, identity }: Locked): Work<Release | Refusal> {
+    const opened = yield* this.#run(() => ask.keep(path))
+    if (!opened.ok) return this.#refuse(REPLACED.has(opened.code) ? FASTER : { ...opened, kind: 'failed', action: 'open', path })
+    const { names } = this.#parts
+    const lock = async () => await lockOpened(names.path, opened.value, this.#mount.lane)
+    const release = yield* eitherWay(() => refuseWithoutFcntlSync(this.#parts.path), lock)
+    if (release === 'busy') return this.#refuse({ kind: 'busy', holder: BY_FCNTL })
+    if (`${opened.value.dev}:${opened.value.ino}` === identity) return release
+    yield* give(release)
+    return this.#refuse(FASTER)
   }
 
-  *#complete(own: Hold, prepared: Prepared, before: AdvisoryHold | null, beganMs: number): Work<WorkbenchHold | Refusal> {
+  *#complete(own: Hold, prepared: Prepared, before: Release | null, beganMs: number): Work<WorkbenchHold | Refusal> {
     const { advisory, timeoutMs, held, path } = this.#parts
     const { owner } = prepared
     const unlock = advisory ? yield* this.#lockPrepared(prepared) : async () => {}
     const afterClose = async () => {
       await unlock()
-      await before?.release()
+      await before?.()
     }
     const published = yield* this.#run(() => publish(this.#terms, prepared))
     if (published.kind !== 'published') {
@@ -163,6 +174,7 @@ export class WorkbenchLockable implements Lockable {
     inner.enter()
     const hold: WorkbenchHold = new WorkbenchHold(own, { file: kept, owner, afterClose, beganMs }, this.#mount, {
       ...paceOf(timeoutMs),
+      ground: this.ground,
       leave: () => {
         held.delete(hold)
         return inner.leave()
@@ -185,7 +197,7 @@ export class WorkbenchLockable implements Lockable {
       () => refuseWithoutFcntlSync(path),
       async () =>
         await lockKept(names.path, prepared.held, this.#mount.lane).catch(async (error: unknown) => {
-          await runProtocol(abandon(this.#terms, prepared), this.#mount.lane)
+          await runProtocol(abandon(this.#terms, prepared), this.#mount.lane, undefined, footingOn(this.ground))
           throw fileSystemError({ action: 'advisory-lock', path, errno: 'EIO', means: 'fcntl', cause: error })
         }),
     )
@@ -198,7 +210,7 @@ export class WorkbenchLockable implements Lockable {
       case 'busy':
         return { kind: 'busy', holder: refused.holder, owner: null, generation: null }
       case 'to-lock':
-        return { kind: 'busy', holder: 'another process, which was faster', owner: null, generation: null }
+        return this.#refuse(FASTER)
       case 'advisory':
         throw new ForeignLockError(path, EMPTY_FILE, 'Use `workbench: true`, with an asynchronous call in the main thread.')
       case 'foreign':
@@ -211,9 +223,6 @@ export class WorkbenchLockable implements Lockable {
 
 function* nothing(): Work<void> {}
 
-function* give(hold: AdvisoryHold): Work<void> {
-  yield* eitherWay<void>(
-    () => hold.releaseSync(),
-    () => hold.release(),
-  )
+function* give(release: Release): Work<void> {
+  yield* eitherWay<void>(() => void release(), release)
 }

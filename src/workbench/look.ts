@@ -1,5 +1,6 @@
 /** What lies at a public path, without taking or changing anything. A link is followed only to a name of theirs. */
 
+import { normalize } from 'node:path'
 import { isAbsent } from '../protocol/doubt.js'
 import { ask, type Failure, type FileStatus, type Protocol, type Reply } from '../protocol/operations.js'
 import { generationOfTarget, type Seen } from './format.js'
@@ -12,15 +13,18 @@ export interface Look {
 
 const SEEN_ABSENT: Look = { seen: { kind: 'absent' }, status: null }
 
-/** A path that changes meanwhile is seen as it was before or after, or is absent. */
-export function* look(path: string): Protocol<Reply<Look>> {
+/**
+ * A path that changes meanwhile is seen as it was before or after, or is absent. `within`: a link that leads out of that
+ * directory is not followed, and is no lock of theirs there.
+ */
+export function* look(path: string, within: string | null = null): Protocol<Reply<Look>> {
   const status = yield* ask.stat(path)
   if (!status.ok) return isAbsent(status.code) ? seen(SEEN_ABSENT) : status
   switch (status.value.type) {
     case 'file':
       return yield* lookAtFile(path, status.value, null)
     case 'symlink':
-      return yield* lookThrough(path, status.value)
+      return yield* lookThrough(path, status.value, within)
     case 'directory':
       return seen({ seen: { kind: 'directory' }, status: status.value })
     case 'other':
@@ -28,9 +32,11 @@ export function* look(path: string): Protocol<Reply<Look>> {
   }
 }
 
-function* lookThrough(path: string, link: FileStatus): Protocol<Reply<Look>> {
+function* lookThrough(path: string, link: FileStatus, within: string | null): Protocol<Reply<Look>> {
   const target = yield* ask.readlink(path)
   if (!target.ok) return absentOr(target)
+  const isOutside = within !== null && (normalize(target.value) !== target.value || !target.value.startsWith(`${within}/`))
+  if (isOutside) return seen({ seen: { kind: 'misled', target: target.value }, status: link })
   if (generationOfTarget(target.value) === null) return seen({ seen: { kind: 'dangling', target: target.value }, status: link })
   const status = yield* ask.stat(target.value)
   if (!status.ok) {

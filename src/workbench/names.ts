@@ -11,6 +11,8 @@ export interface Names {
   /** The public path, whose directory is reached through no link. */
   readonly path: string
   readonly directory: string
+  /** The directory that all of it lies below. */
+  readonly base: string
   /** All of ours lies in it, unless it is there for a moment, or has the public name. */
   readonly hidden: string
   /** Our own lock. */
@@ -29,6 +31,7 @@ export function namesOf(path: string): Names {
   return {
     path,
     directory,
+    base: dirname(hidden),
     hidden,
     inner: join(hidden, 'lock'),
     claim: join(hidden, 'claim'),

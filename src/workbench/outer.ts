@@ -27,6 +27,8 @@ export interface Terms extends Claiming {
   useSymlinks: boolean
   /** A file at the public path has to be locked by fcntl before it may be replaced. */
   locksFirst: boolean
+  /** Other users could swap what lies below {@link Names.base}. */
+  isShared: boolean
 }
 
 /** A file that the caller has locked: which one it is, and as it was seen before. */
@@ -40,6 +42,13 @@ export interface Locked {
 /** Every reader takes process 1 for alive: so the file counts by its age alone, wherever it is read. */
 const HELD_TEXT = heldText(1)
 const OWNER_MODE = 0o644
+/**
+ * Where others may replace the file, they may lock it when it is released, as that of an advisory session. Not in a sticky
+ * directory: to write to it would be more than they may do there.
+ */
+const WRITABLE_FOR_OTHERS = 0o022
+const STICKY = 0o1000
+const ownerMode = (mode: number) => OWNER_MODE | ((mode & STICKY) === 0 ? mode & WRITABLE_FOR_OTHERS : 0)
 
 export interface Prepared {
   held: Held
@@ -57,7 +66,7 @@ export type Refused =
   | { kind: 'advisory' }
   /** It is no lock of theirs. */
   | { kind: 'foreign'; what: string }
-  | (Failure & { kind: 'failed'; action: 'create' | 'hard-link' | 'symlink' | 'rename' | 'stat'; path: string })
+  | (Failure & { kind: 'failed'; action: 'create' | 'hard-link' | 'symlink' | 'rename' | 'stat' | 'open'; path: string })
 
 export type PrepareOutcome = (Prepared & { kind: 'prepared' }) | Refused
 
@@ -74,15 +83,23 @@ export function* prepare(terms: Terms, locked: Locked | null): Protocol<PrepareO
     return { kind: 'busy', holder: 'a process that has claimed it, probably a session of Workbench that takes it just now' }
   if (claimed.kind === 'failed') return failed('create', claimed.path, claimed)
   const { claims } = claimed
-  const prepared = yield* replace(terms, claims, left, locked)
+  const prepared = yield* replace(terms, claims, { left, locked, mode: directory.value.mode })
   if (prepared.kind !== 'prepared') yield* giveBackClaims(terms, claims)
   return prepared
 }
 
 const CLAIM_LOST: Refused = { kind: 'busy', holder: 'a process that took our claim away, probably a session of Workbench' }
 
+interface Circumstances {
+  /** What dead holders of ours left. */
+  left: ReadonlySet<Identity>
+  locked: Locked | null
+  /** Of the directory. */
+  mode: number
+}
+
 /** With both claims. */
-function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, locked: Locked | null): Protocol<PrepareOutcome> {
+function* replace(terms: Terms, claims: Claims, { left, locked, mode }: Circumstances): Protocol<PrepareOutcome> {
   const { names, pid } = terms
   const now = yield* judge(terms, left, locked)
   if (now.kind !== 'free') return now
@@ -97,7 +114,7 @@ function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, loc
   }
   yield* removeDeadOwners(names)
   const owner = ownOwner(names, yield* ask.name())
-  const held = yield* ask.hold(owner, HELD_TEXT, OWNER_MODE)
+  const held = yield* ask.hold(owner, HELD_TEXT, ownerMode(mode))
   if (held.ok) return { kind: 'prepared', held: held.value, owner, claims }
   yield* ask.unlink(owner) // where it was made and could not be filled
   return failed('create', owner, held)
@@ -106,6 +123,8 @@ function* replace(terms: Terms, claims: Claims, left: ReadonlySet<Identity>, loc
 /** `identity`: of the name itself. */
 type Verdict = { kind: 'free'; identity: null } | { kind: 'free'; identity: Identity; looked: Look } | Refused
 
+const within = ({ names, isShared }: Terms): string | null => (isShared ? names.base : null)
+
 /** May what lies at the public path be replaced? */
 function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Locked | null): Protocol<Verdict> {
   const { path } = terms.names
@@ -113,7 +132,7 @@ function* judge(terms: Terms, left: ReadonlySet<Identity>, locked: Locked | null
   const identity = yield* identityAt(path)
   if (locked !== null && identity !== null && typeof identity === 'string') return yield* judgeLocked(path, identity, locked)
   // Identity first: what is read later may be of another file, and must remove neither.
-  const looked = yield* look(path)
+  const looked = yield* look(path, within(terms))
   if (!looked.ok) return failed('stat', path, looked)
   const { seen, status } = looked.value
   const found: Found = whatLies(seen)
@@ -162,8 +181,10 @@ function* judgeLocked(path: string, identity: Identity, locked: Locked): Protoco
  */
 function* isAsBefore(aside: string, { seen, status }: Look): Protocol<boolean> {
   const link = yield* ask.readlink(aside)
-  const now = yield* ask.stat(link.ok ? link.value : aside)
-  if (seen.kind === 'dangling') return link.ok && !now.ok && isAbsent(now.code)
+  const target = seen.kind === 'dangling' || seen.kind === 'file' ? seen.target : null
+  if (target !== (link.ok ? link.value : null)) return false
+  const now = yield* ask.stat(target ?? aside)
+  if (seen.kind === 'dangling') return !now.ok && isAbsent(now.code)
   return now.ok && status !== null && now.value.ino === status.ino && now.value.modifiedMs === status.modifiedMs
 }
 
@@ -198,16 +219,17 @@ function* tidy(terms: Terms): Protocol<ReadonlySet<Identity>> {
   }
   const hadClaims = yield* removeDeadClaims(terms)
   if (!hadClaims && owners.size === 0) return owners
-  for (const directory of [names.directory, names.claims]) yield* putBackAsides(directory, names.path, owners)
+  for (const directory of [names.directory, names.claims]) yield* putBackAsides(terms, directory, owners)
   if (hadClaims) yield* ask.rmdir(names.claims) // not if others use it
   return owners
 }
 
 /** What a dead holder had set aside: its own goes, and what may be a lock that lives goes back to its place if that is free. */
-function* putBackAsides(directory: string, path: string, owners: ReadonlySet<Identity>): Protocol<void> {
+function* putBackAsides(terms: Terms, directory: string, owners: ReadonlySet<Identity>): Protocol<void> {
+  const { path } = terms.names
   for (const name of yield* namesIn(directory, isOwnAside)) {
     const aside = join(directory, name)
-    const looked = yield* look(aside)
+    const looked = yield* look(aside, within(terms))
     if (!looked.ok || looked.value.status === null) continue
     const { seen, status } = looked.value
     const found = whatLies(seen)
@@ -238,6 +260,10 @@ export type PublishOutcome = { kind: 'published' } | Refused
 export function* publish(terms: Terms, prepared: Prepared): Protocol<PublishOutcome> {
   const { names, useSymlinks } = terms
   const { owner, claims } = prepared
+  if (!(yield* isInPlace(prepared)) || !(yield* areValid(terms, claims))) {
+    yield* abandon(terms, prepared)
+    return CLAIM_LOST
+  }
   const linked = useSymlinks ? yield* ask.symlink(owner, names.path) : yield* ask.link(owner, names.path)
   // Whatever was answered: the name tells.
   const name = yield* lookAtName(keptFile(terms, prepared, false))
@@ -263,10 +289,15 @@ export function keptFile({ names, useSymlinks }: Terms, { held, owner }: Prepare
   return { file, dev, ino, text: HELD_TEXT, path: names.path, target: useSymlinks ? owner : null, isLocked }
 }
 
+function* isInPlace({ held, owner }: { held: Pick<Held, 'dev' | 'ino'>; owner: string }): Protocol<boolean> {
+  return (yield* identityAt(owner)) === `${held.dev}:${held.ino}`
+}
+
 /** Undoes {@link prepare}. */
-export function* abandon(terms: Terms, { held, owner, claims }: Prepared): Protocol<void> {
+export function* abandon(terms: Terms, prepared: Prepared): Protocol<void> {
+  const { held, owner, claims } = prepared
   yield* ask.drop(held.file)
-  yield* ask.unlink(owner)
+  if (yield* isInPlace(prepared)) yield* ask.unlink(owner)
   yield* giveBackClaims(terms, claims)
 }
 
@@ -276,7 +307,7 @@ export function* abandon(terms: Terms, { held, owner, claims }: Prepared): Proto
  * where an advisory session cannot make its file. Where the file cannot be marked, its other name stays: the next holder of our
  * own lock goes by that.
  */
-export function* retract({ file, path, target }: KeptFile, owner: string, pid: number): Protocol<Reply<unknown>> {
+export function* retract({ file, dev, ino, path, target }: KeptFile, owner: string, pid: number): Protocol<Reply<unknown>> {
   if (target !== null) {
     const link = yield* identityAt(path)
     const isOurs = (yield* lookAtName({ path, target })) === 'kept'
@@ -285,6 +316,7 @@ export function* retract({ file, path, target }: KeptFile, owner: string, pid: n
   const marked = yield* ask.overwrite(file, RELEASED_TEXT, 0)
   yield* ask.drop(file)
   if (!marked.ok) return marked
+  if (!(yield* isInPlace({ held: { dev, ino }, owner }))) return { ok: true, value: null } // others could swap the directory
   const removed = yield* ask.unlink(owner)
   return removed.ok || isAbsent(removed.code) ? { ok: true, value: null } : removed
 }

@@ -3,6 +3,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { loadFsExt } from '../advisory/fs-ext.js'
 import { wallClockMs } from '../drivers/clock.js'
+import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground } from '../drivers/ground.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { LockFileSystemError, UnsupportedPlatformError } from '../errors.js'
@@ -43,16 +44,15 @@ export function* refuseOthersDirectory(directory: string): Protocol<void> {
 }
 
 /**
- * Theirs are made, replaced and removed by path, as Workbench does it. Where another user could put a link or a directory of
- * their own in the way, that would reach files of others: nothing is locked there. @throws LockFileSystemError
+ * A path that another user can make lead to a directory that is none of theirs: nothing is locked there.
+ * @throws LockFileSystemError
  */
-export function refuseSharedDirectory(directory: string, ground: Ground | null): void {
-  if (ground === null) return
-  throw new LockFileSystemError('EPERM', 'Other users may change the directory, or one on the way to it', {
+export function refuseOthersChoice(directory: string, { facts, ground }: { facts: DirectoryFacts; ground: Ground | null }): void {
+  if (facts.ground === null || ground !== null || !facts.ground.mayLeadElsewhere) return
+  throw new LockFileSystemError('EPERM', 'Other users could make the path lead elsewhere', {
     code: 'NOT_PERMITTED',
     path: directory,
-    advice:
-      'Locks of Workbench are taken in directories that only their owner may write to: chmod go-w DIRECTORY, if it is yours alone.',
+    advice: 'Name the directory by a path that only this user and root can change.',
   })
 }
 

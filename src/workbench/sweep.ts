@@ -1,7 +1,7 @@
 /** What the dead left in a hidden directory, so that it goes with its last user. */
 
 import { ask, type Protocol } from '../protocol/operations.js'
-import { isDissolvedNote } from '../protocol/names.js'
+import { isDissolvedNote, isMomentaryName } from '../protocol/names.js'
 import { patrol } from '../protocol/patrol.js'
 import type { Observations, Surroundings } from '../protocol/site.js'
 import { serverTime } from './server-time.js'
@@ -25,6 +25,18 @@ export function* sweepHidden(hidden: string, surroundings: Surroundings, interva
   }
   yield* patrol(hidden, [], surroundings, leftovers)
   yield* removeNotes(hidden)
+}
+
+/** How often another process may be asking the file server's clock in it just then. */
+const ROUNDS_MAX = 20
+
+/** With what others do in it for a moment; where more than that lies in it they are at work, and the last of them removes it. */
+export function* removeHidden(hidden: string): Protocol<void> {
+  for (let round = 1; round <= ROUNDS_MAX; round++) {
+    if ((yield* ask.rmdir(hidden)).ok) return
+    const listed = yield* ask.list(hidden)
+    if (!listed.ok || !listed.value.every(isMomentaryName)) return
+  }
 }
 
 /** A process that died as it took our lock away left a note about the lock: without the lock it says nothing. */

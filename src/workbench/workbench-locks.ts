@@ -13,7 +13,8 @@ import { runAsynchronously, type Work } from '../drivers/work.js'
 import type { LinkLocksOptions } from '../link/link-locks.js'
 import { lockPath } from '../lock-type/lock-path.js'
 import type { Locks } from '../lock-type/lock-type.js'
-import { Directories, realPath } from '../mounts/directories.js'
+import type { Ground } from '../drivers/ground.js'
+import { Directories, groundAt, realPath } from '../mounts/directories.js'
 import type { Inspection } from '../types.js'
 import { InnerLock } from './inner.js'
 import { inspectLock } from './inspection.js'
@@ -43,9 +44,20 @@ export class WorkbenchLocks implements Locks {
   *at(path: string): Work<WorkbenchLockable> {
     const parts = lockPath(path)
     const { names, facts } = yield* this.#look(path)
-    const inner = this.#innerOf(names, facts)
+    const ground = yield* groundOf(names)
+    const inner = this.#innerOf(names, facts, ground)
     const { useSymlinks, advisory, timeoutMs } = this.#options
-    return new WorkbenchLockable({ path: parts.path, names, facts, inner, useSymlinks, advisory, timeoutMs, held: this.#held })
+    return new WorkbenchLockable({
+      path: parts.path,
+      names,
+      facts,
+      ground,
+      inner,
+      useSymlinks,
+      advisory,
+      timeoutMs,
+      held: this.#held,
+    })
   }
 
   *#look(path: string): Work<{ names: Names; facts: DirectoryFacts }> {
@@ -54,10 +66,10 @@ export class WorkbenchLocks implements Locks {
     return { names: namesOf(join((yield* realPath(directory)) ?? directory, name)), facts }
   }
 
-  #innerOf(names: Names, facts: DirectoryFacts): InnerLock {
+  #innerOf(names: Names, facts: DirectoryFacts, ground: Ground | null): InnerLock {
     let inner = this.#inner.get(names.path)
     if (inner === undefined) {
-      inner = new InnerLock(names, this.#options.link, facts)
+      inner = new InnerLock(names, this.#options.link, { facts, ground })
       this.#inner.set(names.path, inner)
     }
     return inner
@@ -65,7 +77,8 @@ export class WorkbenchLocks implements Locks {
 
   async inspect(path: string): Promise<Inspection> {
     const { names, facts } = await runAsynchronously(this.#look(path))
-    const own = await this.#innerOf(names, facts).inspect()
+    const ground = await runAsynchronously(groundOf(names))
+    const own = await this.#innerOf(names, facts, ground).inspect()
     return await inspectLock({ path: lockPath(path).path, names, facts, timeoutMs: this.#options.timeoutMs }, own)
   }
 
@@ -73,4 +86,14 @@ export class WorkbenchLocks implements Locks {
     await Promise.all([...this.#held].map((hold) => hold.end('closed')))
     await Promise.all([...this.#inner.values()].map((inner) => inner.settled()))
   }
+}
+
+/**
+ * Of all that it lies in. What lies in a directory that others may write to could be swapped too, where that one itself could
+ * not: a directory of claims, for example.
+ */
+function* groundOf({ base, directory }: Names): Work<Ground | null> {
+  const around = yield* groundAt(base)
+  if (around !== null || base === directory || (yield* groundAt(directory)) === null) return around
+  return { path: base, mayLeadElsewhere: false, from: base, below: [] }
 }

@@ -47,8 +47,8 @@ export interface ProgramRules {
   /** The last process is an administrator: takes the lock from its holder, or removes it, as often as others acquire it. */
   administrator: 'break' | 'prune' | null
   /**
-   * The lock comes before one of Workbench's (`src/workbench`). That is one step, which may fail, and what it gives may vanish: so
-   * the lock is given back at any moment. After that each process takes it away, if no other one uses it.
+   * The lock comes before one of Workbench's (`src/workbench`). That is one step, which may fail, and what it gives may vanish:
+   * so the lock is given back at any moment. After that each process takes it away, if no other one uses it.
    */
   besideWorkbench: boolean
   /** A process that finds a lock of another kind takes it away if none holds it. */

@@ -138,6 +138,7 @@ const termsOf = ({ names }: Place, useSymlinks: boolean): Terms => ({
   timeoutMs: TIMEOUT_MS,
   useSymlinks,
   locksFirst: true,
+  isShared: false,
 })
 
 /** What lies at the public path before. */

@@ -80,6 +80,7 @@ function perform(world: World, operation: Operation): unknown {
     case 'locked':
       return false
     case 'hold':
+    case 'keep':
     case 'overwrite':
     case 'drop':
       throw new TypeError(`Expected an operation of link-based locks, got ${operation.op}`)

@@ -181,6 +181,7 @@ class Ours extends Party {
     const { random } = this.world
     const terms: Terms = {
       locksFirst: this.life.plan.advisory,
+      isShared: false,
       names: namesOf(PATH),
       pid: 7,
       timeoutMs: TIMEOUT_MS,
