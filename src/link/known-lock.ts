@@ -136,10 +136,13 @@ export class KnownLock implements Lockable, LinkSite, Lined {
   }
 
   /** `listed`: the directory that was worked in, where other users could swap it. */
-  *#attempt(session: LinkSession, { fresh, wanted }: TryOptions): Work<{ outcome: AttemptOutcome; listed: Identity | null }> {
+  *#attempt(
+    session: LinkSession,
+    { fresh, seenFree, wanted }: TryOptions,
+  ): Work<{ outcome: AttemptOutcome; listed: Identity | null }> {
     const { site, directory } = this
     const footing = directory.footing(this.path, this.#listed)
-    const outcome = yield* directory.run(attempt(site, session.file, fresh), new Attempting(session, wanted), footing)
+    const outcome = yield* directory.run(attempt(site, session.file, fresh, seenFree), new Attempting(session, wanted), footing)
     const listed = footing?.seen(this.path) ?? null
     this.#listed = listed
     this.settleLater(session)

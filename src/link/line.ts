@@ -5,8 +5,9 @@ import { runAsynchronously } from '../drivers/work.js'
 import { MountlockError } from '../errors.js'
 import type { Glance, Line, Place } from '../lock-type/lock-type.js'
 import { ticketName } from '../protocol/names.js'
-import type { Protocol } from '../protocol/operations.js'
-import { listing } from '../protocol/settle.js'
+import { ask, type Protocol } from '../protocol/operations.js'
+import { coarsenessMs } from '../protocol/lease.js'
+import { freshListing, listing } from '../protocol/settle.js'
 import type { Site } from '../protocol/site.js'
 import { moveOutWaitRoom } from '../protocol/wait-room.js'
 import { queueOf, type Waiting } from '../waiting/queue.js'
@@ -42,6 +43,7 @@ export class LinkLine implements Line {
   /** The generation that was in the way first: it stays, also in the ticket of a later session. */
   #behind: bigint | null = null
   #own: OwnTicket | null = null
+  #isCoarse: boolean | null = null
   /** Session files of owners that were found to be dead. */
   readonly #dead = new Set<string>()
   #isOver = false
@@ -54,20 +56,20 @@ export class LinkLine implements Line {
     return this.#lock.path
   }
 
-  async glance(): Promise<Glance | null> {
-    const listed = await this.#lock.run(listing(this.#lock.site))
-    if (!listed.ok || listed.value.highest === null || listed.value.crowded) return null
-    return { generation: listed.value.highest, isFree: listed.value.free }
+  glance(isCertain: boolean): Promise<Glance | null> {
+    return this.#lock.run(glanceAt(this.#lock.site, isCertain))
   }
 
   async stand(generation: bigint, isLate: boolean): Promise<Place> {
     this.#behind ??= generation
+    this.#isCoarse ??= await this.#lock.run(isCoarse(this.#lock.site))
     const own = await this.#ticket(this.#behind)
     const line = queueOf((await this.#tickets()) ?? [], this.#dead)
     if (own !== null && !line.some(({ ticket }) => ticket === own.ticket)) await this.#make(own)
     const ahead = own === null ? line : line.filter((waiting) => isBefore(waiting, own))
     if (isLate) this.#lookAfter(ahead.at(-1))
-    return { before: ahead.length, ahead: ahead.map(({ ticket }) => ticketPath(this.#lock.site, ticket)) }
+    const paths = ahead.map(({ ticket }) => ticketPath(this.#lock.site, ticket))
+    return { before: ahead.length, ahead: paths, isCoarse: this.#isCoarse }
   }
 
   /** With the session that takes new locks now; `null`: there is none to be had. */
@@ -158,6 +160,20 @@ export class LinkLine implements Line {
   #remove(tickets: readonly string[]): void {
     this.#lock.directory.seeThrough(this.#lock.run(removeTickets(this.#lock.site, tickets)))
   }
+}
+
+function* glanceAt(site: Site, isCertain: boolean): Protocol<Glance | null> {
+  const listed = yield* isCertain ? freshListing(site) : listing(site)
+  if (!listed.ok) return null
+  const { kind, highest, crowded, free } = listed.value
+  if (kind !== site.claim.kind || highest === null || crowded) return null
+  return { generation: highest, isFree: free }
+}
+
+/** Whether the time stamps of the lock's directory are whole seconds. A client that has just listed it knows them. */
+function* isCoarse({ path }: Site): Protocol<boolean> {
+  const status = yield* ask.stat(path)
+  return status.ok && coarsenessMs(status.value.modifiedMs) > 0
 }
 
 const isBefore = ({ generation, ticket }: Waiting, own: OwnTicket) =>

@@ -43,8 +43,11 @@ export interface Lockable {
 export interface Line {
   /** The lock's directory, in which a watch shows what the processes of this host do. */
   readonly path: string
-  /** A look that costs one request while nothing changes; `null`: it showed nothing. */
-  glance(): Promise<Glance | null>
+  /**
+   * A look at the lock; `null`: it showed nothing. It costs one request while nothing changes, and may show what was, where the
+   * lock changed twice within a tick of the server's clock. `isCertain`: it does not, for some requests more.
+   */
+  glance(isCertain: boolean): Promise<Glance | null>
   /**
    * Takes a place in the line, behind those that came before this generation, and tells where that is. `isLate`: also looks
    * whether the one right before it still lives.
@@ -65,6 +68,8 @@ export interface Place {
   before: number
   /** The tickets of those, as paths, the oldest first. */
   ahead: readonly string[]
+  /** The server's time stamps are whole seconds: two changes within one look like one. */
+  isCoarse: boolean
 }
 
 export interface Glance {
@@ -77,6 +82,8 @@ export interface TryOptions {
   shared: boolean
   /** Not the first look: what is seen must not come from a cache. */
   fresh: boolean
+  /** The generation that was free at the last look, if any: a hint, which saves a listing. */
+  seenFree?: bigint | null | undefined
   /** Is the lock still wanted? */
   wanted(): boolean
 }

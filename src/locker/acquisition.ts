@@ -6,7 +6,7 @@
 import { monotonicMs } from '../drivers/clock.js'
 import { assert } from '../assert.js'
 import { runAsynchronously } from '../drivers/work.js'
-import type { Busy, Line, Lockable, Taken, TryOutcome } from '../lock-type/lock-type.js'
+import type { Busy, Line, Lockable, Taken, TryOptions, TryOutcome } from '../lock-type/lock-type.js'
 import type { ComingBack } from '../waiting/coming-back.js'
 import { TURNS_MAX } from '../waiting/queue.js'
 import { Waiter } from '../waiting/waiter.js'
@@ -23,6 +23,10 @@ export interface Request {
   shared: boolean
   patience: Patience
 }
+
+/** What a try goes by. `fresh`: it trusts no cache. `seenFree`: the generation that a waiter saw to be free. */
+type Sight = Pick<TryOptions, 'fresh' | 'seenFree'>
+const UNSEEN: Sight = { fresh: false, seenFree: null }
 
 export class Acquisition {
   readonly #lockable: Lockable
@@ -51,7 +55,7 @@ export class Acquisition {
       // Without tickets nothing shows a waiter, so this call leaves the lock to no process.
       if (this.#lockable.hasTickets) await this.#leaveToOthers(1)
       for (;;) {
-        const outcome = await this.#try(false)
+        const outcome = await this.#try(UNSEEN)
         if (outcome.kind === 'busy') return this.#busy(outcome.holder)
         const lock = this.#handOut(outcome)
         if (lock !== null) return lock
@@ -66,12 +70,12 @@ export class Acquisition {
     try {
       if (!this.#shared) await this.#takePlace()
       await this.#leaveToOthers(TURNS_MAX)
-      let fresh = false
+      let sight = UNSEEN
       for (;;) {
-        const outcome = await this.#try(fresh)
+        const outcome = await this.#try(sight)
         const lock = outcome.kind === 'acquired' ? this.#handOut(outcome) : null
         if (lock !== null) return lock
-        fresh = outcome.kind === 'busy' && (await this.#wait(outcome))
+        sight = outcome.kind === 'busy' ? await this.#wait(outcome) : UNSEEN
       }
     } finally {
       this.#begun.end()
@@ -105,11 +109,11 @@ export class Acquisition {
     this.#comingBack.asked(monotonicMs(), line !== null && others > 0)
   }
 
-  /** One try. `fresh`: it trusts no cache. What it took is given back when patience is over. */
-  async #try(fresh: boolean): Promise<Taken | Busy> {
+  /** One try. What it took is given back when patience is over. */
+  async #try({ fresh, seenFree }: Sight): Promise<Taken | Busy> {
     const patience = this.#patience
     patience.check()
-    const work = this.#lockable.tryTake({ shared: this.#shared, fresh, wanted: () => !patience.isOver })
+    const work = this.#lockable.tryTake({ shared: this.#shared, fresh, seenFree, wanted: () => !patience.isOver })
     const first = work.next()
     const outcome = first.done ? first.value : await this.#begun.follow(runAsynchronously(work, first), patience)
     if (patience.isOver) this.#begun.giveBack(outcome)
@@ -128,8 +132,8 @@ export class Acquisition {
     return lock
   }
 
-  /** Until it is worth trying again. `true`: by a try that trusts no cache. */
-  async #wait({ holder, owner, generation }: Busy): Promise<boolean> {
+  /** Until it is worth trying again. */
+  async #wait({ holder, owner, generation }: Busy): Promise<Sight> {
     this.#patience.endFirstTry()
     this.#patience.waitingFor = heldBy(holder)
     this.#patience.holder = owner
@@ -139,9 +143,10 @@ export class Acquisition {
     const isListening = this.#begun.isListening
     const waiter = this.#begun.listen()
     // Listen first, then look once more: a release in between is not missed.
-    if (!isListening) return true
+    if (!isListening) return { fresh: true, seenFree: null }
     this.#patience.waitersBefore = () => waiter.before
-    return (await this.#patience.race(waiter.again(generation))) === 'late'
+    const occasion = await this.#patience.race(waiter.again(generation))
+    return { fresh: occasion === 'late', seenFree: waiter.seenFree }
   }
 }
 

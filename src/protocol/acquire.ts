@@ -61,8 +61,11 @@ const failed = (
 /** How often an inconclusive look is taken again before it is an error. Chosen: each shows that another process got on. */
 const LOOKS_MAX = 8
 
-/** `fresh`: the listing must not come from a cache, whatever it costs (for waiters). */
-export function* attempt(site: Site, session: Session, fresh: boolean): Protocol<AttemptOutcome> {
+/**
+ * `fresh`: the listing must not come from a cache, whatever it costs (for waiters). `seenFree`: a generation that was free when
+ * this process last looked, which saves the first listing. It may be as stale as a first listing may.
+ */
+export function* attempt(site: Site, session: Session, fresh: boolean, seenFree: bigint | null = null): Protocol<AttemptOutcome> {
   const { memory } = site
   if (memory.unsettled !== null) {
     const { path, directory, surroundings } = site
@@ -76,10 +79,11 @@ export function* attempt(site: Site, session: Session, fresh: boolean): Protocol
     }
     memory.unsettled = null
   }
-  if (memory.known !== null) {
-    const known = memory.known
-    memory.known = null
-    const outcome = yield* claim(site, session, { generation: known, entry: freeName(known), own: true, takenFrom: null })
+  const own = memory.known !== null
+  const known = memory.known ?? (seenFree !== null && seenFree >= memory.floor ? seenFree : null)
+  memory.known = null
+  if (known !== null) {
+    const outcome = yield* claim(site, session, { generation: known, entry: freeName(known), own, takenFrom: null })
     if (outcome !== 'beaten') return outcome
     if (memory.unsettled !== null) return busyBecauseBeaten(known + 1n)
   }

@@ -9,42 +9,32 @@ import type { WaitStyle } from '../lock-type/lock-type.js'
 export interface Pace {
   /** A free lock is left for so long to the waiter that came first, and then to the next. */
   graceMs: number
-  /** Between two looks that cost one request at the most, for the first in line and for the others; `null`: a watch tells. */
-  lookMs: { first: number; others: number } | null
-  /** Between two tries that are made whatever was seen: they find what a watch or a cached listing never shows. */
+  /**
+   * Between two looks that cost one request at the most, for the first in line (`brisk`: in its first seconds) and for the
+   * others; `null`: a watch tells.
+   */
+  lookMs: { brisk: number; first: number; others: number } | null
+  /** Between two tries that are made whatever was seen: they find holders that died, and what no watch and no look shows. */
   tryMs: { first: number; others: number }
-  /** The same for the first in line while the lock changes hands again and again; `null`: a watch tells. */
-  briskTryMs: number | null
 }
 
 /**
  * A waiter that is woken by a watch has the lock after 1 to 2 ms on a quiet machine. Polling finds holders that died: 14
  * operations per second of waiting (docs/benchmarks, "Operations on the file system").
  */
-const WATCHED: Pace = { graceMs: 5, lookMs: null, tryMs: { first: 250, others: 250 }, briskTryMs: null }
+const WATCHED: Pace = { graceMs: 5, lookMs: null, tryMs: { first: 250, others: 250 } }
 
 /** Where there is no watch to be had, on a file system of this host: a look is one listing. Chosen, not measured. */
-const BLIND: Pace = {
-  graceMs: 20,
-  lookMs: { first: 10, others: 40 },
-  tryMs: WATCHED.tryMs,
-  briskTryMs: null,
-}
+const BLIND: Pace = { graceMs: 20, lookMs: { brisk: 10, first: 10, others: 40 }, tryMs: WATCHED.tryMs }
 
-/** Chosen, not measured. Each look of the first in line is a GETATTR. A hand-off takes half of it and a few requests. */
-const NETWORK_LOOK_MS = 65
 /**
- * A listing from an NFS client's cache may be stale for good; one after a change of our own is not, and costs three to five
- * requests more.
+ * Each look of the first in line is a GETATTR. A hand-off takes half of its interval and a few requests. So many that a wait of a
+ * minute takes less than twenty requests a second, and a short one no longer than by trying every 50 ms (docs/performance.md,
+ * "Between nodes").
  */
-const NETWORK: Pace = {
-  graceMs: 2 * NETWORK_LOOK_MS,
-  lookMs: { first: NETWORK_LOOK_MS, others: 300 },
-  tryMs: { first: 2000, others: 8000 },
-  // Within a grace. By looks alone one of two busy nodes had a third of the turns: with time stamps of a second a listing shows
-  // one change in each, and on NFSv4 the looks of a busy node came late.
-  briskTryMs: 100,
-}
+const NETWORK_LOOK_MS = { brisk: 40, first: 65, others: 300 }
+/** A try is a certain look that also reads the holder's record: eight to ten requests. Chosen, not measured. */
+const NETWORK: Pace = { graceMs: 2 * NETWORK_LOOK_MS.first, lookMs: NETWORK_LOOK_MS, tryMs: { first: 5000, others: 8000 } }
 
 export function paceOf({ isLocal, refreshRateMs = Number.POSITIVE_INFINITY }: WaitStyle, isWatched: boolean): Pace {
   if (isLocal) return isWatched ? WATCHED : BLIND
@@ -53,8 +43,20 @@ export function paceOf({ isLocal, refreshRateMs = Number.POSITIVE_INFINITY }: Wa
   return { ...NETWORK, tryMs: { first: Math.min(first, refreshRateMs), others: Math.min(others, 4 * refreshRateMs) } }
 }
 
+/** Most holds are short: the first in line looks more often for so long after the lock changed hands. Chosen, not measured. */
+export const FIRST_BRISK_MS = 5000
 /** While a lock changes hands again and again, those behind the first look more often, the nearer the more. */
 export const BRISK_MS = 1000
+
+/**
+ * The first certain look after a change of hands, for the first in line; for the second after twice as long, and so on. Within a
+ * grace: by looks that come later one of two busy nodes had a third of the turns and less.
+ */
+export const CERTAIN_LOOK_MS = 100
+/** One that found nothing new is made again when the lock has stood still for so many times as long. */
+export const CERTAIN_GROWTH = 3
+/** Where time stamps are whole seconds, certain looks alone show what happens within one, and go on at their interval. */
+export const COARSE_TICK_MS = 1000
 
 /** So that waiters do not march in step. Chosen, not measured. */
 const JITTER = 0.2

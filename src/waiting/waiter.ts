@@ -5,8 +5,8 @@
  * 2. It makes a ticket (`tickets.ts`), whose name tells which generation was in its way: so waiters are in order, and no
  *    process has to agree on a number. `queue.ts` puts them in that order, for the waiter as for those that show it.
  * 3. A file watch tells releases on the same host. On a network mount the waiter looks as well: cheaply and often, by a
- *    listing that costs one request while nothing changed, and now and then for certain, by a try, which the first in line
- *    makes more often while the lock changes hands (`pace.ts`).
+ *    listing that costs one request while nothing changed, now and then for certain, by one after a change of its own, and
+ *    more rarely by a try, which also tells whether the holder lives (`pace.ts`).
  * 4. A free lock is left to the first in line for a grace, and then to the next (`decision.ts`). So one process tries, and one
  *    that is slow, stopped or dead delays the others by no more than the grace.
  * 5. A process that comes back to a lock which it has just released leaves it for a grace to those that have tickets
@@ -25,7 +25,17 @@ import { type NameWatch, watchNames } from '../drivers/name-watch.js'
 import type { Line, WaitStyle } from '../lock-type/lock-type.js'
 import { parseEntry } from '../protocol/names.js'
 import { decide, type Known, type Occasion } from './decision.js'
-import { Backoff, BRISK_MS, jittered, type Pace, paceOf } from './pace.js'
+import {
+  Backoff,
+  BRISK_MS,
+  CERTAIN_GROWTH,
+  CERTAIN_LOOK_MS,
+  COARSE_TICK_MS,
+  FIRST_BRISK_MS,
+  jittered,
+  type Pace,
+  paceOf,
+} from './pace.js'
 import { turnMsOf } from './queue.js'
 
 /** A process that has taken the lock removes its ticket by then. */
@@ -55,6 +65,12 @@ export class Waiter {
   /** The highest generation that was seen, and when it last changed. */
   #generation = -1n
   #changedMs = Number.NEGATIVE_INFINITY
+  /** It was free, as far as was seen, when the last wait ended. */
+  #seenFree: bigint | null = null
+  /** From then on the next look is a certain one. */
+  #certainMs = NEVER
+  /** The server's time stamps are whole seconds. */
+  #isCoarse = false
   #isLate = false
   #isAsking = false
   #isClosed = false
@@ -74,6 +90,11 @@ export class Waiter {
   /** How many waiters came before, `null` where that is not known. */
   get before(): number | null {
     return this.#before
+  }
+
+  /** The generation that was seen to be free, if that is why it is worth trying. */
+  get seenFree(): bigint | null {
+    return this.#seenFree
   }
 
   /** Resolves when it is worth trying again. `generation`: which one was in the way, where there are any. */
@@ -102,17 +123,15 @@ export class Waiter {
   }
 
   #planInLine(nowMs: number): void {
-    this.#known.tryMs = nowMs + jittered(this.#nextTryInMs(nowMs))
+    this.#known.tryMs = nowMs + jittered(this.#tryInMs)
     this.#known.lookMs = this.#nextLookMs(nowMs)
     // After a try in vain; and one that was late looks whether the one before it still lives.
     this.#known.standMs = nowMs
   }
 
-  #nextTryInMs(nowMs: number): number {
-    const { tryMs, briskTryMs } = this.#pace
-    const inMs = this.#isFirst ? tryMs.first : tryMs.others
-    if (briskTryMs === null || nowMs - this.#changedMs >= BRISK_MS) return inMs
-    return Math.min(inMs, (1 + (this.#before ?? 0)) * briskTryMs)
+  get #tryInMs(): number {
+    const { first, others } = this.#pace.tryMs
+    return this.#isFirst ? first : others
   }
 
   get #isFirst(): boolean {
@@ -122,9 +141,11 @@ export class Waiter {
   #nextLookMs(nowMs: number): number | null {
     const { lookMs } = this.#pace
     if (lookMs === null || this.#line === null) return null
-    const { first, others } = lookMs
-    if (this.#isFirst || this.#standsBack) return nowMs + jittered(first)
-    const isBrisk = nowMs - this.#changedMs < BRISK_MS || this.#known.freeMs !== null
+    const { brisk, first, others } = lookMs
+    const sinceMs = nowMs - this.#changedMs
+    if (this.#isFirst) return nowMs + jittered(sinceMs < FIRST_BRISK_MS ? brisk : first)
+    if (this.#standsBack) return nowMs + jittered(first)
+    const isBrisk = sinceMs < BRISK_MS || this.#known.freeMs !== null
     return nowMs + jittered(isBrisk ? Math.min(others, (1 + (this.#before ?? 0)) * first) : others)
   }
 
@@ -176,8 +197,9 @@ export class Waiter {
   async #stand(line: Line): Promise<void> {
     const sinceMs = this.#changedMs
     const guess = this.#before
-    const { before, ahead } = await line.stand(this.#generation, this.#isLate)
+    const { before, ahead, isCoarse } = await line.stand(this.#generation, this.#isLate)
     this.#isLate = false
+    this.#isCoarse = isCoarse
     const nowMs = monotonicMs()
     this.#watchFor(line, before, ahead)
     if (sinceMs !== this.#changedMs) return this.#standAgain(nowMs)
@@ -185,7 +207,8 @@ export class Waiter {
     const mayBeHolders = guess !== null && before > guess && nowMs - sinceMs < TICKET_GONE_MS_MAX
     if (mayBeHolders) this.#known.standMs = sinceMs + TICKET_GONE_MS_MAX
     else this.#setBefore(before)
-    if (this.#pace.lookMs !== null) this.#known.lookMs = this.#nextLookMs(nowMs)
+    const nextLookMs = this.#nextLookMs(nowMs)
+    if (nextLookMs !== null) this.#known.lookMs = Math.min(this.#known.lookMs ?? nextLookMs, nextLookMs)
   }
 
   /**
@@ -211,11 +234,30 @@ export class Waiter {
   }
 
   async #look(line: Line): Promise<void> {
-    const seen = await line.glance()
+    const isCertain = monotonicMs() >= this.#certainMs
+    const seen = await line.glance(isCertain)
     const nowMs = monotonicMs()
+    if (isCertain) this.#certainMs = this.#nextCertainMs(nowMs)
     if (seen?.isFree) this.#sawFree(seen.generation, nowMs)
     else if (seen !== null) this.#sawHeld(seen.generation, nowMs)
+    // It may have been free for longer than this node has shown it.
+    if (isCertain && this.#known.freeMs !== null) this.#known.freeMs = nowMs - this.#known.turnMs
+    else if (isCertain) this.#known.standMs ??= nowMs
     this.#known.lookMs = this.#nextLookMs(nowMs)
+  }
+
+  /**
+   * A cached listing hides a change that fell into the same tick of the server's clock as the one that it shows. So a certain
+   * look follows a change; and since that makes a change itself, another one follows, later each time. Where a tick is a
+   * second, all that happens within one is hidden.
+   */
+  #nextCertainMs(nowMs: number): number {
+    const sinceMs = nowMs - this.#changedMs
+    return nowMs + (this.#isCoarse && sinceMs < COARSE_TICK_MS ? this.#certainLookMs : (CERTAIN_GROWTH - 1) * sinceMs)
+  }
+
+  get #certainLookMs(): number {
+    return (1 + (this.#before ?? 0)) * CERTAIN_LOOK_MS
   }
 
   #onName(name: string | null): void {
@@ -245,6 +287,7 @@ export class Waiter {
     if (generation <= this.#generation) return
     this.#generation = generation
     this.#changedMs = nowMs
+    this.#certainMs = nowMs + this.#certainLookMs
     this.#known.freeMs = null
     if (this.#standsBack) return this.#end('taken')
     if (this.#before !== null) this.#setBefore(Math.max(0, this.#before - 1))
@@ -264,6 +307,7 @@ export class Waiter {
   #end(end: End): void {
     const resume = this.#resume
     this.#resume = null
+    this.#seenFree = this.#known.freeMs === null ? null : this.#generation
     if (end !== 'late') this.#known.freeMs = null
     resume?.(end)
   }

@@ -27,6 +27,18 @@ const ROUNDS = figure(5, 50)
 const kindsOn = (place: Configuration): readonly LockKind[] =>
   isSoak ? ALL_KINDS : place === V3 ? ['hard link', 'flock'] : ['symlink', 'rename']
 
+/** At default intervals; the heartbeats of a waiter are counted as well. */
+const DEFAULT_PACE = { refreshRateMs: 20_000, timeoutIntervalMs: 60_000 }
+/** The first in line looks more often for so long. */
+const BRISK_MS = 10_000
+const COUNTED_MS = figure(15_000, 60_000)
+/** Until a waiter has a ticket, and the first in line does what it does for long. */
+const SETTLE_MS = 3000
+const CALLS_PER_SECOND_MAX = 20
+const FURTHER_CALLS_PER_SECOND_MAX = 5
+/** Four requests a second, of which each takes at least four. */
+const CERTAIN_LOOKS_PER_SECOND_MAX = 1
+
 const programs: GuestProgram[] = []
 afterEach(() => {
   for (const program of programs.splice(0)) program.kill('SIGKILL')
@@ -44,8 +56,8 @@ const inWords = ({ perTime, byOperation }: Cost) =>
 
 for (const place of [V3, V42]) {
   /** The calls that node B makes in a second. */
-  async function perSecond(directory: string, what: string): Promise<Cost> {
-    const run = lab.start('B', { argv: program('count-rpcs.mjs', { at: place.at, directory, what }) })
+  async function perSecond(directory: string, what: string, forMs = 5000): Promise<Cost> {
+    const run = lab.start('B', { argv: program('count-rpcs.mjs', { at: place.at, directory, what, forMs }) })
     const { code } = await run.end
     expect(code, run.stderr).toBe(0)
     return JSON.parse(run.stdout)
@@ -54,6 +66,31 @@ for (const place of [V3, V42]) {
   describe(`on ${place.name}`, () => {
     const costOf = async (directory: string) => inWords(await perSecond(directory, 'seconds'))
     askForHandOff(lab, place, kindsOn(place), { rounds: ROUNDS, costOf })
+
+    test('a waiter makes few requests of the server, each further one fewer, and few of them for certain looks', async (context) => {
+      const tell = proves(context, place, 'waits with few requests: calls per second', 'hard link')
+      const directory = await newDirectory(lab, place)
+      const path = `${directory}/lock`
+      const drivers = (['A', 'B', 'B'] as const).map((node) =>
+        Driver.start(lab, node, { ...LOCK_KINDS['hard link'], ...DEFAULT_PACE }),
+      )
+      const [holder, one, other] = (await Promise.all(drivers)) as [Driver, Driver, Driver]
+      programs.push(holder.program, one.program, other.program)
+      await holder.ask('acquire', { path, name: 'lock' })
+      void one.begin('acquire', { path, waitMs: 600_000 })
+      const first = await perSecond(directory, 'seconds', BRISK_MS)
+      const then = await perSecond(directory, 'seconds', COUNTED_MS)
+      void other.begin('acquire', { path, waitMs: 600_000 })
+      await perSecond(directory, 'seconds', SETTLE_MS)
+      const both = await perSecond(directory, 'seconds', COUNTED_MS)
+      tell(`at first ${inWords(first)}; then ${inWords(then)}; with another one ${inWords(both)}`)
+      // Over a minute.
+      const inMinute = (first.perTime * BRISK_MS + then.perTime * (60_000 - BRISK_MS)) / 60_000
+      expect(inMinute, inWords(then)).toBeLessThanOrEqual(CALLS_PER_SECOND_MAX)
+      expect(both.perTime - then.perTime, inWords(both)).toBeLessThanOrEqual(FURTHER_CALLS_PER_SECOND_MAX)
+      // Each certain look makes a file, and removes it.
+      expect(then.byOperation.REMOVE ?? 0).toBeLessThanOrEqual(CERTAIN_LOOKS_PER_SECOND_MAX)
+    })
 
     if (!isSoak && place !== V3) return
     test('proper-lockfile that retries every second, for comparison', async (context) => {

@@ -148,3 +148,33 @@ test('the first ticket makes their directory, and the last one takes it along', 
   run(world, removeTickets(site, [other]))
   expect(world.nodes.has('/dir/lock/.wait')).toBe(false)
 })
+
+test('a generation that was seen to be free is a hint: it saves the listing, and stale, a look follows or the claim is given back', () => {
+  fc.assert(
+    fc.property(
+      // What is there by now, when 17 was seen to be free.
+      fc.constantFrom<readonly string[]>(
+        ['.links', '17.free'],
+        ['.links', '18'],
+        ['.links', '17.free', '18'],
+        ['.links', '18.free'],
+        ['.links', '20'],
+      ),
+      fc.constantFrom(hardLinkClaim, symlinkClaim),
+      (names, claim) => {
+        const { world, session } = worldWith(names, null)
+        const site = siteOf(claim, true)
+        const outcome = run(world, attempt(site, session, false, 17n))
+        const highest = Math.max(...names.map((name) => Number.parseInt(name, 10)).filter((number) => number > 0))
+        const isFree = names.includes(`${highest}.free`)
+        if (!isFree) expect(outcome.kind).toBe('busy')
+        else expect(outcome).toMatchObject({ kind: 'acquired', generation: BigInt(highest + 1) })
+        if (highest === 17) expect(world.asked.filter(({ op }) => op === 'list')).toHaveLength(1)
+        // Nothing else is held in its name.
+        const held = [...world.nodes.keys()].filter((path) => path === '/dir/lock/18' && !names.includes('18'))
+        expect(held).toHaveLength(highest === 17 ? 1 : 0)
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
