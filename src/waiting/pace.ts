@@ -28,13 +28,12 @@ const WATCHED: Pace = { graceMs: 5, lookMs: null, tryMs: { first: 250, others: 2
 const BLIND: Pace = { graceMs: 20, lookMs: { brisk: 10, first: 10, others: 40 }, tryMs: WATCHED.tryMs }
 
 /**
- * Each look of the first in line is a GETATTR. A hand-off takes half of its interval and a few requests. So many that a wait of a
- * minute takes less than twenty requests a second, and a short one no longer than by trying every 50 ms (docs/performance.md,
- * "Between nodes").
+ * Each look of the first in line is a GETATTR, and a hand-off takes half of its interval and a few requests: so many that a wait
+ * of a minute takes less than twenty requests a second (docs/performance.md, "Waiting between nodes").
  */
-const NETWORK_LOOK_MS = { brisk: 40, first: 65, others: 300 }
+const NETWORK_LOOK_MS = { brisk: 40, first: 65, others: 400 }
 /** A try is a certain look that also reads the holder's record: eight to ten requests. Chosen, not measured. */
-const NETWORK: Pace = { graceMs: 2 * NETWORK_LOOK_MS.first, lookMs: NETWORK_LOOK_MS, tryMs: { first: 5000, others: 8000 } }
+const NETWORK: Pace = { graceMs: 2 * NETWORK_LOOK_MS.first, lookMs: NETWORK_LOOK_MS, tryMs: { first: 5000, others: 10_000 } }
 
 export function paceOf({ isLocal, refreshRateMs = Number.POSITIVE_INFINITY }: WaitStyle, isWatched: boolean): Pace {
   if (isLocal) return isWatched ? WATCHED : BLIND
@@ -55,7 +54,7 @@ export const BRISK_MS = 1000
 export const CERTAIN_LOOK_MS = 100
 /** One that found nothing new is made again when the lock has stood still for so many times as long. */
 export const CERTAIN_GROWTH = 3
-/** Where time stamps are whole seconds, certain looks alone show what happens within one, and go on at their interval. */
+/** Where time stamps are whole seconds, a wait makes tries, as often as certain looks, for so long after a change of hands. */
 export const COARSE_TICK_MS = 1000
 
 /** So that waiters do not march in step. Chosen, not measured. */

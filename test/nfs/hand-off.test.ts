@@ -10,8 +10,10 @@ import {
   ALL_KINDS,
   type Configuration,
   connectLab,
+  Driver,
   figure,
   isSoak,
+  LOCK_KINDS,
   type LockKind,
   newDirectory,
   program,
@@ -33,7 +35,7 @@ const DEFAULT_PACE = { refreshRateMs: 20_000, timeoutIntervalMs: 60_000 }
 const BRISK_MS = 10_000
 const COUNTED_MS = figure(15_000, 60_000)
 /** Until a waiter has a ticket, and the first in line does what it does for long. */
-const SETTLE_MS = 3000
+const SETTLE_MS = 8000
 const CALLS_PER_SECOND_MAX = 20
 const FURTHER_CALLS_PER_SECOND_MAX = 5
 /** Four requests a second, of which each takes at least four. */
