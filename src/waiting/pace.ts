@@ -44,7 +44,10 @@ export function paceOf({ isLocal, refreshRateMs = Number.POSITIVE_INFINITY }: Wa
 
 /** Most holds are short: the first in line looks more often for so long after the lock changed hands. Chosen, not measured. */
 export const FIRST_BRISK_MS = 5000
-/** While a lock changes hands again and again, those behind the first look more often, the nearer the more. */
+/**
+ * While a lock changes hands again and again, those behind the first look more often, the nearer the more. Where several wait, or
+ * time stamps are whole seconds, tries are made as often as certain looks.
+ */
 export const BRISK_MS = 1000
 
 /**
@@ -54,9 +57,6 @@ export const BRISK_MS = 1000
 export const CERTAIN_LOOK_MS = 100
 /** One that found nothing new is made again when the lock has stood still for so many times as long. */
 export const CERTAIN_GROWTH = 3
-/** Where time stamps are whole seconds, a wait makes tries, as often as certain looks, for so long after a change of hands. */
-export const COARSE_TICK_MS = 1000
-
 /** So that waiters do not march in step. Chosen, not measured. */
 const JITTER = 0.2
 export const jittered = (delayMs: number) => delayMs * (1 - JITTER + 2 * JITTER * Math.random())

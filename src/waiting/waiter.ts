@@ -25,17 +25,7 @@ import { type NameWatch, watchNames } from '../drivers/name-watch.js'
 import type { Line, WaitStyle } from '../lock-type/lock-type.js'
 import { parseEntry } from '../protocol/names.js'
 import { decide, type Known, type Occasion } from './decision.js'
-import {
-  Backoff,
-  BRISK_MS,
-  CERTAIN_GROWTH,
-  CERTAIN_LOOK_MS,
-  COARSE_TICK_MS,
-  FIRST_BRISK_MS,
-  jittered,
-  type Pace,
-  paceOf,
-} from './pace.js'
+import { Backoff, BRISK_MS, CERTAIN_GROWTH, CERTAIN_LOOK_MS, FIRST_BRISK_MS, jittered, type Pace, paceOf } from './pace.js'
 import { turnMsOf } from './queue.js'
 
 /** A process that has taken the lock removes its ticket by then. */
@@ -71,6 +61,9 @@ export class Waiter {
   #certainMs = NEVER
   /** The server's time stamps are whole seconds. */
   #isCoarse = false
+  /** On a network mount, and others wait as well. */
+  #isContended = false
+  readonly #isLocal: boolean
   #isLate = false
   #isAsking = false
   #isClosed = false
@@ -82,6 +75,7 @@ export class Waiter {
 
   constructor(style: WaitStyle, line: Line | null) {
     this.#line = line
+    this.#isLocal = style.isLocal
     this.#watch = line === null ? null : watchNames(line.path, (name) => this.#onName(name))
     this.#pace = paceOf(style, this.#watch !== null)
     this.#backoff = new Backoff(style)
@@ -132,9 +126,9 @@ export class Waiter {
   #tryInMs(nowMs: number): number {
     const { first, others } = this.#pace.tryMs
     const inMs = this.#isFirst ? first : others
-    // What happens within a second is hidden there: by certain looks alone one of two busy nodes had a third of the turns.
-    const isHidden = this.#isCoarse && nowMs - this.#changedMs < COARSE_TICK_MS
-    return isHidden ? Math.min(inMs, this.#certainLookMs) : inMs
+    // By looks alone one of two busy nodes had a third of the turns, and with time stamps of a second a tenth.
+    const isBrisk = (this.#isCoarse || this.#isContended) && nowMs - this.#changedMs < BRISK_MS
+    return isBrisk ? Math.min(inMs, this.#certainLookMs) : inMs
   }
 
   get #isFirst(): boolean {
@@ -202,9 +196,10 @@ export class Waiter {
     const guess = this.#before
     const { before, ahead, isCoarse } = await line.stand(this.#generation, this.#isLate)
     this.#isLate = false
-    this.#isCoarse = isCoarse
+    this.#isCoarse = isCoarse && !this.#isLocal
+    this.#isContended ||= before > 0 && !this.#isLocal
     const nowMs = monotonicMs()
-    if (isCoarse && this.#pace.lookMs !== null) this.#known.tryMs = Math.min(this.#known.tryMs, nowMs + this.#tryInMs(nowMs))
+    if (this.#isCoarse || this.#isContended) this.#known.tryMs = Math.min(this.#known.tryMs, nowMs + this.#tryInMs(nowMs))
     this.#watchFor(line, before, ahead)
     if (sinceMs !== this.#changedMs) return this.#standAgain(nowMs)
     // The ticket of the process that has just taken the lock may still be there.
