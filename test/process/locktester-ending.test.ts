@@ -41,6 +41,7 @@ describe('signals', () => {
     await Promise.all((await presenceRecords(directory)).map((name) => rm(join(directory, name))))
     const waiting = bench.locktester(['--config', config, directory])
     await waiting.says('Watching whether it lives', 'stderr')
+    await waiting.says('\n') // standard output is another pipe: what was written first may be read later
     expect(waiting.stdout).toBe('* Acquired advisory lock\n')
     waiting.kill('SIGINT')
     expect(await waiting.end).toBe('SIGINT')
