@@ -55,9 +55,10 @@ export function touchedBy(operation: Operation, base: number): GenerationSet {
 }
 
 /** All that a process may touch before it looks again, by what it remembers and is about to do. */
-export function touchable({ memory, held }: Checkpoint, operation: Operation, base: number): GenerationSet {
+export function touchable({ memory, held, seenFree }: Checkpoint, operation: Operation, base: number): GenerationSet {
   let touched = touchedBy(operation, base)
   if (memory.known !== null) touched |= seen(Number(memory.known), base)
+  if (seenFree !== null) touched |= seen(Number(seenFree), base)
   if (memory.unsettled !== null) touched |= setOf(Number(memory.unsettled.generation), base)
   // Once released it is known, and the next one is tried without a look.
   if (held !== null) touched |= seen(Number(held.generation), base)

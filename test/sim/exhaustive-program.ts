@@ -30,6 +30,8 @@ export interface Checkpoint {
   held: { generation: bigint; entry: string } | null
   /** Of which holder an administrator has decided to take the lock. */
   target: bigint | null
+  /** A generation that it has seen to be free, as a waiter does, and will claim without another look. */
+  seenFree: bigint | null
   /** What it has seen of others' heartbeats. */
   observations: [string, Observation][]
 }
@@ -53,6 +55,8 @@ export interface ProgramRules {
   besideWorkbench: boolean
   /** A process that finds a lock of another kind takes it away if none holds it. */
   makesWay: boolean
+  /** A process may look long before it tries. */
+  looksBefore: boolean
   jumpsMax: number
   /** The highest generation never shrinks, so that what a process remembers of it makes no difference once it looks again. */
   forgetsFloor: boolean
@@ -146,6 +150,7 @@ export class ExhaustiveProgram {
       sessionsMade: 0,
       held: null,
       target: null,
+      seenFree: null,
       observations: [],
     }
   }
@@ -218,9 +223,11 @@ export class ExhaustiveProgram {
 
   *#acquire(index: number, to: Checkpoint, session: Session): Segment {
     if (yield* this.#wantsBeat(session)) return yield* this.#beat(to, session)
+    if (yield* this.#wantsLook(to)) return yield* this.#look(to)
     const observations: Observations = new Map(to.observations)
     const site = this.#site(index, to.memory, observations)
-    const { outcome, hasClaimed } = yield* watched(this.#protocol.attempt(site, session, !this.#rules.isCoherent))
+    const { outcome, hasClaimed } = yield* watched(this.#protocol.attempt(site, session, !this.#rules.isCoherent, to.seenFree))
+    to.seenFree = null
     if (this.hasTicks) to.observations = [...observations]
     if (outcome.kind === 'session-spent') {
       to.session = null
@@ -232,6 +239,18 @@ export class ExhaustiveProgram {
     } else if (outcome.kind === 'foreign' && this.#rules.makesWay) yield* this.#protocol.dissolve(site, site.claim.kind)
     // Tries are counted, not successes: with arbitrary verdicts two processes could take turns for ever in vain.
     return hasClaimed && outcome.kind !== 'acquired' ? this.#letGo(to) : to
+  }
+
+  *#wantsLook({ seenFree }: Checkpoint): Generator<ProgramStep, boolean, unknown> {
+    return this.#rules.looksBefore && seenFree === null && (yield { op: 'choose', ways: 2 }) === 1
+  }
+
+  /** As `glanceAt` of `src/link/line.ts`. */
+  *#look(to: Checkpoint): Segment {
+    const listed = (yield { op: 'list', path: '/d/P' }) as Reply<string[]>
+    const seen = listed.ok ? this.#protocol.parseListing(listed.value) : null
+    if (seen !== null && seen.kind !== null && !seen.crowded && seen.free) to.seenFree = seen.highest
+    return to
   }
 
   *#hold(index: number, to: Checkpoint): Segment {

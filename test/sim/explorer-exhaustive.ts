@@ -106,6 +106,7 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   administrator: null,
   makesWay: false,
   besideWorkbench: false,
+  looksBefore: false,
   serverTicksMax: 0,
   fillers: 0,
   statesMax: 25_000_000,
