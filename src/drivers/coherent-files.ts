@@ -7,7 +7,7 @@
 import { constants, type Stats } from 'node:fs'
 import type { Call, Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
-import { withFile, writeAll } from './file-operations.js'
+import { statRegular, withFile, writeAll } from './file-operations.js'
 import { giveMode } from './permissions.js'
 
 const { O_CREAT, O_DIRECT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
@@ -28,8 +28,7 @@ export function* readFresh(path: string, coherent: boolean): Calls<Buffer> {
 }
 
 function* readToEnd(fd: number): Calls<Buffer> {
-  const there = (yield ['fstat', fd]) as Stats
-  if (!there.isFile()) throw Object.assign(new Error('EINVAL: it is no regular file, read'), { code: 'EINVAL', syscall: 'read' })
+  yield* statRegular(fd, 'read')
   const chunks: Buffer[] = []
   for (let position = 0; ;) {
     const chunk = Buffer.allocUnsafeSlow(READ_BYTES)

@@ -99,9 +99,19 @@ function* fill(fd: number, path: string, text: string, mode: number): Calls<Stat
 }
 
 function* hold(path: string, text: string, mode: number): Calls<Held> {
-  const fd = (yield ['open', path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_DSYNC, mode]) as number
+  const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_DSYNC
+  return yield* openToStay(path, flags, mode, (fd) => fill(fd, path, text, mode))
+}
+
+function* keep(path: string): Calls<Held> {
+  return yield* openToStay(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, (fd) => statRegular(fd, 'open'))
+}
+
+/** Opens and works. The file stays open, unless the work fails. */
+function* openToStay(path: string, flags: number, mode: number, work: (fd: number) => Calls<Stats>): Calls<Held> {
+  const fd = (yield ['open', path, flags, mode]) as number
   try {
-    const stats = yield* fill(fd, path, text, mode)
+    const stats = yield* work(fd)
     return { ...stamp(stats), file: fd, ino: stats.ino }
   } catch (error) {
     yield* closeQuietly(fd)
@@ -109,16 +119,11 @@ function* hold(path: string, text: string, mode: number): Calls<Held> {
   }
 }
 
-function* keep(path: string): Calls<Held> {
-  const fd = (yield ['open', path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0]) as number
-  try {
-    const stats = (yield ['fstat', fd]) as Stats
-    if (!stats.isFile()) throw systemError('EINVAL', 'open')
-    return { ...stamp(stats), file: fd, ino: stats.ino }
-  } catch (error) {
-    yield* closeQuietly(fd)
-    throw error
-  }
+/** @throws `EINVAL` where it is no regular file: what other users have put there */
+export function* statRegular(fd: number, syscall: CallName): Calls<Stats> {
+  const stats = (yield ['fstat', fd]) as Stats
+  if (!stats.isFile()) throw systemError('EINVAL', syscall)
+  return stats
 }
 
 function* overwrite(fd: number, text: string, timesMs: number | null): Calls<Stamp> {

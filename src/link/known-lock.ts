@@ -11,7 +11,7 @@ import type { LockPath } from '../lock-type/lock-path.js'
 import type { Line, Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { type AttemptOutcome, attempt } from '../protocol/acquire.js'
 import { isAbsent } from '../protocol/doubt.js'
-import type { LockKind, LockListing } from '../protocol/names.js'
+import type { LockListing } from '../protocol/names.js'
 import { isSameHost } from '../protocol/record.js'
 import type { Protocol, Reply } from '../protocol/operations.js'
 import { freshListing, type ReleaseOutcome, release } from '../protocol/settle.js'
@@ -28,9 +28,6 @@ import { attemptFailed, foreignError, type Refused, sessionsSpent } from './refu
  * the file system: one for each of the reasons, and one more.
  */
 const SESSIONS_TRIED_MAX = 4
-
-/** Locks of two types do not wait for each other in one process: as between two of them, the one that is there is refused. */
-const PLACES: Record<LockKind, string> = { links: 'link', renames: 'rename' }
 
 type Outcome<Kind extends AttemptOutcome['kind']> = AttemptOutcome & { kind: Kind }
 
@@ -111,7 +108,8 @@ export class KnownLock implements Lockable, LinkSite, Lined {
     const { path, directory, name } = this.#parts
     const { dev, ino, mode } = facts
     const site = { path, directory, dev, mode, claim: this.#claim, memory: this.#memory, surroundings }
-    return { facts, key: `${PLACES[this.#claim.kind]}:${dev}:${ino}:${name}`, site }
+    // Locks of two types do not wait for each other in one process: as between two processes, the one that is there is refused.
+    return { facts, key: `${this.#claim.kind}:${dev}:${ino}:${name}`, site }
   }
 
   *tryTake(options: TryOptions): Work<TryOutcome> {

@@ -170,8 +170,9 @@ function* glanceAt(site: Site, isCertain: boolean): Protocol<Glance | null> {
   return { generation: highest, isFree: free }
 }
 
-/** Whether the time stamps of the lock's directory are whole seconds. A client that has just listed it knows them. */
-function* isCoarse({ path }: Site): Protocol<boolean> {
+/** Whether the time stamps of a server are whole seconds. A client that has just listed it knows them. */
+function* isCoarse({ path, surroundings }: Site): Protocol<boolean> {
+  if (surroundings.coherent) return false
   const status = yield* ask.stat(path)
   return status.ok && coarsenessMs(status.value.modifiedMs) > 0
 }

@@ -4,9 +4,10 @@
  */
 
 import { provesNothingDone } from './doubt.js'
-import { freeName, isNameInDraft, MARKER_TEXT, markerName, newLockName } from './names.js'
+import { freeName, isNameInDraft, MARKER_TEXT, markerName, newLockName, WAIT_ROOM } from './names.js'
 import { ask, type Failure, type Protocol } from './operations.js'
 import type { Site } from './site.js'
+import { moveOutWaitRoom } from './wait-room.js'
 
 /** The failures that mean "another process has just created it". */
 const LOST_RACE = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
@@ -96,6 +97,8 @@ export function* discardMoved(directory: string, draft: string): Protocol<boolea
   const status = yield* ask.stat(moved)
   if (!status.ok || status.value.type !== 'directory') return false
   const inside = yield* ask.list(moved)
+  // A waiter may have made it there, while this was the lock.
+  if (inside.ok && inside.value.includes(WAIT_ROOM)) yield* moveOutWaitRoom({ path: moved, directory })
   return inside.ok && (yield* empty(moved, inside.value.filter(isNameInDraft)))
 }
 

@@ -16,7 +16,7 @@ const TICKETS_AT_ONCE_MAX = 256
  * Moves it out beside the lock, under a name that is used once, and discards it. `false`: it is not ours, or may not be
  * moved.
  */
-export function* moveOutWaitRoom({ path, directory }: LockView): Protocol<boolean> {
+export function* moveOutWaitRoom({ path, directory }: Pick<LockView, 'path' | 'directory'>): Protocol<boolean> {
   const room = `${path}/${WAIT_ROOM}`
   const inside = yield* ask.list(room)
   if (!inside.ok) return inside.code === 'ENOENT'

@@ -59,11 +59,11 @@ export class Waiter {
   #seenFree: bigint | null = null
   /** From then on the next look is a certain one. */
   #certainMs = NEVER
+  readonly #isLocal: boolean
   /** The server's time stamps are whole seconds. */
   #isCoarse = false
-  /** On a network mount, and others wait as well. */
+  /** Others have waited as well. */
   #isContended = false
-  readonly #isLocal: boolean
   #isLate = false
   #isAsking = false
   #isClosed = false
@@ -126,9 +126,13 @@ export class Waiter {
   #tryInMs(nowMs: number): number {
     const { first, others } = this.#pace.tryMs
     const inMs = this.#isFirst ? first : others
-    // By looks alone one of two busy nodes had a third of the turns, and with time stamps of a second a tenth.
-    const isBrisk = (this.#isCoarse || this.#isContended) && nowMs - this.#changedMs < BRISK_MS
+    const isBrisk = this.#needsTries && nowMs - this.#changedMs < BRISK_MS
     return isBrisk ? Math.min(inMs, this.#certainLookMs) : inMs
+  }
+
+  /** Between nodes: by looks alone one of two busy nodes had a third of the turns, and with time stamps of a second a tenth. */
+  get #needsTries(): boolean {
+    return !this.#isLocal && (this.#isCoarse || this.#isContended)
   }
 
   get #isFirst(): boolean {
@@ -196,10 +200,10 @@ export class Waiter {
     const guess = this.#before
     const { before, ahead, isCoarse } = await line.stand(this.#generation, this.#isLate)
     this.#isLate = false
-    this.#isCoarse = isCoarse && !this.#isLocal
-    this.#isContended ||= before > 0 && !this.#isLocal
+    this.#isCoarse = isCoarse
+    this.#isContended ||= before > 0
     const nowMs = monotonicMs()
-    if (this.#isCoarse || this.#isContended) this.#known.tryMs = Math.min(this.#known.tryMs, nowMs + this.#tryInMs(nowMs))
+    if (this.#needsTries) this.#known.tryMs = Math.min(this.#known.tryMs, nowMs + this.#tryInMs(nowMs))
     this.#watchFor(line, before, ahead)
     if (sinceMs !== this.#changedMs) return this.#standAgain(nowMs)
     // The ticket of the process that has just taken the lock may still be there.

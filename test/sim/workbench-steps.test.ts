@@ -165,16 +165,21 @@ const BEFORE: Record<string, (place: Place) => void> = {
 
 const SETS = Object.keys(FORMS).flatMap((form) => [false, true].map((useSymlinks) => ({ form, useSymlinks })))
 
+/** What lies there before, for the schedule in which something happens at that step. */
+function sceneFor(at: number, before: string, useSymlinks: boolean) {
+  expect(at).toBeLessThan(STEPS_MAX)
+  const place = new Place()
+  BEFORE[before]?.(place)
+  return { place, terms: termsOf(place, useSymlinks) }
+}
+
 describe.each(SETS)('a session of the form $form, symbolic links: $useSymlinks', ({ form: name, useSymlinks }) => {
   const form = FORMS[name] as Form
 
   test.each(Object.keys(BEFORE))('that comes between any two steps has the lock, or is kept out: %s', (before) => {
     let isOver = false
     for (let at = 0; !isOver; at++) {
-      expect(at).toBeLessThan(STEPS_MAX)
-      const place = new Place()
-      BEFORE[before]?.(place)
-      const terms = termsOf(place, useSymlinks)
+      const { place, terms } = sceneFor(at, before, useSymlinks)
       const theirs = place.process()
       let holding: Holding | null = null
       const arrive = () => {
@@ -230,10 +235,7 @@ describe.each([false, true])('symbolic links: %s', (useSymlinks) => {
   test.each(Object.keys(BEFORE))('what ours leaves that ends at any step is gone after the next one: %s', (before) => {
     let isOver = false
     for (let at = 0; !isOver; at++) {
-      expect(at).toBeLessThan(STEPS_MAX)
-      const place = new Place()
-      BEFORE[before]?.(place)
-      const terms = termsOf(place, useSymlinks)
+      const { place, terms } = sceneFor(at, before, useSymlinks)
       const dead = place.process()
       const life = (function* () {
         const taken = yield* take(terms)

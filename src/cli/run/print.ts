@@ -2,13 +2,13 @@
 
 import { printable } from '../../log/printable.js'
 import type { LockType } from '../../types.js'
-import { inOptions, messageOf, paint, writeError } from '../shared/output.js'
+import { messageOf, paint, writeError } from '../shared/output.js'
 import type { NotStartedError } from './child.js'
 import type { OnLoss } from './keeper-messages.js'
 import type { KeeperError } from './keeping.js'
 
 export function error(message: string): void {
-  writeError(`locktester run: ${paint('red', 'error:')} ${printable(inOptions(message))}`)
+  writeError(`locktester run: ${paint('red', 'error:')} ${messageOf(message)}`)
 }
 
 function warn(message: string): void {

@@ -72,7 +72,7 @@ export function inParts(error: MountlockError): { seen: string; remedy: string }
 }
 
 /** What the library says in its own properties, in the options of the program: its readers write no TypeScript. */
-export function inOptions(message: string): string {
+function inOptions(message: string): string {
   return OPTIONS.reduce((text, [property, option]) => text.replaceAll(property, option), message)
 }
 

@@ -63,9 +63,12 @@ interface SecondsRange {
 }
 
 /** @returns milliseconds, `undefined` where the option is absent @throws UsageError */
-export function readSeconds(option: string, text: unknown, range: SecondsRange = {}): number | undefined {
+export function readSeconds(
+  option: string,
+  text: unknown,
+  { max = SECONDS_MAX, isAboveZero = false }: SecondsRange = {},
+): number | undefined {
   if (text === undefined) return undefined
-  const { max = SECONDS_MAX, isAboveZero = false } = range
   const seconds = typeof text === 'string' && /^\+?(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : Number.NaN
   if (!(seconds <= max) || (isAboveZero && seconds === 0)) {
     const range = `${isAboveZero ? ' above 0' : ''}${seconds === 0 ? '' : `, at most ${max},`}`
