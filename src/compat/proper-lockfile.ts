@@ -12,6 +12,7 @@
 
 import fs from 'node:fs'
 import { resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { checkArgument, type Form } from '../config/options.js'
 import { ForeignLockError, InvalidArgumentError, LockFileSystemError } from '../errors.js'
 import { createLocker } from '../locker/locker.js'
@@ -26,7 +27,7 @@ export type { Retries, RetryOptions } from './retries.js'
 
 /** Which lock: options of `unlock`, and part of all others. */
 export interface UnlockOptions {
-  /** Resolve symbolic links in `file`, which then must exist. @default true */
+  /** Resolve symbolic links in `file`, which then must exist. `undefined` means `false`, unless it is left out. @default true */
   realpath?: boolean | undefined
   /** The path of the lock. @default `${file}.lock` */
   lockfilePath?: string | undefined
@@ -105,7 +106,7 @@ export async function lock(file: string, given: LockOptions | null = null): Prom
 /** {@link lock}, with blocking calls. `retries` would block the process, and is refused (ESYNC). */
 export function lockSync(file: string, given: LockOptions | null = null): () => void {
   const options = given ?? {}
-  if (triesAgain(options.retries)) throw lockfileError('ESYNC', 'Cannot use retries with the sync api')
+  refuseRetries(options)
   const canonical = canonicalPathSync(file, options)
   const lockfilePath = lockPathOf(canonical, options)
   if (isProperLockfileSync(lockfilePath)) throw lockedByNeighbour(canonical, lockfilePath)
@@ -122,10 +123,11 @@ export function lockSync(file: string, given: LockOptions | null = null): () => 
   }
 }
 
-/** Only a number counts, as in `proper-lockfile`. */
-function triesAgain(retries: Retries): boolean {
+/** Of every blocking call, as one object of options often serves all of them. Only a number counts, as in `proper-lockfile`. */
+function refuseRetries(options: UnlockOptions): void {
+  const { retries } = options as LockOptions
   const count = typeof retries === 'object' ? (retries as RetryOptions | null)?.retries : retries
-  return typeof count === 'number' && count > 0
+  if (typeof count === 'number' && count > 0) throw lockfileError('ESYNC', 'Cannot use retries with the sync api')
 }
 
 /** Releases the lock of a file. @throws ENOTACQUIRED when this process does not hold it */
@@ -137,6 +139,7 @@ export async function unlock(file: string, given: UnlockOptions | null = null): 
 /** {@link unlock}, with blocking calls. */
 export function unlockSync(file: string, given: UnlockOptions | null = null): void {
   const options = given ?? {}
+  refuseRetries(options)
   leaveSync(find(canonicalPathSync(file, options), options))
 }
 
@@ -156,6 +159,7 @@ export async function check(file: string, given: CheckOptions | null = null): Pr
 /** {@link check}, with blocking calls. */
 export function checkSync(file: string, given: CheckOptions | null = null): boolean {
   const options = given ?? {}
+  refuseRetries(options)
   const path = lockPathOf(canonicalPathSync(file, options), options)
   if (isProperLockfileSync(path)) return true
   try {
@@ -179,14 +183,20 @@ function lockPathOf(canonical: string, { lockfilePath }: UnlockOptions): string 
 async function canonicalPath(file: string, options: UnlockOptions): Promise<string> {
   checkFile(file)
   checkFs(options)
-  return options.realpath === false ? resolve(file) : await fs.promises.realpath(file)
+  return isResolved(options) ? await realpath(file) : resolve(file)
 }
 
 function canonicalPathSync(file: string, options: UnlockOptions): string {
   checkFile(file)
   checkFs(options)
-  return options.realpath === false ? resolve(file) : fs.realpathSync(file)
+  return isResolved(options) ? fs.realpathSync(file) : resolve(file)
 }
+
+/** Not `fs.promises.realpath`, which asks the system and refuses what the other two take: `file/`, and an empty name. */
+const realpath = promisify(fs.realpath)
+
+/** As in `proper-lockfile`: an option that is there counts, even as `undefined`. Another answer would be another lock. */
+const isResolved = (options: UnlockOptions): boolean => Boolean({ realpath: true, ...options }.realpath)
 
 /** What `fs.realpath` takes: code hands over buffers and URLs as well. */
 const FILE: Form = {

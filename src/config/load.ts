@@ -3,7 +3,7 @@
  * cannot be read is a diagnostic, and never an exception unless `strict` asks for one.
  */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { ConfigError } from '../errors.js'
 import { type Diagnostic, type DiagnosticCode, formatDiagnostic } from './diagnostics.js'
@@ -64,18 +64,32 @@ function isThere(file: string): boolean {
     lstatSync(file)
     return true
   } catch (error) {
-    return !isMissing(error) || danglingLink(file) !== null || isUnnameable(file)
+    return !isMissing(error) || obstacleTo(file) !== null || isUnnameable(file)
   }
 }
 
-/** The link on the way to a file that leads nowhere, in words; `null`: there is none, so the file is missing indeed. */
-function danglingLink(file: string): string | null {
+/**
+ * What is on the way to a file and leads nowhere, in words: a link into the void, or a file in the place of a directory. `null`:
+ * there is none, so the file is missing indeed.
+ */
+function obstacleTo(file: string): string | null {
   for (let path = file; path !== dirname(path); path = dirname(path)) {
-    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue
-    if (statSync(path, { throwIfNoEntry: false }) !== undefined) return null // so far the way is there
-    return `${path === file ? 'it' : path} is a symbolic link to ${readlinkSync(path)}, which is not there`
+    if (statusOf(lstatSync, path) === null) continue
+    const status = statusOf(statSync, path)
+    if (status === null) return `${path === file ? 'it' : path} is a symbolic link to ${readlinkSync(path)}, which is not there`
+    return status.isDirectory() ? null : `${path} is not a directory` // so far the way is there
   }
   return null
+}
+
+/** `null`: it is missing. (`throwIfNoEntry` lets Node throw below a file.) */
+function statusOf(look: typeof statSync | typeof lstatSync, path: string): Stats | null {
+  try {
+    return look(path)
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
 }
 
 /** Node reads bytes that are not UTF-8 as this character, and so cannot name the file that was meant. */
@@ -96,8 +110,8 @@ function readConfig(file: string): LoadedConfig {
   } catch (error) {
     if (isMissing(error)) {
       if (isUnnameable(file)) return unusable(file, 'UNREADABLE', 'the file cannot be read (its name is not UTF-8)')
-      const dangling = danglingLink(file)
-      if (dangling !== null) return unusable(file, 'UNREADABLE', `the file cannot be read (${dangling})`)
+      const obstacle = obstacleTo(file)
+      if (obstacle !== null) return unusable(file, 'UNREADABLE', `the file cannot be read (${obstacle})`)
       return { file, found: false, settings: defaultSettings(), diagnostics: [], origins: defaultOrigins() }
     }
     return unusable(file, 'UNREADABLE', `the file cannot be read (${causeOf(error)})`)

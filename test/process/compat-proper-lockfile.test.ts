@@ -74,6 +74,11 @@ describe.each(PACKAGES)('%s', (name) => {
         message: 'Cannot use retries with the sync api',
       })
     expect(await peer.ask({ op: 'lockSync', file, options: { retries: 0 } })).toEqual({ value: 0 })
+    // One object of options often serves all calls.
+    for (const op of ['checkSync', 'unlockSync']) {
+      expect(await code(peer.ask({ op, file, options: { retries: 1 } }))).toBe('ESYNC')
+      expect(await code(peer.ask({ op: op.replace('Sync', ''), file, options: { retries: 1 } }))).toBe(undefined)
+    }
   })
 
   test('unlock releases what this process has locked, and nothing else', async () => {
@@ -103,6 +108,18 @@ describe.each(PACKAGES)('%s', (name) => {
     expect(await peer.ask({ op: 'check', file: missing, options })).toEqual({ value: true })
     expect(await readdir(folder)).toContain('missing.lock')
     expect(await peer.ask({ op: 'unlock', file: missing, options })).toEqual({ value: null })
+  })
+
+  test('realpath that is there and says nothing means false, and a slash behind the name of a file is passed over', async () => {
+    const peer = start(name)
+    const missing = join(folder, 'missing')
+    for (const realpath of [null, 0, '']) {
+      expect(await peer.ask({ op: 'lock', file: missing, options: { realpath } })).toHaveProperty('value')
+      expect(await peer.ask({ op: 'checkSync', file: missing, options: { realpath } })).toEqual({ value: true })
+      expect(await peer.ask({ op: 'unlockSync', file: missing, options: { realpath } })).toEqual({ value: null })
+    }
+    expect(await peer.ask({ op: 'lock', file: `${file}/` })).toHaveProperty('value')
+    for (const op of ['check', 'checkSync']) expect(await peer.ask({ op, file })).toEqual({ value: true })
   })
 
   test('a symbolic link to a file is that file, unless realpath is false', async () => {

@@ -165,4 +165,11 @@ describe('what nobody has thought of', () => {
     expect(status).toBe(69)
     expect(stderr).toContain('The system refused what is needed here (ENOENT')
   })
+
+  test('so is what Node does not permit (node --permission)', async () => {
+    const denied = 'Object.assign(new Error("Access to this API has been restricted"), { code: "ERR_ACCESS_DENIED" })'
+    const { status, stderr } = await holdingWhen(`Promise.reject(${denied})`)
+    expect(status).toBe(69)
+    expect(stderr).toContain('The system refused what is needed here (Access to this API has been restricted)')
+  })
 })

@@ -6,7 +6,7 @@
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Bench } from './fixtures/locktester-driver.mjs'
+import { Bench, PACKAGE } from './fixtures/locktester-driver.mjs'
 
 let bench: Bench
 let directory: string
@@ -160,6 +160,15 @@ describe('what would do something to a terminal', () => {
       expect(stderr).toContain('\\u001b[31mEVIL')
     }
   })
+})
+
+test('a terminal over there, which gives the questions back, is no answer', async () => {
+  const ssh = join(await bench.directory(), 'ssh')
+  const echo = `while read -r line; do echo "$line" >&3; echo "$line"; done`
+  await writeFile(ssh, `#!/bin/bash\nexec 3>&1\n${echo} | ${process.execPath} ${PACKAGE}/bin/locktester agent\n`)
+  await chmod(ssh, 0o755)
+  const { status, stdout } = await ended(ssh, ['nodes', '--kinds', 'flock', 'h1', 'local', directory])
+  expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('exclude') })
 })
 
 test('a host that would be an option of ssh is refused before anything is started', async () => {

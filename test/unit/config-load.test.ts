@@ -139,6 +139,18 @@ describe('what is out of reach is not missing', () => {
     expect(diagnostics[0]?.message).toContain(`${config} is a symbolic link to`)
   })
 
+  it('so is a file in the place of a directory, and no other file is taken instead', async () => {
+    const named = await write('file-locks', 'lock-type=advisory')
+    await write('two/rstudio/file-locks', 'lock-type=advisory')
+    const others = `${named}:${join(temporary.path, 'two')}`
+    for (const env of [{ RSTUDIO_CONFIG_DIR: named }, { XDG_CONFIG_DIRS: others }]) {
+      const { found, settings, diagnostics } = loadConfig({ env })
+      expect({ found, settings }).toEqual({ found: true, settings: defaultSettings() })
+      const message = `the file cannot be read (${named} is not a directory); the defaults are used`
+      expect(diagnostics).toMatchObject([{ code: 'UNREADABLE', message }])
+    }
+  })
+
   it('a link to a directory that is there, without such a file in it, is no fault', async () => {
     await mkdir(join(temporary.path, 'real'))
     await symlink(join(temporary.path, 'real'), join(temporary.path, 'config'))

@@ -126,6 +126,8 @@ export class Line {
     const answer = parse(text, harmless)
     if (answer === null) return this.#passOver()
     const { id, word, error, value } = answer
+    // A terminal over there (`RequestTTY force`) gives our questions back.
+    if (Object.hasOwn(answer, 'op')) return this.#passOver()
     if (id === undefined) return isObject(word) ? this.#hear(word) : this.#passOver()
     const pending = this.#pending.get(id as number)
     if (pending === undefined) return this.#passOver()

@@ -3,6 +3,7 @@
  * and not after an hour; what was in the file stays until there is a page to replace it.
  */
 
+import { constants } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { meaningOf } from '../../advice/meanings.js'
 import { MountlockError } from '../../errors.js'
@@ -28,7 +29,7 @@ export class Page {
         if (codeOf(error) !== 'EEXIST') throw error
         return null
       })
-      return new Page(file, made ?? (await open(file, 'a')), made !== null)
+      return new Page(file, made ?? (await openThere(file)), made !== null)
     } catch (error) {
       throw notWritten(file, error)
     }
@@ -52,6 +53,19 @@ export class Page {
   }
 }
 
+/**
+ * What is there already. The open of a pipe waits until a program reads it, which may be never; without the wait it is refused
+ * then. Once one reads it, there is nothing to wait for.
+ */
+async function openThere(file: string): Promise<FileHandle> {
+  const asked = await open(file, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK)
+  try {
+    return await open(file, 'a')
+  } finally {
+    await asked.close()
+  }
+}
+
 /** It is a file of the user's, and has nothing to do with the lock. */
 function notWritten(file: string, error: unknown): unknown {
   const errno = codeOf(error)
@@ -67,6 +81,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EISDIR: 'It is a directory: name a file in it.',
   EACCES: 'This user may not write there: name another file.',
   EPERM: 'This user may not write there: name another file.',
+  ENXIO: 'It is a pipe or a device that nothing reads: start what reads it first, or name another file.',
   EROFS: 'The file system is read-only there: name another file.',
   ENOSPC: 'The file system is full there: free some space, or name another file.',
   EDQUOT: 'A quota is exceeded there: free some space, or name another file.',

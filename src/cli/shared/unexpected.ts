@@ -17,9 +17,15 @@ const STACK_VARIABLE = 'LOCKTESTER_STACK'
 
 /**
  * What Node calls a refusal of the machine besides the names of the system: no thread, no memory, no entry in the user
- * database.
+ * database, no permission (`node --permission`).
  */
-const REFUSALS = ['ERR_SYSTEM_ERROR', 'ERR_WORKER_INIT_FAILED', 'ERR_WORKER_OUT_OF_MEMORY', 'ERR_MEMORY_ALLOCATION_FAILED']
+const REFUSALS = [
+  'ERR_SYSTEM_ERROR',
+  'ERR_WORKER_INIT_FAILED',
+  'ERR_WORKER_OUT_OF_MEMORY',
+  'ERR_MEMORY_ALLOCATION_FAILED',
+  'ERR_ACCESS_DENIED',
+]
 const ERRNOS = new Set([...getSystemErrorMap().values()].map(([name]) => name))
 
 const CLEAN_UP_LIMIT_MS = 5000
