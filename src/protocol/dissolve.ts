@@ -59,7 +59,7 @@ import {
   revivingName,
   WAIT_ROOM,
 } from './names.js'
-import { ask, type Protocol, type Reply } from './operations.js'
+import { ask, type FileStatus, type Protocol, type Reply } from './operations.js'
 import type { SessionRecord } from './record.js'
 import { isAbsent, isInDoubt } from './doubt.js'
 import { aheadOfServer, outnumber } from './succession.js'
@@ -188,8 +188,9 @@ function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind 
       return yield* putBack(site, mine, kind, kind === wanted ? { kind: 'kept' } : { kind: 'obstructed', names: obstacles })
     // Not a lock of renames: a slow process may be about to rename the one entry that it has.
     if (kind === wanted && kind === 'links') return yield* putBack(site, mine, kind, { kind: 'kept' })
+    // A holder that releases it just now, and would take it away, finds our marker in its way: the next look is for it too.
     const holder = yield* holderOf(site, listing)
-    if (holder !== null) return yield* putBack(site, mine, kind, { kind: 'held', lockKind: kind, holder: holder.record })
+    if (holder !== null) return yield* putBack(site, mine, kind, LOOK_AGAIN)
     const ahead = yield* aheadOfServer(site, highest)
     if (ahead !== null) return yield* putBack(site, mine, kind, ahead)
     const decisive = kind === 'links' ? mine : listing.entry
@@ -201,7 +202,7 @@ function* decide(site: LockView, mine: string, kind: LockKind, wanted: LockKind 
   return { kind: 'busy' }
 }
 
-function* putBack(site: LockView, mine: string, kind: LockKind, because: Dissolution): Protocol<Dissolution> {
+function* putBack<Outcome>(site: LockView, mine: string, kind: LockKind, because: Outcome): Protocol<Outcome> {
   // Where that fails, another process has taken it over, or will.
   yield* ask.rename(`${site.path}/${mine}`, `${site.path}/${markerName(kind)}`)
   return because
@@ -331,5 +332,13 @@ function* recall(site: LockView, names: string[]): Protocol<Dissolution | LookAg
     const back = yield* ask.rename(`${site.directory}/${note}`, `${site.path}/${marker}`)
     return back.ok || isAbsent(back.code) ? LOOK_AGAIN : { kind: 'failed', ...back }
   }
-  return { kind: 'foreign' }
+  return (yield* isAsBefore(site, status.value, names)) ? { kind: 'foreign' } : LOOK_AGAIN
+}
+
+/** No process has finished between two looks, or put back, what it was doing there. */
+function* isAsBefore({ path }: LockView, before: FileStatus, names: readonly string[]): Protocol<boolean> {
+  const status = yield* ask.stat(path)
+  if (!status.ok || status.value.ino !== before.ino) return false
+  const listed = yield* ask.list(path)
+  return listed.ok && listed.value.length === names.length && listed.value.every((name) => names.includes(name))
 }

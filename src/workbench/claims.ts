@@ -3,7 +3,7 @@
  * directory, where the file system has hard links: so the next holder of our own lock knows at once which claims a dead one left.
  */
 
-import { isAbsent } from '../protocol/doubt.js'
+import { isAbsent, provesNothingDone } from '../protocol/doubt.js'
 import { ask, type Failure, type Protocol } from '../protocol/operations.js'
 import { heldText, RELEASED_TEXT } from './format.js'
 import { type Identity, identityAt, setAside } from './aside.js'
@@ -79,7 +79,9 @@ function* claim(claiming: Claiming, path: string): Protocol<Identity | NoClaim> 
       return typeof identity === 'string' ? identity : { kind: 'busy' }
     }
     if (made.code !== 'EEXIST') return failed(path, made)
-    if (round === 2 || !(yield* takeAway(claiming, path))) return { kind: 'busy' }
+    const way = yield* takeAway(claiming, path)
+    if (way !== 'taken away') return way
+    if (round === 2) return { kind: 'busy' }
   }
 }
 
@@ -96,16 +98,19 @@ function* make({ names, pid }: Claiming, path: string): Protocol<Failure | null>
   return created.ok ? null : created
 }
 
-/** A claim on which no process works any more. */
-function* takeAway({ pid, timeoutMs }: Claiming, path: string): Protocol<boolean> {
+/** A claim on which no process works any more. In a sticky directory those of others stay, and that is told. */
+function* takeAway({ pid, timeoutMs }: Claiming, path: string): Protocol<'taken away' | NoClaim> {
   const status = yield* ask.stat(path)
-  if (!status.ok || status.value.type !== 'file') return false
+  if (!status.ok || status.value.type !== 'file') return { kind: 'busy' }
   const { dev, ino, modifiedMs } = status.value
   const contents = yield* ask.read(path, true)
-  if (!contents.ok) return false
+  if (!contents.ok) return { kind: 'busy' }
   const { text } = contents.value
   const isOver = text === RELEASED_TEXT || (yield* isAbandoned(path, `${dev}:${ino} ${modifiedMs} ${text}`, timeoutMs))
-  return isOver && (yield* setAside(path, `${dev}:${ino}`, pid)) !== 'mismatch'
+  if (!isOver) return { kind: 'busy' }
+  const outcome = yield* setAside(path, `${dev}:${ino}`, pid)
+  if (outcome === 'mismatch') return { kind: 'busy' }
+  return typeof outcome !== 'string' && provesNothingDone(outcome.code) ? failed(path, outcome) : 'taken away'
 }
 
 /** Are both still ours? */

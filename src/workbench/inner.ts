@@ -3,6 +3,7 @@
  * processes apart with everything that such a lock promises; Workbench never looks at it.
  */
 
+import { readClock } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import { type Ground, placeOf } from '../drivers/ground.js'
 import type { Lane } from '../drivers/lane.js'
@@ -18,12 +19,16 @@ import { mountOfDevice } from '../mounts/mount.js'
 import { surroundingsOf } from '../mounts/surroundings.js'
 import { dissolve } from '../protocol/dissolve.js'
 import { ask, type Protocol } from '../protocol/operations.js'
+import type { LockView } from '../protocol/settle.js'
 import type { Inspection } from '../types.js'
 import { removeHidden, sweepHidden } from './sweep.js'
 import type { Names } from './names.js'
 
 /** How often the hidden directory may be removed by its last user just when this process wants to work in it. */
 const ROUNDS_MAX = 20
+/** Another user's process gives the directory its mode in a millisecond, and may have to wait for its turn. Chosen. */
+const MOMENT_MS_MAX = 5000
+const STICKY = 0o1000
 const VANISHED = new Set(['ENOENT', 'ESTALE', 'EREPLACED'])
 
 export class InnerLock {
@@ -36,7 +41,9 @@ export class InnerLock {
   #uses = 0
   /** The hidden directory may be there because of this process. */
   #isMade = false
-  #ending: Promise<void> = Promise.resolve()
+  #ending: Promise<unknown> = Promise.resolve()
+  /** Since when another user's hidden directory may not be used yet, on our own clock. */
+  #unfinishedSinceMs: number | null = null
 
   /** `facts`: of the directory that the public path lies in. `ground`: of what the hidden directory lies in. */
   constructor(names: Names, options: LinkLocksOptions, { facts, ground }: { facts: DirectoryFacts; ground: Ground | null }) {
@@ -54,12 +61,12 @@ export class InnerLock {
   /** The last user leaves nothing behind. Blocking callers do not wait for that. */
   *leave(): Work<void> {
     if (--this.#uses > 0 || !this.#isMade) return
-    this.#ending = this.#dissolve(this.#locks)
+    this.#ending = Promise.all([this.#ending, this.#dissolve(this.#locks)])
     this.#locks = null
     this.#isMade = false
     yield* eitherWay(
       () => undefined,
-      () => this.#ending,
+      async () => void (await this.#ending),
     )
   }
 
@@ -70,17 +77,23 @@ export class InnerLock {
 
   *tryTake(options: TryOptions): Work<TryOutcome> {
     for (let round = 1; ; round++) {
-      yield* this.#makeHidden()
-      this.#locks ??= new LinkLocks(this.#options)
       try {
+        yield* this.#makeHidden()
+        this.#locks ??= new LinkLocks(this.#options)
         const lockable = yield* this.#locks.at(this.#names.inner)
         yield* this.#refuseElsewhere(lockable)
-        return yield* lockable.tryTake(options)
+        const outcome = yield* lockable.tryTake(options)
+        this.#unfinishedSinceMs = null
+        return outcome
       } catch (error) {
-        if (round === ROUNDS_MAX) throw error
-        if (error instanceof ForeignLockError) yield* this.#finishDissolving(error)
-        else if (hasVanished(error)) yield* this.#restart()
-        else throw error
+        const isLast = round === ROUNDS_MAX
+        if (error instanceof ForeignLockError) {
+          if ((yield* this.#finishDissolving(error)) === 'busy' || isLast) return LEAVING
+        } else {
+          if (isLast || !(hasVanished(error) || this.#mayBeUnfinished(error))) throw error
+          if (yield* this.#isUnfinished(error)) return ENTERING
+          yield* this.#restart()
+        }
       }
     }
   }
@@ -94,14 +107,42 @@ export class InnerLock {
     throw fileSystemError({ action: 'stat', path: hidden, errno: 'ENOTDIR', cause })
   }
 
-  /** A process that died as it took our lock away left a directory that is no lock. */
-  *#finishDissolving(refusal: ForeignLockError): Work<void> {
-    const view = { ...lockPath(this.#names.inner), surroundings: surroundingsOf(this.#facts) }
-    const { kind } = yield* eitherWay(
-      () => runProtocolBlocking(dissolve(view, 'links'), undefined, footingOn(this.#ground)),
-      () => this.#run(dissolve(view, 'links')),
-    )
-    if (kind !== 'gone' && kind !== 'kept' && kind !== 'busy') throw refusal
+  /** A process that died as it took our lock away left a directory that is no lock. One that lives is not hurried. */
+  *#finishDissolving(refusal: ForeignLockError): Work<'done' | 'busy'> {
+    const outcome = yield* this.#work(() => dissolve(this.#view, 'links'))
+    switch (outcome.kind) {
+      case 'gone':
+      case 'kept':
+        return 'done'
+      case 'busy':
+        return 'busy'
+      case 'failed':
+        throw fileSystemError({ action: 'rename', path: this.#names.inner, errno: outcome.code, cause: outcome.error })
+      default:
+        throw refusal
+    }
+  }
+
+  /** Of a directory that another user makes just then. */
+  #mayBeUnfinished(error: unknown): boolean {
+    return this.#ground !== null && error instanceof LockFileSystemError && error.errno === 'EACCES'
+  }
+
+  /**
+   * Another user makes the hidden directory, and has not given it its mode yet. Where that user's process died in between, the
+   * empty directory is removed. @throws `refusal` where it may not be
+   */
+  *#isUnfinished(refusal: unknown): Work<boolean> {
+    const { hidden } = this.#names
+    const status = yield* this.#work(() => ask.stat(hidden))
+    if (!status.ok || status.value.uid === surroundingsOf(this.#facts).me.uid) return false
+    if ((this.#facts.mode & ~status.value.mode & 0o777) === 0) return false
+    const { ownMs } = readClock()
+    this.#unfinishedSinceMs ??= ownMs
+    if (ownMs - this.#unfinishedSinceMs < MOMENT_MS_MAX) return true
+    this.#unfinishedSinceMs = null
+    if (!(yield* this.#work(() => ask.rmdir(hidden))).ok) throw refusal
+    return false
   }
 
   /** What the session stood on is gone. */
@@ -116,12 +157,8 @@ export class InnerLock {
 
   *#makeHidden(): Work<void> {
     const { hidden } = this.#names
-    const { mode } = this.#facts
     this.#isMade = true
-    const made = yield* eitherWay(
-      () => runProtocolBlocking(ask.mkdir(hidden, mode), undefined, footingOn(this.#ground)),
-      () => this.#run(ask.mkdir(hidden, mode)),
-    )
+    const made = yield* this.#work(() => ask.mkdir(hidden, this.#facts.mode))
     if (!made.ok && made.code !== 'EEXIST')
       throw fileSystemError({ action: 'create', path: hidden, errno: made.code, cause: made.error })
   }
@@ -139,19 +176,45 @@ export class InnerLock {
     }
   }
 
+  /**
+   * In this order: of several that leave at the same time the last one finds no session of another in it. A process that finds
+   * another at work on the lock leaves it to that one, which looks again when it has put it back.
+   */
   async #dissolve(locks: LinkLocks | null): Promise<void> {
-    // Others may be at work in it: then they are the last.
-    await locks?.prune(this.#names.inner).catch(() => {})
     await locks?.close()
+    if (this.#canBeFinished) await this.#run(dissolve(this.#view, null))
     const { hidden } = this.#names
     const sweep = sweepHidden(hidden, surroundingsOf(this.#facts), this.#options.timeoutIntervalMs)
     await this.#run(sweep)
     await this.#run(removeHidden(hidden))
   }
 
+  /**
+   * Could another process finish what this one has begun, if it dies? In a sticky directory of several users it could not, and
+   * a lock that is half taken away is none: there it stays.
+   */
+  get #canBeFinished(): boolean {
+    return this.#ground === null || (this.#facts.mode & STICKY) === 0
+  }
+
+  get #view(): LockView {
+    return { ...lockPath(this.#names.inner), surroundings: surroundingsOf(this.#facts) }
+  }
+
+  *#work<Result>(protocol: () => Protocol<Result>): Work<Result> {
+    return yield* eitherWay(
+      () => runProtocolBlocking(protocol(), undefined, footingOn(this.#ground)),
+      () => this.#run(protocol()),
+    )
+  }
+
   #run<Result>(protocol: Protocol<Result>): Promise<Result> {
     return runProtocol(protocol, this.#lane, undefined, footingOn(this.#ground))
   }
 }
+
+const busy = (holder: string): TryOutcome => ({ kind: 'busy', holder, owner: null, generation: null })
+const LEAVING = busy('no process, but another one is taking our own lock away just now')
+const ENTERING = busy('a process of another user, which is making the directory of our own lock')
 
 const hasVanished = (error: unknown): error is MountlockError => error instanceof LockFileSystemError && VANISHED.has(error.errno)

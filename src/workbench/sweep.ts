@@ -30,13 +30,21 @@ export function* sweepHidden(hidden: string, surroundings: Surroundings, interva
 /** How often another process may be asking the file server's clock in it just then. */
 const ROUNDS_MAX = 20
 
-/** With what others do in it for a moment; where more than that lies in it they are at work, and the last of them removes it. */
+/**
+ * With what others do in it for a moment; where more than that lies in it they are at work, and the last of them removes it. What
+ * stays is the draft of a process that found it moved when it wanted to discard it; one that is being made is made again.
+ */
 export function* removeHidden(hidden: string): Protocol<void> {
+  let stayed: readonly string[] | null = null
   for (let round = 1; round <= ROUNDS_MAX; round++) {
     if ((yield* ask.rmdir(hidden)).ok) return
     const listed = yield* ask.list(hidden)
     if (!listed.ok || !listed.value.every(isMomentaryName)) return
+    const present = new Set(listed.value)
+    stayed = (stayed ?? listed.value).filter((name) => present.has(name))
   }
+  for (const name of (stayed ?? []).slice(0, LOOKS_MAX)) yield* ask.rmdir(`${hidden}/${name}`)
+  yield* ask.rmdir(hidden)
 }
 
 /** A process that died as it took our lock away left a note about the lock: without the lock it says nothing. */

@@ -1,16 +1,19 @@
 /**
  * Locks that Workbench respects, in projects that several users share. Goal: each user that may write there takes them in
- * turn, and what one user puts in the way leads to no file of another. Method: real users; links in the way of Ann's process
- * that lead to a directory of hers. Needs root.
+ * turn, and what one user puts in the way leads to no file of another; a process of another user that is slow is waited for. Method:
+ * real users; links in the way of Ann's process that lead to a directory of hers; Eve's process stopped at its calls. Needs root.
  */
 
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { dirname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Peer } from './fixtures/changeover-driver.mjs'
 import { Agent } from './support/agent.js'
 import { temporaryFolder } from './support/folder.js'
 import { type Installation, installation } from './support/installation.js'
 
+const LONG = { timeout: 300_000 }
 const ANN = 4241
 const EVE = 4242
 const OURS = { refreshRateMs: 1000, timeoutIntervalMs: 4000, workbench: { timeoutIntervalMs: 4000 } } as const
@@ -21,6 +24,7 @@ let state: string
 let notebooks: string
 let path: string
 
+afterEach(() => Peer.endAll())
 beforeEach(async () => {
   installed = await installation({ addon: true })
   state = join(await temporaryFolder(), '.Rproj.user/shared')
@@ -50,6 +54,52 @@ const seen = (directory: string) => ({
   files: readdirSync(directory).map((name) => [name, readFileSync(join(directory, name), 'utf8')]),
 })
 
+interface Shared {
+  path: string
+  file: string
+}
+
+/** A directory of that mode with a public path in it, and a file for what is counted under the lock. */
+async function sharedPlace(mode: number): Promise<Shared> {
+  const folder = await temporaryFolder()
+  const directory = join(folder, '.Rproj.user/shared/notebooks')
+  mkdirSync(directory, { recursive: true })
+  const file = join(folder, 'counter')
+  writeFileSync(file, '0')
+  for (const [name, bits] of [
+    [folder, 0o777],
+    [dirname(directory), 0o777],
+    [directory, mode],
+    [file, 0o666],
+  ] as const)
+    chmodSync(name, bits)
+  return { path: join(directory, 'lock_file'), file }
+}
+
+/** Is it stopped before it has done everything? */
+async function isStoppedBefore(peer: Peer, done: Promise<unknown>): Promise<boolean> {
+  let isDone = false
+  const markDone = () => void (isDone = true)
+  done.then(markDone, markDone)
+  for (let state = ''; !isDone && state !== 'T'; await setImmediate()) {
+    const status = readFileSync(`/proc/${peer.child.pid}/stat`, 'utf8')
+    state = status.charAt(status.lastIndexOf(')') + 2)
+  }
+  return !isDone
+}
+
+/** Each in a full run. A release, and what is made for the first try of a process, are more calls than that, each. */
+const STEP = process.env.MOUNTLOCK_SOAK === undefined ? 32 : 1
+const AT_ONCE = 4
+
+/** Until a life makes no call of that number. */
+async function atCalls(life: (at: number) => Promise<boolean>): Promise<void> {
+  for (let first = 1; ; first += AT_ONCE * STEP) {
+    const lives = await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => life(first + i * STEP)))
+    if (!lives.every(Boolean)) return expect(first).toBeGreaterThan(100)
+  }
+}
+
 describe.skipIf(process.getuid?.() !== 0)('in a directory of several users', () => {
   test.each([false, true])('they take a lock in turn, and keep each other out (symbolic links: %s)', async (useSymlinks) => {
     const [ann, eve] = await Promise.all([user(ANN, useSymlinks), user(EVE, useSymlinks)])
@@ -68,9 +118,8 @@ describe.skipIf(process.getuid?.() !== 0)('in a directory of several users', () 
     await eve.ask('close')
     await (await ann.acquire(path)).release()
     await ann.ask('close')
-    // The hidden directory goes with its last user, or is cleared by the next one.
-    const left = readdirSync(notebooks).filter((name) => name !== '.lock_file.mountlock')
-    expect(left).toEqual(useSymlinks ? [] : ['lock_file'])
+    // The hidden directory goes with its last user.
+    expect(readdirSync(notebooks)).toEqual(useSymlinks ? [] : ['lock_file'])
     // An advisory session of any of them can lock what is there.
     if (!useSymlinks) expect(statSync(path).mode & 0o777).toBe(0o666)
   })
@@ -83,6 +132,33 @@ describe.skipIf(process.getuid?.() !== 0)('in a directory of several users', () 
     expect(readFileSync(path, 'utf8')).toBe('-1\n')
     expect(statSync(path).uid).toBe(ANN)
     expect(await (await ann.acquire(path)).release()).toEqual({ lost: false })
+  })
+
+  test.each([
+    { how: 'may not have it, where names are sticky,', mode: 0o1777, eves: 'tryAcquire' },
+    { how: 'takes it and gives it back', mode: 0o777, eves: 'hammer' },
+  ])('a process that $how keeps no other out, at whichever call it stalls', LONG, async ({ mode, eves }) => {
+    await atCalls(async (at) => {
+      const place = await sharedPlace(mode)
+      const ann = new Peer('changeover-agent.mjs', { locker: OURS })
+      expect(await ann.ask({ ...place, op: 'hammer', times: 1, uid: ANN })).toMatchObject({ refused: 0 })
+      const eve = new Peer('changeover-agent.mjs', { locker: OURS, at, signal: 'SIGSTOP' })
+      const answering = eve.ask({ ...place, op: eves, times: 1, uid: EVE })
+      const closing = answering.then(() => eve.ask({ ...place, op: 'close' }))
+      const isStopped = await isStoppedBefore(eve, closing)
+      const tried = await ann.ask({ ...place, op: 'tryAcquire' })
+      expect(tried.error, `stopped before call ${at}`).toBeUndefined()
+      if (tried.held) await ann.ask({ ...place, op: 'release' })
+      eve.child.kill('SIGCONT')
+      const after = await ann.ask({ ...place, op: 'hammer', times: 1 })
+      expect(after, `stopped before call ${at}`).toMatchObject({ refused: 0, tokens: [expect.any(String)] })
+      if (eves === 'hammer') expect(await answering, `stopped before call ${at}`).toMatchObject({ refused: 0 })
+      expect([await closing, await ann.ask({ ...place, op: 'close' })]).toEqual([{ closed: true }, { closed: true }])
+      const left = readdirSync(dirname(place.path)).filter((name) => mode === 0o777 || name !== '.lock_file.mountlock')
+      expect(left, `stopped before call ${at}`).toEqual(['lock_file'])
+      await Promise.all([eve.end(), ann.end()])
+      return isStopped
+    })
   })
 
   test.each([CLAIMS, '.lock_file.mountlock'])('a link of another user in the place of %s leads nowhere', async (name) => {
