@@ -92,7 +92,12 @@ export class LockTimeoutError extends MountlockError {
   readonly waitersBefore: number | null
   constructor(path: string, waitMs: number, { why: waitedFor, holder = null, waitersBefore = null }: LockTimeoutDetails) {
     const wait = waitMs === 0 ? 'at the first try' : `within ${Math.ceil(waitMs)} ms`
-    const queue = waitersBefore === null ? '' : waitersBefore === 0 ? ', first in line' : `, ${waitersBefore} before it in line`
+    const queue =
+      waitersBefore === null
+        ? ''
+        : waitersBefore === 0
+          ? '; this waiter was first in line'
+          : `; waiters before this one: ${waitersBefore}`
     const why = `${waitedFor}${queue}`
     super(Number.isFinite(waitMs) ? `Not acquired ${wait} (${why})` : `It cannot be waited for (${why})`, {
       code: 'LOCK_TIMEOUT',

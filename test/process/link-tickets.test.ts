@@ -66,7 +66,7 @@ describe.each(LINKED)('$kind', ({ locker }) => {
     const held = await holder.acquire(path)
     const refusal = await waiter.refusal(path, 'acquire', 1500)
     expect(refusal.message).toContain(`held by process ${holder.pid} `)
-    expect(refusal.message).toContain('2 before it in line')
+    expect(refusal.message).toContain('waiters before this one: 2')
     const waiting = await queue(path, [waiter], holder)
     const { tookMs } = await next(held, waiting)
     expect(tookMs).toBeGreaterThanOrEqual(2 * GRACE_MS)

@@ -131,7 +131,7 @@ describe('wrong arguments end with 64 and a sentence', () => {
     [['--workbench', '/does/not/exist/file'], 'There is no such directory: /does/not/exist'],
     [['doctor', '/does/not/exist'], 'There is no such directory: /does/not/exist'],
     [['doctor', '/etc/passwd'], 'It is not a directory: /etc/passwd'],
-    [['status', '/does/not/exist'], 'There is no such file or directory: /does/not/exist'],
+    [['status', '/does/not/exist'], 'There is no such file or directory: /does/not/exist. Check the name, or mount the share.'],
     [['status', '/etc/passwd/lock'], 'There is no such file or directory: /etc/passwd/lock'],
     [['prune', '/does/not/exist'], 'There is no such file or directory: /does/not/exist'],
     [['prune', '/etc/passwd'], '/etc/passwd is a file, and prune removes lock directories'],

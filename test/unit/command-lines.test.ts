@@ -262,7 +262,12 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
     ['doctor /a /b', 'Unknown argument: /b', 'doctor'],
 
     ['nodes', 'Expected: locktester nodes HOST… DIR [options]', 'nodes'],
-    ['nodes a /x', 'Expected at least two hosts and a directory: locktester nodes HOST… DIR', 'nodes'],
+    [
+      'nodes a /x',
+      'Expected at least two hosts and a directory, got one host and one directory (a /x): locktester nodes HOST… DIR',
+      'nodes',
+    ],
+    ['nodes a', 'Expected at least two hosts and a directory, got one word (a): locktester nodes HOST… DIR', 'nodes'],
     ['nodes a b c', 'Expected an absolute path, for all nodes, got "c"', 'nodes'],
     ['nodes a/b c /x', 'Expected the name of a host, got "a/b"; the directory comes last', 'nodes'],
     ['nodes --kinds flok a b /x', 'after --kinds, got "flok"', 'nodes'],

@@ -52,7 +52,7 @@ export function provedMarkup({ proved, notProved }: { proved: readonly string[];
   const section = (heading: string, items: readonly string[]) =>
     `<section><h2>${heading}</h2><ul>${items.map((item) => `<li>${escapeText(item)}</li>`).join('')}</ul></section>`
   const nothing = ['Nothing.']
-  return `<div class="two">${section('What was proved', proved.length === 0 ? nothing : proved)}${section('What was not', notProved)}</div>`
+  return `<div class="two">${section('What was proved', proved.length === 0 ? nothing : proved)}${section('What was not proved', notProved)}</div>`
 }
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }

@@ -75,7 +75,7 @@ export class LockFinder {
       real = await bounded(path, realpath(path))
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? ''))
-        throw new UsageError(`There is no such file or directory: ${printable(named)}`)
+        throw new UsageError(`There is no such file or directory: ${printable(named)}. Check the name, or mount the share.`)
       this.unread.push({ path, message: reasonOf(error) })
       return
     }

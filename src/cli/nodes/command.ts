@@ -1,6 +1,7 @@
 /** `locktester nodes`: how it is written, and what its options mean. */
 
 import { present } from '../../assert.js'
+import { printable } from '../../log/printable.js'
 import { REACH_OPTIONS, readAddresses, readReach } from '../remote/options.js'
 import { command, HTML_OPTION, JSON_OPTION, QUIET_OPTION, valued } from '../shared/command.js'
 import { KINDS, type Kind, readKind, wordsOf } from '../shared/kinds.js'
@@ -42,7 +43,10 @@ function readNodesOptions(parsed: Parsed): NodesOptions {
   // Where every node has a place of its own, none is left for the end.
   const common = last.includes(':/') ? undefined : readText('the name of a directory', last)
   const hosts = common === undefined ? words : words.slice(0, -1)
-  if (hosts.length < 2) throw new UsageError('Expected at least two hosts and a directory: locktester nodes HOST… DIR')
+  if (hosts.length < 2) {
+    const got = `got ${words.length === 1 ? 'one word' : 'one host and one directory'} (${words.map(printable).join(' ')})`
+    throw new UsageError(`Expected at least two hosts and a directory, ${got}: locktester nodes HOST… DIR`)
+  }
   const nodes = readAddresses(hosts, common)
   return {
     nodes,

@@ -5,6 +5,7 @@ import { mountText } from '../shared/mounts.js'
 import { version } from '../shared/program.js'
 import { spellIntervals } from '../shared/spelling.js'
 import { duration } from '../shared/table.js'
+import { nothingToInstall } from './judgement.js'
 import type { NodesReport } from './report.js'
 
 export function page(report: NodesReport): string {
@@ -13,7 +14,7 @@ export function page(report: NodesReport): string {
   return htmlPage(
     `locktester nodes: ${directory}`,
     `${verdictMarkup(mood, headline, verdict)}
-${fileLocks === null ? '<p>There is nothing to install.</p>' : `<p>Install this as <code>/etc/rstudio/file-locks</code> on every node:</p><pre>${text(fileLocks)}</pre>`}
+${fileLocks === null ? `<p>${text(nothingToInstall(report.result, 'docs/file-systems.md of mountlock'))}</p>` : `<p>Install this as <code>/etc/rstudio/file-locks</code> on every node:</p><pre>${text(fileLocks)}</pre>`}
 <div class="wide">${matrix(report)}</div>
 ${provedMarkup(provedBy(report))}
 <h2>What was tried</h2>${factsMarkup(factsOf(report))}
@@ -69,7 +70,7 @@ function provedBy({ kinds, nodes, result }: NodesReport): { proved: string[]; no
     ],
     notProved: [
       ...others.map(({ kind, mark }) => `Locks by ${kind}: ${mark}.`),
-      ...(result === 'excludes' ? [] : ['Anything about nodes on other machines.']),
+      ...(result === 'one-machine' || result === 'local-disk' ? ['Anything about nodes on other machines.'] : []),
       `Other nodes than these ${nodes.length}, and other directories.`,
       'What happens under load: locktester stress tries that.',
       'Crashes of whole nodes, of the network and of the file server: only processes were killed.',

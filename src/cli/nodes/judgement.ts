@@ -56,6 +56,12 @@ export type Result =
   | 'local-disk' // a kind passed, but no other node can see the directory
   | Exclude<Mark, 'pass'> // none passed: the worst
 
+/** Why there is no file to install. `guide`: where it says what to do about the mount. */
+export const nothingToInstall = (result: Result, guide: string): string =>
+  result === 'one-machine' || result === 'local-disk'
+    ? 'Nothing to install: name nodes on other machines, and a directory that all of them see.'
+    : `No kind of lock can be recommended between these nodes. What now: ${guide}`
+
 /** For programs, in one word. */
 export function resultOf({ results, limitation }: Findings): Result {
   if (kindsOf(results, 'pass').length > 0) return limitation ?? 'excludes'

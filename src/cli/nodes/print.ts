@@ -4,13 +4,24 @@ import { GUIDE } from '../shared/program.js'
 import { settingLines } from '../shared/kinds.js'
 import { paint } from '../shared/output.js'
 import { duration, type Cell as TableCell, tableLines } from '../shared/table.js'
-import { type Cell, cellOf, type Findings, type KindResult, type Mark, markOf, recommend, verdictText } from './judgement.js'
+import {
+  type Cell,
+  cellOf,
+  type Findings,
+  type KindResult,
+  type Mark,
+  markOf,
+  nothingToInstall,
+  recommend,
+  resultOf,
+  verdictText,
+} from './judgement.js'
 
 const COLOURS = { pass: 'green', unsafe: 'red', failed: 'yellow', unclear: 'yellow' } as const satisfies Record<Mark, string>
 
 /** `mounts`: what is to be said of them. */
 export function matrixLines(findings: Findings, mounts: readonly string[]): string[] {
-  const { results, limitation } = findings
+  const { results } = findings
   const nodes = results[0]?.rounds.map(({ node }) => node) ?? []
   const rows = nodes.map((node, index) => [
     { text: node },
@@ -32,13 +43,10 @@ export function matrixLines(findings: Findings, mounts: readonly string[]): stri
     verdictText(findings),
     '',
     ...(recommendation === null
-      ? [limitation === null ? NONE : UNPROVED]
+      ? [`# ${nothingToInstall(resultOf(findings), GUIDE)}`]
       : ['# Install this as /etc/rstudio/file-locks on every node:', ...settingLines(recommendation)]),
   ]
 }
-
-const NONE = `# No kind of lock can be recommended between these nodes. What now: ${GUIDE}`
-const UNPROVED = '# Nothing to install: name nodes on other machines, and a directory that all of them see.'
 
 /** The evidence of what did not pass. */
 function troubles(results: readonly KindResult[]): string[] {

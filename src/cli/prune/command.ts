@@ -9,17 +9,17 @@ const DAY_MS = 86_400_000
 
 export const PRUNE_COMMAND = command<PruneOptions>({
   command: 'prune',
-  describe: 'removes the locks that no process holds or has used for long',
+  describe: 'removes locks that are free and were not used for long',
   usage: USAGE,
-  about: `Removes directories of link-based and rename-based locks; each is a line on standard output. A lock in use stays, and the tokens of a new one go on increasing. Files of advisory locks stay: they cannot be told from other files.`,
+  about: `Removes the directories of link-based and rename-based locks, and prints a line for each. A lock in use stays. When a lock is made anew, its tokens go on increasing. Files of advisory locks stay: they cannot be told from other files.`,
   options: {
     'older-than': valued('Only locks that were not used for SECONDS', { defaultDescription: '1 day' }),
     'dry-run': flag('Remove nothing'),
   },
   examples: [
-    ['shows what would go', 'locktester prune --dry-run /shared/ann'],
-    ['locks that no process has used for a day', 'locktester prune /shared/ann'],
-    ['for thirty days', 'locktester prune --older-than 2592000 /shared'],
+    ['shows what would be removed', 'locktester prune --dry-run /shared/ann'],
+    ['removes locks that were not used for a day', 'locktester prune /shared/ann'],
+    ['removes locks that were not used for thirty days', 'locktester prune --older-than 2592000 /shared'],
   ],
   read(parsed) {
     const directories = readWords(parsed, { least: 1, usage: USAGE })

@@ -20,7 +20,7 @@ export const RUN_COMMAND = command<RunOptions>({
     command: valued('Run this line by $SHELL, instead of COMMAND', { alias: 'c' }),
     wait: valued('Wait at most SECONDS for the lock', { alias: ['w', 'timeout'], defaultDescription: 'for ever' }),
     'no-wait': flag('Do not wait at all', ['n', 'nb', 'nonblock']),
-    'conflict-exit-code': valued('The exit code when the lock was not to be had', {
+    'conflict-exit-code': valued('The exit code when another process holds the lock', {
       alias: 'E',
       defaultDescription: String(EXIT.busy),
     }),
@@ -34,7 +34,7 @@ export const RUN_COMMAND = command<RunOptions>({
     'lock-type': valued('Instead of what the configuration says', { choices: ['linkbased', 'advisory', 'renamebased'] }),
     'use-symlinks': valued('Instead of what the configuration says', { choices: ['0', '1'] }),
     config: CONFIG_OPTION,
-    label: valued('Shown to those that wait or look', { defaultDescription: 'COMMAND' }),
+    label: valued('Shown to waiters, and by locktester status', { defaultDescription: 'COMMAND' }),
     'on-loss': valued('What happens to COMMAND when the lock is lost', {
       choices: ['terminate', 'ignore'],
       default: 'terminate',
@@ -47,7 +47,10 @@ export const RUN_COMMAND = command<RunOptions>({
   examples: [
     ['waits for its turn, then runs it', 'locktester run /shared/ann/nightly.lock backup.sh --full'],
     ['not at all while another node runs it', 'locktester run --no-wait /shared/ann/nightly.lock -- backup.sh'],
-    ['waits for a minute; not to get it is no failure', 'locktester run --wait 60 -E 0 /shared/ann/nightly.lock -- backup.sh'],
+    [
+      'waits for a minute; a lock that stays held is no failure',
+      'locktester run --wait 60 -E 0 /shared/ann/nightly.lock -- backup.sh',
+    ],
     ["while no session of Workbench uses a user's state", 'locktester run --workbench ~ann --no-wait -- backup.sh'],
     ['many may read at once', 'locktester run --shared --lock-type advisory /shared/data.lock -- report.sh'],
   ],

@@ -12,7 +12,7 @@ export const STATUS_COMMAND = command<StatusOptions>({
   command: ['status', 'ls'],
   describe: 'which processes hold the locks under a directory, or one lock',
   usage: USAGE,
-  about: `A lock is free, held, stale (the holder is dead, the next waiter takes over) or unknown (the reason is shown). Advisory locks leave no mark: those that processes of this node hold are found by /proc/locks, of all others name the file. A holder on another node that died is "stale" only once --watch saw its heartbeat stand still for its whole timeout-interval. Waiters are shown in the order in which the lock will be left to them; those that wait with blocking calls, or for an advisory lock, leave no mark. Workbench's own locks below a home or a project are shown too: they are looked at, and never taken.`,
+  about: `A lock is free, held, stale (the holder is dead, the next waiter takes over) or unknown (the reason is shown). Advisory locks leave no mark. Those of this node are found in /proc/locks; for a lock of another node, name its file. A holder on another node that died is "stale" only once --watch has seen its heartbeat stand still for its whole timeout-interval. Waiters are shown in the order of their turns; waiters with blocking calls, and for advisory locks, leave no mark. Workbench's own locks below a home or a project are shown too: they are looked at, and never taken.`,
   options: {
     watch: flag('Look again and again, until Ctrl+C'),
     interval: valued('SECONDS between two looks', { defaultDescription: String(INTERVAL_MS / 1000) }),
@@ -25,7 +25,7 @@ export const STATUS_COMMAND = command<StatusOptions>({
     ['the same, refreshed in place until Ctrl+C', 'locktester status --watch /shared/ann'],
     ['what the sessions of a user hold', 'locktester status ~/.local/share/rstudio'],
     ['one lock, of whatever type', 'locktester status /shared/ann/session.lock'],
-    ['the stale ones', `locktester ls --json DIR | jq -r '.locks[]|select(.state=="stale").path'`],
+    ['the stale locks', `locktester ls --json DIR | jq -r '.locks[]|select(.state=="stale").path'`],
   ],
   notes: '--json: docs/schema/status.json; with --watch one object on a line for each look',
   read: readStatusOptions,
