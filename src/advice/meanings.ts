@@ -246,7 +246,7 @@ const ANY: readonly Row[] = [
   row(
     ['ACCESS_DENIED', 'Permission denied'],
     ['EACCES'],
-    'The user needs write and search permission on the lock and its directory (on NFS, root may be mapped to nobody: root_squash). Where an ACL shares that, what is made in it needs a default one: setfacl -d -m u:USER:rwx DIRECTORY, before the lock is made anew.',
+    'The user needs write and search permission on the lock and its directory (on NFS, root may be mapped to nobody: root_squash). Where an ACL gives it, give the directory a default ACL as well (setfacl -d -m u:USER:rwx DIRECTORY), and have the lock made anew (locktester prune).',
   ),
   row(
     ['NOT_PERMITTED', 'The operation is not permitted'],
@@ -295,7 +295,7 @@ const ANY: readonly Row[] = [
   row(
     ['PARENT_MISSING', 'The directory of the lock was not found'],
     ['ENOENT'],
-    'Create it first, or mount the share: mountlock never creates it, lest a lock lie on the wrong disk.',
+    'Create it first, or mount the share: mountlock never creates it, because the lock could end up on the wrong disk.',
   ),
   row(['PARENT_NOT_DIRECTORY', 'A part of the path is not a directory'], ['ENOTDIR'], 'Correct the path of the lock.'),
   row(
