@@ -12,6 +12,7 @@
 import { callsOf } from '../advisory/both.js'
 import { giveUp, type GiveUpOutcome } from '../advisory/give-up.js'
 import { Obstructions } from './obstructions.js'
+import { mountedError } from '../link/refusals.js'
 import { Directories, footingOn } from '../mounts/directories.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Footing } from '../drivers/footing.js'
@@ -30,6 +31,7 @@ import { kindOfLockType, LOCK_TYPE_OF_KIND } from '../protocol/claims.js'
 import { type Dissolution, dissolve } from '../protocol/dissolve.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 import { isAbsent } from '../protocol/doubt.js'
+import { isMountOfItsOwn } from '../protocol/placement.js'
 import type { Inspection, LockType } from '../types.js'
 
 /** Another type may come back as often as a process uses it: then this is the answer after so many times. */
@@ -95,6 +97,7 @@ export class Changeover implements Locks {
       return (yield* giveUpFile(parts.path, facts, footing)) === 'done' ? null : CHANGING
     // Where two renames of one name can both succeed, no process could be sure that it is the one that decides.
     if (type !== 'directory' || !facts.renamesNames) throw refusal
+    if ((yield* run(() => isMountOfItsOwn(parts))) === true) throw mountedError(parts.path)
     const surroundings = surroundingsOf(facts)
     const wanted = kindOfLockType(this.#wanted)
     const outcome = yield* run(() => dissolve({ ...parts, surroundings }, wanted))

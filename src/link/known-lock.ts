@@ -12,6 +12,7 @@ import type { Line, Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-
 import { type AttemptOutcome, attempt } from '../protocol/acquire.js'
 import { isAbsent } from '../protocol/doubt.js'
 import type { LockListing } from '../protocol/names.js'
+import { isMountOfItsOwn } from '../protocol/placement.js'
 import { isSameHost } from '../protocol/record.js'
 import type { Protocol, Reply } from '../protocol/operations.js'
 import { freshListing, type ReleaseOutcome, release } from '../protocol/settle.js'
@@ -21,7 +22,7 @@ import { LinkLine, type Lined } from './line.js'
 import { type Claimed, LinkHold, type LinkSite } from './link-hold.js'
 import type { LinkSession } from './link-session.js'
 import type { LockDirectory } from './lock-directory.js'
-import { attemptFailed, foreignError, type Refused, sessionsSpent } from './refusals.js'
+import { attemptFailed, foreignError, mountedError, type Refused, sessionsSpent } from './refusals.js'
 
 /**
  * Sessions can be found spent in a row: by age, by links, by a remount. More often than this is a defect of
@@ -46,6 +47,8 @@ export class KnownLock implements Lockable, LinkSite, Lined {
   ticketsRestUntilMs = 0
   /** Which directory was last seen at its path, where other users could swap it. */
   #listed: Identity | null = null
+  /** It was seen to be no mount of its own. */
+  #liesInDirectory = false
   #seen: Seen
 
   constructor(directory: LockDirectory, parts: LockPath, claim: Claim) {
@@ -112,7 +115,21 @@ export class KnownLock implements Lockable, LinkSite, Lined {
     return { facts, key: `${this.#claim.kind}:${dev}:${ino}:${name}`, site }
   }
 
+  /** @throws LockFileSystemError where it is a mount of its own: then nothing that is found beside it counts */
+  *refuseMount(): Work<void> {
+    if (this.#liesInDirectory) return
+    const isMount = yield* this.directory.run(
+      isMountOfItsOwn(this.site),
+      undefined,
+      this.directory.footing(this.path, this.#listed),
+    )
+    if (isMount === true) throw mountedError(this.path)
+    this.#liesInDirectory = isMount === false
+  }
+
   *tryTake(options: TryOptions): Work<TryOutcome> {
+    // Of a hard link it need not be asked before: the kernel makes none between two mounts.
+    if (!this.#claim.countsLinks) yield* this.refuseMount()
     let spent: Outcome<'session-spent'> | null = null
     for (let tries = 0; tries < SESSIONS_TRIED_MAX; tries++) {
       const session = yield* this.directory.session()
@@ -120,6 +137,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
       session.enter()
       try {
         const { outcome, listed } = yield* this.#attempt(session, options)
+        if (outcome.kind === 'failed' && outcome.code === 'EXDEV') yield* this.refuseMount()
         if (outcome.kind !== 'session-spent') return this.#result(session, outcome, listed)
         spent = outcome
         this.directory.spend(session)

@@ -66,6 +66,7 @@ export class LinkLocks implements Locks {
 
   async inspect(path: string): Promise<Inspection> {
     const lock = await runAsynchronously(this.#lock(lockPath(path)))
+    await runAsynchronously(lock.refuseMount())
     const outcome = await lock.directory.runAsynchronously(inspect(lock.site))
     if (outcome.kind === 'foreign') throw foreignError(lock.path, outcome.what)
     if (outcome.kind === 'failed') {
@@ -102,6 +103,7 @@ export class LinkLocks implements Locks {
 
   async #maintain<Outcome>(path: string, protocol: (site: Site, session: Session) => Protocol<Outcome>): Promise<Outcome> {
     const lock = await runAsynchronously(this.#lock(lockPath(path)))
+    await runAsynchronously(lock.refuseMount())
     const session = await runAsynchronously(lock.directory.session())
     session.enter()
     try {

@@ -99,6 +99,16 @@ function crowdedError(path: string): LockFileSystemError {
   })
 }
 
+export function mountedError(path: string): LockFileSystemError {
+  const what =
+    'The lock directory is a mount of its own: it was mounted without the directory around it, in which its holders are found'
+  return new LockFileSystemError('EXDEV', what, {
+    code: 'CROSS_DEVICE',
+    path,
+    advice: 'Mount that directory instead, on every node and in every container that uses the lock; nothing was locked.',
+  })
+}
+
 const SPENT = {
   lease: 'its lease was over',
   missing: 'its file was not found',

@@ -4,11 +4,13 @@
  * unmounted under holders and waiters, and mounted again.
  */
 
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { Agent, BRISK } from './support/agent.js'
-import { KINDS } from './support/folder.js'
+import { KINDS, temporaryFolder } from './support/folder.js'
 import { imageShare, type Share } from './support/image.js'
+import { privateMounts } from './support/space.js'
 import { outlast } from './support/time.js'
 
 /** Long enough for some heartbeats to fail and the share to come back. */
@@ -99,5 +101,37 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     expect(await held.status()).toMatchObject({ held: true, aborted: false })
     expect(await held.release()).toEqual({ lost: false })
     expect((await rival.acquire(path)).token).toBeGreaterThan(held.token)
+  })
+})
+
+describe.each(KINDS)('a lock directory that is mounted by itself, in another directory, $kind:', ({ locker }) => {
+  /** Where it lies, and where it is mounted in a space of its own. */
+  async function mountedByItself() {
+    const [there, elsewhere] = [join(await temporaryFolder(), 'lock'), join(await temporaryFolder(), 'lock')]
+    await mkdir(elsewhere)
+    const space = await privateMounts()
+    const [near, far] = await Promise.all([Agent.start({ locker }), Agent.start({ locker, on: space })])
+    await (await near.acquire(there)).release()
+    await space.run('mount --bind "$1" "$2"', there, elsewhere)
+    return { space, near, far, there, elsewhere }
+  }
+
+  test('its holder, which is found where it lies, keeps it from all that see it at the other place', async () => {
+    const { space, near, far, there, elsewhere } = await mountedByItself()
+    const held = await near.acquire(there)
+    // The record behind a hard link is read without the directory around it: the lock is simply held.
+    if (locker === KINDS[0].locker) expect(await far.tryAcquire(elsewhere)).toBeNull()
+    else expect(await far.refusal(elsewhere, 'tryAcquire')).toMatchObject({ code: 'CROSS_DEVICE', errno: 'EXDEV' })
+    const program = join(import.meta.dirname, '../../bin/locktester')
+    await space.run('"$1" prune --older-than 0 "$2"', program, elsewhere)
+    await space.run('! "$1" run "$2" --no-wait --lock-type advisory -- true', program, elsewhere)
+    expect(await held.release()).toEqual({ lost: false })
+  })
+
+  test('it is not acquired at the other place, where no judge would find the holder', async () => {
+    const { far, there, elsewhere, near } = await mountedByItself()
+    for (const call of ['tryAcquire', 'tryAcquireSync'] as const)
+      expect((await far.refusal(elsewhere, call)).message).toContain('is a mount of its own')
+    expect(await (await near.acquire(there)).release()).toEqual({ lost: false })
   })
 })
