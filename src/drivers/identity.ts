@@ -46,7 +46,8 @@ export function processState(pid: number, startTime: string | null): ProcessStat
   }
   const status = processStatus(pid)
   if (status === null) return 'unknown' // /proc may hide other users' processes (hidepid)
-  if (status.state === 'Z' || status.state === 'X') return 'gone'
+  // Where only its first thread has ended the process shows as a zombie as well, and its other threads go on.
+  if (status.state === 'X' || (status.state === 'Z' && status.threads === '1')) return 'gone'
   return startTime !== null && status.startTime !== startTime ? 'gone' : 'alive'
 }
 
@@ -95,14 +96,14 @@ function ownNamespace(kind: 'time' | 'user'): string | null {
   }
 }
 
-function processStatus(pid: number): { state: string; startTime: string } | null {
+function processStatus(pid: number): { state: string; threads: string; startTime: string } | null {
   if (!procIsOurs()) return null
   const text = readTrimmed(`/proc/${pid}/stat`)
   if (text === null) return null
   // The second field is the command in parentheses, and may contain blanks and parentheses itself.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const [state, startTime] = [fields[0], fields[19]]
-  return state === undefined || startTime === undefined ? null : { state, startTime }
+  const [state, threads, startTime] = [fields[0], fields[17], fields[19]]
+  return state === undefined || threads === undefined || startTime === undefined ? null : { state, threads, startTime }
 }
 
 function userName(): string | null {

@@ -4,10 +4,11 @@
  * kept as zombies, replaced by others with the same process id, and hidden by /proc.
  */
 
+import { execFileSync } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { Agent, BRISK, SILENCE_MS } from './support/agent.js'
+import { Agent, BRISK, FIXTURES, SILENCE_MS } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { installation } from './support/installation.js'
 import { otherNode, privateMounts, type Space } from './support/space.js'
@@ -110,6 +111,22 @@ test('a zombie does not hold a lock: its parent has not looked after it, but it 
   holder.kill('SIGKILL')
   await processState(holder.pid, 'Z')
   expect(await next.tryAcquire(path)).not.toBeNull()
+})
+
+test('a process of which only the first thread has ended shows as a zombie, and holds its lock', async () => {
+  const path = await lockPath()
+  const library = join(await temporaryFolder(), 'first-thread-ends.so')
+  execFileSync('gcc', ['-shared', '-fPIC', '-pthread', '-o', library, join(FIXTURES, 'first-thread-ends.c'), '-ldl'])
+  const [holder, rival] = await Promise.all([
+    Agent.start({ locker: SLOW, env: { LD_PRELOAD: library } }),
+    Agent.start({ locker: SLOW }),
+  ])
+  await processState(holder.pid, 'Z')
+  const held = await holder.acquire(path)
+  expect(await rival.tryAcquire(path)).toBeNull()
+  expect(await held.status()).toMatchObject({ held: true })
+  await holder.murder()
+  expect(await rival.tryAcquire(path)).not.toBeNull()
 })
 
 test('a process that got the process id of a dead holder does not hold its lock', async () => {
