@@ -5,6 +5,7 @@
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
+import { systemErrorCode } from '../drivers/error-code.js'
 import { ConfigError } from '../errors.js'
 import { type Diagnostic, type DiagnosticCode, formatDiagnostic } from './diagnostics.js'
 import { type ParsedConfig, parseConfig } from './parse.js'
@@ -139,6 +140,5 @@ function isMissing(error: unknown): boolean {
 }
 
 function causeOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  return code ?? message
+  return systemErrorCode(error) ?? (error as Error).message
 }

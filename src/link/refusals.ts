@@ -13,6 +13,10 @@ const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
     what: 'it is a regular file, perhaps the file of an advisory lock',
     advice: "Use lockType: 'advisory' for it, choose another path, or name one that does not exist yet.",
   },
+  special: {
+    what: 'it is neither a file nor a directory: a FIFO, a socket or a device',
+    advice: 'Choose another path, or name one that does not exist yet.',
+  },
   unmarked: {
     what: 'it is a directory and no lock of ours, perhaps the lock of another program',
     advice: 'Name a lock in it or beside it (DIRECTORY/NAME.lock): a path that does not exist yet.',

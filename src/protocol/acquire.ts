@@ -13,7 +13,7 @@ import { createLockDirectory } from './create-lock.js'
 import { isAbsent, isInDoubt } from './doubt.js'
 import { judge, ownChange, type Verdict } from './judge.js'
 import { freeName, GENERATION_MAX, type LockListing, parseListing } from './names.js'
-import { ask, type Failure, type Protocol } from './operations.js'
+import { ask, type Failure, type FileStatus, type Protocol } from './operations.js'
 import type { SessionRecord } from './record.js'
 import type { Session } from './session.js'
 import { cleanUp, freshListing, giveBack, leftoversIn, listing, ownerOf, settle, type Standing, standing } from './settle.js'
@@ -37,7 +37,7 @@ export type AttemptOutcome =
   | { kind: 'busy'; generation: bigint | null; holder: SessionRecord | null; why: string }
   | FailedAttempt
   /** The path is not a lock of this kind. */
-  | { kind: 'foreign'; what: 'file' | 'symlink' | 'unmarked' | 'other-kind' | 'empty' | 'backwards' | 'exhausted' }
+  | { kind: 'foreign'; what: 'file' | 'symlink' | 'special' | 'unmarked' | 'other-kind' | 'empty' | 'backwards' | 'exhausted' }
   /**
    * The session can take no more locks: its lease is over, it has all the links that it may have, its file is gone, or it is
    * in doubt whether it has just taken one. Try with another. `failure`: to be reported where that changes nothing.
@@ -179,8 +179,11 @@ function* notADirectory({ memory, path }: Site): Protocol<AttemptOutcome | null>
   if (!status.ok) return null // the listing will say why
   memory.isDirectory = status.value.type === 'directory'
   if (memory.isDirectory) return null
-  return { kind: 'foreign', what: status.value.type === 'symlink' ? 'symlink' : 'file' }
+  return { kind: 'foreign', what: whatIsNoDirectory(status.value) }
 }
+
+/** In the place of a lock directory. */
+export const whatIsNoDirectory = ({ type }: FileStatus) => (type === 'symlink' || type === 'file' ? type : 'special')
 
 function busy(generation: bigint, verdict: Verdict): AttemptOutcome {
   if (verdict.state === 'alive') return { kind: 'busy', generation, holder: verdict.record, why: verdict.why }

@@ -1,5 +1,6 @@
 /** Looks at a lock without touching it: which process holds it, and is the holder alive? */
 
+import { whatIsNoDirectory } from './acquire.js'
 import { judge, ownChange } from './judge.js'
 import { isDissolvedName, type LockListing, lockKindIn, lookName, parseReviving } from './names.js'
 import { ask, type Protocol, type Reply } from './operations.js'
@@ -21,7 +22,7 @@ export interface LinkInspection {
 
 export type InspectOutcome =
   | { kind: 'seen'; inspection: LinkInspection }
-  | { kind: 'foreign'; what: 'file' | 'symlink' | 'unmarked' | 'other-kind' | 'empty' }
+  | { kind: 'foreign'; what: 'file' | 'symlink' | 'special' | 'unmarked' | 'other-kind' | 'empty' }
   | { kind: 'failed'; code: string; error?: unknown }
 
 const NOTHING: LinkInspection = {
@@ -37,7 +38,8 @@ const NOTHING: LinkInspection = {
 
 export function* inspect(site: Site): Protocol<InspectOutcome> {
   const lockDirectory = yield* ask.stat(site.path)
-  if (lockDirectory.ok && lockDirectory.value.type === 'symlink') return { kind: 'foreign', what: 'symlink' }
+  if (lockDirectory.ok && lockDirectory.value.type !== 'directory')
+    return { kind: 'foreign', what: whatIsNoDirectory(lockDirectory.value) }
   const listed = yield* listOurs(site)
   if (!listed.ok) {
     if (listed.code === 'ENOENT') return { kind: 'seen', inspection: NOTHING }

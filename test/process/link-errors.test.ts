@@ -3,6 +3,7 @@
  * the system's own error as the cause; and nothing is left held or half made. Method: each error is provoked for real.
  */
 
+import { execFileSync } from 'node:child_process'
 import { link, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -47,6 +48,16 @@ describe.each(KINDS)('$kind', ({ locker }) => {
       expect(await agent.refusal(file, call)).toMatchObject({ name: 'ForeignLockError', code: 'FOREIGN_LOCK', path: file })
     expect((await agent.refusal(file)).message).toMatch(/a file with something in it/)
     expect(await readFile(file, 'utf8')).toBe('precious')
+  })
+
+  test('what is neither a file nor a directory is not called a file', async () => {
+    const path = join(await temporaryFolder(), 'fifo')
+    execFileSync('mkfifo', [path])
+    const agent = await Agent.start({ locker })
+    for (const call of CALLS)
+      expect((await agent.refusal(path, call)).message).toContain(
+        'it is neither a file nor a directory: a FIFO, a socket or a device',
+      )
   })
 
   test('an empty directory, such as the lock of another library, is refused and not touched', async () => {
