@@ -209,6 +209,14 @@ const ROWS: Record<string, () => Promise<void>> = {
     const line = `mkfifo go; $run L bash -c '(${closing}; ${BACKGROUND})'; $run -n L echo free; echo >go`
     expect((await same(line)).stdout).toBe('free\n')
   },
+  'words that are not UTF-8': async () => {
+    const word = String.raw`$'a b\xe9\'\n'`
+    await same(`$run L sh -c 'printf %s "$@" | od -c' sh ${word} '' é; exit 3`)
+    expect((await same(`$run L sh -c 'kill -KILL $$' ${word} && echo success || echo failure`)).stdout).toBe('failure\n')
+    expect((await same(`$run L -c $'printf %s a\\xe9z | od -c'`)).stdout).toContain('351')
+    expect(await ours(`$run $'L\\xe9' -- echo ran`)).toMatchObject({ end: 64, stdout: '' })
+    expect((await ours(`X=$'a\\xe9' $run L -- sh -c 'printf %s "$X" | od -c'`)).stdout).toContain('357 277 275')
+  },
   'inherited descriptors': async () => {
     const line = `exec 3>three 9>nine 63</etc/hostname {both}<> <(:); $run L bash -c 'echo 3 >&3; echo 9 >&9; cat <&63; [ -e /proc/self/fd/'$both' ] && echo pipe'; cat three nine`
     expect((await same(line)).stdout).toMatch(/\npipe\n3\n9\n$/)

@@ -21,6 +21,7 @@ import { Family } from './family.js'
 import type { KeepOrder, OnLoss } from './keeper-messages.js'
 import { KeeperError, Keeping } from './keeping.js'
 import * as words from './print.js'
+import { withRawWords } from './raw-words.js'
 import { SignalRelay } from './signals.js'
 import { holderLines } from './workbench-holders.js'
 import { newSessions } from './workbench-locks.js'
@@ -154,7 +155,7 @@ async function runChild(
   leash: number | null,
 ): Promise<Ending> {
   const { command } = options
-  const running = child.run({ command, env: environment(token), stdio: stdioOf(descriptors, leash, LEASH_PLACE) })
+  const running = child.run({ command: withRawWords(command), env: environment(token), stdio: stdioOf(descriptors, leash, LEASH_PLACE) })
   relay.passTo(child)
   return await running
 }
