@@ -62,10 +62,11 @@ export async function runCommand(options: RunOptions): Promise<void> {
   if (refusal !== null) return endProcess(refusal)
   const lockType = options.lockType ?? config.settings.lockType
   if (options.shared && lockType !== 'advisory') throw new UsageError(words.alwaysExclusive(lockType))
+  const rawCommand = withRawWords(options.command)
   const relay = new SignalRelay()
   const keeping = options.unlock ? null : new Keeping(resolve(options.path))
   const child = new Child(() => [keeping?.pid])
-  const run: Run = { options, relay, child, descriptors }
+  const run: Run = { options, rawCommand, relay, child, descriptors }
   let ending: Ending
   try {
     if (keeping === null) ending = await runChild(run, null, null)
@@ -80,6 +81,8 @@ export async function runCommand(options: RunOptions): Promise<void> {
 
 interface Run {
   options: RunOptions
+  /** As it is started; messages have the one of the options. */
+  rawCommand: readonly string[]
   relay: SignalRelay
   child: Child
   descriptors: readonly number[]
@@ -150,12 +153,11 @@ async function terminate(child: Child, leash: string | null, killAfterMs: number
 
 /** @throws NotStartedError */
 async function runChild(
-  { options, relay, child, descriptors }: Run,
+  { rawCommand, relay, child, descriptors }: Run,
   token: string | null,
   leash: number | null,
 ): Promise<Ending> {
-  const { command } = options
-  const running = child.run({ command: withRawWords(command), env: environment(token), stdio: stdioOf(descriptors, leash, LEASH_PLACE) })
+  const running = child.run({ command: rawCommand, env: environment(token), stdio: stdioOf(descriptors, leash, LEASH_PLACE) })
   relay.passTo(child)
   return await running
 }
