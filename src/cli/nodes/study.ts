@@ -144,9 +144,10 @@ class SlowError extends Error {
   readonly code = 'TOO_SLOW'
 }
 
-const SLOW_CODES: ReadonlySet<unknown> = new Set(['TOO_SLOW', NO_ANSWER, 'SERVER_TIMEOUT'])
+/** `LOCK_TIMEOUT` of a try, which waits for no holder: its node or its file server did not answer in time. */
+const SLOW_CODES: ReadonlySet<unknown> = new Set(['TOO_SLOW', NO_ANSWER, 'SERVER_TIMEOUT', 'LOCK_TIMEOUT'])
 
-function doubtOf(error: unknown): Doubt | null {
+export function doubtOf(error: unknown): Doubt | null {
   const { code, message } = errorReport(error)
   if (code === 'GONE') return { code, message }
   return SLOW_CODES.has(code) ? { code: 'TOO_SLOW', message } : null
