@@ -21,7 +21,7 @@ const PROCESSES_PER_NODE = 2
 test('the lab refuses a kind of machine that it does not know, and says which there are', async () => {
   const lab = startOnHost(['node', '--import', 'tsx', `${REPOSITORY}/test/nfs/lab/main.ts`, 'up', '--accel', 'kvm'])
   expect(await lab.end).toMatchObject({ code: 1 })
-  expect(lab.stderr).toBe('lab: Expected --accel uml or tcg, got "kvm"\n')
+  expect(lab.stderr).toBe('lab: Expected --accel uml, mixed, tcg, got "kvm"\n')
 })
 
 if (isSoak) {

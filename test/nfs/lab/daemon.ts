@@ -1,15 +1,17 @@
-/** The process that owns a lab's machines: daemon.ts RUN_DIRECTORY LEASE_S ACCELERATOR NODES. Serves its clients over a socket until `down`. */
+/** The process that owns a lab's machines: daemon.ts RUN_DIRECTORY OPTIONS (as JSON). Serves its clients over a socket until `down`. */
 
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { type Accelerator, ACCELERATORS } from './accelerators.js'
+import { ACCELERATORS } from './accelerators.js'
 import { Lab } from './lab.js'
 import { messageReader, type ProgramInput, type Reply, type Request } from './messages.js'
 import { runFiles } from './paths.js'
 import { ProcessBook } from './processes.js'
 import { LabError } from './tools.js'
+import type { LabOptions } from './up-and-down.js'
 
-const [run = '', lease = '15', accelerator = 'uml', clients = '2'] = process.argv.slice(2)
+const [run = '', described = '{}'] = process.argv.slice(2)
+const { accelerator, clients, ...options } = JSON.parse(described) as LabOptions
 
 const lab = makeLab()
 /** Fulfilled when all clients that have claimed the lab so far are gone. */
@@ -21,7 +23,7 @@ function makeLab(): Lab {
   try {
     const book = new ProcessBook(runFiles(run).processes)
     book.add('daemon', process.pid)
-    return new Lab(ACCELERATORS[accelerator as Accelerator].make({ run, book, leaseS: Number(lease) }), run)
+    return new Lab(ACCELERATORS[accelerator].make({ run, book, ...options }), run)
   } catch (error) {
     if (!(error instanceof LabError)) throw error
     console.error(error.message)
@@ -122,7 +124,7 @@ class Connection {
 }
 
 try {
-  await lab.up(Number(clients))
+  await lab.up(clients)
   server = createServer((socket) => new Connection(socket)).listen(runFiles(run).control)
 } catch (error) {
   console.error((error as Error).message)

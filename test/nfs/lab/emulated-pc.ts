@@ -3,7 +3,7 @@
  * system that this kernel sees, which does no more than mount the root that User-mode Linux boots from too.
  */
 
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cachedTree } from './cached-tree.js'
@@ -21,12 +21,19 @@ export interface EmulatedPc {
 }
 
 /** Changes when this file builds something else from the same packages. */
-const RECIPE = 1
+const RECIPE = 2
+
+/** Debian's packages that name its current kernels, and the kind of tree that each makes. */
+const KERNELS = {
+  stock: { name: 'linux-image-amd64', kind: 'pc' },
+  newer: { name: 'linux-image-6.12-amd64', kind: 'newer-pc' },
+} as const
+export type Kernel = keyof typeof KERNELS
 
 /** The guest's first program. */
 const INIT = fileURLToPath(new URL('guest/initramfs.sh', import.meta.url))
 
-/** What the kernel needs before it sees its root, where the others are. */
+/** What the kernel needs before it sees its root, where the others are; not every one has each of them. */
 const FIRST_MODULES = ['drivers/virtio', 'fs/9p', 'fs/fscache', 'fs/netfs', 'net/9p']
 
 /** The bulk of the modules, for devices that the emulated PC has not got. */
@@ -38,11 +45,12 @@ const NEEDLESS_MODULES = [
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu'
 
 /** Builds it on first use. @throws LabError */
-export function emulatedPc(): EmulatedPc {
+export function emulatedPc(which: Kernel): EmulatedPc {
   requireTools('apt-cache')
-  const packages = ['busybox-static', currentKernel(), ...withDependencies('qemu-system-x86')]
-  const tree = cachedTree({ kind: 'pc', packages, recipe: [String(RECIPE), readFileSync(INIT, 'utf8')], finish })
-  const kernel = readdirSync(join(tree, 'boot')).find((name) => name.startsWith('vmlinuz-')) ?? 'vmlinuz'
+  const { name, kind } = KERNELS[which]
+  const packages = ['busybox-static', currentKernel(name), ...withDependencies('qemu-system-x86')]
+  const tree = cachedTree({ kind, packages, recipe: [String(RECIPE), readFileSync(INIT, 'utf8')], finish })
+  const kernel = readdirSync(join(tree, 'boot')).find((file) => file.startsWith('vmlinuz-')) ?? 'vmlinuz'
   return {
     command: [
       join(tree, 'usr/lib64/ld-linux-x86-64.so.2'),
@@ -60,7 +68,12 @@ function finish(root: string): void {
   const [version = ''] = readdirSync(join(root, 'usr/lib/modules'))
   for (const name of NEEDLESS_MODULES)
     rmSync(join(root, 'usr/lib/modules', version, 'kernel', name), { recursive: true, force: true })
-  runTool(join(root, 'usr/bin/busybox'), ['depmod', '-b', root, version])
+  // The newer one's are compressed, and the modprobe of the guests takes them as they are.
+  const busybox = join(root, 'usr/bin/busybox')
+  runTool('sh', ['-c', `find . -name '*.ko.xz' -exec "$1" unxz {} +`, 'sh', busybox], {
+    cwd: join(root, 'usr/lib/modules', version),
+  })
+  runTool(busybox, ['depmod', '-b', root, version])
   buildInitramfs(root, version)
 }
 
@@ -71,7 +84,8 @@ function buildInitramfs(root: string, version: string): void {
   symlinkSync('usr/lib', join(first, 'lib'))
   cpSync(busybox, join(first, 'bin/busybox'))
   const kernel = join('usr/lib/modules', version, 'kernel')
-  for (const name of FIRST_MODULES) cpSync(join(root, kernel, name), join(first, kernel, name), { recursive: true })
+  const present = FIRST_MODULES.filter((name) => existsSync(join(root, kernel, name)))
+  for (const name of present) cpSync(join(root, kernel, name), join(first, kernel, name), { recursive: true })
   runTool(busybox, ['depmod', '-b', first, version])
   cpSync(INIT, join(first, 'init'))
   chmodSync(join(first, 'init'), 0o755)

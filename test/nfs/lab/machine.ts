@@ -21,6 +21,8 @@ export interface HypervisorOptions {
   book: ProcessBook
   /** The server's: how long it keeps the state of a silent client of version 4. */
   leaseS: number
+  /** The memory of the server's machine; `null`: as much as a node has. */
+  serverMb: number | null
 }
 
 export interface LaunchOptions {

@@ -2,7 +2,7 @@
  * The lab from the command line: an NFS server and two nodes, A and B, or up to four, each with a kernel of its own, on this
  * machine.
  *
- *   up [--nodes COUNT] [--lease SECONDS] [--accel uml|tcg]
+ *   up [--nodes COUNT] [--lease SECONDS] [--accel uml|mixed|tcg] [--server-mb MB]
  *                                            boots them; /mnt/v3 and /mnt/v4 are mounted on the nodes; tcg: stock kernels in QEMU
  *   bench [--rounds COUNT] [--seconds SECONDS] [--only PART]
  *                                            boots a lab of its own and measures waiting between nodes: what a run shows, it prints
@@ -82,7 +82,8 @@ async function withLab(work: (lab: LabClient) => Promise<void>): Promise<void> {
 async function bringUp(): Promise<void> {
   const accelerator = acceleratorNamed(optionValue('--accel') ?? 'uml')
   const leaseS = Number(optionValue('--lease') ?? 15)
-  const lab = await up({ run, leaseS, accelerator, clients: clientsAsked() })
+  const serverMb = optionValue('--server-mb') === undefined ? null : countAsked('--server-mb', 0)
+  const lab = await up({ run, leaseS, accelerator, clients: clientsAsked(), serverMb })
   const { nodes } = await lab.status()
   const booted = NODES.filter((name) => nodes[name].state === 'up')
   for (const name of booted) if (name !== 'server') await mountDefaults(lab, name)

@@ -32,17 +32,17 @@ export const GUEST_PACKAGES: readonly string[] = ['busybox-static', 'quota', 'st
 /** The kernel and the switch of User-mode Linux. */
 export const UML_PACKAGES: readonly string[] = ['user-mode-linux', 'uml-utilities']
 
-/** A package and all that it needs, down to the C library, whatever the host has. @throws LabError */
-export function withDependencies(name: string): string[] {
+/** Packages and all that they need, down to the C library, whatever the host has. @throws LabError */
+export function withDependencies(...names: readonly string[]): string[] {
   const onNothing = ['-o', 'Dir::State::status=/dev/null', '--no-install-recommends']
-  const plan = runTool('apt-get', ['install', '--simulate', '-qq', ...onNothing, name])
+  const plan = runTool('apt-get', ['install', '--simulate', '-qq', ...onNothing, ...names])
   return [...plan.matchAll(/^Inst (\S+)/gm)].map(([, needed]) => needed as string)
 }
 
-/** The package of Debian's current stock kernel. @throws LabError */
-export function currentKernel(): string {
-  const [, name] = /Depends: (linux-image-\S+)/.exec(runTool('apt-cache', ['depends', 'linux-image-amd64'])) ?? []
-  if (name === undefined) throw new LabError('apt knows no linux-image-amd64: apt-get update')
+/** The package of Debian's current kernel, by the package that names it. @throws LabError */
+export function currentKernel(naming: string): string {
+  const [, name] = /Depends: (linux-image-\S+)/.exec(runTool('apt-cache', ['depends', naming])) ?? []
+  if (name === undefined) throw new LabError(`apt knows no ${naming}: apt-get update`)
   return name
 }
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { bootOptions, cardOf } from './boot-options.js'
 import { disksOf, makeDisks } from './disks.js'
-import { type EmulatedPc, emulatedPc } from './emulated-pc.js'
+import { type EmulatedPc, emulatedPc, type Kernel } from './emulated-pc.js'
 import type { Hypervisor, HypervisorOptions, Launched, LaunchOptions } from './machine.js'
 import type { NodeName } from './messages.js'
 import { REPOSITORY } from './paths.js'
@@ -24,12 +24,17 @@ export class Tcg implements Hypervisor {
   readonly #options: HypervisorOptions
   readonly #root: string
   readonly #pc: EmulatedPc
+  readonly #vde: string | null
 
-  /** Builds what is not built yet, which takes some minutes the first time. @throws LabError */
-  constructor(options: HypervisorOptions) {
+  /**
+   * Builds what is not built yet, which takes some minutes the first time. `vde`: the directory of a switch that the machines are
+   * plugged into, instead of the hub. @throws LabError
+   */
+  constructor(options: HypervisorOptions, { kernel = 'stock', vde = null }: { kernel?: Kernel; vde?: string | null } = {}) {
     this.#options = options
     this.#root = rootFileSystem()
-    this.#pc = emulatedPc()
+    this.#pc = emulatedPc(kernel)
+    this.#vde = vde
   }
 
   async prepare(): Promise<void> {
@@ -75,8 +80,14 @@ export class Tcg implements Hypervisor {
       ...sharedDirectory('repository', REPOSITORY),
       ...disksOf(node, run).flatMap((disk) => ['-drive', `file=${escaped(disk)},format=raw,if=virtio,cache=unsafe`]),
       ...['-device', `virtio-net-pci,netdev=card,romfile=,mac=${cardOf(node)}`],
-      ...(node === 'server' ? hub(run) : ['-netdev', wire('card', run, node, `server-${node}`)]),
+      ...this.#network(node),
     ]
+  }
+
+  #network(node: NodeName): string[] {
+    const { run } = this.#options
+    if (this.#vde !== null) return ['-netdev', `vde,id=card,sock=${escaped(this.#vde)}`]
+    return node === 'server' ? hub(run) : ['-netdev', wire('card', run, node, `server-${node}`)]
   }
 
   /** The network ends with the server's machine. */

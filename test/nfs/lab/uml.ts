@@ -1,46 +1,36 @@
 /** User-mode Linux: a guest is a few ordinary processes, the network a switch on a unix socket. No privileges, no KVM. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync, existsSync, openSync } from 'node:fs'
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { bootOptions, cardOf } from './boot-options.js'
 import { disksOf, makeDisks } from './disks.js'
 import type { Hypervisor, HypervisorOptions, Launched, LaunchOptions } from './machine.js'
 import type { NodeName } from './messages.js'
-import { REPOSITORY, runFiles } from './paths.js'
-import { killGroup } from './processes.js'
+import { REPOSITORY } from './paths.js'
 import { rootFileSystem } from './root-file-system.js'
-import { until } from './until.js'
+import { Switch } from './switches.js'
 
 const MEMORY_MB = 384
 const DEVICES = { drive: '/dev/ubd', channel: '/dev/ttyS0' }
-const SWITCH_START_MS_MAX = 10_000
 
 export class Uml implements Hypervisor {
   readonly #options: HypervisorOptions
   readonly #root: string
-  #switch: ChildProcess | null = null
+  readonly #switch: Switch
   #starts = 0
 
-  /** Builds what is not built yet, which takes a minute the first time. @throws LabError */
-  constructor(options: HypervisorOptions) {
+  /** Builds what is not built yet, which takes a minute the first time. `plugged`: into another switch. @throws LabError */
+  constructor(options: HypervisorOptions, plugged: Switch | null = null) {
     this.#options = options
     this.#root = rootFileSystem()
+    this.#switch = plugged ?? Switch.plain(this.#root, options.run)
   }
 
   async prepare(): Promise<void> {
     const { run, book } = this.#options
     makeDisks(run)
-    const socket = runFiles(run).switch
-    const log = openSync(join(run, 'switch.log'), 'w')
-    // It ends with its standard input.
-    this.#switch = spawn(join(this.#root, 'usr/bin/uml_switch'), ['-unix', socket], { stdio: ['pipe', log, log], detached: true })
-    closeSync(log)
-    await once(this.#switch, 'spawn')
-    book.add('switch', this.#switch.pid)
-    await until(() => existsSync(socket), SWITCH_START_MS_MAX, `The network switch did not start: see ${run}/switch.log`)
+    await this.#switch.start(run, book)
   }
 
   launch(node: NodeName, options: LaunchOptions): Launched {
@@ -55,20 +45,21 @@ export class Uml implements Hypervisor {
   }
 
   #commandLine(node: NodeName, options: LaunchOptions): string[] {
-    const { run, leaseS } = this.#options
+    const { run, leaseS, serverMb } = this.#options
+    const memoryMb = (node === 'server' ? serverMb : null) ?? MEMORY_MB
     return [
-      `mem=${MEMORY_MB}M`,
+      `mem=${memoryMb}M`,
       `umid=${node}-${this.#starts++}`,
       `uml_dir=${run}`,
       ...['root=/dev/root', 'rootfstype=hostfs', `rootflags=${this.#root}`, 'ro', 'init=/lab/init', 'quiet'],
       ...['con=null', 'con0=null,fd:1', 'ssl0=fd:3,fd:4'],
-      `eth0=daemon,${cardOf(node)},unix,${runFiles(run).switch}`,
+      `eth0=daemon,${cardOf(node)},unix,${this.#switch.socket}`,
       ...disksOf(node, run).map((disk, index) => `ubd${'abcd'[index]}=${disk}`),
       ...[...bootOptions(node, leaseS, options, DEVICES), `lab.repository=${REPOSITORY}`],
     ]
   }
 
   close(): void {
-    if (this.#switch?.pid !== undefined) killGroup(this.#switch.pid, 'SIGTERM')
+    this.#switch.close()
   }
 }

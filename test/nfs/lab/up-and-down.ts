@@ -13,24 +13,32 @@ import { until } from './until.js'
 /** The first one downloads and builds. */
 const UP_MS_MAX = 600_000
 
-export interface UpOptions {
-  run: string
+export interface LabOptions {
   /** The server's: how long it keeps the state of a silent client of version 4, in seconds. */
-  leaseS?: number
-  accelerator?: Accelerator
+  leaseS: number
+  accelerator: Accelerator
   /** How many nodes there are beside the server. */
-  clients?: number
+  clients: number
+  /** The memory of the server's machine, in MB; `null`: as much as a node has. */
+  serverMb: number | null
 }
 
+export interface UpOptions extends Partial<LabOptions> {
+  run: string
+}
+
+const USUAL: LabOptions = { leaseS: 15, accelerator: 'uml', clients: 2, serverMb: null }
+
 /** Resolves when all machines are up. @throws LabError if that fails, or a lab is running already */
-export async function up({ run, leaseS = 15, accelerator = 'uml', clients = 2 }: UpOptions): Promise<LabClient> {
+export async function up({ run, ...asked }: UpOptions): Promise<LabClient> {
   if (existsSync(run)) throw new LabError(`A lab is up, or was left behind, in ${run}: take it down first`)
   if (!existsSync(`${REPOSITORY}/dist/index.js`)) throw new LabError('The package is not built: npm run build')
   mkdirSync(run, { recursive: true, mode: 0o700 })
   const { log, control } = runFiles(run)
   const output = openSync(log, 'w')
   const program = ['--import', 'tsx', fileURLToPath(new URL('daemon.ts', import.meta.url))]
-  const argv = [...program, run, String(leaseS), accelerator, String(clients)]
+  const options: LabOptions = { ...USUAL, ...asked }
+  const argv = [...program, run, JSON.stringify(options)]
   const daemon = spawn(process.execPath, argv, { cwd: REPOSITORY, stdio: ['ignore', output, output], detached: true })
   closeSync(output)
   try {
