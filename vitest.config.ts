@@ -1,6 +1,7 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 
 const CONTENTION = 'test/nfs/exclusion.test.ts'
+const FULL = 'test/nfs/full/**/*.test.ts'
 
 /** What runs on this machine alone. */
 const main: TestProjectInlineConfiguration = {
@@ -23,7 +24,7 @@ const nfs: TestProjectInlineConfiguration = {
   test: {
     name: 'nfs',
     include: ['test/nfs/**/*.test.ts'],
-    exclude: [CONTENTION],
+    exclude: [CONTENTION, FULL],
     globalSetup: ['test/nfs/setup.ts'],
     maxWorkers: 2,
     sequence: { groupOrder: 1 },
@@ -46,12 +47,28 @@ const nfsContention: TestProjectInlineConfiguration = {
   },
 }
 
+/** Servers that need machines of their own and minutes: in the full run only. */
+const nfsFull: TestProjectInlineConfiguration = {
+  extends: true,
+  test: {
+    name: 'nfs-full',
+    include: [FULL],
+    globalSetup: ['test/nfs/setup.ts'],
+    maxWorkers: 1,
+    sequence: { groupOrder: 3 },
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+}
+
 /** In CI, and where it was asked for (`npm run test:nfs`): the lab is too much for every run while one works. */
 const withLab = process.env.MOUNTLOCK_CI !== undefined || process.env.MOUNTLOCK_LAB !== undefined
 
+const isFull = process.env.MOUNTLOCK_SOAK !== undefined
+
 export default defineConfig({
   test: {
-    projects: withLab ? [main, nfs, nfsContention] : [main],
+    projects: [main, ...(withLab ? [nfs, nfsContention] : []), ...(withLab && isFull ? [nfsFull] : [])],
     // The summary is the last line of a run.
     reporters: ['default', './test/nfs/results-reporter.ts', './test/tried/reporter.ts', './test/summary-reporter.ts'],
     pool: 'forks',

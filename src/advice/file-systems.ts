@@ -143,8 +143,8 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
   row(['cephfs', 'CephFS', 'shared'], /^(ceph|fuse\.ceph(-fuse)?)$/, [
     'hard and symbolic links',
     'flock and fcntl exclude other nodes, and do not see each other',
-    'kept coherent by capabilities of the server',
-    'Ceph documentation, "Differences from POSIX"; version 16.2, tried by hand in the lab',
+    'kept coherent by capabilities of the server; those of a dead node last for session_timeout, 60 s by default',
+    'Ceph documentation, "Differences from POSIX"; the full run of the lab: version 16.2, kernel client',
   ]),
   row(['glusterfs', 'GlusterFS', 'shared'], /^(fuse\.)?glusterfs$/, [
     'hard links; symbolic links are made in steps (now and then an error among many contenders)',
@@ -157,9 +157,9 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     /^(fuse(\.(mfs|moosefs|mfsmount))?|moosefs)$/,
     [
       'hard and symbolic links',
-      'flock and fcntl since version 3.0; the rest is ' + UNKNOWN,
-      'attributes and names for 1 s (mfsattrcacheto, mfsentrycacheto)',
-      'mfsmount(8); version 3.0, tried by hand in the lab',
+      'flock and fcntl exclude other nodes, unless mounted with mfsnobsdlocks or mfsnoposixlocks',
+      'attributes and names of directories for 1 s (mfsattrcacheto, mfsdirentrycacheto)',
+      'mfsmount(8); the full run of the lab: version 3.0, one chunkserver',
     ],
     { mountSource: /^mfs#|^mfs|:9421$/ },
   ),

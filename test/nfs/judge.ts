@@ -40,7 +40,7 @@ export async function judge(lab: LabClient, place: Place, kinds: readonly string
 }
 
 interface Examination {
-  findings: { code: string; severity: string; seen: string; remedy: string | null }[]
+  findings: { code: string; severity: string; seen: string; breaks: string | null; remedy: string | null }[]
   recommendation: object | null
 }
 

@@ -33,6 +33,8 @@ export interface Place {
   /** As it appears in the table of results. */
   name: string
   at: string
+  /** What its machines run, where they are not those of the suite's labs. */
+  kernel?: string
   /** Mounts it, unless it is mounted. */
   mountOn(lab: LabClient, node: NodeName): Promise<void>
 }
@@ -157,8 +159,14 @@ export class Driver {
 }
 
 /** Puts a cell into the table of results: a promise, kept on a configuration, perhaps for one `variant` (a kind of lock). */
-export function proves({ task }: TestContext, place: { name: string }, promise: string, variant = ''): (figures: string) => void {
-  const proven = { configuration: place.name, promise, variant, figures: '' }
+export function proves(
+  { task }: TestContext,
+  place: Pick<Place, 'name' | 'kernel'>,
+  promise: string,
+  variant = '',
+): (figures: string) => void {
+  const { name: configuration, kernel } = place
+  const proven = { configuration, promise, variant, figures: '', ...(kernel !== undefined && { kernel }) }
   const meta = task.meta as { proven?: object[] }
   meta.proven = [...(meta.proven ?? []), proven]
   return (figures) => {

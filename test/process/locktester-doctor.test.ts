@@ -11,7 +11,7 @@ import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fileSystemOf } from '../../src/advice/file-systems.js'
 import { linkFindings, spaceFindings } from '../../src/cli/doctor/measures.js'
-import { localLocks, mountFindings } from '../../src/cli/doctor/mount-rules.js'
+import { localLocks, mountFindings, sessionFindings } from '../../src/cli/doctor/mount-rules.js'
 import { Bench, withMounts } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
@@ -327,6 +327,22 @@ describe('what mount options mean', () => {
     ['lustre', ['flock'], []],
   ] as [string, string[], string[]][])('%s with %j: %j', (type, options, expected) => {
     expect(codes(type, ...options)).toEqual(expected)
+  })
+
+  test('MooseFS has options that keep advisory locks on a node and that no mount table shows', () => {
+    const found = mountFindings({ ...mount('fuse', 'allow_other'), source: 'mfs#10.0.0.1:9421' })
+    expect(found.filter(({ severity }) => severity !== 'ok')).toMatchObject([
+      { severity: 'note', code: 'MOOSEFS', breaks: expect.stringContaining('mfsnobsdlocks or mfsnoposixlocks') },
+    ])
+  })
+
+  test('on CephFS an interval that is no longer than the mds waits for a dead node is a warning, elsewhere it is none', () => {
+    expect(sessionFindings(mount('ceph'), 60_000)).toMatchObject([
+      { severity: 'warning', code: 'CEPHFS_SESSIONS', remedy: expect.stringContaining('timeout-interval=90') },
+    ])
+    expect(sessionFindings(mount('ceph'), 60_001)).toEqual([])
+    expect(sessionFindings(mount('nfs4'), 30_000)).toEqual([])
+    expect(sessionFindings(null, 30_000)).toEqual([])
   })
 
   test('what keeps which advisory lock on this node', () => {

@@ -17,6 +17,8 @@ const OF_LAB: readonly PlaceOfLab[] = [
   { begin: 'NFS-Ganesha', fileSystem: 'ganesha', program: 'nfs-ganesha' },
   { begin: 'NFSv3', fileSystem: 'nfs3', program: 'nfs-kernel-server' },
   { begin: 'NFSv4', fileSystem: 'nfs4', program: 'nfs-kernel-server' },
+  { begin: 'CephFS', fileSystem: 'cephfs', program: 'ceph-mds' },
+  { begin: 'MooseFS', fileSystem: 'moosefs', program: 'moosefs-master' },
   { begin: 'SMB', fileSystem: 'smb', program: 'samba' },
   { begin: 'sshfs', fileSystem: 'sshfs', program: null },
   { begin: 'GlusterFS', fileSystem: 'glusterfs', program: null },
@@ -68,10 +70,12 @@ interface Proven {
   configuration: string
   promise: string
   variant: string
+  /** Of the machines, where the test booted its own. */
+  kernel?: string
 }
 
 function ofLab(
-  { configuration, promise, variant }: Proven,
+  { configuration, promise, variant, kernel }: Proven,
   labKernel: string,
 ): Omit<Result, 'passed' | 'run' | 'day' | 'version'>[] {
   const known = OF_LAB.find(({ begin }) => configuration.startsWith(begin))
@@ -79,5 +83,5 @@ function ofLab(
   if (known === undefined || isCost(promise)) return []
   const how = configuration.includes('stand-in') ? 'stand-in' : 'real'
   const { fileSystem } = known
-  return [{ fileSystem, place: configuration, what: promise, kind: variant, how, kernel: kernelOf(known, labKernel) }]
+  return [{ fileSystem, place: configuration, what: promise, kind: variant, how, kernel: kernelOf(known, kernel ?? labKernel) }]
 }

@@ -156,6 +156,14 @@ const RULES: readonly Rule[] = [
     'It shows several directories as one: whether locks reach other nodes depends on what is below.',
     'Lock in a directory that lies on one branch, and prove it with `locktester nodes`.',
   ],
+  [
+    'moosefs',
+    null,
+    'note',
+    'MOOSEFS',
+    'With mfsnobsdlocks or mfsnoposixlocks, which the mount table does not show, flock or fcntl locks stay on this node.',
+    PROVE,
+  ],
   ['fuse', null, 'warning', 'FUSE', 'Whether locks reach other nodes depends on the program behind it.', PROVE],
   [
     'overlay',
@@ -235,6 +243,23 @@ function leaseFindings(mount: MountProfile): Finding[] {
       seen: 'Mounted without the option nolease',
       breaks: 'Waiters of a node break the lock of a holder on it: locks by hard links are refused here.',
       remedy: 'Mount with nolease on every node, or set use-symlinks=1 on a mount with mfsymlinks.',
+    }),
+  ]
+}
+
+/** The mds's default session_timeout. With Ceph 16.2 and an interval of 4 s a takeover from a dead node took 65 s. */
+const CEPH_SESSION_MS = 60_000
+
+/** The server keeps for a dead node what that has cached: meanwhile the heartbeats of others wait. */
+export function sessionFindings(mount: MountProfile | null, timeoutIntervalMs: number): Finding[] {
+  if (mount === null || fileSystemOf(mount).id !== 'cephfs' || timeoutIntervalMs > CEPH_SESSION_MS) return []
+  return [
+    trouble('warning', 'CEPHFS_SESSIONS', {
+      seen: `timeout-interval is ${timeoutIntervalMs / 1000} s on CephFS, whose mds waits for a silent node for session_timeout, by default ${CEPH_SESSION_MS / 1000} s`,
+      breaks:
+        'A node that dies after it looked at a lock may make its live holder lose it, and a takeover may take that much longer.',
+      remedy:
+        'Set timeout-interval above session_timeout, which `ceph fs get` shows, on every node: for example timeout-interval=90.',
     }),
   ]
 }

@@ -21,7 +21,7 @@ import { anonymous } from './anonymous.js'
 import { type Finding, type PlacedFinding, type Section, trouble } from './finding.js'
 import { type LockTrial, lockFindings, tryLock } from './lock-trials.js'
 import * as measures from './measures.js'
-import { localLocks, mountFindings } from './mount-rules.js'
+import { localLocks, mountFindings, sessionFindings } from './mount-rules.js'
 import { nodeFacts } from '../shared/node-facts.js'
 import { configurationFindings, nodeFindings } from './node.js'
 import { type Primitive, primitiveFindings, tryPrimitives } from './primitives.js'
@@ -172,7 +172,8 @@ class Examination {
 
   #lookAtMount(): void {
     this.#mount = mountOf(this.#directory)
-    this.#tell('mount', mountFindings(this.#mount))
+    const { timeoutIntervalMs } = this.#config.settings
+    this.#tell('mount', [...mountFindings(this.#mount), ...sessionFindings(this.#mount, timeoutIntervalMs)])
   }
 
   async #makeScratch(): Promise<string> {

@@ -14,7 +14,7 @@ mount -t proc proc $root/proc
 mount -t sysfs sys $root/sys
 mount --bind /dev $root/dev
 mount --bind /srv $root/srv
-mount --bind /srv/share $root/srv/share
+[ ! -d /srv/share ] || mount --bind /srv/share $root/srv/share # a node has none
 chmod 1777 $root/tmp
 for file in passwd group hosts nsswitch.conf; do cp /etc/$file $root/etc/$file; done
 rm -rf $root/var/run
