@@ -155,9 +155,9 @@ export class LockDirectory implements Patrolled {
 
   *#makeSessionOn(mount: Mount): Work<LinkSession> {
     const created = yield* this.#createFile(mount)
-    const { coherent, extraSilenceMs, me } = this.surroundings
+    const { coherent, listsAtOnce, extraSilenceMs, me } = this.surroundings
     const { dev, ground } = this.#facts
-    const seed = { dev, coherent, extraSilenceMs, me, ground }
+    const seed = { dev, coherent, listsAtOnce, extraSilenceMs, me, ground }
     const session = new LinkSession(created, mount, seed, (code) => this.#options.onRefreshFailed(this.path, code))
     this.#adopt(session)
     return session

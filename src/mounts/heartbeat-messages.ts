@@ -9,6 +9,7 @@ export interface DirectorySeed {
   /** The device that the directory is on. */
   dev: number
   coherent: boolean
+  listsAtOnce: boolean
   extraSilenceMs: number
   me: SessionOwner
   ground: Ground | null

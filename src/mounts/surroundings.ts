@@ -12,5 +12,5 @@ import type { Observations, Surroundings } from '../protocol/site.js'
 const observations: Observations = new Map()
 
 export function surroundingsOf({ coherent, staleOpenMs }: Pick<DirectoryFacts, 'coherent' | 'staleOpenMs'>): Surroundings {
-  return { coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations }
+  return { coherent, listsAtOnce: coherent, extraSilenceMs: staleOpenMs, me: sessionOwner(), observations }
 }

@@ -6,6 +6,12 @@
  * so the highest never shrinks, and what is the highest after it was created was never there before. A delayed process
  * that re-creates an old name sees a higher one and withdraws. There is no reap step: acquiring over the dead is the
  * takeover, and the server's "already exists" picks the one winner.
+ *
+ * A file server may list name by name: it reads the names, looks each of them up, and leaves out what is gone by then (Samba, and
+ * Linux's nfsd for NFSv4). A higher generation that is released meanwhile changes its name, and is in no such listing. So where
+ * others share the file system the process removes what is below before its generation counts. Names are removed in ascending
+ * order: while the one below was there none above it had been removed, and n+1, if it was ever used, had left its `n+1.free`,
+ * which keeps its name. So that listing would have shown it.
  */
 
 import { assert } from '../assert.js'
@@ -16,7 +22,18 @@ import { freeName, GENERATION_MAX, type LockListing, parseListing } from './name
 import { ask, type Failure, type FileStatus, type Protocol } from './operations.js'
 import type { SessionRecord } from './record.js'
 import type { Session } from './session.js'
-import { cleanUp, freshListing, giveBack, leftoversIn, listing, ownerOf, settle, type Standing, standing } from './settle.js'
+import {
+  cleanUp,
+  freshListing,
+  giveBack,
+  leftoversIn,
+  listing,
+  ownerOf,
+  removeBelow,
+  settle,
+  type Standing,
+  standing,
+} from './settle.js'
 import type { Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
@@ -80,10 +97,10 @@ export function* attempt(site: Site, session: Session, fresh: boolean, seenFree:
     memory.unsettled = null
   }
   const own = memory.known !== null
-  const known = memory.known ?? (seenFree !== null && seenFree >= memory.floor ? seenFree : null)
+  const known = memory.known ?? freeByHint(site, seenFree)
   memory.known = null
   if (known !== null) {
-    const outcome = yield* claim(site, session, { generation: known, entry: freeName(known), own, takenFrom: null })
+    const outcome = yield* claim(site, session, { generation: known, entry: freeName(known), below: [], own, takenFrom: null })
     if (outcome !== 'beaten') return outcome
     if (memory.unsettled !== null) return busyBecauseBeaten(known + 1n)
   }
@@ -91,6 +108,12 @@ export function* attempt(site: Site, session: Session, fresh: boolean, seenFree:
   if (seen.kind !== 'free') return seen
   const outcome = yield* claim(site, session, seen.from)
   return outcome === 'beaten' ? busyBecauseBeaten(seen.from.generation + 1n) : outcome
+}
+
+/** Where a claim is confirmed by a listing that may be made name by name, an earlier one tells what must be removed as well. */
+function freeByHint({ claim, memory, surroundings }: Site, seenFree: bigint | null): bigint | null {
+  const needsListing = claim.isConfirmedByListing && !surroundings.listsAtOnce
+  return needsListing || seenFree === null || seenFree < memory.floor ? null : seenFree
 }
 
 const busyBecauseBeaten = (generation: bigint): AttemptOutcome => ({
@@ -153,13 +176,13 @@ function* lookAtListing(site: Site, listing: LockListing, isFresh: boolean): Pro
   if (listing.crowded && listing.kind === site.claim.kind) return yield* tidy(site, listing, isFresh)
   const doubtful = doubt(site, listing)
   if (doubtful !== null) return site.surroundings.coherent ? doubtful : inconclusive(doubtful)
-  const { highest: generation, entry, sessionFile } = listing
+  const { highest: generation, entry, below, sessionFile } = listing
   assert(generation !== null, 'a generation in a listing of which nothing is in doubt', generation)
   site.memory.floor = generation
-  if (listing.free) return { kind: 'free', from: { generation, entry, own: false, takenFrom: null } }
+  if (listing.free) return { kind: 'free', from: { generation, entry, below, own: false, takenFrom: null } }
   const holder = { directory: site.directory, path: `${site.path}/${entry}`, sessionFile }
   const verdict = yield* judge(holder, site.surroundings)
-  if (verdict.state === 'dead') return { kind: 'free', from: { generation, entry, own: false, takenFrom: verdict.record } }
+  if (verdict.state === 'dead') return { kind: 'free', from: { generation, entry, below, own: false, takenFrom: verdict.record } }
   const seen = busy(generation, verdict)
   // A listing from a cache may show a holder that is long gone, and go on doing so for good.
   return verdict.state === 'alive' && isFresh ? seen : inconclusive(seen)
@@ -294,6 +317,12 @@ function* confirm(site: Site, session: Session, from: Free, changedNow: boolean)
     if (!counts) return { kind: 'beaten' }
     below = seen.below
     isWaitedFor = seen.isWaitedFor
+    if (!site.surroundings.listsAtOnce) {
+      const removed = yield* removeBelow(site, from, below)
+      if (removed === 'gone') return { kind: 'beaten' }
+      if (removed !== 'removed') return failed('claim', removed)
+      below = []
+    }
   }
   if (site.claim.verify !== undefined && !(yield* site.claim.verify(session, from)))
     return { kind: 'session-spent', why: 'missing' }

@@ -23,12 +23,12 @@ export type BreakOutcome =
 export function* breakHolder(site: Site, session: Session, generation: bigint): Protocol<BreakOutcome> {
   const listed = yield* freshListing(site)
   if (!listed.ok) return { kind: 'failed', outcome: { kind: 'failed', action: 'list', ...listed } }
-  const { highest, free, entry, kind } = listed.value
+  const { highest, free, entry, below, kind } = listed.value
   if (kind !== site.claim.kind)
     return { kind: 'failed', outcome: { kind: 'foreign', what: kind === null ? 'unmarked' : 'other-kind' } }
   if (highest === null || free) return { kind: 'not-held', highest }
   if (highest !== generation) return { kind: 'other-token', highest }
-  const outcome = yield* claim(site, session, { generation, entry, own: false, takenFrom: null })
+  const outcome = yield* claim(site, session, { generation, entry, below, own: false, takenFrom: null })
   if (outcome === 'beaten' || outcome.kind !== 'acquired') return { kind: 'failed', outcome }
   // The removal of the broken entry is what tells its holder, by the link count of its session file and by the answer to its
   // release. So it comes first: until then no other process can hold the lock.

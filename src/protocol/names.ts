@@ -195,14 +195,19 @@ export function parseListing(names: readonly string[]): LockListing {
   listing.crowded ||= names.length - Number(listing.isWaitedFor) > ENTRIES_MAX
   let highest: bigint | undefined
   for (const { generation } of entries) if (highest === undefined || generation > highest) highest = generation
-  const below: Entry[] = []
+  const below: string[] = []
   for (const entry of entries) {
     if (entry.generation === highest) takeAsHighest(listing, entry)
-    else below.push(entry)
+    else below.push(entry.name)
   }
-  below.sort((a, b) => (a.generation < b.generation ? -1 : a.generation > b.generation ? 1 : 0))
-  listing.below = below.map(({ name }) => name)
+  listing.below = ascending(below)
   return listing
+}
+
+/** Names of generations, the lowest first. */
+export function ascending(names: Iterable<string>): string[] {
+  const generationOf = (name: string) => parseEntry(name)?.generation ?? -1n
+  return [...names].sort((one, other) => Number(generationOf(one) - generationOf(other)))
 }
 
 /** Where a generation is there both held and free, free wins. */

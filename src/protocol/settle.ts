@@ -3,17 +3,19 @@
 import { isAbsent, isInDoubt } from './doubt.js'
 import { changeOfOwn, readRecord } from './judge.js'
 import {
+  ascending,
   freeName,
   isDissolvedName,
   lastGeneration,
   type LockListing,
+  parseEntry,
   parseListing,
   parseSessionName,
   WAIT_ROOM,
 } from './names.js'
 import { ask, type Failure, type Protocol, type Reply } from './operations.js'
 import { decodeRecord } from './record.js'
-import type { LockMemory, Site, Unsettled } from './site.js'
+import type { Free, LockMemory, Site, Surroundings, Unsettled } from './site.js'
 
 /** What it takes to look at a lock. */
 export type LockView = Pick<Site, 'path' | 'directory' | 'surroundings'> & {
@@ -228,10 +230,47 @@ export function* cleanUp({ path, surroundings }: LockView, below: readonly strin
     if (!(yield* ask.wanted())) return isLess
     const removed = yield* ask.unlink(`${path}/${name}`)
     if (removed.ok || removed.code === 'ENOENT') isLess = true
-    else if (REFUSES_ALL.has(removed.code) || isInDoubt(removed.code, surroundings)) return isLess
+    else if (REFUSES_ALL.has(removed.code) || (!STAYS.has(removed.code) && isInDoubt(removed.code, surroundings))) return isLess
   }
   return isLess
 }
+
+/**
+ * Removes what lies below a generation that may count, in ascending order: what was seen when it was claimed, and what is seen
+ * now. One listing alone may have missed a name that changed meanwhile, and a name changes once. `gone`: another process has
+ * removed what it was claimed over. What may not be removed stays, as another user's entry in a sticky directory does.
+ */
+export function* removeBelow(
+  { path, surroundings }: LockView,
+  from: Pick<Free, 'generation' | 'entry' | 'below'>,
+  below: readonly string[],
+): Protocol<'removed' | 'gone' | Failure> {
+  let wasThere = false
+  for (const name of ascending(new Set([...from.below, from.entry, ...below]))) {
+    const removed = yield* removeEntry(`${path}/`, name, surroundings)
+    if (removed.ok || STAYS.has(removed.code)) wasThere ||= parseEntry(name)?.generation === from.generation
+    else if (removed.code !== 'ENOENT') return removed
+  }
+  return wasThere ? 'removed' : 'gone'
+}
+
+/** By the name that was seen, or by the one that its release has given it since. */
+function* removeEntry(below: string, name: string, surroundings: Surroundings): Protocol<Reply<void>> {
+  const removed = yield* unlinkOrAgain(below + name, surroundings)
+  const entry = parseEntry(name)
+  if (removed.ok || removed.code !== 'ENOENT' || entry === null || entry.isFree) return removed
+  return yield* unlinkOrAgain(below + freeName(entry.generation), surroundings)
+}
+
+/** What is in doubt is tried once more, since a reply is lost once. */
+function* unlinkOrAgain(path: string, surroundings: Surroundings): Protocol<Reply<void>> {
+  const removed = yield* ask.unlink(path)
+  const isTold = removed.ok || removed.code === 'ENOENT' || STAYS.has(removed.code) || !isInDoubt(removed.code, surroundings)
+  return isTold ? removed : yield* ask.unlink(path)
+}
+
+/** To `unlink`: the name is there, and this process may not remove it, or not now. */
+const STAYS: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'EBUSY', 'ETXTBSY'])
 
 /** What may go from a lock directory with too many names in it: what was surpassed, and traces of waiters. */
 export const leftoversIn = ({ kind, below, looks }: LockListing): string[] => (kind === null ? [] : [...below, ...looks])

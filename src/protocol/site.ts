@@ -42,6 +42,8 @@ export type Observations = Map<string, Observation>
 export interface Surroundings {
   /** Listings, names and attributes are never stale: a local file system. */
   readonly coherent: boolean
+  /** A listing shows what is there at one moment: no name changes while it is made. A file server may list name by name. */
+  readonly listsAtOnce: boolean
   /** How long, on top, this mount may show an old record even to `open` (the `nocto` mount option). */
   readonly extraSilenceMs: number
   readonly me: SessionOwner
@@ -68,6 +70,8 @@ export interface Free {
   generation: bigint
   /** The name of its entry. */
   entry: string
+  /** The names of lower generations, where it was found in a listing. */
+  below: readonly string[]
   /** It is our own last release. */
   own: boolean
   /** The dead holder from which it is taken. */

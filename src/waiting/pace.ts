@@ -31,9 +31,9 @@ const BLIND: Pace = { graceMs: 20, lookMs: { brisk: 10, first: 10, others: 40 },
  * Each look of the first in line is a GETATTR, and a hand-off takes half of its interval and a few requests: so many that a wait
  * of a minute takes less than twenty requests a second (docs/performance.md, "Waiting between nodes").
  */
-const NETWORK_LOOK_MS = { brisk: 40, first: 65, others: 400 }
+const NETWORK_LOOK_MS = { brisk: 40, first: 65, others: 500 }
 /** A try is a certain look that also reads the holder's record: eight to ten requests. Chosen, not measured. */
-const NETWORK: Pace = { graceMs: 2 * NETWORK_LOOK_MS.first, lookMs: NETWORK_LOOK_MS, tryMs: { first: 5000, others: 10_000 } }
+const NETWORK: Pace = { graceMs: 2 * NETWORK_LOOK_MS.first, lookMs: NETWORK_LOOK_MS, tryMs: { first: 5000, others: 20_000 } }
 
 export function paceOf({ isLocal, refreshRateMs = Number.POSITIVE_INFINITY }: WaitStyle, isWatched: boolean): Pace {
   if (isLocal) return isWatched ? WATCHED : BLIND

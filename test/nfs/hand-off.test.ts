@@ -57,9 +57,9 @@ const inWords = ({ perTime, byOperation }: Cost) =>
     .join(', ')})`
 
 for (const place of [V3, V42]) {
-  /** The calls that node B makes in a second. */
-  async function perSecond(directory: string, what: string, forMs = 5000): Promise<Cost> {
-    const run = lab.start('B', { argv: program('count-rpcs.mjs', { at: place.at, directory, what, forMs }) })
+  /** The calls that a node makes in a second. */
+  async function perSecond(directory: string, what: string, { node = 'B' as 'A' | 'B', forMs = 5000 } = {}): Promise<Cost> {
+    const run = lab.start(node, { argv: program('count-rpcs.mjs', { at: place.at, directory, what, forMs }) })
     const { code } = await run.end
     expect(code, run.stderr).toBe(0)
     return JSON.parse(run.stdout)
@@ -73,23 +73,25 @@ for (const place of [V3, V42]) {
       const tell = proves(context, place, 'waits with few requests: calls per second', 'hard link')
       const directory = await newDirectory(lab, place)
       const path = `${directory}/lock`
-      const drivers = (['A', 'B', 'B'] as const).map((node) =>
+      // The further waiter has a node for itself, so that its calls are counted by themselves. That of the first comes first by
+      // name: waiters that met the same holder are ordered so.
+      const drivers = (['A', 'A', 'B'] as const).map((node) =>
         Driver.start(lab, node, { ...LOCK_KINDS['hard link'], ...DEFAULT_PACE }),
       )
       const [holder, one, other] = (await Promise.all(drivers)) as [Driver, Driver, Driver]
       programs.push(holder.program, one.program, other.program)
       await holder.ask('acquire', { path, name: 'lock' })
       void one.begin('acquire', { path, waitMs: 600_000 })
-      const first = await perSecond(directory, 'seconds', BRISK_MS)
-      const then = await perSecond(directory, 'seconds', COUNTED_MS)
+      const first = await perSecond(directory, 'seconds', { node: 'A', forMs: BRISK_MS })
+      const then = await perSecond(directory, 'seconds', { node: 'A', forMs: COUNTED_MS })
       void other.begin('acquire', { path, waitMs: 600_000 })
-      await perSecond(directory, 'seconds', SETTLE_MS)
-      const both = await perSecond(directory, 'seconds', COUNTED_MS)
-      tell(`at first ${inWords(first)}; then ${inWords(then)}; with another one ${inWords(both)}`)
+      await perSecond(directory, 'seconds', { forMs: SETTLE_MS })
+      const further = await perSecond(directory, 'seconds', { forMs: COUNTED_MS })
+      tell(`at first ${inWords(first)}; then ${inWords(then)}; a further one ${inWords(further)}`)
       // Over a minute.
       const inMinute = (first.perTime * BRISK_MS + then.perTime * (60_000 - BRISK_MS)) / 60_000
       expect(inMinute, inWords(then)).toBeLessThanOrEqual(CALLS_PER_SECOND_MAX)
-      expect(both.perTime - then.perTime, inWords(both)).toBeLessThanOrEqual(FURTHER_CALLS_PER_SECOND_MAX)
+      expect(further.perTime, inWords(further)).toBeLessThanOrEqual(FURTHER_CALLS_PER_SECOND_MAX)
       // Each certain look makes a file, and removes it.
       expect(then.byOperation.REMOVE ?? 0).toBeLessThanOrEqual(CERTAIN_LOOKS_PER_SECOND_MAX)
     })

@@ -415,7 +415,7 @@ const unlock = (file: Inode, actor: Actor) => {
 }
 
 function siteOf(claim: Claim): Site {
-  const surroundings = { coherent: true, extraSilenceMs: 0, me: OWNER, observations: new Map() }
+  const surroundings = { coherent: true, listsAtOnce: true, extraSilenceMs: 0, me: OWNER, observations: new Map() }
   return { path: LOCK, directory: '/d', dev: 1, mode: 0o755, claim, memory: newMemory(), surroundings }
 }
 

@@ -19,7 +19,7 @@ const isRoot = process.getuid?.() === 0
 
 /** Runs the patrol at a time of ours; `move` comes before each operation. */
 function patrolAt(ownMs: number, folder: string, leftovers: Observations, move: (operation: Operation) => void = () => {}) {
-  const surroundings = { coherent: true, extraSilenceMs: 0, me: sessionOwner(), observations: new Map() }
+  const surroundings = { coherent: true, listsAtOnce: true, extraSilenceMs: 0, me: sessionOwner(), observations: new Map() }
   const protocol = patrol(folder, [], surroundings, leftovers)
   let step = protocol.next()
   while (!step.done) {

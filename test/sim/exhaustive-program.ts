@@ -43,6 +43,8 @@ export interface ProgramRules {
   processes: number
   /** Names and listings are never stale. */
   isCoherent: boolean
+  /** A listing reads the names, and then looks each of them up: those that are gone by then are not in it. */
+  listsNameByName: boolean
   /** Heartbeats, and a clock that can jump. */
   hasBeats: boolean
   startsWithoutLock: boolean
@@ -189,7 +191,13 @@ export class ExhaustiveProgram {
       mode: 0o755,
       claim: this.#protocol[this.#claim(index)],
       memory,
-      surroundings: { coherent: this.#rules.isCoherent, extraSilenceMs: 0, me: this.#owner(index), observations },
+      surroundings: {
+        coherent: this.#rules.isCoherent,
+        listsAtOnce: !this.#rules.listsNameByName,
+        extraSilenceMs: 0,
+        me: this.#owner(index),
+        observations,
+      },
     }
   }
 

@@ -213,6 +213,13 @@ export const SETS: Setting[] = [
     arbitraryVerdicts: false,
   },
   { ...PLAIN, name: '2 × 1, two kinds of lock', processes: 2, acquisitions: 1, intruder: 'renameClaim' },
+  {
+    ...PLAIN,
+    name: '2 × 3, listings name by name',
+    processes: 2,
+    acquisitions: 3,
+    listsNameByName: true,
+  },
   { ...PLAIN, name: '2 × 2, listings in pieces', processes: 2, acquisitions: 2, fillers: 32 },
 ]
 

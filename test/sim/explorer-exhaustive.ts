@@ -8,7 +8,8 @@
  *   at any moment), so a crashed process is one that is never scheduled again, and all prefixes are explored.
  * - Clean-up: whatever is lower than the highest generation may vanish at any moment. A process that cleans up has seen a higher
  *   generation, so each unlink of a clean-up is one of these. When it vanished makes no difference until a process touches it,
- *   so that is when both are explored; and what no process can touch any more (see exhaustive-generations.ts) is gone. Where the
+ *   so that is when both are explored; and what no process can touch any more (see exhaustive-generations.ts) is gone. Where a
+ *   process sees what is lower (listings name by name), the lowest vanishes by a transition of its own: clean-up goes upwards. Where the
  *   lock is taken away and made again, none of this holds: there clean-up is done by processes, step by step.
  * - Local questions (clock, verdict, lease, wanted) are answered together with the file operation before them: they touch
  *   nothing that others can see. A clock jumps by a transition of its own, between any two file operations. So are
@@ -40,7 +41,7 @@ import {
   withoutSession,
 } from './exhaustive-clocks.js'
 import { type Executed, FileTable, pathsOf, type Tree, withoutLower } from './exhaustive-files.js'
-import { NO_GENERATIONS, placeOf, setOf, touchedAfterListing, touchedBy } from './exhaustive-generations.js'
+import { generationOfPath, NO_GENERATIONS, placeOf, setOf, touchedAfterListing, touchedBy } from './exhaustive-generations.js'
 import { type Circumstances, type LocalState, LocalTable, Numbered } from './exhaustive-local.js'
 import { claimOf, comesAndGoes, ExhaustiveProgram, freshName, type ProgramRules, TICK_MS } from './exhaustive-program.js'
 import { type Permutation, permutations, renameValue } from './exhaustive-renaming.js'
@@ -109,6 +110,7 @@ export const PLAIN: Omit<Setting, 'name' | 'processes' | 'acquisitions'> = {
   looksBefore: false,
   serverTicksMax: 0,
   fillers: 0,
+  listsNameByName: false,
   statesMax: 25_000_000,
 }
 
@@ -175,6 +177,7 @@ enum Way {
   Delivered = 10,
   StaleName = 11,
   OldName = 12,
+  NamesRead = 13,
 }
 const WAYS = [
   '',
@@ -190,6 +193,7 @@ const WAYS = [
   '(the reply arrives)',
   'but the client believes that it is missing',
   'by the name that it had as a draft',
+  '(these names are looked up next)',
 ]
 
 /** Offsets in a state, after the file tree and the local states. */
@@ -270,7 +274,7 @@ class Exhaustive {
 
   /** What is lower than the highest generation stays until a process removes it. */
   get #keepsLower(): boolean {
-    return this.#setting.fillers > 0 || this.#comesAndGoes
+    return this.#setting.fillers > 0 || this.#comesAndGoes || this.#setting.listsNameByName
   }
 
   #prepare(): FileServer {
@@ -353,8 +357,18 @@ class Exhaustive {
   }
 
   #expand(): void {
-    const { processes, jumpsMax, ticksMax, serverTicksMax, stillMax, lateMax, staleListings, slowReplies, fillers } =
-      this.#setting
+    const {
+      processes,
+      jumpsMax,
+      ticksMax,
+      serverTicksMax,
+      stillMax,
+      lateMax,
+      staleListings,
+      slowReplies,
+      fillers,
+      listsNameByName,
+    } = this.#setting
     let isOver = true
     for (let index = 0; index < processes; index++) {
       const local = this.#local(index, this.#state)
@@ -377,7 +391,7 @@ class Exhaustive {
       this.#inEachTree((late - 1) >> 3, (variant) => this.#executeLate(slot, variant))
     }
     // A process that reads a listing piece by piece sees what has vanished.
-    if (fillers > 0) this.#vanish()
+    if (fillers > 0 || (listsNameByName && !this.#comesAndGoes)) this.#vanish()
     if (isOver) this.#checkEnd()
     else if (ticksMax + serverTicksMax > 0) this.#tick()
   }
@@ -444,7 +458,9 @@ class Exhaustive {
 
   #vanish(): void {
     const { lower } = this.#files.trees[this.#state[0] as number] as Tree
+    const lowest = Math.min(...lower.map(generationOfPath))
     for (let operand = 0; operand < lower.length; operand++) {
+      if (this.#setting.listsNameByName && generationOfPath(lower[operand] as string) !== lowest) continue
       this.#next.set(this.#state)
       this.#next[0] = this.#files.without(this.#state[0] as number, [lower[operand] as string])
       this.#action = encodeAction(Kind.Vanish, 0, 0, 0, operand)
@@ -557,6 +573,7 @@ class Exhaustive {
     if (this.#setting.staleDrafts) this.#stepByOldName(index, local, operation)
     const executed = this.#files.execute(this.#state[0] as number, local.operationId, this.#ticks(this.#state))
     if (operation.op === 'list' && this.#setting.fillers > 0) this.#listInPieces(index, executed.answer)
+    else if (operation.op === 'list' && this.#setting.listsNameByName) this.#listNameByName(index, executed.answer)
     else this.#perform(index, local, executed.files, Way.Plain, executed.answer, executed.ok)
     const repeated = REPEATED[operation.op]
     if (lostReplies && repeated !== undefined && this.#decides(operation) && executed.ok)
@@ -821,6 +838,30 @@ class Exhaustive {
     const value = withoutLower([...early, ...names.filter((name) => name <= pivot)])
     this.#state[at] = 0
     this.#answer(index, Way.LatePiece, this.#state[0] as number, reply?.ok ? this.#files.answerId({ ok: true, value }) : answer)
+    this.#state[at] = begun
+  }
+
+  /** The names are read first; those of them that are still there make the listing. */
+  #listNameByName(index: number, answer: number): void {
+    const at = this.#layout.caches + index
+    const begun = this.#state[at] as number
+    const reply = this.#files.answers.values[answer]
+    if (begun === 0 && reply?.ok) {
+      this.#next.set(this.#state)
+      this.#next[at] = answer + 1
+      this.#action = encodeAction(Kind.Step, index, Way.NamesRead)
+      return this.#reach()
+    }
+    const read = begun === 0 ? undefined : this.#files.answers.values[begun - 1]
+    const names =
+      read?.ok && reply?.ok ? (read.value as string[]).filter((name) => (reply.value as string[]).includes(name)) : null
+    this.#state[at] = 0
+    this.#answer(
+      index,
+      Way.Plain,
+      this.#state[0] as number,
+      names === null ? answer : this.#files.answerId({ ok: true, value: names }),
+    )
     this.#state[at] = begun
   }
 

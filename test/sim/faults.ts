@@ -38,6 +38,8 @@ export interface Faults {
   lazyStamps: boolean
   /** Listings of more than 32 entries are made in two pieces. */
   piecewiseListings: boolean
+  /** A listing reads the names, and then looks each of them up: those that are gone by then are not in it. */
+  listsNameByName: boolean
   /** A lock directory full of old generations to begin with, and clean-up that often does not come to it. */
   crowded: boolean
   /** Probability for each acquisition that it is given up on after some time. */
@@ -92,6 +94,7 @@ export const NO_FAULTS: Faults = {
   coarseMs: 0,
   lazyStamps: false,
   piecewiseListings: false,
+  listsNameByName: false,
   crowded: false,
   givenUp: 0,
   tornRead: 0,
@@ -139,6 +142,7 @@ export function chooseFaults(random: Random): Faults {
     coarseMs: random.pick([0, 0, 4, 1000, 2000]),
     lazyStamps: staleCache === 0 && random.chance(0.15),
     piecewiseListings: random.chance(0.5),
+    listsNameByName: staleCache > 0 && random.chance(0.5),
     crowded: random.chance(0.2),
     givenUp: rate(0.4, 0.05, 0.5),
     tornRead: rate(0.3, 0.01, 0.3),

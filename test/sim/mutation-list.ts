@@ -53,6 +53,26 @@ export const MUTATIONS: Mutation[] = [
     redundantBecause: null,
   },
   {
+    name: 'what is below stays for a while where a listing is made name by name',
+    edits: [
+      { file: 'acquire', from: '    if (!site.surroundings.listsAtOnce) {', to: '    if (site.claim.name === ("" as string)) {' },
+    ],
+    caughtIn: '2 × 3, listings name by name',
+    redundantBecause: null,
+  },
+  {
+    name: 'what is below is removed from the highest downwards',
+    edits: [
+      {
+        file: 'settle',
+        from: 'of ascending(new Set([...from.below, from.entry, ...below])))',
+        to: 'of ascending(new Set([...from.below, from.entry, ...below])).reverse())',
+      },
+    ],
+    caughtIn: '2 × 3, listings name by name',
+    redundantBecause: null,
+  },
+  {
     name: 'no floor',
     edits: [
       {

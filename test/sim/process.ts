@@ -167,7 +167,14 @@ export class SimProcess implements Actor {
   #surroundings(observations: Observations): Surroundings {
     const { faults } = this.#world
     const extraSilenceMs = faults.nocto ? faults.attributeCacheMs : 0
-    return { coherent: this.#properties.isCoherent, extraSilenceMs, me: this.#owner, observations }
+    const { isCoherent } = this.#properties
+    return {
+      coherent: isCoherent,
+      listsAtOnce: isCoherent && !faults.listsNameByName,
+      extraSilenceMs,
+      me: this.#owner,
+      observations,
+    }
   }
 
   /** The same one for as long as nothing about it changes, as in the library. */

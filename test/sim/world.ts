@@ -316,6 +316,8 @@ export class World {
   }
 
   #arrive(thread: Thread, operation: ClientOperation, replyMs: number, lost: Reply<never> | null): void {
+    if (operation.op === 'list' && this.faults.listsNameByName)
+      return this.#listNameByName(thread, operation, (reply) => this.#reply(thread, reply, replyMs, lost))
     if (operation.op === 'list' && this.faults.piecewiseListings)
       return this.#listInPieces(thread, operation, (reply) => this.#reply(thread, reply, replyMs, lost))
     if (operation.op === 'create' && operation.text !== '')
@@ -344,6 +346,16 @@ export class World {
     this.executing = null
     if (this.trace !== null) this.#log(thread, operation, `= ${describeReply(reply)}${heard ? '' : ' (nobody hears it)'}`)
     return reply
+  }
+
+  /** The names are read first, and looked up a moment later. */
+  #listNameByName(thread: Thread, operation: ClientOperation, answer: (reply: Reply<unknown>) => void): void {
+    const read = this.#perform(thread, operation, true) as Reply<string[]>
+    if (!read.ok) return answer(read)
+    this.after(this.random.chance(0.2) ? this.longMs() : this.#latencyMs(), () => {
+      const late = this.#perform(thread, operation, true) as Reply<string[]>
+      answer(late.ok ? { ok: true, value: read.value.filter((name) => late.value.includes(name)) } : late)
+    })
   }
 
   /** What comes early in the server's order of names is read first, the rest later. */

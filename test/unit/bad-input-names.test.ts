@@ -89,7 +89,7 @@ const highestOf = (names: readonly string[]) => {
 }
 
 function siteOf(claim: Claim): Site {
-  const surroundings = { coherent: true, extraSilenceMs: 0, me: ME, observations: new Map() }
+  const surroundings = { coherent: true, listsAtOnce: true, extraSilenceMs: 0, me: ME, observations: new Map() }
   return { path: '/dir/lock', directory: '/dir', dev: 1, mode: 0o755, claim, memory: newMemory(), surroundings }
 }
 

@@ -95,7 +95,7 @@ function worldWith(name: string, text: string): World {
 }
 
 function siteOf(claim: Claim, coherent = true): Site {
-  const surroundings = { coherent, extraSilenceMs: 0, me: ME, observations: new Map() }
+  const surroundings = { coherent, listsAtOnce: coherent, extraSilenceMs: 0, me: ME, observations: new Map() }
   return { path: '/dir/lock', directory: '/dir', dev: 1, mode: 0o755, claim, memory: newMemory(), surroundings }
 }
 

@@ -44,7 +44,7 @@ function newSession(): Session {
 }
 
 function siteOf(claim: Claim): Site {
-  const surroundings = { coherent: true, extraSilenceMs: 0, me: sessionOwner(), observations: new Map() }
+  const surroundings = { coherent: true, listsAtOnce: true, extraSilenceMs: 0, me: sessionOwner(), observations: new Map() }
   return { path, directory, dev: statSync(directory).dev, mode: 0o755, claim, memory: newMemory(), surroundings }
 }
 

@@ -19,7 +19,7 @@ test('a process with something in doubt tidies a crowded lock directory, finds o
   world.nodes.set('/dir/lock', { type: 'directory', uid: OWN_UID, modifiedMs: 1 })
   for (const name of ['.renames', '18.free']) world.nodes.set(`/dir/lock/${name}`, file)
   for (let number = 100; number < 140; number++) world.nodes.set(`/dir/lock/.look-0123456789abc${number}`, file)
-  const surroundings = { coherent: true, extraSilenceMs: 0, me: ME, observations: new Map() }
+  const surroundings = { coherent: true, listsAtOnce: true, extraSilenceMs: 0, me: ME, observations: new Map() }
   const memory = { ...newMemory(), unsettled: { generation: 18n, sessionId: session.record.id } }
   const site: Site = {
     path: '/dir/lock',

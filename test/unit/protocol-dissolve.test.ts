@@ -27,7 +27,7 @@ async function lockWith(names: string[]) {
   const path = join(directory, 'lock')
   await mkdir(path)
   for (const name of names) await writeFile(join(path, name), '')
-  const surroundings = { coherent: true, extraSilenceMs: 0, me: sessionOwner(), observations: new Map() }
+  const surroundings = { coherent: true, listsAtOnce: true, extraSilenceMs: 0, me: sessionOwner(), observations: new Map() }
   return { path, directory, dev: statSync(directory).dev, surroundings }
 }
 

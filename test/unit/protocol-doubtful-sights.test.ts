@@ -43,7 +43,7 @@ function run<Result>(protocol: Protocol<Result>, answer: (operation: Operation) 
 }
 
 function siteOf(observations: Observations = new Map(), coherent = true): Site {
-  const surroundings = { coherent, extraSilenceMs: 0, me: sessionOwner(), observations }
+  const surroundings = { coherent, listsAtOnce: coherent, extraSilenceMs: 0, me: sessionOwner(), observations }
   const { dev } = statSync(directory)
   return { path, directory, dev, mode: 0o755, claim: hardLinkClaim, memory: newMemory(), surroundings }
 }

@@ -56,7 +56,7 @@ test('however many tickets there are, forged ones too, no waiter is delayed by m
 const TERMS = { label: '', refreshRateMs: 1000, timeoutIntervalMs: 3000 }
 
 function siteOf(claim: Claim, coherent: boolean): Site {
-  const surroundings = { coherent, extraSilenceMs: 0, me: ME, observations: new Map() }
+  const surroundings = { coherent, listsAtOnce: coherent, extraSilenceMs: 0, me: ME, observations: new Map() }
   return { path: '/dir/lock', directory: '/dir', dev: 1, mode: 0o755, claim, memory: newMemory(), surroundings }
 }
 
