@@ -266,8 +266,10 @@ function* doubted(site: Site, session: Session, from: Free, failure: Failure): P
   const found = isThere ? yield* standingOfPresent(site, session, unsettled) : yield* standing(site, unsettled)
   if (found.kind === 'held') return 'ours'
   if (found.kind !== 'absent' && found.kind !== 'unknown') return 'beaten'
-  // A rename whose source is gone has lost the race, and will not happen any more.
-  if (found.kind === 'absent' && site.claim.movesEntry && found.highest !== from.entry) return 'beaten'
+  // A rename whose source is gone has lost the race, and will not happen any more. A listing without any entry does not tell that
+  // where the one that is there may have changed its name meanwhile.
+  const isTold = found.kind === 'absent' && (found.highest !== '' || site.surroundings.listsAtOnce)
+  if (isTold && site.claim.movesEntry && found.highest !== from.entry) return 'beaten'
   // It may still happen. A session of which that is true takes no new locks; the entry is settled for as long as it lives.
   site.memory.unsettled = unsettled
   if (failure.code === 'ENOENT') {

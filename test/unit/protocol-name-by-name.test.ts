@@ -12,6 +12,7 @@ import { sessionOwner } from '../../src/drivers/identity.js'
 import { runProtocolBlocking } from '../../src/drivers/run.js'
 import { attempt } from '../../src/protocol/acquire.js'
 import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
+import { renameClaim } from '../../src/protocol/claim-rename.js'
 import type { Operation, Protocol } from '../../src/protocol/operations.js'
 import { createSession, endSession, type Session } from '../../src/protocol/session.js'
 import { cleanUp, release } from '../../src/protocol/settle.js'
@@ -123,4 +124,24 @@ test('a dead holder whose late release renames its entry before it is removed hi
   })
   expect(outcome).toMatchObject({ kind: 'acquired', generation: 12n })
   expect(entries()).toEqual(['12'])
+})
+
+test('a rename without an answer that happens during the listing is not taken for a race that was lost', () => {
+  renameSync(join(path, '.links'), join(path, '.renames'))
+  const renames = { ...site, claim: renameClaim }
+  const session = newSession()
+  let isUnanswered = false
+  const outcome = run(attempt(renames, session, true), (operation) => {
+    if (operation.op === 'rename') {
+      isUnanswered = true
+      return { ok: false, code: 'ETIMEDOUT' }
+    }
+    if (operation.op !== 'list' || !isUnanswered) return undefined
+    renameSync(join(path, '10.free'), join(path, renameClaim.entry(11n, session)))
+    return { ok: true, value: ['.renames'] }
+  })
+  expect(outcome).toMatchObject({ kind: 'session-spent', why: 'doubtful' })
+  // It is settled, and the lock is to be had again.
+  expect(renames.memory.unsettled).toEqual({ generation: 11n, sessionId: session.record.id })
+  expect(run(attempt(renames, newSession(), true))).toMatchObject({ kind: 'acquired', generation: 12n })
 })
