@@ -63,15 +63,18 @@ export function exploreRefusals(
 const CHANGES = ['create', 'mkdir', 'rename'].map((op) => `main: ${op}`)
 const CHANGES_OF_OTHERS = ['heart: rewrite', 'heart: unlink', 'prune: rename', 'prune: rmdir']
 const CHANGES_OF_CLAIM: Record<ClaimName, string[]> = {
-  hardLinkClaim: ['main: link', 'break: link', 'clean-up: unlink'],
-  symlinkClaim: ['main: symlink', 'break: symlink', 'clean-up: unlink'],
+  hardLinkClaim: ['main: link', 'break: link'],
+  symlinkClaim: ['main: symlink', 'break: symlink'],
   renameClaim: ['break: rename'],
 }
+/** Between nodes an acquirer removes what is below by itself. */
+const removalOf = (claim: ClaimName, isOneMachine: boolean) =>
+  claim === 'renameClaim' ? [] : [isOneMachine ? 'clean-up: unlink' : 'main: unlink']
 const SEEDS_MAX = 2000
 
 /** The first life in which everything happens: claims, takeovers, releases, heartbeats, broken and pruned locks. */
 function fullLife(claim: ClaimName, isOneMachine: boolean): { seed: number; changes: string[] } {
-  const wanted = [...CHANGES, ...CHANGES_OF_OTHERS, ...CHANGES_OF_CLAIM[claim]]
+  const wanted = [...CHANGES, ...CHANGES_OF_OTHERS, ...CHANGES_OF_CLAIM[claim], ...removalOf(claim, isOneMachine)]
   for (let seed = 1; seed <= SEEDS_MAX; seed++) {
     const none = { change: -1, code: 'none', isDone: false, times: 0 }
     const { changes } = runLife(planRefusal(seed, claim, isOneMachine, none), shippingProtocol)

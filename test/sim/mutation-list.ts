@@ -61,12 +61,12 @@ export const MUTATIONS: Mutation[] = [
     redundantBecause: null,
   },
   {
-    name: 'what is below is removed from the highest downwards',
+    name: 'only what the last listing shows below is removed, from the highest downwards',
     edits: [
       {
         file: 'settle',
-        from: 'of ascending(new Set([...from.below, from.entry, ...below])))',
-        to: 'of ascending(new Set([...from.below, from.entry, ...below])).reverse())',
+        from: 'of ascending(new Set([...from.below, from.entry, ...below]))',
+        to: 'of [...below].reverse()',
       },
     ],
     caughtIn: '2 × 3, listings name by name',
