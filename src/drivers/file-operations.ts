@@ -200,7 +200,6 @@ const stamp = (stats: Stats): Stamp => ({ serverMs: stats.mtimeMs, dev: stats.de
 
 export function status(stats: Stats | BigIntStats): FileStatus {
   const type = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : stats.isSymbolicLink() ? 'symlink' : 'other'
-  const modifiedMs = 'mtimeNs' in stats ? Number(stats.mtimeNs) / 1e6 : stats.mtimeMs
   return {
     dev: Number(stats.dev),
     ino: Number(stats.ino),
@@ -208,9 +207,20 @@ export function status(stats: Stats | BigIntStats): FileStatus {
     type,
     mode: Number(stats.mode) & 0o7777,
     links: Number(stats.nlink),
-    modifiedMs,
+    ...times(stats),
   }
 }
+
+function times(stats: Stats | BigIntStats): Pick<FileStatus, 'modifiedMs' | 'changedMs' | 'bornMs'> {
+  const [modifiedMs, changedMs, bornMs] =
+    'mtimeNs' in stats
+      ? ([toMs(stats.mtimeNs), toMs(stats.ctimeNs), toMs(stats.birthtimeNs)] as const)
+      : ([stats.mtimeMs, stats.ctimeMs, stats.birthtimeMs] as const)
+  // Node says 0 where it is not known.
+  return { modifiedMs, changedMs, bornMs: bornMs === 0 ? null : bornMs }
+}
+
+const toMs = (ns: bigint) => Number(ns) / 1e6
 
 function systemError(code: string, syscall: CallName): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: ${syscall}`), { code, syscall })

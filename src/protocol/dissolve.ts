@@ -16,7 +16,8 @@
  *    not in their place yet: their numbers may be from before the last generation.
  * 4. `.dissolved-…` → beside the lock, as a note with the directory's inode number: in one step the directory is empty, and
  *    it is known whose empty directory it is. (An empty directory alone would look like a lock of `proper-lockfile`.)
- * 5. `rmdir`, and the note is removed.
+ * 5. `rmdir`, and the note is removed. Where the process dies in between, the file system may give the inode number to the next
+ *    directory there, the lock of another program. So a note is not believed about a directory that is younger (`note.ts`).
  *
  * What is in the way of 3 to 5 (a file that an NFS client keeps, an entry that this user may not remove) is named to the
  * caller, and the directory becomes a free lock of its kind again:
@@ -39,7 +40,6 @@ import {
   dissolvedKind,
   dissolvedName,
   dissolvedNote,
-  dissolvedOfNote,
   dissolvingKind,
   dissolvingName,
   freeName,
@@ -61,6 +61,7 @@ import {
 } from './names.js'
 import { ask, type FileStatus, type Protocol, type Reply } from './operations.js'
 import type { SessionRecord } from './record.js'
+import { noteAbout } from './note.js'
 import { isAbsent, isInDoubt } from './doubt.js'
 import { aheadOfServer, outnumber } from './succession.js'
 import { cleanUp, type LockView } from './settle.js'
@@ -324,11 +325,10 @@ function* recall(site: LockView, names: string[]): Protocol<Dissolution | LookAg
   const status = yield* ask.stat(site.path)
   if (!status.ok) return LOOK_AGAIN
   if (!site.surroundings.coherent) yield* ownChange(site.directory)
-  const beside = yield* ask.list(site.directory)
-  if (!beside.ok) return { kind: 'failed', ...beside }
-  for (const note of beside.value) {
-    const marker = dissolvedOfNote(note, status.value.ino)
-    if (marker === null) continue
+  const found = yield* noteAbout(status.value, site.directory)
+  if (!found.ok) return isAbsent(found.code) ? LOOK_AGAIN : { kind: 'failed', ...found }
+  if (found.value !== null) {
+    const { note, marker } = found.value
     const back = yield* ask.rename(`${site.directory}/${note}`, `${site.path}/${marker}`)
     return back.ok || isAbsent(back.code) ? LOOK_AGAIN : { kind: 'failed', ...back }
   }

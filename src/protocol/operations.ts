@@ -128,6 +128,10 @@ export interface FileStatus {
   /** Hard links to it; some file systems say 1 of every file. */
   readonly links: number
   readonly modifiedMs: number
+  /** The last change of the file itself or of its name, by the server's clock: no program can set it. */
+  readonly changedMs: number
+  /** `null`: the file system does not tell when it was made (NFS, FUSE). */
+  readonly bornMs: number | null
 }
 
 export type ProcessState = 'alive' | 'gone' | 'unknown'

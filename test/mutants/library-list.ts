@@ -440,6 +440,22 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     redundantBecause: null,
   },
   {
+    name: 'dissolve: a note believed about a directory that is younger',
+    file: 'protocol/note.ts',
+    from: 'if (isAsLeft(directory, noted.value)) return',
+    to: 'return',
+    caughtBy: ['unit/protocol-dissolve.test.ts', 'in the place of ours'],
+    redundantBecause: null,
+  },
+  {
+    name: 'dissolve: a note not believed of which the directory was changed since, and tells no birth',
+    file: 'protocol/note.ts',
+    from: 'modifiedMs === changedMs : bornMs',
+    to: 'changedMs <= note.changedMs && modifiedMs === changedMs : bornMs',
+    caughtBy: ['unit/protocol-dissolve.test.ts', 'although another has looked in it since'],
+    redundantBecause: null,
+  },
+  {
     name: 'dissolve: what is in the way not undone',
     file: 'protocol/dissolve.ts',
     from: 'const isUndone = yield* undo(site, dissolved)',

@@ -7,9 +7,11 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { isDissolvedNote } from '../../build/protocol/names.js'
 import { createLocker, type Lock, type Locker, type LockerOptions } from '../../dist/index.js'
 import { Peer } from './fixtures/changeover-driver.mjs'
 import { temporaryFolder } from './support/folder.js'
+import { imageShare } from './support/image.js'
 import { processState } from './support/time.js'
 
 const BRISK = { refreshRateMs: 500, timeoutIntervalMs: 2000 } as const
@@ -189,6 +191,37 @@ async function isRefused(type: Type, place: string): Promise<boolean> {
     return (error as { code: string }).code === 'FOREIGN_LOCK'
   }
 }
+
+test('a process dies before it removes its note, and another program makes its directory there: it stays', LONG, async () => {
+  const { space, path: share } = await imageShare('ext4')
+  const place = join(share, 'folder', 'lock')
+  const startThere = (type: Type, at = 0) => new Peer('changeover-agent.mjs', { locker: TYPES[type], at }, space.entrance)
+  const leaveThere = async () => {
+    const user = startThere('hard link')
+    for (const op of ['tryAcquire', 'release', 'close']) await user.ask({ op, path: place })
+    await user.end()
+  }
+  const killAt = async (at: number) => {
+    await space.run('rm -rf "$1" && mkdir "$1"', join(share, 'folder'))
+    await leaveThere()
+    const victim = startThere('flock', at)
+    const answer = await victim.askUntilEnd({ op: 'tryAcquire', path: place })
+    await victim.end()
+    const names = (await space.run('ls -A "$1"', join(share, 'folder'))).split('\n')
+    return { calls: Number(answer?.calls), note: names.includes('lock') ? undefined : names.find(isDissolvedNote) }
+  }
+  const AFTER_ALL_CALLS = 1000
+  let { calls: at, note } = await killAt(AFTER_ALL_CALLS)
+  while (note === undefined && --at > 0) ({ note } = await killAt(at))
+  const number = Number.parseInt(/^\.mountlock-dissolved-([0-9a-f]+)-/.exec(note ?? '')?.[1] ?? '', 16)
+  // ext4 gives numbers again, the lowest first.
+  const takeNumber =
+    'n=0; until mkdir "$1" && [ "$(stat -c %i "$1")" = "$2" ]; do mv "$1" "$1.$n"; n=$((n+1)); [ $n -lt 100 ]; done'
+  await space.run(takeNumber, place, String(number))
+  for (const type of ['flock', 'hard link', 'rename'] as const)
+    expect((await startThere(type).ask({ op: 'tryAcquire', path: place })).error).toMatchObject({ code: 'FOREIGN_LOCK' })
+  expect((await space.run('stat -c %i "$1" && ls -A "$1"', place)).trim()).toBe(String(number))
+})
 
 test('processes of all types hammer one path: one at a time, and the tokens increase', async () => {
   const file = join(folder, 'counter')

@@ -320,8 +320,11 @@ export class Client {
     )
       return { ok: true, value: cached.status }
     const reply = this.#server.status(number, this.dev)
-    if (reply.ok && this.#habits.staleRate > 0) this.#statuses.set(number, { status: reply.value, atMs: this.#nowMs() })
-    return reply
+    if (!reply.ok || this.#habits.staleRate === 0) return reply
+    // NFS does not tell when a file was made.
+    const status = { ...reply.value, bornMs: null }
+    this.#statuses.set(number, { status, atMs: this.#nowMs() })
+    return { ok: true, value: status }
   }
 
   #rewrite(path: string, expect: string, text: string): Reply<Stamp> {

@@ -212,7 +212,13 @@ export class FileTable {
     const status = reply.value as FileStatus
     return {
       ok: true,
-      value: { ...status, ino: this.#hasNumbers && status.type === 'directory' ? status.ino : 0, modifiedMs: 0 },
+      value: {
+        ...status,
+        ino: this.#hasNumbers && status.type === 'directory' ? status.ino : 0,
+        modifiedMs: 0,
+        changedMs: 0,
+        bornMs: status.bornMs === null ? null : 0,
+      },
     }
   }
 }

@@ -14,6 +14,8 @@ export interface Inode {
   previousText: string
   links: number
   modifiedMs: number
+  changedMs: number
+  readonly bornMs: number
   readonly uid: number
   mode: number
   readonly entries: Map<string, number>
@@ -62,7 +64,9 @@ export class FileServer {
     const number = type === 'directory' ? this.#nextDirectory++ : this.#nextFile++
     const links = type === 'directory' ? 2 : 0
     const uid = this.actingUid
-    const inode = { number, type, text, previousText: text, links, modifiedMs: this.clockMs(), uid, mode, entries: new Map() }
+    const bornMs = this.clockMs()
+    const times = { modifiedMs: bornMs, changedMs: bornMs, bornMs }
+    const inode = { number, type, text, previousText: text, links, ...times, uid, mode, entries: new Map() }
     this.inodes.set(number, inode)
     return inode
   }
@@ -74,6 +78,7 @@ export class FileServer {
 
   #changed(directory: Inode, name: string): void {
     directory.modifiedMs = this.clockMs()
+    directory.changedMs = directory.modifiedMs
     this.onChange?.(directory.number, name)
   }
 
@@ -112,6 +117,7 @@ export class FileServer {
     if (parent.entries.has(name)) return failure('EEXIST')
     const entered = inode()
     if (entered.type !== 'directory') entered.links++
+    entered.changedMs = this.clockMs()
     parent.entries.set(name, entered.number)
     this.#changed(parent, name)
     return { ok: true, value: entered }
@@ -162,6 +168,7 @@ export class FileServer {
     }
     source.entries.delete(from)
     target.entries.set(to, moved.number)
+    moved.changedMs = this.clockMs()
     this.#changed(target, to)
     this.#changed(source, from)
     return DONE
@@ -169,6 +176,7 @@ export class FileServer {
 
   #drop(inode: Inode): void {
     inode.links--
+    inode.changedMs = this.clockMs()
     if (inode.links === 0) this.inodes.delete(inode.number)
   }
 
@@ -178,7 +186,7 @@ export class FileServer {
     if (inode.uid !== this.actingUid) return failure('EACCES')
     inode.previousText = inode.text
     inode.text = text
-    if (!this.hasLazyStamps) inode.modifiedMs = this.clockMs()
+    if (!this.hasLazyStamps) inode.modifiedMs = inode.changedMs = this.clockMs()
     this.onWrite?.(inode)
     return { ok: true, value: inode }
   }
@@ -188,6 +196,7 @@ export class FileServer {
     const inode = this.inodes.get(file)
     if (inode === undefined) return failure('ESTALE')
     inode.modifiedMs = modifiedMs
+    inode.changedMs = this.clockMs()
     return DONE
   }
 
@@ -224,6 +233,8 @@ export class FileServer {
         mode: inode.mode,
         links: inode.links,
         modifiedMs: inode.modifiedMs,
+        changedMs: inode.changedMs,
+        bornMs: inode.bornMs,
       },
     }
   }

@@ -5,16 +5,19 @@
  */
 
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { existsSync, renameSync, rmdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { basename, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { sessionOwner } from '../../src/drivers/identity.js'
 import { runProtocolBlocking } from '../../src/drivers/run.js'
 import { type Dissolution, dissolve } from '../../src/protocol/dissolve.js'
-import { dissolvedNote, type LockKind } from '../../src/protocol/names.js'
-import type { Operation, Protocol } from '../../src/protocol/operations.js'
+import { dissolvedNote, isDissolvedNote, type LockKind } from '../../src/protocol/names.js'
+import type { FileStatus, Operation, Protocol, Reply } from '../../src/protocol/operations.js'
 import type { LockView } from '../../src/protocol/settle.js'
+
+const properLockfile = createRequire(import.meta.url)('proper-lockfile') as typeof import('proper-lockfile')
 
 const asker = { leaseRemainingMs: () => 1000, wanted: () => true }
 
@@ -31,16 +34,61 @@ async function lockWith(names: string[]) {
   return { path, directory, dev: statSync(directory).dev, surroundings }
 }
 
+/** What a file system of another kind says of a file. */
+type Told = (status: FileStatus) => FileStatus
+
 /** `before`: what another process does right before an operation. */
-function dissolveWhile(site: LockView, wanted: LockKind | null, before: (operation: Operation) => void): Dissolution {
+function dissolveWhile(
+  site: LockView,
+  wanted: LockKind | null,
+  before: (operation: Operation) => void,
+  told: Told = (status) => status,
+): Dissolution {
   const steps = dissolve(site, wanted)
   let step = steps.next()
   while (!step.done) {
     const operation = step.value
     before(operation)
-    step = steps.next(runProtocolBlocking(only(operation), asker))
+    const reply = runProtocolBlocking(only(operation), asker)
+    step = steps.next(operation.op === 'stat' ? asTold(reply as Reply<FileStatus>, told) : reply)
   }
   return step.value
+}
+
+const asTold = (reply: Reply<FileStatus>, told: Told): Reply<FileStatus> =>
+  reply.ok ? { ok: true, value: told(reply.value) } : reply
+
+/** Every directory has the same number, as where one is made in the place of another. */
+const numberedAgain: Told = (status) => (status.type === 'directory' ? { ...status, ino: 12 } : status)
+const withoutBirth: Told = (status) => ({ ...numberedAgain(status), bornMs: null })
+const TOLD = [
+  ['the file system tells its birth', numberedAgain],
+  ['no birth is told', withoutBirth],
+] as const
+
+class Crash extends Error {}
+
+/** Takes a lock away, and dies before it removes the empty directory, or the note about it. */
+function dissolveAndCrashBefore(last: 'directory' | 'note', site: LockView, told: Told): void {
+  const crash = (operation: Operation) => {
+    const isLast =
+      last === 'directory'
+        ? operation.op === 'rmdir' && operation.path === site.path
+        : operation.op === 'unlink' && isDissolvedNote(basename(operation.path))
+    if (isLast) throw new Crash()
+  }
+  expect(() => dissolveWhile(site, null, crash, told)).toThrow(Crash)
+}
+
+/** Until the file system's clock has ticked: what is made next has a later stamp. */
+function tick(directory: string): void {
+  const probe = join(directory, 'probe')
+  const changedNs = () => {
+    writeFileSync(probe, 'x')
+    return statSync(probe, { bigint: true }).ctimeNs
+  }
+  for (const firstNs = changedNs(); changedNs() === firstNs;);
+  unlinkSync(probe)
 }
 
 function* only(operation: Operation): Protocol<unknown> {
@@ -70,6 +118,43 @@ test('one whose note another process puts back when it is looked for is not fore
   })
   expect(outcome).toEqual({ kind: 'gone' })
 })
+
+test.each(TOLD)(
+  'a lock of proper-lockfile in the place of ours, with its inode number, is not taken for ours although a note stayed: %s',
+  async (_, told) => {
+    const site = await lockWith(['.links', '18.free'])
+    dissolveAndCrashBefore('note', site, told)
+    expect(existsSync(site.path)).toBe(false)
+    tick(site.directory)
+    const release = properLockfile.lockSync(site.path, { realpath: false, lockfilePath: site.path })
+    expect(dissolveWhile(site, 'links', () => {}, told)).toEqual({ kind: 'foreign' })
+    release()
+    expect(existsSync(site.path)).toBe(false)
+  },
+)
+
+test('nor is a directory whose program leaves its times alone, where the file system tells its birth', async () => {
+  const site = await lockWith(['.links', '18.free'])
+  dissolveAndCrashBefore('note', site, numberedAgain)
+  tick(site.directory)
+  mkdirSync(site.path)
+  expect(dissolveWhile(site, 'links', () => {}, numberedAgain)).toEqual({ kind: 'foreign' })
+  expect(await readdir(site.path)).toEqual([])
+})
+
+test.each(TOLD)(
+  'one that a process has emptied and not removed, because it died, is taken away although another has looked in it since: %s',
+  async (_, told) => {
+    const site = await lockWith(['.links', '18.free'])
+    dissolveAndCrashBefore('directory', site, told)
+    tick(site.directory)
+    const trace = join(site.path, '.look-0123456789abcdef')
+    writeFileSync(trace, '')
+    unlinkSync(trace)
+    expect(dissolveWhile(site, null, () => {}, told)).toEqual({ kind: 'gone' })
+    expect(await readdir(site.directory)).toEqual([])
+  },
+)
 
 test('an empty directory without a note is no lock of ours', async () => {
   const site = await lockWith([])
