@@ -127,7 +127,7 @@ export const SETS: Setting[] = [
   },
   {
     ...PLAIN,
-    name: '2 × 2 and one who breaks, lost replies',
+    name: '2 × 2 beside an administrator that breaks, lost replies',
     processes: 3,
     acquisitions: 2,
     administrator: 'break',
@@ -136,7 +136,7 @@ export const SETS: Setting[] = [
   },
   {
     ...PLAIN,
-    name: '2 × 1 and one who prunes, created',
+    name: '2 × 1 beside an administrator that prunes, created',
     processes: 3,
     acquisitions: 1,
     administrator: 'prune',
@@ -146,7 +146,7 @@ export const SETS: Setting[] = [
   },
   {
     ...PLAIN,
-    name: '1 × 2 and one who prunes, any lock judged dead, lost replies',
+    name: '1 × 2 beside an administrator that prunes, any lock judged dead, lost replies',
     processes: 2,
     acquisitions: 2,
     administrator: 'prune',
@@ -203,7 +203,7 @@ export const SETS: Setting[] = [
   },
   {
     ...PLAIN,
-    name: '2 × 1 and one who prunes, seen long before',
+    name: '2 × 1 beside an administrator that prunes, seen long before',
     processes: 3,
     acquisitions: 1,
     administrator: 'prune',

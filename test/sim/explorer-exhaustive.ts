@@ -910,10 +910,10 @@ class Exhaustive {
     const who = `process ${names[index]}`
     const tell = (operation: Operation) => describeOperation(renameValue(operation, names))
     const files = this.#state[0] as number
-    const cleaned = variant === 0 ? '' : ', which somebody has cleaned up'
+    const cleaned = variant === 0 ? '' : ', which another process has cleaned up'
     switch (kind) {
       case Kind.Vanish:
-        return `somebody  cleans up ${(this.#files.trees[files] as Tree).lower[operand]}`
+        return `another    cleans up ${(this.#files.trees[files] as Tree).lower[operand]}`
       case Kind.Late: {
         const late = (this.#state[this.#layout.late + operand] as number) - 1
         return `process ${names[late & 7]} ${tell(this.#operations.values[late >> 3] as Operation)} (executed late${cleaned})`

@@ -197,7 +197,7 @@ class Life {
     const names = [...(server.inodes.get(directory)?.entries.keys() ?? [])].filter((name) => name.startsWith('.mountlock-41c29-'))
     if (names.length === 0 || this.#terms.claim !== 'hardLinkClaim') return
     const name = random.pick(names)
-    this.world.note('somebody', `removes ${name}`)
+    this.world.note('a user', `removes ${name}`)
     server.unlink(directory, name)
   }
 

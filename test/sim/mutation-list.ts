@@ -249,7 +249,7 @@ export const MUTATIONS: Mutation[] = [
     redundantBecause: null,
   },
   {
-    name: 'broken is whoever holds it, not the holder that was meant',
+    name: 'the present holder is broken, and not the one that was meant',
     edits: [
       {
         file: 'maintain',
@@ -257,7 +257,7 @@ export const MUTATIONS: Mutation[] = [
         to: 'generation = highest',
       },
     ],
-    caughtIn: '2 × 2 and one who breaks, lost replies',
+    caughtIn: '2 × 2 beside an administrator that breaks, lost replies',
     redundantBecause: null,
   },
   {
@@ -275,13 +275,13 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'a lock taken away before its next number would be higher',
     edits: [{ file: 'succession', from: 'if (next > last) return null', to: 'return null' }],
-    caughtIn: '2 × 1 and one who prunes, created',
+    caughtIn: '2 × 1 beside an administrator that prunes, created',
     redundantBecause: null,
   },
   {
     name: 'drafts left beside a lock that is taken away',
     edits: [{ file: 'succession', from: 'of drafts.slice(0, DRAFTS_MAX)', to: 'of []' }],
-    caughtIn: '2 × 1 and one who prunes, created',
+    caughtIn: '2 × 1 beside an administrator that prunes, created',
     redundantBecause: null,
   },
   {

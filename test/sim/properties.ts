@@ -246,7 +246,7 @@ export class Properties {
     if (isBreak) this.#broken.add(before.generation)
     for (const hold of this.#holds) {
       if (hold.generation !== before.generation || executing?.actor === hold.process || !hold.process.alive) continue
-      this.#checkChange(hold, after, executing?.actor.name ?? 'somebody')
+      this.#checkChange(hold, after, executing?.actor.name ?? 'a user')
     }
   }
 
