@@ -12,7 +12,7 @@ import { renameClaim } from '../../src/protocol/claim-rename.js'
 import { symlinkClaim } from '../../src/protocol/claim-symlink.js'
 import { dissolve } from '../../src/protocol/dissolve.js'
 import { dissolvedName, revivingName } from '../../src/protocol/names.js'
-import type { FileOperation, Operation, Protocol, Reply } from '../../src/protocol/operations.js'
+import type { FileOperation, FileStatus, Operation, Protocol, Reply } from '../../src/protocol/operations.js'
 import { createSession, type Session } from '../../src/protocol/session.js'
 import { cleanUp, release } from '../../src/protocol/settle.js'
 import { type Claim, newMemory, type Site } from '../../src/protocol/site.js'
@@ -36,6 +36,8 @@ interface Inode {
   entries: Map<string, Inode> | null
   text: string
   modifiedMs: number
+  changedMs: number
+  readonly bornMs: number
   lockedBy: Actor | null
   /** Of another user, in a sticky directory. */
   isPinned: boolean
@@ -53,6 +55,8 @@ class Files {
       entries: isDirectory ? new Map() : null,
       text,
       modifiedMs: this.nowMs,
+      changedMs: this.nowMs,
+      bornMs: this.nowMs,
       lockedBy: null,
       isPinned: false,
     }
@@ -116,9 +120,12 @@ class Files {
     }
     const inode = this.at('path' in operation ? operation.path : '')
     if (typeof inode === 'string') return inode
-    const { ino, entries, text, modifiedMs } = inode
-    if (operation.op === 'stat')
-      return { value: { dev: 1, ino, uid: 0, type: entries === null ? 'file' : 'directory', mode: 0o755, modifiedMs } }
+    const { ino, entries, text, modifiedMs, changedMs, bornMs } = inode
+    if (operation.op === 'stat') {
+      const type = entries === null ? 'file' : 'directory'
+      const value: FileStatus = { dev: 1, ino, uid: 0, type, mode: 0o755, links: 1, modifiedMs, changedMs, bornMs }
+      return { value }
+    }
     if (operation.op === 'list') return entries === null ? 'ENOTDIR' : { value: [...entries.keys()] }
     if (operation.op === 'read') return entries === null ? { value: { text, modifiedMs } } : 'EINVAL'
     throw new Error(`Expected an operation that is modelled, got ${operation.op}`)
@@ -153,6 +160,7 @@ class Files {
     if (present?.entries != null && present.entries.size > 0) return 'ENOTEMPTY'
     source[0].delete(source[1])
     target[0].set(target[1], inode)
+    inode.changedMs = this.nowMs
     return {}
   }
 }

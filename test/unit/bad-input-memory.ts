@@ -101,7 +101,8 @@ function look({ nodes }: World, op: 'read' | 'readlink' | 'stat', path: string) 
   if (node === undefined) return fail('ENOENT')
   if (op === 'stat') {
     const modifiedMs = node.type === 'symlink' ? 0 : node.modifiedMs
-    return ok({ dev: 1, ino: 1, uid: node.uid, type: node.type, mode: 0o644, links: 1, modifiedMs })
+    const times = { modifiedMs, changedMs: modifiedMs, bornMs: null }
+    return ok({ dev: 1, ino: 1, uid: node.uid, type: node.type, mode: 0o644, links: 1, ...times })
   }
   if (op === 'readlink') return node.type === 'symlink' ? ok(node.target) : fail('EINVAL')
   if (node.type !== 'file') return fail(node.type === 'symlink' ? 'ELOOP' : 'EINVAL')
