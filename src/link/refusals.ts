@@ -91,7 +91,7 @@ export interface Refused {
 /** An attempt that the file system refused. */
 export function attemptFailed({ path, claim, fileSystem }: Refused, { action, code, error }: FailedAttempt): MountlockError {
   if (code === 'ECROWDED') return crowdedError(path)
-  const doing = { claim: CLAIMING[claim.name], settle: 'rename', create: 'create', list: 'list' } as const
+  const doing = { claim: CLAIMING[claim.name], settle: 'rename', create: 'create', list: 'list', remove: 'remove' } as const
   return fileSystemError({ action: doing[action], path, errno: code, means: claim.name, fileSystem, cause: error })
 }
 

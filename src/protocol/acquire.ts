@@ -65,7 +65,7 @@ export type AttemptOutcome =
 /** An error of the file system. */
 export interface FailedAttempt {
   kind: 'failed'
-  action: 'claim' | 'create' | 'list' | 'settle'
+  action: 'claim' | 'create' | 'list' | 'remove' | 'settle'
   code: string
   error?: unknown
 }
@@ -322,7 +322,7 @@ function* confirm(site: Site, session: Session, from: Free, changedNow: boolean)
     if (!site.surroundings.listsAtOnce) {
       const removed = yield* removeBelow(site, from, below)
       if (removed === 'gone') return { kind: 'beaten' }
-      if (removed !== 'removed') return failed('claim', removed)
+      if (removed !== 'removed') return failed('remove', removed)
       below = []
     }
   }

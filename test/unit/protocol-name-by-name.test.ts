@@ -109,7 +109,7 @@ test('an error that persists is told, and the lock is given back', () => {
   const outcome = run(attempt(site, newSession(), true), (operation) =>
     unlinkOf(operation, '10.free') ? { ok: false, code: 'EIO' } : undefined,
   )
-  expect(outcome).toMatchObject({ kind: 'failed', code: 'EIO' })
+  expect(outcome).toMatchObject({ kind: 'failed', action: 'remove', code: 'EIO' })
   expect(entries()).toContain('11.free')
   expect(run(attempt(newSite(), newSession(), true))).toMatchObject({ kind: 'acquired', generation: 12n })
 })
