@@ -11,15 +11,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { sessionOwner } from '../../src/drivers/identity.js'
-import { runProtocolBlocking } from '../../src/drivers/run.js'
 import { attempt } from '../../src/protocol/acquire.js'
 import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
 import { createLockDirectory } from '../../src/protocol/create-lock.js'
 import { judge } from '../../src/protocol/judge.js'
-import type { Operation, Protocol, Reply } from '../../src/protocol/operations.js'
+import type { Operation, Reply } from '../../src/protocol/operations.js'
 import { encodeRecord, TIMEOUT_INTERVAL_MS_MAX } from '../../src/protocol/record.js'
 import { createSession, type Session } from '../../src/protocol/session.js'
 import { newMemory, type Observations, type Site } from '../../src/protocol/site.js'
+import { run } from './protocol-run.js'
 
 let directory: string
 let path: string
@@ -30,17 +30,6 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }))
 
 const TERMS = { label: '', refreshRateMs: 20_000, timeoutIntervalMs: 30_000 }
-const asker = { leaseRemainingMs: () => 1000, wanted: () => true }
-
-/** `answer`: instead of what the machine says; `undefined`: it says it itself. */
-function run<Result>(protocol: Protocol<Result>, answer: (operation: Operation) => unknown = () => undefined): Result {
-  function* one(operation: Operation): Protocol<unknown> {
-    return yield operation
-  }
-  let step = protocol.next()
-  while (!step.done) step = protocol.next(answer(step.value) ?? runProtocolBlocking(one(step.value), asker))
-  return step.value
-}
 
 function siteOf(observations: Observations = new Map(), coherent = true): Site {
   const surroundings = { coherent, listsAtOnce: coherent, extraSilenceMs: 0, me: sessionOwner(), observations }

@@ -9,14 +9,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { sessionOwner } from '../../src/drivers/identity.js'
-import { runProtocolBlocking } from '../../src/drivers/run.js'
 import { attempt } from '../../src/protocol/acquire.js'
 import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
 import { renameClaim } from '../../src/protocol/claim-rename.js'
-import type { Operation, Protocol } from '../../src/protocol/operations.js'
+import type { Operation } from '../../src/protocol/operations.js'
 import { createSession, endSession, type Session } from '../../src/protocol/session.js'
 import { cleanUp, release } from '../../src/protocol/settle.js'
 import { newMemory, type Site } from '../../src/protocol/site.js'
+import { run } from './protocol-run.js'
 
 let directory: string
 let path: string
@@ -29,18 +29,6 @@ beforeEach(() => {
   site = newSite()
 })
 afterEach(() => rmSync(directory, { recursive: true }))
-
-const asker = { leaseRemainingMs: () => 1000, wanted: () => true }
-
-/** `answer`: instead of what the machine says; `undefined`: it says it itself. */
-function run<Result>(protocol: Protocol<Result>, answer: (operation: Operation) => unknown = () => undefined): Result {
-  function* one(operation: Operation): Protocol<unknown> {
-    return yield operation
-  }
-  let step = protocol.next()
-  while (!step.done) step = protocol.next(answer(step.value) ?? runProtocolBlocking(one(step.value), asker))
-  return step.value
-}
 
 function newSite(): Site {
   const surroundings = { coherent: false, listsAtOnce: false, extraSilenceMs: 0, me: sessionOwner(), observations: new Map() }
