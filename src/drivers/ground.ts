@@ -7,6 +7,7 @@
 import type { BigIntStats, Stats } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Calls } from './calls.js'
+import { STICKY, WRITABLE_FOR_OTHERS } from './permissions.js'
 
 /**
  * Which file or directory it is: device and inode number, exactly. Numbers of 64 bits would be rounded to those of
@@ -30,8 +31,6 @@ export interface Ground {
 /** Where its path really led. */
 export const placeOf = ({ from, below }: Ground): string => join(from, ...below)
 
-const STICKY = 0o1000
-const WRITABLE_FOR_OTHERS = 0o022
 /** As many as the kernel follows. */
 const SYMLINKS_MAX = 40
 

@@ -12,8 +12,8 @@ import { inheritedAcl } from './acl.js'
 import type { Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
 
-const STICKY = 0o1000
-const WRITABLE_FOR_OTHERS = 0o022
+export const STICKY = 0o1000
+export const WRITABLE_FOR_OTHERS = 0o022
 
 /** The mode of what is open, against the umask. `path`: where it was just made. */
 export function* giveMode(fd: number, mode: number, path: string): Calls<void> {

@@ -162,8 +162,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
     const listed = footing?.seen(this.path) ?? null
     this.#listed = listed
     this.settleLater(session)
-    if (outcome.kind === 'acquired' && outcome.below.length > 0)
-      yield* directory.cleanUp(site, outcome.below, outcome.ownBelow, listed)
+    if (outcome.kind === 'acquired' && outcome.below.length > 0) yield* directory.cleanUp(site, outcome.below, listed)
     return { outcome, listed }
   }
 

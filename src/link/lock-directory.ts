@@ -232,18 +232,13 @@ export class LockDirectory implements Patrolled {
   }
 
   /**
-   * Removes what lies below a lock that was acquired. On a server an unlink may have to wait for a dead client: then no caller
-   * waits for it, except with its own files. `listed`: the directory in which the names were seen.
+   * Removes what lies below a lock that was acquired, on a file system of this host: elsewhere the acquirer has removed it. No
+   * asynchronous caller waits for that. `listed`: the directory in which the names were seen.
    */
-  cleanUp(site: Site, below: string[], ownBelow: boolean, listed: Identity | null): Work<unknown> {
-    const { coherent, inMemory } = this.#facts
+  cleanUp(site: Site, below: string[], listed: Identity | null): Work<unknown> {
     const now = () => run.runProtocolBlocking(cleanUp(site, below), undefined, this.footing(site.path, listed))
-    if (inMemory) return already(now())
-    const later = () => this.#cleanUpLater(site, below, listed)
-    return eitherWay<unknown>(
-      () => (ownBelow || coherent ? now() : later()),
-      async () => later(),
-    )
+    if (this.#facts.inMemory) return already(now())
+    return eitherWay<unknown>(now, async () => this.#cleanUpLater(site, below, listed))
   }
 
   #cleanUpLater(site: Site, below: string[], listed: Identity | null): void {

@@ -38,16 +38,14 @@ import type { Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
   /**
-   * `below`: names to be removed, in this order, when there is time. `ownBelow`: they are of this process itself, so
-   * that removing them waits for no other process. `isWaitedFor`: waiters had tickets (nothing is decided by it); `null`: no
-   * listing was needed.
+   * `below`: names to be removed, in this order, when there is time. `isWaitedFor`: waiters had tickets (nothing is decided by
+   * it); `null`: no listing was needed.
    */
   | {
       kind: 'acquired'
       generation: bigint
       entry: string
       below: string[]
-      ownBelow: boolean
       isWaitedFor: boolean | null
       takenFrom: SessionRecord | null
     }
@@ -331,7 +329,7 @@ function* confirm(site: Site, session: Session, from: Free, changedNow: boolean)
   // The last questions before it is ours.
   if ((yield* ask.lease(session.record.id)) <= 0) return { kind: 'session-spent', why: 'lease' }
   if (!(yield* ask.wanted())) return { kind: 'cancelled' }
-  const { own, takenFrom } = from
+  const { takenFrom } = from
   const entry = site.claim.entry(generation, session)
-  return { kind: 'acquired', generation, entry, below, ownBelow: own && below.length === 1, isWaitedFor, takenFrom }
+  return { kind: 'acquired', generation, entry, below, isWaitedFor, takenFrom }
 }

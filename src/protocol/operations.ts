@@ -14,10 +14,10 @@
  *   endSession                 session.ts   all locks of the session are free at once
  *
  * Beside that, in the heartbeat thread: `beat` (session.ts) every refresh-rate, and `settleAgain` (settle.ts) for what is in
- * doubt. In the background: `cleanUp` (settle.ts) below a generation that counted, and `patrol` (patrol.ts) every
- * timeout-interval. Administrators: `breakHolder` and `prune` (maintain.ts), `inspect` (inspect.ts). A change of lock-type:
- * `dissolve` (dissolve.ts). What failures prove is in doubt.ts, how names are spelled in names.ts, how long which silence
- * counts in lease.ts, what a session file says in record.ts, what is remembered of one lock in site.ts.
+ * doubt. In the background: `cleanUp` (settle.ts) below a generation that counted, on a local file system, and `patrol`
+ * (patrol.ts) every timeout-interval. Administrators: `breakHolder` and `prune` (maintain.ts), `inspect` (inspect.ts). A change
+ * of lock-type: `dissolve` (dissolve.ts). What failures prove is in doubt.ts, how names are spelled in names.ts, how long which
+ * silence counts in lease.ts, what a session file says in record.ts, what is remembered of one lock in site.ts.
  *
  * What it guarantees, whatever is late, lost, repeated, stale or stopped:
  *

@@ -7,6 +7,7 @@ import { readClock } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import { type Ground, placeOf } from '../drivers/ground.js'
 import type { Lane } from '../drivers/lane.js'
+import { STICKY } from '../drivers/permissions.js'
 import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, type Work } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
@@ -28,7 +29,6 @@ import type { Names } from './names.js'
 const ROUNDS_MAX = 20
 /** Another user's process gives the directory its mode in a millisecond, and may have to wait for its turn. Chosen. */
 const MOMENT_MS_MAX = 5000
-const STICKY = 0o1000
 const VANISHED = new Set(['ENOENT', 'ESTALE', 'EREPLACED'])
 
 export class InnerLock {

@@ -12,6 +12,7 @@
  */
 
 import { basename, dirname, join } from 'node:path'
+import { STICKY, WRITABLE_FOR_OTHERS } from '../drivers/permissions.js'
 import { isAbsent } from '../protocol/doubt.js'
 import { type KeptFile, lookAtName } from '../protocol/kept-file.js'
 import { ask, type Failure, type Held, type Protocol, type Reply } from '../protocol/operations.js'
@@ -46,8 +47,6 @@ const OWNER_MODE = 0o644
  * Where others may replace the file, they may lock it when it is released, as that of an advisory session. Not in a sticky
  * directory: to write to it would be more than they may do there.
  */
-const WRITABLE_FOR_OTHERS = 0o022
-const STICKY = 0o1000
 const ownerMode = (mode: number) => OWNER_MODE | ((mode & STICKY) === 0 ? mode & WRITABLE_FOR_OTHERS : 0)
 
 export interface Prepared {
