@@ -67,6 +67,8 @@ async function endOfSession({ signal }: Lock): Promise<string> {
   const session = setInterval(() => {}, LONGEST_TIMER_MS)
   try {
     return await new Promise((resolve) => {
+      // A launcher that stood still finds it aborted already, and no event comes any more.
+      if (signal.aborted) resolve(signal.reason.message)
       signal.addEventListener('abort', () => resolve(signal.reason.message))
       process.once('SIGINT', resolve).once('SIGTERM', resolve)
     })

@@ -109,7 +109,10 @@ export interface Lock<Type extends LockType = LockType> extends AsyncDisposable,
    * protects, which must refuse smaller ones. `null` for advisory locks, which have none.
    */
   readonly token: TokenOf<Type>
-  /** Aborted as soon as the lock may have been lost; its reason is a `LockLostError`. */
+  /**
+   * Aborted as soon as the lock may have been lost; its reason is a `LockLostError`. A process that stood still may find it
+   * aborted when it first asks, and an `abort` event that is over does not come again: ask for `aborted` where you listen.
+   */
   readonly signal: AbortSignal
   /**
    * How long the lock is certain to be ours from now on, in milliseconds, by this machine's clocks; 0 when lost or

@@ -15,6 +15,7 @@ import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { checkArgument, type Form } from '../config/options.js'
 import { ForeignLockError, InvalidArgumentError, LockFileSystemError } from '../errors.js'
+import { onAbort } from '../locker/abort-listeners.js'
 import { createLocker } from '../locker/locker.js'
 import { warn } from '../log/talk.js'
 import type { Lock, Locker } from '../types.js'
@@ -265,7 +266,7 @@ function enter(file: string, lockfilePath: string, lock: Lock | null, { onCompro
   if (lock === null) throw Object.assign(lockfileError('ELOCKED', 'Lock file is already being held'), { file })
   const entry: Held = { file, lockfilePath, lock, isReleased: false }
   held.set(lockfilePath, entry)
-  lock.signal.addEventListener('abort', () => {
+  onAbort(lock.signal, () => {
     if (entry.isReleased) return
     forget(entry)
     onCompromised(compromised(lock))

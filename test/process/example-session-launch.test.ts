@@ -17,14 +17,23 @@ import { childrenOf, otherNode, type Space } from './support/space.js'
 const EXAMPLE = fileURLToPath(new URL('../../examples/session-launch.ts', import.meta.url))
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 const TIMEOUT_INTERVAL_MS = 3000
+/** To be imported by a launcher: it stands still as soon as it has said that it started, before its next step. */
+const STANDS_STILL_ONCE_STARTED = `data:text/javascript,${encodeURIComponent(`
+  const say = console.log
+  console.log = (words) => {
+    say(words)
+    if (/^started: /.test(words)) process.kill(process.pid, 'SIGSTOP')
+  }
+`)}`
 
 class Launcher {
   output = ''
   readonly ended: Promise<number | null>
   readonly #child: ChildProcessByStdio<null, Readable, Readable>
 
-  constructor(node: Space, directory: string, ...args: string[]) {
-    const [command = '', ...rest] = [...node.entrance, process.execPath, '--import', TSX, EXAMPLE, directory, 'ann', ...args]
+  constructor(node: Space, directory: string, args: string[] = [], imports: string[] = []) {
+    const options = [TSX, ...imports].flatMap((module) => ['--import', module])
+    const [command = '', ...rest] = [...node.entrance, process.execPath, ...options, EXAMPLE, directory, 'ann', ...args]
     const env = { ...process.env, FILE_LOCKS: join(directory, 'file-locks') }
     this.#child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -71,7 +80,7 @@ async function share(): Promise<string> {
 
 /** Some launchers on each node, started at the same moment. */
 function launchEverywhere(nodes: Space[], directory: string, ...args: string[]): Launcher[] {
-  return [0, 1, 2, 3, 4, 5].map((i) => new Launcher(nodes[i % nodes.length] as Space, directory, ...args))
+  return [0, 1, 2, 3, 4, 5].map((i) => new Launcher(nodes[i % nodes.length] as Space, directory, args))
 }
 
 const theOneThatStarted = (launchers: Launcher[]) =>
@@ -121,7 +130,19 @@ test('a launcher that stood still until it was replaced ends its session, and le
   const first = new Launcher(here, directory)
   await first.says(/^started: /)
   await first.kill('SIGSTOP')
-  const second = new Launcher(there, directory, '--standby')
+  await endsOnceReplaced(first, there, directory)
+})
+
+test('a launcher that stood still right after it said that it started finds its lock lost, and ends its session', async () => {
+  const directory = await share()
+  const [here, there] = await Promise.all([otherNode(), otherNode()])
+  const first = new Launcher(here, directory, [], [STANDS_STILL_ONCE_STARTED])
+  await first.says(/^started: /)
+  await endsOnceReplaced(first, there, directory)
+})
+
+async function endsOnceReplaced(first: Launcher, there: Space, directory: string): Promise<void> {
+  const second = new Launcher(there, directory, ['--standby'])
   await second.says(/^started: /)
   expect(second.token).toBeGreaterThan(first.token)
   await first.kill('SIGCONT')
@@ -129,7 +150,7 @@ test('a launcher that stood still until it was replaced ends its session, and le
   expect(await first.ended).not.toBe(0)
   expect(await stateOf(directory)).toMatchObject({ token: String(second.token) })
   expect(second.isRunning).toBe(true)
-})
+}
 
 test('a launcher that finds a higher token in the state file than its own starts nothing', async () => {
   const directory = await share()

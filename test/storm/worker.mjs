@@ -122,9 +122,10 @@ async function turn(number) {
     const hold = { lock, number, attempt, token }
     write({ type: 'acquired', attempt, lock: number, atMs: nowMs(), token })
     process.send?.({ acquired: true })
-    lock.signal.addEventListener('abort', () => {
-      write({ type: 'lost', attempt, lock: number, atMs: nowMs(), token, how: 'signal' })
-    })
+    const writeLoss = () => write({ type: 'lost', attempt, lock: number, atMs: nowMs(), token, how: 'signal' })
+    // A process that stood still finds it aborted already, and no event comes any more.
+    if (lock.signal.aborted) writeLoss()
+    else lock.signal.addEventListener('abort', writeLoss)
     if (isSure(hold)) {
       if (token === null) await workAtCounter(hold)
       else await workAtResource(hold)

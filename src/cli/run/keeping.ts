@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { readlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { onAbort } from '../../locker/abort-listeners.js'
 import { codeOf, endsWithin } from '../shared/bounded.js'
 import { type Failure, type FromKeeper, type KeepOrder, type Kept, LEASH, type ToKeeper } from './keeper-messages.js'
 
@@ -97,10 +98,9 @@ export class Keeping {
     const answer = this.#answer('held', 'failed')
     this.#tell({ kind: 'keep', order: { ...order, leash: this.leashName } })
     const abort = () => this.#tell({ kind: 'abort' })
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
+    const forgetSignal = onAbort(signal, abort)
     const message = await answer
-    signal.removeEventListener('abort', abort)
+    forgetSignal()
     if (message.kind === 'failed') throw new KeeperError(message.failure)
     this.#isHeld = true
     return message

@@ -5,6 +5,7 @@
 
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { onAbort } from '../../locker/abort-listeners.js'
 import { EXIT } from './exit-codes.js'
 import { onOutputObstacle, outputObstacle } from './streams.js'
 
@@ -38,8 +39,7 @@ export class Interrupt {
     return new Promise<T>((resolve, reject) => {
       const stop = () => reject(new Interrupted())
       if (this.signal.aborted) stop()
-      this.signal.addEventListener('abort', stop, { once: true })
-      promise.then(resolve, reject).finally(() => this.signal.removeEventListener('abort', stop))
+      promise.then(resolve, reject).finally(onAbort(this.signal, stop))
     })
   }
 
@@ -48,7 +48,7 @@ export class Interrupt {
     return new Promise((resolve) => {
       if (this.signal.aborted) resolve()
       const timer = limitMs === null ? undefined : setTimeout(resolve, limitMs)
-      this.signal.addEventListener('abort', () => {
+      onAbort(this.signal, () => {
         clearTimeout(timer)
         resolve()
       })

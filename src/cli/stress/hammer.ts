@@ -5,6 +5,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { onAbort } from '../../locker/abort-listeners.js'
 import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
 import type { StormEvent } from '../evidence/records.js'
@@ -92,7 +93,7 @@ export class Hammer implements Answering {
     const { attempt, lock, token } = held
     const entry = { attempt, lock: LOCK, token }
     say({ ...entry, type: 'acquired', atMs: monotonicMs() })
-    lock.signal.addEventListener('abort', () => say({ ...entry, type: 'lost', atMs: monotonicMs(), how: 'signal' }))
+    onAbort(lock.signal, () => say({ ...entry, type: 'lost', atMs: monotonicMs(), how: 'signal' }))
     if (isSure(held)) await this.#increment(held)
     say({ ...entry, type: 'releasing', atMs: monotonicMs() })
     const { lost } = await lock.release()

@@ -6,6 +6,7 @@
 
 import { join } from 'node:path'
 import { LockTimeoutError } from '../../errors.js'
+import { onAbort } from '../../locker/abort-listeners.js'
 import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker } from '../../types.js'
 import { endsWithin } from '../shared/bounded.js'
@@ -92,8 +93,7 @@ export class Trial {
   firstLost(): Promise<Lock> {
     return new Promise((resolve) => {
       for (const lock of this.#held.values()) {
-        if (lock.signal.aborted) resolve(lock)
-        lock.signal.addEventListener('abort', () => resolve(lock), { once: true })
+        onAbort(lock.signal, () => resolve(lock))
       }
     })
   }

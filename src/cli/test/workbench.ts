@@ -8,6 +8,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadedConfig } from '../../config/load.js'
 import { AdvisoryUnavailableError, LockTimeoutError } from '../../errors.js'
+import { onAbort } from '../../locker/abort-listeners.js'
 import { createLocker } from '../../locker/locker.js'
 import type { Lock, Locker, LockerOptions } from '../../types.js'
 import { hiddenDirectory, LOCKTESTER_FILE, type WorkbenchPath } from '../../workbench/places.js'
@@ -192,7 +193,7 @@ class WorkbenchTest {
   async #hold(lock: Lock, code: number): Promise<number> {
     const { holdMs } = this.#options
     this.#printer.talk(remarks.holding(lock.path, holdMs))
-    const lost = new Promise<void>((resolve) => lock.signal.addEventListener('abort', () => resolve(), { once: true }))
+    const lost = new Promise<void>((resolve) => onAbort(lock.signal, resolve))
     const end = this.#interrupt.wait(holdMs ?? null).then(() => 'ended' as const)
     const keepsAlive = setInterval(() => {}, KEEP_ALIVE_MS) // a lock that is held does not
     const outcome = await Promise.race([end, lost])

@@ -23,10 +23,13 @@ subscribe('mountlock:refresh', () => failedHeartbeats++)
 function keep(name, lock) {
   if (lock === null) return { held: false }
   locks.set(name, lock)
-  lock.signal.addEventListener('abort', () => {
+  const tellLoss = () => {
     const { reason } = lock.signal
     say({ lost: name, reason: reason instanceof LockLostError ? reason.reason : String(reason), uptimeMs: performance.now() })
-  })
+  }
+  // A driver that stood still finds it aborted already, and no event comes any more.
+  if (lock.signal.aborted) setImmediate(tellLoss)
+  else lock.signal.addEventListener('abort', tellLoss)
   return { held: true, token: lock.token === null ? null : String(lock.token) }
 }
 
