@@ -7,7 +7,7 @@ import type { Candidate } from '../candidate.js'
 import { type Answer, emptyAnswer, measurementOf, type Plot, plainRow } from '../result.js'
 import { coefficientOfVariation, mean } from '../statistics.js'
 
-const VARIATION_MAX = 0.2
+const VARIATION_MAX = 0.12
 
 export const fairness: Question = {
   id: 'fairness',
