@@ -14,11 +14,6 @@ const PROCESSOR_SHARE_MAX = 0.01
 
 /** Long enough for the others to fall asleep again. */
 const HOLD_MS = 10
-/**
- * Not counted: sixteen processes that run their code for the first time on two processors handed off in up to 42 ms, the next
- * eighty times in up to 5 (2026-11-28).
- */
-const WARM_UP_MS = 500
 /** After a release its process stands back, so that it is another one that acquires. */
 const PAUSE_MS = 15
 
@@ -56,7 +51,7 @@ async function ask(bench: Bench): Promise<Answer> {
   const axes = { xLabel: 'waiters', yLabel: 'release → acquire, median, ms' }
   answer.plots.push({ kind: 'curve', title: 'with more waiters', ...axes, curves: [...curves.values()] })
   answer.notes.push(
-    `From the moment before the call of release() in one process to the moment after acquire() returned in another one. Each holder holds for ${HOLD_MS} ms and then stands back for ${PAUSE_MS} ms. Ours and the floor take turns, three of a second each, after half a second that is not counted; each peer has one of two seconds.`,
+    `From the moment before the call of release() in one process to the moment after acquire() returned in another one. Each holder holds for ${HOLD_MS} ms and then stands back for ${PAUSE_MS} ms. The hand-offs of the first ${SETTLE_MS} ms of a turn are not counted: until then the waiters come. Ours and the floor take turns, three of a second each; each peer has one of two seconds.`,
     'proper-lockfile, npm lockfile and filelock wait as they do by default: they ask again every 1000, 100 and 50 ms. Bare flock sleeps in the kernel, in a thread. flufl.lock, which sleeps up to two seconds at a time, is left out.',
   )
   return answer
@@ -80,7 +75,6 @@ async function measure(bench: Bench, teams: Team[], place: Place, waiters: numbe
       if (candidate.role === 'peer' && round > 0) continue
       bench.progress(`${candidate.label}, ${waiters} waiters, round ${round + 1} of ${rounds}`)
       try {
-        if (round === 0) await handOffsMs(candidate, agents, WARM_UP_MS)
         one.samplesMs.push(await handOffsMs(candidate, agents, candidate.role === 'peer' ? forMs * 2 : forMs))
       } catch (error) {
         notes.push(leftOut(candidate, place, error))
@@ -96,7 +90,8 @@ async function measure(bench: Bench, teams: Team[], place: Place, waiters: numbe
 
 async function handOffsMs(candidate: Candidate, agents: readonly Agent[], forMs: number): Promise<number[]> {
   const fromUs = Number(process.hrtime.bigint()) / 1000 + START_MS * 1000
-  const request = { candidate: candidate.id, fromUs, toUs: fromUs + forMs * 1000, holdMs: HOLD_MS, pauseMs: PAUSE_MS }
+  const countedFromUs = fromUs + SETTLE_MS * 1000
+  const request = { candidate: candidate.id, fromUs, toUs: countedFromUs + forMs * 1000, holdMs: HOLD_MS, pauseMs: PAUSE_MS }
   const byAgent = await Promise.all(agents.map((agent) => agent.ask('contend', request)))
   const turns = byAgent.flatMap((ofAgent, agent) =>
     ofAgent.map(([acquiredUs, releasedUs]) => ({ agent, acquiredUs, releasedUs })),
@@ -105,7 +100,9 @@ async function handOffsMs(candidate: Candidate, agents: readonly Agent[], forMs:
   return turns.slice(1).flatMap((turn, index) => {
     const before = turns[index] as (typeof turns)[number]
     if (turn.acquiredUs < before.releasedUs) throw new Error(`${candidate.label}: two processes held the lock at the same time`)
-    return turn.agent === before.agent ? [] : [Math.round(turn.acquiredUs - before.releasedUs) / 1000]
+    return turn.agent === before.agent || before.releasedUs < countedFromUs
+      ? []
+      : [Math.round(turn.acquiredUs - before.releasedUs) / 1000]
   })
 }
 
@@ -150,7 +147,10 @@ async function waitingCost(bench: Bench, { candidate, agents }: Team, place: Pla
   return plainRow(row, `${(middle * 100).toFixed(2)} % each`, target, role === 'ours' ? middle < PROCESSOR_SHARE_MAX : null)
 }
 
-/** Until those who wait have made their first tries. */
+/**
+ * Until all that wait have made their first tries. While sixteen processes came at once, on two processors and some of them for
+ * the first time, hand-offs took up to 42 ms (2026-11-28).
+ */
 const SETTLE_MS = 300
 
 /** What all threads of a process have used, to the nanosecond; the usual counters have ticks of 10 ms. */
