@@ -26,6 +26,7 @@ export const clearTimeout: typeof globalThis.clearTimeout = globalThis.clearTime
 export const setInterval: typeof globalThis.setInterval = globalThis.setInterval
 export const clearInterval: typeof globalThis.clearInterval = globalThis.clearInterval
 export const setImmediate: typeof globalThis.setImmediate = globalThis.setImmediate
+export const clearImmediate: typeof globalThis.clearImmediate = globalThis.clearImmediate
 
 /** Blocks the thread until the word is another one, or the time is over. */
 export const waitOnWord: typeof Atomics.wait = Atomics.wait

@@ -1,5 +1,7 @@
 /** Listening to an `AbortSignal`: a caller's, or that of a lock. */
 
+import { clearImmediate, setImmediate } from '../drivers/clock.js'
+
 /** By signal: what is called when it is aborted. */
 const listeners = new WeakMap<AbortSignal, Set<() => void>>()
 

@@ -17,6 +17,16 @@ test('a signal that was aborted before is told in the next turn of the event loo
   expect(told).toBe(1)
 })
 
+test('it is told also where a test has faked the turns of the event loop', async () => {
+  const real = setImmediate
+  globalThis.setImmediate = (() => {}) as unknown as typeof setImmediate
+  let told = 0
+  onAbort(AbortSignal.abort(), () => told++)
+  globalThis.setImmediate = real
+  await turns()
+  expect(told).toBe(1)
+})
+
 test('a signal that is aborted afterwards is told at once, once, to all that listen', () => {
   const controller = new AbortController()
   const told: string[] = []
