@@ -3,10 +3,12 @@
  * so that nothing here waits for time to pass, unless time is what is tested.
  */
 
+import { spawn } from 'node:child_process'
+import { on, once } from 'node:events'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Bench, childrenOf, keeperOf, OTHER_NODE, type Program, withMounts } from './fixtures/locktester-driver.mjs'
+import { Bench, childrenOf, keeperOf, OTHER_NODE, PACKAGE, type Program, withMounts } from './fixtures/locktester-driver.mjs'
 
 /** Runs until its standard input ends, then exits with 7. */
 const UNTIL_END = ['sh', '-c', 'echo running; cat >/dev/null; exit 7']
@@ -202,6 +204,19 @@ describe('the command', () => {
     expect(only.stdout).toBe('ready\ngot\n')
   })
 
+  test('gets the signal, and not a child that a shell had before it became run', async () => {
+    const folder = await bench.directory()
+    const shell = `sh -c 'trap "touch ${folder}/wrong" TERM; echo there; while :; do sleep 0.05; done' & exec "$@"`
+    const command = ['sh', '-c', `trap 'echo got; exit 9' TERM; echo ready; while :; do sleep 0.05; done`]
+    const only = run([], command, { through: ['sh', '-c', shell, 'sh'] })
+    await only.says('there')
+    await only.says('ready')
+    only.kill('SIGTERM')
+    await only.says('got')
+    expect(await readdir(folder)).toEqual([])
+    only.killAll()
+  })
+
   test('gets Ctrl+C of a terminal once, not twice', async () => {
     const entry = join(await bench.directory(), 'counts.mjs')
     // Says how often it was interrupted, once a second one would have come.
@@ -224,7 +239,53 @@ describe('the command', () => {
     expect(await run([], ['/etc/passwd']).end).toBe(126)
     expect(await run(['--no-wait'], ['true']).end).toBe(0)
   })
+
+  test.each([
+    ['a script', `#!/no/such/interpreter -x\n`, 'it needs /no/such/interpreter, which is not there'],
+    ['a script from Windows', `#!/bin/sh\r\n`, 'it needs /bin/sh\\u000d, which is not there. Its lines end as on Windows'],
+    ['a program', loadedBy('/no/such/loader'), 'it needs /no/such/loader, which is not there'],
+  ])(
+    'that needs an interpreter or loader which is missing: 127, as in a shell, and what is missing (%s)',
+    async (_, text, sentence) => {
+      const folder = await bench.directory()
+      const file = join(folder, 'job')
+      await writeFile(file, text, { mode: 0o755 })
+      for (const [command, PATH] of [
+        [file, '/usr/bin:/bin'],
+        ['job', `/no/such:${folder}:/usr/bin:/bin`],
+      ] as const) {
+        const only = run([], [command], { env: { PATH } })
+        expect(await only.end).toBe(127)
+        expect(only.stderr).toContain(`${file} cannot be executed: ${sentence}`)
+      }
+    },
+  )
 })
+
+/** The head of a program of which the only program header names its loader: elf(5). */
+function loadedBy(loader: string): Buffer {
+  const text = Buffer.from(`${loader}\0`)
+  const head = Buffer.alloc(64 + 56)
+  head.write('\x7fELF\x02\x01\x01', 'latin1')
+  for (const [at, value] of [
+    [16, 3], // a shared object, as programs are
+    [18, process.arch === 'arm64' ? 183 : 62],
+    [52, 64], // how long this head is
+    [54, 56], // and each program header
+    [56, 1],
+  ] as const)
+    head.writeUInt16LE(value, at)
+  head.writeUInt32LE(1, 20)
+  head.writeUInt32LE(3, 64)
+  for (const [at, value] of [
+    [32, 64],
+    [64 + 8, 64 + 56],
+    [64 + 32, text.length],
+    [64 + 40, text.length],
+  ] as const)
+    head.writeBigUInt64LE(BigInt(value), at)
+  return Buffer.concat([head, text])
+}
 
 describe('a lock that is lost', () => {
   /** Ignores TERM, and so does its child. */
@@ -249,6 +310,27 @@ describe('a lock that is lost', () => {
     await lose()
     // Its end is that of its output, too: a child that lived on would keep that open.
     expect(await only.end).toBe(74)
+  })
+
+  test('before the command is started, because run stood still meanwhile: it is not started, and the end is 74', async () => {
+    const log = join(await bench.directory(), 'log')
+    const config = await bench.config(`refresh-rate=1\ntimeout-interval=3\nenable-logging=1\nlog-file=${log}\n`)
+    for (const onLoss of ['terminate', 'ignore']) {
+      const first = await holder('--config', await brisk())
+      const second = run(['--config', config, '--on-loss', onLoss], ['echo', 'never'])
+      await vi.waitUntil(async () => (await sessions()) === 2, PATIENCE)
+      second.kill('SIGSTOP')
+      first.endInput()
+      await first.end
+      await vi.waitUntil(async () => (await readFile(log, 'utf8').catch(() => '')).includes('event=acquire '), PATIENCE)
+      await lose()
+      await vi.waitUntil(async () => (await readFile(log, 'utf8')).includes('event=lost '), PATIENCE)
+      await rm(log)
+      second.kill('SIGCONT')
+      expect(await second.end).toBe(74)
+      expect(second.stdout).toBe('')
+      expect(second.stderr).toContain('It was lost before echo was started, so that was left out.')
+    }
   })
 
   test('--on-loss ignore lets the command go on, says so, and ends as it does', async () => {
@@ -409,6 +491,37 @@ describe('the keeper', () => {
     only.kill('SIGTERM')
     expect(await only.end).toBe(9)
     expect(only.stdout).toBe('ready\ngot\n')
+  })
+
+  test('terminates a command of which it hears only after the loss: it may have been started at that very moment', async () => {
+    const program = join(PACKAGE, 'dist/cli/keeper.js')
+    const keeper = spawn(process.execPath, [program], { stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'] })
+    bench.onEnd(() => killQuietly(keeper.pid as number))
+    const said = async (kind: string) => {
+      for await (const [message] of on(keeper, 'message')) if (message.kind === kind) return
+    }
+    const locker = { lockType: 'linkbased', refreshRateMs: 1000, timeoutIntervalMs: 3000 }
+    const order = { path, workbench: null, shared: false, waitMs: 0, onLoss: 'terminate', killAfterMs: 300, leash: null, locker }
+    keeper.send({ kind: 'keep', order })
+    await said('held')
+    const lost = said('lost')
+    await lose()
+    await lost
+    const command = spawn('sleep', ['1000'])
+    keeper.send({ kind: 'started', pid: command.pid })
+    expect(await once(command, 'exit')).toEqual([null, 'SIGTERM'])
+  })
+
+  test('that is killed before it has read what the command wrote to it is lost as any other: 74', async () => {
+    const only = run([], ['bash', '-c', `echo running; read line; echo word >&10; echo written; sleep 1000`])
+    await only.says('running')
+    const keeper = await keeperOf(only)
+    process.kill(keeper, 'SIGSTOP')
+    only.write('go\n')
+    await only.says('written')
+    process.kill(keeper, 'SIGKILL')
+    expect(await only.end).toBe(74)
+    expect(only.stderr).toContain('The process that keeps the lock has ended (SIGKILL)')
   })
 
   test('goes on beating while run and the command are stopped', async () => {

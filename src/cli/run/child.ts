@@ -9,6 +9,7 @@ import { awayFromMissingDirectory, missingAddressSpace, missingDescriptors, miss
 import { runByShell } from './by-shell.js'
 import type { CommandEnd, StartOrder } from './command-thread.js'
 import { childrenOfOurs, send } from './family.js'
+import { type MissingInterpreter, missingInterpreter } from './interpreter.js'
 
 /** How we end: by `signal` if it is there, or else with `code`. */
 export interface Ending {
@@ -18,10 +19,18 @@ export interface Ending {
 
 /** The command could not be started. */
 export class NotStartedError extends Error {
-  constructor(readonly errno: string) {
+  /** The command itself is there, and what is to execute it is missing. */
+  readonly interpreter: MissingInterpreter | null
+
+  constructor(
+    readonly errno: string,
+    command: string,
+  ) {
     super(errno)
+    this.interpreter = errno === 'ENOENT' ? missingInterpreter(command) : null
   }
 
+  /** The command, or what is to execute it: a shell tells of both alike. */
   get isMissing(): boolean {
     return this.errno === 'ENOENT'
   }
@@ -60,16 +69,16 @@ export class Child {
   /** `null` where there is none: then a shell waits for the command. */
   readonly #thread: Worker | null
   readonly #isOnline: Promise<boolean>
-  /** The other children of this process. */
-  readonly #others: () => readonly (number | undefined)[]
-  /** Where a shell has started it, and once it is known. */
+  /** The other children of this process, of which a shell may have left it some: `exec > >(logger); exec locktester run …`. */
+  readonly #others: ReadonlySet<number>
+  /** Once it is known. */
   #pid: number | undefined
   #isRunning = false
   #isByShell = false
 
-  /** @param others the processes that we have started beside the command */
-  constructor(others: () => readonly (number | undefined)[]) {
-    this.#others = others
+  /** No other process is started afterwards. */
+  constructor() {
+    this.#others = new Set(childrenOfOurs())
     this.#thread = startThread()
     this.#isOnline = new Promise((resolve) => {
       this.#thread?.once('online', () => resolve(true))
@@ -83,15 +92,16 @@ export class Child {
     this.#isRunning = true
     const { errno, code, signal } = await (this.#thread === null ? this.#runByShell(order) : this.#runIn(this.#thread, order))
     this.#isRunning = false
-    if (errno !== null) throw new NotStartedError(errno)
+    if (errno !== null) throw new NotStartedError(errno, order.command[0] ?? '')
     return endingOf(code, signal)
   }
 
   /** Of the command, as soon as there is one and as long as it runs. */
   async pid(): Promise<number | null> {
     while (this.#isRunning) {
-      const pid = this.#isByShell ? this.#pid : childrenOfOurs().find((pid) => !this.#others().includes(pid))
-      if (pid !== undefined) return pid
+      // As the first process of a container it is given the orphans of the command as well.
+      if (!this.#isByShell) this.#pid ??= childrenOfOurs().find((pid) => !this.#others.has(pid))
+      if (this.#pid !== undefined) return this.#pid
       await sleep(POLL_MS)
     }
     return null

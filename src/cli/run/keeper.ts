@@ -25,14 +25,13 @@ import type { LockEvent } from '../../log/events.js'
 import { createLogger } from '../../log/logger.js'
 import type { Locker } from '../../types.js'
 import { endsWithin } from '../shared/bounded.js'
-import { endProcess } from '../shared/interrupt.js'
+import { ENDING_SIGNALS, endProcess } from '../shared/interrupt.js'
 import { inheritedDescriptors } from './descriptors.js'
 import { Family } from './family.js'
 import { type Failure, type FromKeeper, type KeepOrder, LEASH, type ToKeeper } from './keeper-messages.js'
 import { acquireAll, asOne, type HeldLocks } from './workbench-locks.js'
 import { guardStreams } from '../shared/streams.js'
 import { describeUnexpected, guardProcess } from '../shared/unexpected.js'
-import { ENDING_SIGNALS } from './signals.js'
 
 /** The longest wait that the library knows; a wait without end begins again. */
 const WAIT_MS_MAX = 2 ** 31 - 1
@@ -47,6 +46,8 @@ let commandPid: number | null = null
 let isReleasing = false
 /** Settled while there is nothing to terminate. */
 let terminated: Promise<void> = Promise.resolve()
+/** Once the lock is lost: a command may have been started just then, and its start be told only now. */
+let terminateAll: (() => Promise<void>) | null = null
 /** `locktester run` has ended, or wants no more. */
 const disconnected = once(process, 'disconnect')
 
@@ -99,7 +100,10 @@ async function watch({ signal, path, lockType, token }: HeldLocks, order: KeepOr
   if (!signal.aborted) await once(signal, 'abort')
   if (isReleasing) return
   tell({ kind: 'lost', message: (signal.reason as Error).message })
-  if (order.onLoss === 'terminate') terminated = terminate({ path, lockType, token }, order)
+  if (order.onLoss === 'terminate') {
+    terminateAll = () => terminate({ path, lockType, token }, order)
+    terminated = terminateAll()
+  }
   await terminated
   await disconnected
 }
@@ -151,6 +155,11 @@ class Leash {
   }
 }
 
+function hearStart(pid: number): void {
+  commandPid = pid
+  if (terminateAll !== null) terminated = terminateAll()
+}
+
 async function answerEnd(leash: Leash): Promise<void> {
   commandPid = null
   await terminated
@@ -165,6 +174,7 @@ function closeInherited(): void {
 }
 
 function main(): void {
+  if (!process.connected) process.exit() // `locktester run` ended while this process started
   closeInherited()
   const leash = new Leash(LEASH)
   let order: KeepOrder | null = null
@@ -188,7 +198,7 @@ function main(): void {
   process.on('message', (message: ToKeeper) => {
     if (message.kind === 'keep') void keep((order = message.order), leash)
     else if (message.kind === 'abort') aborter.abort()
-    else if (message.kind === 'started') commandPid = message.pid
+    else if (message.kind === 'started') hearStart(message.pid)
     else void answerEnd(leash)
   })
 }

@@ -38,7 +38,10 @@ export class Keeping {
   #isHeld = false
   /** After our end. */
   #goesOn = false
-  /** The lock may be lost. `isKeeperGone`: then nothing but this process is left to act on it. */
+  /**
+   * The lock may be lost. `isKeeperGone`: then nothing but this process is left to act on it. To be set before it is acquired: a
+   * process that stood still hears of the acquisition and of the loss at once.
+   */
   onLost: (message: string, isKeeperGone: boolean) => void = () => {}
   onWaiting: (path: string, holder: string | undefined) => void = () => {}
   onSignal: (signal: NodeJS.Signals) => void = () => {}
@@ -58,6 +61,7 @@ export class Keeping {
     this.#process.stderr?.pipe(process.stderr, { end: false })
     this.#process.on('message', (message: FromKeeper) => this.#hear(message))
     this.#process.on('error', () => {}) // told by #gone
+    this.#leash?.on('error', () => {}) // a keeper that was killed before it had read what the command wrote there
     this.#process.channel?.unref()
     const disconnected = once(this.#process, 'disconnect')
     disconnected.catch(() => {}) // the error of a start
@@ -72,10 +76,6 @@ export class Keeping {
     void this.#gone.then(({ message }) => {
       if (this.#isHeld) this.onLost(message, true)
     })
-  }
-
-  get pid(): number | undefined {
-    return this.#process.pid
   }
 
   /** Our end of the leash, which the command inherits; the keeper reads the other end. */
@@ -137,7 +137,7 @@ export class Keeping {
   async #letGo(): Promise<void> {
     const leash = this.#leash
     if (leash === undefined || leash.closed) return
-    const closed = once(leash, 'close')
+    const closed = new Promise((resolve) => leash.once('close', resolve))
     leash.destroy()
     await closed
   }

@@ -4,6 +4,7 @@ import { printable } from '../../log/printable.js'
 import type { LockType } from '../../types.js'
 import { messageOf, paint, writeError } from '../shared/output.js'
 import type { NotStartedError } from './child.js'
+import type { MissingInterpreter } from './interpreter.js'
 import type { OnLoss } from './keeper-messages.js'
 import type { KeeperError } from './keeping.js'
 
@@ -67,6 +68,10 @@ export function lost(message: string, command: readonly string[], onLoss: OnLoss
   else warn(`${printable(message)} ${name(command)} goes on, as --on-loss=ignore says.`)
 }
 
+export function lostBefore(message: string, command: readonly string[]): void {
+  error(`${message} It was lost before ${name(command)} was started, so that was left out.`)
+}
+
 export function lostAtTheEnd(path: string, command: readonly string[]): void {
   warn(`The lock had been lost when ${name(command)} ended: ${printable(path)}. Another process may have run at the same time.`)
 }
@@ -75,11 +80,18 @@ export function notReleased(path: string): void {
   warn(`It cannot be told whether the lock was released; at the latest it ends with the process that held it: ${printable(path)}`)
 }
 
-export function notStarted(command: readonly string[], { errno, isMissing, isRefused }: NotStartedError): void {
+export function notStarted(command: readonly string[], { errno, interpreter, isMissing, isRefused }: NotStartedError): void {
   if (isRefused)
     error(`${name(command)} cannot be started: the system has no more to give (${errno}). Raise the limit (ulimit -a).`)
+  else if (interpreter !== null) error(interpreterText(interpreter))
   else if (isMissing) error(`There is no such command: ${name(command)}${name(command).includes('/') ? '' : WHERE_IT_BEGINS}`)
   else error(`${name(command)} cannot be executed (${errno})`)
+}
+
+function interpreterText({ file, interpreter }: MissingInterpreter): string {
+  // The commonest reason of all, and one that cannot be seen.
+  const hint = interpreter.endsWith('\r') ? ' Its lines end as on Windows: take the carriage returns out of it.' : ''
+  return `${file} cannot be executed: it needs ${interpreter}, which is not there.${hint}`
 }
 
 const WHERE_IT_BEGINS = ' (the command begins with the first word behind PATH that is no option)'

@@ -65,7 +65,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
   const rawCommand = withRawWords(options.command)
   const relay = new SignalRelay()
   const keeping = options.unlock ? null : new Keeping(resolve(options.path))
-  const child = new Child(() => [keeping?.pid])
+  const child = new Child() // after the keeper
   const run: Run = { options, rawCommand, relay, child, descriptors }
   let ending: Ending
   try {
@@ -112,33 +112,54 @@ function orderOf(options: RunOptions, settings: ConfigSettings): Omit<KeepOrder,
 async function runKept(run: Run, keeping: Keeping, order: Omit<KeepOrder, 'leash'>): Promise<Ending> {
   const { options, relay, child } = run
   const { command, onLoss, killAfterMs } = options
+  const losing = listenForLoss(run, keeping)
   keeping.onSignal = (signal) => relay.receive(signal, 'keeper')
   if (options.waitMs !== 0 && (process.stderr.isTTY || options.verbose)) keeping.onWaiting = words.waiting
   const startMs = performance.now()
   const { token, paths } = await keeping.acquire(order, relay.signal)
   if (options.verbose) words.acquired(performance.now() - startMs, command)
-  let isLost = false
-  let terminated = Promise.resolve()
-  keeping.onLost = (message, isKeeperGone) => {
-    if (!isLost) words.lost(message, command, onLoss)
-    isLost = true
-    if (isKeeperGone && onLoss === 'terminate') terminated = terminate(child, keeping.leashName, killAfterMs)
-  }
   try {
     relay.signal.throwIfAborted() // it came at the last moment: nothing is started
+    if (losing.message !== null) return notStartedAfterLoss(losing.message, command)
+    losing.isStarted = true
     void child.pid().then((pid) => pid !== null && keeping.started(pid))
     const ending = await runChild(run, token, options.close ? null : keeping.leash)
-    await terminated
-    if (isLost && onLoss === 'terminate') return { code: EXIT.lost, signal: null }
+    await losing.terminated
+    if (losing.message !== null && onLoss === 'terminate') return { code: EXIT.lost, signal: null }
     return order.workbench === null ? ending : await unlessSessionsCame(ending, order.workbench, paths)
   } finally {
     const outcome = await keeping.end(killAfterMs)
+    const isLost = losing.message !== null
     // A loss that this process did not notice while the command ran is told: what it wrote last may not have been protected.
     if (outcome?.kind === 'released' && outcome.lost && !isLost) words.lostAtTheEnd(order.path, command)
     if (outcome?.kind === 'released' && !outcome.isClean) words.notReleased(order.path)
     if (outcome === null && !isLost) words.notReleased(order.path)
     if (outcome?.kind === 'kept' && options.verbose) words.kept(order.path)
   }
+}
+
+/** What has come of the loss of the lock, which may be over before the command is started. */
+interface Losing {
+  message: string | null
+  isStarted: boolean
+  terminated: Promise<void>
+}
+
+function listenForLoss({ options, child }: Run, keeping: Keeping): Losing {
+  const { command, onLoss, killAfterMs } = options
+  const losing: Losing = { message: null, isStarted: false, terminated: Promise.resolve() }
+  keeping.onLost = (message, isKeeperGone) => {
+    if (losing.isStarted && losing.message === null) words.lost(message, command, onLoss)
+    losing.message ??= message
+    if (isKeeperGone && onLoss === 'terminate') losing.terminated = terminate(child, keeping.leashName, killAfterMs)
+  }
+  return losing
+}
+
+/** Whatever --on-loss says: that is about a command that runs. */
+function notStartedAfterLoss(message: string, command: readonly string[]): Ending {
+  words.lostBefore(message, command)
+  return { code: EXIT.lost, signal: null }
 }
 
 /** They are told of while the locks are still held. The command's own failure goes before. */
