@@ -6,6 +6,7 @@
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Node } from '../../src/cli/remote/node.js'
 import { Bench, PACKAGE } from './fixtures/locktester-driver.mjs'
 
 let bench: Bench
@@ -142,6 +143,47 @@ describe('questions that are never answered', () => {
     const { stdout } = await ended(await pretender(answers, questions(500)), stress())
     expect(stdout).not.toContain('no answer to thousands of questions')
   })
+})
+
+describe('silence', () => {
+  const BRISK = { everyMs: 100, silentMax: 5 }
+  const reach = (sshCommand: string) => ({ sshCommand, remoteCommand: undefined })
+
+  test('of an agent that has answered before ends the conversation: nothing that is asked afterwards waits as long again', async () => {
+    const ssh = await pretender('{ clock: () => {}, enter: () => {}, start: () => {} }')
+    const node = new Node('h1', { host: 'h1', directory }, reach(ssh), BRISK)
+    await node.connect()
+    await expect(node.enter('any', null)).rejects.toThrow('h1 has not answered for 0.5 s')
+    const startMs = performance.now()
+    await expect(node.startWorker('holder')).rejects.toThrow('h1 has not answered')
+    expect(performance.now() - startMs).toBeLessThan(BRISK.everyMs)
+    await node.end()
+  })
+
+  test('of one that answers for its clock meanwhile is patience with its file server', async () => {
+    const ssh = await pretender(
+      '{ enter: () => {} }',
+      `const { parse } = JSON
+      JSON.parse = (text) => {
+        const question = parse(text)
+        if (question.op === 'enter') setTimeout(() => tell({ id: question.id, value: { isThere: true, mount: null } }), 2000)
+        return question
+      }`,
+    )
+    const node = new Node('h1', { host: 'h1', directory }, reach(ssh), BRISK)
+    await node.connect()
+    expect(await node.enter('any', null)).toBe(true)
+    await node.end()
+  })
+})
+
+test('what ssh says after its end is told as well', async () => {
+  const ssh = join(await bench.directory(), 'ssh')
+  await writeFile(ssh, `#!/bin/sh\n(sleep 0.3; echo 'the reason' >&2) >&- &\nexit 255\n`)
+  await chmod(ssh, 0o755)
+  const { status, stderr } = await ended(ssh, nodes())
+  expect(status).toBe(69)
+  expect(stderr).toContain('it said: the reason')
 })
 
 describe('what would do something to a terminal', () => {

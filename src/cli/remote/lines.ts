@@ -70,6 +70,7 @@ export class Line {
   #foreignLines = 0
   #words = 0
   #closed: Error | null = null
+  #answers = 0
 
   /**
    * @param onWord is called for what the other side says of its own accord, an object, of which no more is known: see
@@ -85,6 +86,11 @@ export class Line {
       onTooLong: () => this.#refuse(`a line of more than ${LINE_CHARACTERS_MAX} characters`),
       onEnd: () => this.close(new RemoteError({ code: 'GONE', message: 'the process there ended' })),
     })
+  }
+
+  /** How many questions were answered. */
+  get answers(): number {
+    return this.#answers
   }
 
   /** @param shape of the answer: another one is an error */
@@ -132,6 +138,7 @@ export class Line {
     const pending = this.#pending.get(id as number)
     if (pending === undefined) return this.#passOver()
     this.#pending.delete(id as number)
+    this.#answers++
     if (error === undefined) pending.resolve(value)
     else pending.reject(remoteError(error))
   }

@@ -19,7 +19,18 @@ import type { Shape } from './shapes.js'
 const HELLO_LIMIT_MS = 60_000
 /** What needs no lock is answered in milliseconds; a node that takes this long stands still, or its file server does. */
 export const ANSWER_LIMIT_MS = 60_000
+/**
+ * An agent says what its clock shows, whatever else it waits for. It is asked for that so often; one that has answered nothing in
+ * so many of these times stands still, or is none. They are counted: this process may have stood still itself.
+ */
+const PULSE: Pulse = { everyMs: 5000, silentMax: 12 }
+interface Pulse {
+  everyMs: number
+  silentMax: number
+}
 const END_LIMIT_MS = 6000
+/** What ssh, or a shell over there, has said before it ended may come later than its end. */
+const LAST_WORDS_LIMIT_MS = 1000
 const STDERR_CHARACTERS_MAX = 4000
 
 export type { Facts }
@@ -35,19 +46,24 @@ export class Node {
   readonly directory: string
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>
   readonly #line: Line
+  readonly #pulse: Pulse
+  /** It has ended, and all that it said was read. */
+  readonly #closed: Promise<unknown>
   #stderr = ''
   #facts: Facts | null = null
   mount: MountProfile | null = null
   readonly #workers = new Map<number, RemoteWorker>()
 
-  constructor(name: string, { host, directory }: NodeAddress, reach: ReachOptions) {
+  constructor(name: string, { host, directory }: NodeAddress, reach: ReachOptions, pulse = PULSE) {
     this.name = name
+    this.#pulse = pulse
     this.#host = host
     this.directory = directory
     const { file, args } = commandFor(host, reach)
     // In a session of its own: Ctrl+C is ours, and we say over the line what is to be done.
     this.#process = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     this.#process.on('error', (error) => this.#line.close(error))
+    this.#closed = new Promise((resolve) => this.#process.once('close', resolve))
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS_MAX)
     })
@@ -63,6 +79,7 @@ export class Node {
       this.#facts = await this.ask('hello', {}, HELLO_LIMIT_MS)
     } catch (error) {
       await endsWithin(END_LIMIT_MS, this.end())
+      await endsWithin(LAST_WORDS_LIMIT_MS, this.#closed)
       throw new UnreachableError(explainFailure(this.#host, this.#process.exitCode, this.#stderr, error as Error))
     }
   }
@@ -93,8 +110,23 @@ export class Node {
   }
 
   async #inTime<T>(answer: Promise<T>, limitMs: number): Promise<T> {
-    if (await endsWithin(limitMs, answer)) return await answer
-    throw new RemoteError({ code: NO_ANSWER, message: `${this.name} has not answered for ${limitMs / 1000} s` })
+    const endMs = performance.now() + limitMs
+    const { everyMs, silentMax } = this.#pulse
+    let [pulses, answers] = [0, this.#line.answers]
+    while (!(await endsWithin(Math.min(everyMs, endMs - performance.now()), answer))) {
+      if (performance.now() >= endMs) throw this.#noAnswer(limitMs)
+      if (this.#facts === null) continue // it may still be on its way
+      pulses = this.#line.answers === answers ? pulses + 1 : 1
+      answers = this.#line.answers
+      // With one that is silent altogether the conversation is over: each further question would wait as long again.
+      if (pulses > silentMax) this.#line.close(this.#noAnswer(silentMax * everyMs))
+      else void this.#line.ask('clock', {}, AGENT_ANSWERS.clock).catch(() => {})
+    }
+    return await answer
+  }
+
+  #noAnswer(limitMs: number): RemoteError {
+    return new RemoteError({ code: NO_ANSWER, message: `${this.name} has not answered for ${limitMs / 1000} s` })
   }
 
   /** Whether it sees the directory of the trial, or creates it. */
