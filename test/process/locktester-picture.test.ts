@@ -1,5 +1,5 @@
 /**
- * The timeline in a real browser. Goal: what was held by whom, and what befell it, is to be seen where it was and in its colour, on
+ * The timeline in a real browser. Goal: which process held what, and what befell it, is to be seen where it was and in its colour, on
  * light and on dark paper. Method: Chromium without a window, and the pixels of its screenshot.
  */
 
@@ -11,7 +11,7 @@ import { check, sectionsOf } from '../../src/cli/evidence/checker.js'
 import { htmlPage } from '../../src/cli/evidence/page.js'
 import { drawCourse } from '../../src/cli/evidence/picture.js'
 import type { Evidence, StormEvent } from '../../src/cli/evidence/records.js'
-import { type Timeline, timelineSvg } from '../../src/cli/evidence/timeline.js'
+import { NARROW_WIDTH, type Timeline, timelineSvg } from '../../src/cli/evidence/timeline.js'
 import { BROWSER, type Picture, screenshot } from './fixtures/locktester-browser.mjs'
 import { Bench } from './fixtures/locktester-driver.mjs'
 
@@ -109,7 +109,7 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
     expect(picture.count(WHITE, { left: 110, top: rowAt(1) + 15, width: 1080, height: 20 })).toBeLessThan(1080 * 20 - 200)
   })
 
-  test('a reader who has dark paper gets dark paper, with chalk on it', async () => {
+  test('a reader with dark paper gets dark paper, with chalk on it', async () => {
     const picture = await look(timelineSvg(KNOWN), true)
     expect(picture.at(timeAt(730), rowAt(0))).toBe(NIGHT)
     expect(picture.at(timeAt(250), rowAt(0))).toBe(BLUE)
@@ -179,6 +179,19 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
     const picture = await screenshot(file, { width: 420, height: WINDOW_HEIGHT })
     // The right edge of the table.
     expect(picture.count(BLUE)).toBeGreaterThan(3 * 50)
+  })
+
+  test('on a telephone the whole course is to be seen, stalls hatched, in a drawing as narrow; on a wide page the wide one', async () => {
+    const file = join(directory, 'widths.html')
+    const drawings = [timelineSvg(KNOWN), timelineSvg({ ...KNOWN, width: NARROW_WIDTH })]
+    const [wide, narrow] = drawings.map((svg, index) => `<div class="${['wide', 'narrow'][index]}">${svg}</div>`)
+    await writeFile(file, htmlPage('widths', `${wide}${narrow}`))
+    const onTelephone = await screenshot(file, { width: 420, height: WINDOW_HEIGHT })
+    // The flag at the end of the second row, and the strokes over its stall.
+    expect(onTelephone.count(RED, { left: 300 })).toBeGreaterThan(20)
+    const stall = { left: 290, width: 60, top: 145, height: 12 }
+    expect(onTelephone.count(WHITE, stall)).toBeLessThan(stall.width * stall.height - 200)
+    expect((await screenshot(file, { width: 1280, height: WINDOW_HEIGHT })).count(RED, { left: 1000 })).toBeGreaterThan(20)
   })
 
   test('the legend names what occurs only, and a stall shows the colour of the holder below it', async () => {

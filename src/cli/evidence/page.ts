@@ -11,10 +11,11 @@ const STYLE =
   '.verdict{padding:1rem 1.25rem;border-radius:8px;color:#fff;print-color-adjust:exact;-webkit-print-color-adjust:exact}' +
   '.verdict strong{display:block;font-size:1.6rem;line-height:1.2;margin-bottom:.4rem}.verdict p{margin:.2rem 0}' +
   '.good{background:#1a7f37}.unsure{background:#9a6700}.bad{background:#b01e28}h1{font-size:1.4rem;overflow-wrap:anywhere}' +
-  '.facts td{overflow-wrap:anywhere}ul{padding-left:1.2rem}.wide{overflow-x:auto}.wide>svg{min-width:900px}.wide table{margin:1rem 0}' +
+  '.facts td{overflow-wrap:anywhere}ul{padding-left:1.2rem}.wide{overflow-x:auto}.wide>svg{min-width:900px}.wide table{margin:1rem 0}.narrow{display:none}' +
   '.two{display:flex;flex-wrap:wrap;gap:0 3rem}.two>section{flex:1 1 20rem}' +
-  // Six columns fit on a telephone: what is cut off looks as if it were not there.
-  '@media (max-width:560px){.wide:not(.facts) :is(th,td){padding:.35rem .25rem;font-size:12px;line-height:1.3}}' +
+  // On a telephone six columns fit, and there is a drawing that is as narrow: what is cut off looks as if it were not there.
+  '@media screen and (max-width:560px){.wide:not(.facts) :is(th,td){padding:.3rem .2rem;font-size:11px;line-height:1.3}}' +
+  '@media screen and (max-width:932px){.wide:has(>svg){display:none}.narrow{display:block}.narrow svg{max-width:560px}}' +
   '@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181c}}' +
   '@media print{:root{color-scheme:light}body{color:#1a1a1a;background:#fff;margin:0;max-width:none}.wide{overflow:visible}.wide>svg{min-width:0}' +
   'svg,table,.verdict{break-inside:avoid}details::details-content{content-visibility:visible}}'

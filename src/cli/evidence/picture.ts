@@ -44,13 +44,22 @@ const INK = 'currentColor'
 const DETAIL_MS = 1500
 const DETAILS_MAX = 3
 
-/** @param title of the first one @returns pictures, the whole first */
-export function drawCourse(course: Course, title: string): string[] {
+/** @param title of the first one @param width of each, in units of the drawing @returns pictures, the whole first */
+export function drawCourse(course: Course, title: string, width?: number): string[] {
   const { fromMs, toMs } = course
   const rows = rowsOf(course)
   const draw = (name: string, window: Window) =>
-    timelineSvg({ title: name, rows, legend: legendOf(course, rows, window), ...window, originMs: fromMs })
-  const details = momentsOf(course).map(({ atMs, why }) => {
+    timelineSvg({
+      title: name,
+      rows,
+      legend: legendOf(course, rows, window),
+      ...window,
+      originMs: fromMs,
+      ...(width && { width }),
+    })
+  // A closer look at most of it would show the same again.
+  const moments = toMs - fromMs < 2 * DETAIL_MS ? [] : momentsOf(course)
+  const details = moments.map(({ atMs, why }) => {
     const start = Math.max(fromMs, Math.min(atMs - DETAIL_MS / 2, toMs - DETAIL_MS))
     return draw(why, { fromMs: start, toMs: Math.min(start + DETAIL_MS, toMs) })
   })

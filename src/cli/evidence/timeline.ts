@@ -29,6 +29,8 @@ export interface Timeline {
   originMs?: number
   rows: readonly TimelineRow[]
   legend?: readonly LegendEntry[]
+  /** In units of the drawing. @default 1200 */
+  width?: number
 }
 
 export interface TimelineRow {
@@ -63,6 +65,8 @@ export interface LegendEntry {
 }
 
 const WIDTH = 1200
+/** For a window as narrow as a telephone's: scaled down to it, what is written can still be read. */
+export const NARROW_WIDTH = 420
 const LABEL_WIDTH_MIN = 110
 const LABEL_WIDTH_MAX = 260
 const MARGIN = 20
@@ -76,31 +80,34 @@ const AXIS_HEIGHT = 30
 /** In pixels: closer than this, two spans of one look are drawn as one. */
 const MERGED_GAP = 0.6
 const SPAN_WIDTH_MIN = 0.8
-const TICKS_MAX = 12
+/** So that their words do not touch. */
+const TICK_WIDTH_MIN = 89
 
 /** Colours that can be told apart, also by the colour-blind (Okabe and Ito), and repeat after seven. */
 const PALETTE = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#8a8a00']
 export const colourOf = (index: number): string => present(PALETTE[index % PALETTE.length], 'a colour')
 
-/** One picture, 1200 units wide. */
 export function timelineSvg(timeline: Timeline): string {
-  const { title, rows, legend = [] } = timeline
-  const places = placeLegend(legend)
+  const { title, rows, legend = [], width = WIDTH } = timeline
+  const places = placeLegend(legend, width)
   const top = TITLE_HEIGHT + places.lines * LEGEND_HEIGHT + MARGIN / 2
   const height = top + rows.length * ROW_HEIGHT + AXIS_HEIGHT
   const plot = plotOf(timeline)
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeText(title)}" class="timeline" font-family="system-ui, sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeText(title)}" class="timeline" font-family="system-ui, sans-serif" font-size="12">`,
     `<style>${STYLE}</style>`,
-    '<defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="5" height="5" class="veil"/><path d="M0 0V5" stroke="currentColor" stroke-width="1.6"/></pattern></defs>',
-    `<rect width="${WIDTH}" height="${height}" class="paper"/>`,
+    `<defs><pattern id="${hatchOf(width)}" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="5" height="5" class="veil"/><path d="M0 0V5" stroke="currentColor" stroke-width="1.6"/></pattern></defs>`,
+    `<rect width="${width}" height="${height}" class="paper"/>`,
     `<text x="8" y="21" font-size="15" font-weight="600">${escapeText(title)}</text>`,
-    ...places.entries.map(drawLegendEntry),
+    ...places.entries.map((entry) => drawLegendEntry(entry, hatchOf(width))),
     ...drawAxis(timeline, plot, top, rows.length * ROW_HEIGHT),
     ...rows.flatMap((row, index) => drawRow(row, plot, top + index * ROW_HEIGHT, timeline)),
     '</svg>',
   ].join('\n')
 }
+
+/** Of a picture of that width: a page may hide those of the other one, and with them what they define. */
+const hatchOf = (width: number) => (width === WIDTH ? 'hatch' : `hatch-${width}`)
 
 /** Said of every picture, so that it is right wherever it is shown: in a page, or by itself. */
 const STYLE =
@@ -133,36 +140,40 @@ interface Plot {
   left: number
   width: number
   x: Scale
+  hatch: string
 }
 
-function plotOf({ fromMs, toMs, rows }: Timeline): Plot {
+function plotOf({ fromMs, toMs, rows, width: whole = WIDTH }: Timeline): Plot {
   const left = Math.min(
     Math.max(LABEL_WIDTH_MIN, ...rows.map(({ label }) => label.length * CHARACTER_WIDTH + MARGIN)),
-    LABEL_WIDTH_MAX,
+    labelWidthMax(whole),
   )
-  const width = WIDTH - left - MARGIN
+  const width = whole - left - MARGIN
   const perMs = width / Math.max(toMs - fromMs, 1e-6)
-  return { left, width, x: (ms) => left + (Math.min(Math.max(ms, fromMs), toMs) - fromMs) * perMs }
+  return { left, width, x: (ms) => left + (Math.min(Math.max(ms, fromMs), toMs) - fromMs) * perMs, hatch: hatchOf(whole) }
 }
 
+/** Half of a narrow picture is for what happened. */
+const labelWidthMax = (width: number) => Math.min(LABEL_WIDTH_MAX, width / 2)
+
 /** The end of a name tells more than its middle. */
-function shortened(label: string): string {
-  const most = Math.floor((LABEL_WIDTH_MAX - MARGIN) / CHARACTER_WIDTH)
+function shortened(label: string, width: number): string {
+  const most = Math.floor((labelWidthMax(width) - MARGIN) / CHARACTER_WIDTH)
   return label.length <= most ? label : `${label.slice(0, most / 2 - 1)}…${label.slice(-most / 2)}`
 }
 
 function drawRow(
   { label, spans, marks }: TimelineRow,
-  { left, width, x }: Plot,
+  { left, width, x, hatch }: Plot,
   y: number,
-  { fromMs, toMs }: Timeline,
+  { fromMs, toMs, width: whole = WIDTH }: Timeline,
 ): string[] {
   const isVisible = (span: TimelineSpan) => span.toMs >= fromMs && span.fromMs <= toMs
   const middle = y + ROW_HEIGHT / 2
   return [
-    `<text x="${round(left - 8)}" y="${middle + 4}" text-anchor="end">${escapeText(shortened(label))}</text>`,
+    `<text x="${round(left - 8)}" y="${middle + 4}" text-anchor="end">${escapeText(shortened(label, whole))}</text>`,
     `<path d="M${round(left)} ${y + ROW_HEIGHT}h${round(width)}" class="line"/>`,
-    ...merged(spans.filter(isVisible), x).map((span) => drawSpan(span, x, middle)),
+    ...merged(spans.filter(isVisible), x).map((span) => drawSpan(span, x, middle, hatch)),
     ...marks.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs).map((mark) => drawMark(mark, x(mark.atMs), middle)),
   ]
 }
@@ -194,20 +205,18 @@ function merged(spans: readonly TimelineSpan[], x: Scale): TimelineSpan[] {
 /** Broad ones keep an edge between them, even where they touch. */
 const isNarrow = (a: TimelineSpan, b: TimelineSpan, x: Scale) => Math.min(x(a.toMs) - x(a.fromMs), x(b.toMs) - x(b.fromMs)) < 3
 
-function drawSpan(span: TimelineSpan, x: Scale, middle: number): string {
+function drawSpan(span: TimelineSpan, x: Scale, middle: number, hatch: string): string {
   const left = x(span.fromMs)
-  return bar(left, Math.max(x(span.toMs) - left, SPAN_WIDTH_MIN), middle, span)
+  return bar({ left, width: Math.max(x(span.toMs) - left, SPAN_WIDTH_MIN), middle, hatch }, span)
 }
 
 function bar(
-  left: number,
-  width: number,
-  middle: number,
+  { left, width, middle, hatch }: { left: number; width: number; middle: number; hatch: string },
   { colour, height, title }: Pick<TimelineSpan, 'colour' | 'height' | 'title'>,
 ): string {
   const tall = { line: 2, half: BAR_HEIGHT / 2.5, full: BAR_HEIGHT, hatched: BAR_HEIGHT + 4 }[height]
   const ink = escapeText(colour)
-  const fill = height === 'hatched' ? `fill="url(#hatch)" stroke="${ink}" stroke-width="0.7"` : `fill="${ink}"`
+  const fill = height === 'hatched' ? `fill="url(#${hatch})" stroke="${ink}" stroke-width="0.7"` : `fill="${ink}"`
   return `<rect x="${round(left)}" y="${round(middle - tall / 2)}" width="${round(width)}" height="${round(tall)}" ${fill}>${tooltip(title)}</rect>`
 }
 
@@ -238,11 +247,11 @@ interface PlacedEntry {
 }
 
 /** From left to right, in as many lines as it takes. */
-function placeLegend(legend: readonly LegendEntry[]): { entries: PlacedEntry[]; lines: number } {
+function placeLegend(legend: readonly LegendEntry[], whole: number): { entries: PlacedEntry[]; lines: number } {
   let [left, line] = [8, 0]
   const entries = legend.map((entry) => {
     const width = 30 + entry.text.length * CHARACTER_WIDTH + MARGIN
-    if (left + width > WIDTH && left > 8) [left, line] = [8, line + 1]
+    if (left + width > whole && left > 8) [left, line] = [8, line + 1]
     const placed = { entry, left, middle: TITLE_HEIGHT + (line + 0.5) * LEGEND_HEIGHT }
     left += width
     return placed
@@ -250,14 +259,14 @@ function placeLegend(legend: readonly LegendEntry[]): { entries: PlacedEntry[]; 
   return { entries, lines: legend.length === 0 ? 0 : line + 1 }
 }
 
-function drawLegendEntry({ entry: { text, sample }, left, middle }: PlacedEntry): string {
-  const drawn = 'shape' in sample ? drawMark(sample, left + 11, middle) : bar(left, 22, middle, sample)
+function drawLegendEntry({ entry: { text, sample }, left, middle }: PlacedEntry, hatch: string): string {
+  const drawn = 'shape' in sample ? drawMark(sample, left + 11, middle) : bar({ left, width: 22, middle, hatch }, sample)
   return `${drawn}<text x="${round(left + 28)}" y="${middle + 4}">${escapeText(text)}</text>`
 }
 
-function drawAxis(timeline: Timeline, { x }: Plot, top: number, height: number): string[] {
+function drawAxis(timeline: Timeline, { x, width }: Plot, top: number, height: number): string[] {
   const { fromMs, toMs, originMs = fromMs } = timeline
-  const step = tickStepMs(toMs - fromMs)
+  const step = tickStepMs(toMs - fromMs, width / TICK_WIDTH_MIN)
   const lines: string[] = []
   for (let tick = Math.ceil((fromMs - originMs) / step); originMs + tick * step <= toMs; tick++) {
     const at = round(x(originMs + tick * step))
@@ -268,8 +277,8 @@ function drawAxis(timeline: Timeline, { x }: Plot, top: number, height: number):
 }
 
 /** 1, 2 or 5 times a power of ten. */
-function tickStepMs(rangeMs: number): number {
-  const least = Math.max(rangeMs, 1e-6) / TICKS_MAX
+function tickStepMs(rangeMs: number, ticksMax: number): number {
+  const least = Math.max(rangeMs, 1e-6) / ticksMax
   const power = 10 ** Math.floor(Math.log10(least))
   return power * (([1, 2, 5, 10] as const).find((factor) => factor * power >= least) ?? 10)
 }

@@ -2,6 +2,7 @@
 
 import { dateText, factsMarkup, htmlPage, type Mood, provedMarkup, verdictMarkup, escapeText as text } from '../evidence/page.js'
 import { drawCourse } from '../evidence/picture.js'
+import { NARROW_WIDTH } from '../evidence/timeline.js'
 import { mountText } from '../shared/mounts.js'
 import { version } from '../shared/program.js'
 import { limitationText } from '../shared/scope.js'
@@ -14,17 +15,23 @@ export function page(outcome: Outcome): string {
   const { facts, violations, failures } = outcome
   const remarks = [...listed(violations.map((each) => violationText(outcome, each))), ...listed(failures.map(failureText))]
   const { mood, headline } = moodOf(outcome)
-  const course = drawCourse(courseOf(outcome), `${facts.kind} lock, ${seconds(facts.toMs - facts.fromMs)}`)
+  const title = `${facts.kind} lock, ${seconds(facts.toMs - facts.fromMs)}`
+  const draw = (width?: number) => drawCourse(courseOf(outcome), title, width)
   return htmlPage(
-    'locktester stress: the holders of the lock, in time',
+    `locktester stress: ${facts.nodes[0]?.directory ?? ''}`,
     `${verdictMarkup(mood, headline, verdictText(outcome))}
 ${remarks.length === 0 ? '' : `<h2>What went wrong</h2><ul>${remarks.map((remark) => `<li>${text(remark)}</li>`).join('')}</ul>`}
 ${provedMarkup(provedBy(outcome))}
 <h2>What was tried</h2>${factsMarkup(factsOf(outcome))}
 <h2>What happened</h2><p>${text(countsLine(outcome))}</p>${nodeTable(outcome)}
 <h2>The holders of the lock</h2>
-<p>The first row is the lock: two bars over each other would be two holders at once. Then a row for each process. Hatched: stalled, or dead and not yet known to be.</p>
-${course.map((picture) => `<div class="wide">${picture}</div>`).join('\n')}`,
+<p>The first row is the lock: two bars over each other would be two holders at once. Below it, each process has a row. Hatched is the time in which a process is stalled, or a holder dead and its lock not taken over yet.</p>
+${draw()
+  .map((picture) => `<div class="wide">${picture}</div>`)
+  .join('\n')}
+${draw(NARROW_WIDTH)
+  .map((picture) => `<div class="narrow">${picture}</div>`)
+  .join('\n')}`,
   )
 }
 
@@ -65,7 +72,7 @@ function provedBy({ verdict, gap, counts, facts }: Outcome): { proved: string[];
       ...(gap === null ? [] : [`${gap}.`]),
       ...(limitation === null ? [] : [limitationText(limitation)]),
       ...(chaos && counts.kills > 0 ? [] : ['What follows a crash: no process was killed.']),
-      'Crashes of whole nodes, of the network and of the file server: only processes were killed and stalled.',
+      `Crashes of whole nodes, of the network and of the file server${chaos ? ': only processes were killed and stalled' : ''}.`,
       `Other kinds of lock than ${kind}, other nodes and mounts, and what takes longer than ${seconds(toMs - fromMs)}.`,
     ],
   }
