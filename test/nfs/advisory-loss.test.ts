@@ -1,5 +1,5 @@
 /**
- * Goal: advisory locks that the server gives away, or keeps for the dead, are explained to whom it concerns.
+ * Goal: advisory locks that the server gives away, or keeps for the dead, are explained to their holders and waiters.
  * Method: a holder that is frozen for longer than the server's lease (version 4), a holder whose node is killed (version 3).
  */
 

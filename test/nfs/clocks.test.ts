@@ -1,5 +1,5 @@
 /**
- * Goal: no clock decides who is dead: a live lock stays with its holder, whatever the clocks say.
+ * Goal: no clock decides which process is dead: a live lock stays with its holder, whatever the clocks say.
  * Method: the holder's clock, or the server's, is wrong by hours; a waiter on the other node waits for several intervals.
  */
 

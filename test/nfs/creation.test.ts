@@ -1,5 +1,5 @@
 /**
- * Goal: a lock that nobody has used yet can be acquired by all nodes at once; each gets its turn.
+ * Goal: a lock that no process has used yet can be acquired by all nodes at once; each gets its turn.
  * Method: a new path, and one attempt on each node at the same time, many times.
  */
 

@@ -22,7 +22,7 @@ import {
 
 const lab = await connectLab()
 
-/** Time for the other node to get the lock: only who reads what another node wrote can lose an update. */
+/** Time for the other node to get the lock: only a process that reads what another node wrote can lose an update. */
 const PAUSE_MS = 60
 /** With a pause the nodes take the lock by turns of one, and the hazard strikes in every third increment or so. */
 const BY_TURNS = { count: figure(120, 2000), pauseMs: PAUSE_MS }
@@ -66,7 +66,7 @@ describe(`on ${V3_COARSE.name}`, () => {
     'updates are lost under a perfect lock when the data is read through the cache: the hazard is real',
     { timeout: timeout(BY_TURNS) },
     async (context) => {
-      const tell = proves(context, V3_COARSE, 'updates are lost under a lock, without a remedy (as it must be)')
+      const tell = proves(context, V3_COARSE, 'updates that plain reads and writes lose under a lock, for comparison')
       const lost = await lostUpdates(V3_COARSE, 'plain', BY_TURNS)
       tell(`${lost} of ${BY_TURNS.count}`)
       expect(lost).toBeGreaterThan(0)

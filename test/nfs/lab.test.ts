@@ -19,7 +19,7 @@ test('a machine that is gone says why', async () => {
 })
 
 // The last one: it gives the lab away.
-test('who claims a lab has it when all who claimed it before are gone', async () => {
+test('a run that claims a lab has it when all that claimed it before are gone', async () => {
   const [second, third, observer] = await Promise.all([1, 2, 3].map(() => LabClient.connect(lab.runDirectory)))
   try {
     const told: string[] = []

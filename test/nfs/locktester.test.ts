@@ -86,7 +86,7 @@ for (const place of [V3, V42]) {
     }
 
     test('with --all every variant is acquired by the first node and refused to the second', async (context) => {
-      proves(context, place, 'locktester --all: every variant')
+      proves(context, place, 'locktester --all tells each kind of lock right')
       const directory = await newDirectory(lab, place)
       const first = locktester('A', directory, { args: ['--all'] })
       await holds(first)

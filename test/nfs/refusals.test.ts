@@ -1,6 +1,6 @@
 /**
  * Goal: where a lock cannot be, the error says why and what to do, and nothing is lost or taken on the wrong disk.
- * Method: exports that are full, read-only, or map root to nobody; directories that vanish on the server; shares unmounted.
+ * Method: exports that are full, read-only, or map root to `nobody`; directories that vanish on the server; shares unmounted.
  */
 
 import { afterEach, describe, expect, test } from 'vitest'
@@ -34,7 +34,7 @@ for (const place of [V3, V42]) {
     test.for(TOKEN_KINDS)(
       'on a full export a %s lock is refused with the reason, and works when there is room again',
       async (kind, context) => {
-        proves(context, place, 'full file system: says so, recovers', kind)
+        proves(context, place, 'names a full file system, and locks again when there is room', kind)
         const at = `/mnt/small-${version}`
         await mount(lab, 'A', at, { version, from: 'small' })
         const driver = await start('A', LOCK_KINDS[kind])
@@ -47,7 +47,7 @@ for (const place of [V3, V42]) {
     )
 
     test('beyond the quota of its user a lock is refused with the reason, and held locks stay held', async (context) => {
-      proves(context, place, 'quota: says so; held locks stay held')
+      proves(context, place, 'names an exceeded quota; held locks stay held')
       const at = `/mnt/quota-${version}`
       await mount(lab, 'A', at, { version, from: 'quota' })
       const directory = (await lab.exec('A', `mktemp -d ${at}/XXXXXX`)).trim()
@@ -69,7 +69,7 @@ for (const place of [V3, V42]) {
     })
 
     test('a lock that is held when the export fills up stays held, and can be released', async (context) => {
-      proves(context, place, 'full file system: held locks stay held')
+      proves(context, place, 'keeps held locks when the file system is full')
       const at = `/mnt/small-${version}`
       await mount(lab, 'A', at, { version, from: 'small' })
       const driver = await start('A')
@@ -86,7 +86,7 @@ for (const place of [V3, V42]) {
     })
 
     test('on a read-only export every lock is refused with the reason', async (context) => {
-      proves(context, place, 'read-only export: says so')
+      proves(context, place, 'names a read-only export')
       const at = `/mnt/readonly-${version}`
       await mount(lab, 'A', at, { version, from: 'readonly' })
       const refusals = Object.values(LOCK_KINDS).map(async (options) => {
@@ -96,8 +96,8 @@ for (const place of [V3, V42]) {
       for (const refused of await Promise.all(refusals)) expect(refused).toMatchObject({ error: { code: 'READ_ONLY' } })
     })
 
-    test('where root is mapped to nobody the refusal says so, and in a directory of everybody it works', async (context) => {
-      proves(context, place, 'root_squash: says so')
+    test('where root is mapped to nobody the refusal says so, and in a directory that all may write to it works', async (context) => {
+      proves(context, place, 'names root_squash where it refuses a lock')
       const at = `/mnt/squashed-${version}`
       await mount(lab, 'A', at, { version, from: 'squashed' })
       const driver = await start('A')
@@ -108,7 +108,7 @@ for (const place of [V3, V42]) {
     })
 
     test('when the directory vanishes on the server the holder is told, and the next attempt says what is missing', async (context) => {
-      proves(context, place, 'directory removed on the server: says so')
+      proves(context, place, 'names a directory that was removed on the server')
       const directory = await newDirectory(lab, place)
       const driver = await start('A')
       await driver.ask('acquire', { path: `${directory}/lock`, name: 'lock' })
@@ -119,7 +119,7 @@ for (const place of [V3, V42]) {
     })
 
     test('unmounted and mounted again within the interval, a lock is still held; nothing kept the mount busy', async (context) => {
-      proves(context, place, 'unmount and remount while holding')
+      proves(context, place, 'keeps a lock while its share is unmounted and mounted again within the interval')
       const at = `/mnt/moving-${version}`
       const path = await preparePath(at)
       const driver = await start('A', { refreshRateMs: 1000, timeoutIntervalMs: 30_000 })
@@ -134,7 +134,11 @@ for (const place of [V3, V42]) {
     })
 
     test('unmounted for longer than the interval, the holder is told, and nothing is taken on the disk below', async (context) => {
-      proves(context, place, 'unmounted for longer than the interval: told, and never on the local disk')
+      proves(
+        context,
+        place,
+        'tells the holder when its share is unmounted for longer than the interval, and locks nothing on the disk below',
+      )
       const at = `/mnt/leaving-${version}`
       const path = await preparePath(at)
       const driver = await start('A')

@@ -58,7 +58,7 @@ for (const place of isSoak ? [V3, V42] : [V3]) {
       { timeout: TEST_MS_MAX },
       async (context) => {
         proves(context, place, 'tells the holder when the server is away for longer than the interval')
-        const tell = proves(context, place, 'honours waitMs and signals while the mount hangs')
+        const tell = proves(context, place, 'ends a wait in time (waitMs, signal) while the mount hangs')
         const path = `${await newDirectory(lab, place)}/lock`
         const local = await lab.exec('A', 'mktemp -d')
         const [holder, other] = [await start('A', SHORT), await start('B', SHORT)]

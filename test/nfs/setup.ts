@@ -58,7 +58,7 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   return result
 }
 
-/** A lab whose run was killed ends by itself, unless its daemon was killed too. One that answers belongs to somebody. */
+/** A lab whose run was killed ends by itself, unless its daemon was killed too. One that answers belongs to another run. */
 async function endLeftover(run: string): Promise<void> {
   const running = await LabClient.connect(run).catch(() => null)
   if (running !== null) {

@@ -137,7 +137,7 @@ export class Driver {
     const id = ++this.#count
     this.program.write(`${JSON.stringify({ id, op, ...command })}\n`)
     const answer = this.hears((message) => message.id === id, `answer to ${op}`, msMax)
-    answer.catch(() => {}) // who waits for it is told
+    answer.catch(() => {}) // what waits for it is told
     return answer
   }
 

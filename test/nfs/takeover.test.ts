@@ -1,5 +1,5 @@
 /**
- * Goal: the lock of a node that is dead, frozen or cut off goes to whoever waits, in bounded time; the one that lost it is
+ * Goal: the lock of a node that is dead, frozen or cut off goes to a waiter, in bounded time; the holder that lost it is
  * told before that, and nothing that it does later harms its successor.
  * Method: a holder on A, a waiter on B, and the lab takes A away. The order of events is that of their messages.
  */

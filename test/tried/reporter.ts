@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
-import { isCost } from '../nfs/results-reporter.js'
+import { isCost } from '../nfs/results-pages.js'
 import { versionOf } from '../nfs/lab/packages.js'
 import { packageDirectory } from '../nfs/lab/paths.js'
 import type { Tried } from './record.js'

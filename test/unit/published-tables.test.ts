@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { costsOf, merged, render } from '../nfs/results-reporter.js'
+import { costsTable, figuresText, merged, promisesTable, type Result, runsText } from '../nfs/results-pages.js'
 import type { Results } from '../sim/table.js'
 import { fullTable, shortTable } from '../sim/table-text.js'
 
@@ -11,48 +11,76 @@ const WHEN = new Date('2026-01-02T03:04:05Z')
 const rowsOf = (markdown: string) =>
   markdown.split('\n').filter((line) => line.startsWith('| ') && !/^\| *-|^\| {2}\|/.test(line))
 
-it('the lab: promises that are shown in the same places share a row; figures of failures are not told', () => {
-  const shown = (promise: string, configuration: string, variant = '', passed = true, figures = '') => ({
+/** A result of the lab. */
+const shown = (promise: string, configuration: string, rest: Partial<Result> = {}): Result => {
+  return {
     promise,
     configuration,
-    variant,
-    figures,
-    passed,
-    extent: 'short' as const,
+    variant: '',
+    figures: '',
+    passed: true,
+    extent: 'short',
     day: '2026-01-02',
-  })
-  const page = render(
-    [
-      shown('tells', 'NFSv3'),
-      shown('excludes', 'NFSv3', 'flock'),
-      shown('excludes', 'NFSv3', 'fcntl', false, '7'),
-      shown('excludes', 'NFSv3, noac', 'flock', true, '8'),
-      shown('explains', 'NFSv3'),
-      shown('starts', 'sshfs', '', false),
-      shown('calls per cycle', 'NFSv3', 'flock', true, '3 (OPEN 1, LOCK 2)'),
-    ],
-    'versions',
-  )
+    versions: 'Node 20',
+    ...rest,
+  }
+}
+
+it('the lab: a row for each promise, a cell for each place, and what was shown elsewhere with its place', () => {
+  const page = promisesTable([
+    shown('tells', 'NFSv3'),
+    shown('excludes', 'NFSv3', { variant: 'flock' }),
+    shown('excludes', 'NFSv3', { variant: 'fcntl', passed: false }),
+    shown('excludes', 'NFSv3, noac', { variant: 'flock' }),
+    shown('explains', 'NFSv3'),
+    shown('starts', 'sshfs', { passed: false }),
+    shown('calls per cycle', 'NFSv3', { figures: '3' }),
+    shown('lost without it, for comparison', 'NFSv3', { figures: '4' }),
+  ])
   expect(rowsOf(page)).toEqual([
-    '| tells<br>explains | yes |  |  |  |  |',
+    '| tells | yes |  |  |  |  |',
     '| excludes | flock, **not** fcntl |  |  |  | NFSv3, noac: flock |',
+    '| explains | yes |  |  |  |  |',
     '| starts |  |  |  | **no** |  |',
   ])
-  const figures = page.trim().split('\n\n').at(-1) as string
-  expect(figures).toBe('- excludes: NFSv3, noac, flock: 8\n- calls per cycle: NFSv3, flock: 3 (OPEN 1, LOCK 2)')
-  expect(costsOf(figures)).toBe('- calls per cycle: NFSv3, flock: 3')
 })
 
-it('the lab: the parts of a full run are one page, which says what is still of the short run', () => {
-  const shown = (promise: string, extent: 'short' | 'full', day: string) =>
-    ({ promise, configuration: 'NFSv3', variant: '', figures: `${extent} ${promise}`, passed: true, extent, day }) as const
-  const short = [shown('excludes', 'short', '2026-01-01'), shown('tells', 'short', '2026-01-01')]
-  const once = merged(short, [shown('tells', 'full', '2026-01-02')])
-  expect(render(short, 'versions')).toMatch(/^2026-01-01, the short run, /)
-  expect(render(once, 'versions')).toMatch(/^2026-01-01 to 2026-01-02, the full run \(of the short run: NFSv3: excludes\), /)
-  expect(render(once, 'versions')).toContain('- excludes: NFSv3: short excludes\n- tells: NFSv3: full tells\n')
-  const all = merged(once, [shown('excludes', 'full', '2026-01-02')])
-  expect(render(all, 'versions')).toMatch(/^2026-01-02, the full run, /)
+it('the lab: a row for each figure, none of what failed, and which calls they are is left out of what it costs', () => {
+  const results = [
+    shown('excludes', 'NFSv3', { variant: 'fcntl', passed: false, figures: '7' }),
+    shown('excludes', 'NFSv3, noac', { variant: 'flock', figures: '8' }),
+    shown('calls per cycle', 'NFSv3', { variant: 'flock', figures: '3 (OPEN 1, LOCK 2)' }),
+  ]
+  const figures = figuresText(results)
+  expect(figures.match(/^### .*/gm)).toEqual(['### excludes', '### calls per cycle'])
+  expect(rowsOf(figures)).toEqual([
+    '| where | with | figures |',
+    '| NFSv3, noac | flock | 8 |',
+    '| where | with | figures |',
+    '| NFSv3 | flock | 3 (OPEN 1, LOCK 2) |',
+  ])
+  expect(rowsOf(costsTable(results))).toEqual(['| calls per cycle, flock | 3 |'])
+})
+
+it('the lab: what a later run has not shown stays, with the mark of its run; what it has shown replaces the earlier', () => {
+  const full = { extent: 'full', figures: 'old' } as const
+  const earlier = [shown('excludes', 'NFSv3', { ...full, day: '2026-01-01' }), shown('tells', 'NFSv3', full)]
+  const later = [shown('tells', 'NFSv3', { day: '2026-01-03', figures: 'new' })]
+  const all = merged(earlier, later)
+  expect(runsText(earlier)).toBe('2026-01-01 to 2026-01-02, the full run. Node 20.')
+  expect(runsText(all)).toBe(
+    '2026-01-03, the short run. Node 20.<br>\n² Not shown by a later run: 2026-01-01, the full run. Node 20.',
+  )
+  expect(rowsOf(promisesTable(all))).toEqual(['| tells | yes |  |  |  |  |', '| excludes | yes² |  |  |  |  |'])
+  expect(rowsOf(figuresText(all))).toContain('| NFSv3² |  | old |')
+  expect(rowsOf(figuresText(all))).toContain('| NFSv3 |  | new |')
+})
+
+it('the lab: the pages are those of the results that were published (npm run test:nfs -- --publish writes them)', () => {
+  const published = JSON.parse(read('test/nfs/published.json')) as Result[]
+  const tested = read('docs/tested.md')
+  for (const part of [runsText, promisesTable, costsTable]) expect(tested).toContain(part(published))
+  for (const part of [runsText, figuresText]) expect(read('docs/lab.md')).toContain(part(published))
 })
 
 const results: Results = {
@@ -110,6 +138,26 @@ it('the pages name the direct dependencies that the package has', () => {
   const count = needed.length + optional.length
   expect(read('docs/benchmarks/README.md')).toContain(`| direct dependencies | mountlock | ${count} (${names}) |`)
   expect(read('docs/performance.md')).toContain(`| direct dependencies, mountlock | ✔ ${count} |`)
+})
+
+it('the figures of cost in the README are those of the pages', () => {
+  const cost =
+    /take (\d+) µs, with proper-lockfile ([\d.]+) times as long.* they are (\d+) requests, (\d+) by rename, and a hand-off takes (\d+) ms/
+  const [, ...told] = cost.exec(read('README.md')) ?? []
+  const page = read('docs/performance.md')
+  const ofPage = (pattern: RegExp) => Number(pattern.exec(page)?.[1])
+  const published = JSON.parse(read('test/nfs/published.json')) as Result[]
+  const requests = (variant: string) =>
+    published.find(
+      (result) =>
+        result.promise === 'calls per acquire + release' && result.configuration === 'NFSv3' && result.variant === variant,
+    )
+  expect(told.map(Number)).toEqual([
+    Math.round(ofPage(/a cycle of ours takes ([\d.]+)/)),
+    Number(ofPage(/✔ ([\d.]+) × .*≥ 5 × faster than proper-lockfile/).toFixed(1)),
+    ...['hard link', 'rename'].map((kind) => Math.round(Number.parseFloat(requests(kind)?.figures ?? ''))),
+    ofPage(/hand-off, NFSv3 \| ✔ (\d+),/),
+  ])
 })
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')

@@ -51,14 +51,14 @@ function unpackAll(files: readonly string[], root: string): void {
   for (const file of files) unpack(file, root)
 }
 
-/** Everybody sees it complete or not at all. */
+/** Every process sees it complete or not at all. */
 function buildWhole(tree: string, build: (directory: string) => void): void {
   const partial = `${tree}.${process.pid}`
   try {
     build(partial)
     renameSync(partial, tree)
   } catch (error) {
-    if (!existsSync(tree)) throw error // else somebody was faster
+    if (!existsSync(tree)) throw error // else another process was faster
   } finally {
     rmSync(partial, { recursive: true, force: true })
   }

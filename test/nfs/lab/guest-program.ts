@@ -23,7 +23,7 @@ export class GuestProgram {
       this.#onEnd = resolve
       this.#onError = reject
     })
-    this.end.catch(() => {}) // who waits for it is told; nobody has to
+    this.end.catch(() => {}) // what waits for it is told; nothing has to wait
   }
 
   get isOver(): boolean {

@@ -1,4 +1,4 @@
-/** The machines of one lab, whoever asks for them: the server boots first, then the nodes. */
+/** The machines of one lab, for all that ask for them: the server boots first, then the nodes. */
 
 import type { GuestMessage, Hypervisor } from './machine.js'
 import { Machine } from './machine.js'

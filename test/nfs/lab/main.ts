@@ -28,7 +28,7 @@ import { hostName } from './root-file-system.js'
 import { LabError } from './tools.js'
 import { down, up } from './up-and-down.js'
 
-/** Long enough for whatever somebody tries by hand. */
+/** Long enough for what an engineer tries by hand. */
 const COMMAND_MS_MAX = 24 * 60 * 60 * 1000
 
 const run = runDirectory()

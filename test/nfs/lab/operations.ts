@@ -7,8 +7,8 @@ import { ADDRESSES } from './root-file-system.js'
 export type NfsVersion = '3' | '4.1' | '4.2'
 
 /**
- * `share` is an ordinary one; `small` holds 256 KiB; `quota` makes everybody one user, who may have as much; `squashed` maps root
- * to nobody; `coarse` has time stamps of whole seconds.
+ * `share` is an ordinary one; `small` holds 256 KiB; `quota` maps all users to one, which may have as much; `squashed` maps root
+ * to `nobody`; `coarse` has time stamps of whole seconds.
  */
 export type ExportName = 'share' | 'small' | 'quota' | 'readonly' | 'squashed' | 'coarse'
 
@@ -38,7 +38,7 @@ export async function unmountNfs(lab: LabClient, node: NodeName): Promise<void> 
   await lab.exec(node, "for at in $(sed -n 's/^[^ ]* \\([^ ]*\\) nfs4* .*/\\1/p' /proc/mounts); do umount -l $at; done")
 }
 
-/** An address that nobody has: what is sent there is lost in silence, as behind a dead switch. */
+/** An address that no machine has: what is sent there is lost in silence, as behind a dead switch. */
 const NOWHERE = '02:00:00:00:00:99'
 
 /** Cuts the network between a node and the server. Neither is told; the lab still reaches both. */

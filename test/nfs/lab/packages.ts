@@ -51,7 +51,7 @@ export function download(names: readonly string[], directory: string): string[] 
   mkdirSync(directory, { recursive: true })
   const missing = names.filter((name) => fileOf(name, directory) === undefined)
   if (missing.length > 0) {
-    // As root, apt would look for the files as a user of its own, who may not write here.
+    // As root, apt would look for the files as a user of its own, which may not write here.
     runTool('apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', ...missing], { cwd: directory })
   }
   return names.map((name) => join(directory, fileOf(name, directory) ?? `${name}.deb`))

@@ -1,6 +1,6 @@
 /**
  * The processes of a running lab, written down as they start, so that `down` finds them whatever has happened to the daemon.
- * A process is known by its id and its start time: an id alone may belong to somebody else by now.
+ * A process is known by its id and its start time: an id alone may belong to another process by now.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Waits for events that nobody announces. */
+/** Waits for events that nothing announces. */
 
 import { LabError } from './tools.js'
 

@@ -57,7 +57,7 @@ const WORK = {
       for (let done = 0; done < cycles; done++) await cycle()
     }, cycles)
   },
-  /** Somebody else on this node waits meanwhile. */
+  /** Another process on this node waits meanwhile. */
   async seconds() {
     return await count(() => sleep(forMs), forMs / 1000)
   },

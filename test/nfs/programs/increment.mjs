@@ -75,7 +75,7 @@ for (let done = 0; done < count; done++) {
   const lock = await locker.acquire(path, { waitMs: 600_000 })
   await way.write((await way.read(lock)) + 1, lock)
   await lock.release()
-  // Time for the other node to get it: only who reads what *another* node wrote can lose an update.
+  // Time for the other node to get it: only a process that reads what *another* node wrote can lose an update.
   if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
 }
 const tookMs = Math.round(performance.now() - startMs)

@@ -45,7 +45,7 @@ export function askForExclusion(lab: LabClient, place: Place, kinds: readonly Lo
       tell(`${shares.join(' + ')} acquisitions, longest wait ${waitMsMax} ms`)
       for (const share of shares) expect(share).toBeGreaterThan(0)
       if (!isShared) return
-      proves(context, place, 'shares it between nodes within a factor of two', kind)
+      proves(context, place, 'shares the lock between nodes: none has it more than twice as often as another', kind)
       expect(Math.max(...shares), `shares ${shares}`).toBeLessThanOrEqual(2 * Math.min(...shares))
     },
   )

@@ -29,7 +29,7 @@ export function askForRestart(lab: LabClient, place: Place, server: Server): voi
   }
 
   test(
-    'after an outage locks are still held, and nobody else gets them; advisory ones are reclaimed, or their holder is told',
+    'after an outage locks are still held, and no other process gets them; advisory ones are reclaimed, or their holder is told',
     { timeout: server.outageMs + RECOVERY_MS_MAX + 60_000 },
     async (context) => {
       proves(context, place, 'keeps a lock over a server restart shorter than the interval')

@@ -1,5 +1,5 @@
 /**
- * A node that holds a lock is dead, frozen or cut off: who has it then, and is the holder told? Asked of every mount of the lab
+ * A node that holds a lock is dead, frozen or cut off: which process has it then, and is the holder told? Asked of every mount of the lab
  * that has tokens.
  */
 
@@ -9,7 +9,7 @@ import { cut, heal } from '../lab/operations.js'
 import { Driver, LOCK_KINDS, type LockKind, newDirectory, PACE, type Place, proves } from '../support.js'
 
 export interface Silence {
-  /** For so long the server keeps for a silent node what it has cached, and others wait who would change it. */
+  /** For so long the server keeps for a silent node what it has cached, and other nodes that would change it wait. */
   keptMs: number
 }
 
@@ -62,7 +62,7 @@ export function askForTakeover(
   /** Where the server has given a node up, its mount may be without an answer for long after it is back. */
   function askOfReturning(): void {
     test.for(kinds)(
-      'a frozen node that wakes up learns of the loss of its %s lock, and its late write and release harm nobody',
+      'a frozen node that wakes up learns of the loss of its %s lock, and its late write and release harm no other process',
       async (kind, context) => {
         const tell = proves(context, place, 'takes over from a frozen node, which learns of it', kind)
         const scene = await holderAndWaiter(place, LOCK_KINDS[kind])

@@ -21,7 +21,7 @@ mount_base() {
   mkdir -p /dev/pts /dev/shm
   try mount -t devpts pts /dev/pts
   for directory in /dev/shm /run /tmp /root /mnt /srv; do try mount -t tmpfs -o mode=1777 tmpfs $directory; done
-  # What the NFS daemons must remember over a reboot: who holds locks (statd), who may reclaim them (nfsdcld).
+  # What the NFS daemons must remember over a reboot: which clients hold locks (statd), and which may reclaim them (nfsdcld).
   try mount -t ext4 ${drive}a /var/lib/nfs
   mkdir -p /run/rpcbind /run/sendsigs.omit.d /var/lib/nfs/sm /var/lib/nfs/sm.bak /var/lib/nfs/rpc_pipefs
   mkdir -p /var/lib/nfs/v4recovery /var/lib/nfs/nfsdcltrack /var/lib/nfs/nfsdcld
@@ -39,7 +39,7 @@ start_lock_services() {
   for module in sunrpc lockd; do try modprobe $module; done
   try mount -t rpc_pipefs rpc_pipefs /var/lib/nfs/rpc_pipefs
   echo 3 > /proc/sys/fs/nfs/nlm_timeout
-  # A server that was up before gives its clients as long as version 4 does; the first time there is nobody to wait for.
+  # A server that was up before gives its clients as long as version 4 does; the first time there is no client to wait for.
   if [ -n "$(option recover)" ]; then option lease; else echo 1; fi > /proc/sys/fs/nfs/nlm_grace_period
   try rpcbind -w
   try rpc.statd
