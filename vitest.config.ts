@@ -33,7 +33,7 @@ const nfs: TestProjectInlineConfiguration = {
   },
 }
 
-/** Who keeps the processors busy on several nodes at once has the machine to itself. */
+/** Tests that keep the processors of several nodes busy at once have the machine to themselves. */
 const nfsContention: TestProjectInlineConfiguration = {
   extends: true,
   test: {

@@ -1,4 +1,4 @@
-/** What every question is given: where to measure, whom, and how thoroughly; and the measuring that several of them share. */
+/** What every question is given: where to measure, which candidates, and how thoroughly; and the measuring that several of them share. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync } from 'node:fs'
@@ -36,7 +36,7 @@ export interface Question {
   ask(bench: Bench): Promise<Answer>
 }
 
-/** Who takes part in a question. */
+/** The candidates of a question. */
 export function contestants({ peers }: Bench, family: Family | null, ability: Ability): Candidate[] {
   return CANDIDATES.filter(
     (one) =>
@@ -51,7 +51,7 @@ export interface Part {
   candidate: Candidate
   place: Place
   row: Pick<Row, 'question' | 'subject' | 'place'>
-  /** In words; empty for those who have none to reach. */
+  /** In words; empty for candidates that have none to reach. */
   target: string
   answer: Answer
 }
@@ -63,7 +63,7 @@ export interface Asked {
   atOnce?: boolean
 }
 
-/** Asks each candidate, on the first of the places. Who cannot take part gets a row that says why. */
+/** Asks each candidate, on the first of the places. A candidate that cannot take part gets a row that says why. */
 export async function askEach(
   { places: [place] }: Bench,
   candidates: readonly Candidate[],
@@ -93,10 +93,10 @@ export async function askEach(
 /** `null` where there is none to reach. */
 export const ifOurs = ({ role }: Candidate, isMet: boolean) => (role === 'ours' ? isMet : null)
 
-/** A directory of its own, so that nobody sees another one's files. */
+/** A directory of its own, so that no candidate sees another one's files. */
 export const freshDirectory = ({ directory }: Place): string => mkdtempSync(join(directory, 'bench-'))
 
-/** Directories with many locks in them take long to make: who has made one leaves it to the others. */
+/** Directories with many locks in them take long to make: a candidate that has made one leaves it to the others. */
 const crowded = new Map<string, string>()
 const crowdKey = ({ id }: Candidate, { directory }: Place, locks: number) => `${id} ${locks} ${directory}`
 
@@ -136,7 +136,7 @@ export interface Contestant {
   agent: Agent
 }
 
-/** Starts one process for each (--quick: one for all in Node); who cannot take part is left out, with the reason in the notes. */
+/** Starts one process for each (--quick: one for all in Node); a candidate that cannot take part is left out, with the reason in the notes. */
 export async function startEach(
   bench: Bench,
   place: Place,
@@ -235,5 +235,5 @@ export async function interleave(
   return measurements.filter((_, index) => !failed.has(contestants[index] as Contestant))
 }
 
-/** Node compiles what it has seen a few thousand times; whoever locks rarely does not mind. */
+/** Node compiles what it has seen a few thousand times; a program that locks rarely does not mind. */
 const WARM_UP = { forMs: 300, most: 5000 }

@@ -1,6 +1,6 @@
 /** What a candidate is, and what it can do: the types of peers.mjs. */
 
-/** `ours`, somebody else's lock, or the system calls alone. */
+/** `ours`, another package's lock, or the system calls alone. */
 export type Role = 'ours' | 'peer' | 'floor'
 
 /** What it is compared with: locks that are made of names in a directory, or the kernel's own. */
@@ -19,7 +19,7 @@ export interface Candidate {
   open?(options: OpenOptions): Promise<Contender>
 }
 
-/** `waits`: for a lock that somebody has. `holds`: many at a time. */
+/** `waits`: for a lock that is held. `holds`: many at a time. */
 export type Ability = 'blocking' | 'asynchronous' | 'waits' | 'holds'
 
 export interface OpenOptions {

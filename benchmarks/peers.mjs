@@ -1,6 +1,6 @@
 /**
  * The candidates: our lock types, the peers, real and unmodified, and the floor, which is the bare system calls without
- * any lock around them. Everybody is used as its documentation says, with its defaults, except where a question needs a
+ * any lock around them. Each is used as its documentation says, with its defaults, except where a question needs a
  * setting that all of them share. To add one of our lock types, add a line to {@link CANDIDATES}.
  *
  * JavaScript, because it runs in the processes that are measured: those are to be Node as it is, without a compiler in it.

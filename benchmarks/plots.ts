@@ -67,7 +67,7 @@ function ticks(low: number, high: number): number[] {
 
 /** One hill for each candidate, from the fastest to the slowest, over a common axis. */
 function distribution(measurements: readonly Measurement[]): string {
-  if (measurements.length === 0) return svg(ROW_HEIGHT, [text(0, 20, 'nobody could be measured')])
+  if (measurements.length === 0) return svg(ROW_HEIGHT, [text(0, 20, 'no candidate could be measured')])
   const all = measurements.map((measurement) => ({ ...measurement, samples: measurement.rounds.flat() }))
   all.sort((a, b) => median(a.samples) - median(b.samples))
   const low = Math.max(1e-3, Math.min(...all.map(({ samples }) => quantile(samples, 0.01)))) * 0.85
@@ -171,7 +171,7 @@ const CURVE_RIGHT = 200
 
 function curves({ curves, xLabel, yLabel }: Extract<Plot, { kind: 'curve' }>): string {
   const points = curves.flatMap((curve) => curve.points)
-  if (points.length === 0) return svg(ROW_HEIGHT, [text(0, 20, 'nobody could be measured')])
+  if (points.length === 0) return svg(ROW_HEIGHT, [text(0, 20, 'no candidate could be measured')])
   const range = (values: readonly number[]) => [Math.max(Math.min(...values), 0.01) * 0.7, Math.max(...values, 1) * 1.4] as const
   const [xRange, yRange] = [range(points.map(({ x }) => x)), range(points.map(({ y }) => y))]
   const x = logarithmic(xRange, [CURVE_LEFT, WIDTH - CURVE_RIGHT])

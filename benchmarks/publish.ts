@@ -36,7 +36,7 @@ function tableOf(rows: readonly Row[]): string {
     note === undefined ? reached : `${reached} (${note})`,
     target,
   ])
-  return markdown(['', 'what', 'who', 'reached', 'target'], cells)
+  return markdown(['', 'what', 'candidate', 'reached', 'target'], cells)
 }
 
 function markdown(head: readonly string[], rows: readonly string[][]): string {

@@ -159,13 +159,13 @@ function rowsHtml(rows: readonly Row[]): string {
   const line = ({ verdict, question, subject, place, reached, target, note }: Row) => `<tr>
 <td><span class="mark ${className(verdict)}">${MARKS[verdict]}</span></td><td>${harmless(question)}${place === '' ? '' : ` <small>${harmless(place)}</small>`}</td><td>${harmless(subject)}</td>
 <td class="reached">${harmless(reached)}${note === undefined ? '' : `<br><small>${harmless(note)}</small>`}</td><td class="target">${harmless(target)}</td></tr>`
-  return `<div class="wide"><table><thead><tr><th></th><th>what</th><th>who</th><th>reached</th><th>target</th></tr></thead>
+  return `<div class="wide"><table><thead><tr><th></th><th>what</th><th>candidate</th><th>reached</th><th>target</th></tr></thead>
 <tbody>${rows.map(line).join('')}</tbody></table></div>`
 }
 
 function figuresHtml(measurements: readonly Measurement[]): string {
   const cells = summaries(measurements).map((measurement) => summaryRow(measurement).slice(1))
-  const head = ['what', 'who', 'where', 'median', '5 – 95 %', ''].map((title) => `<th>${title}</th>`).join('')
+  const head = ['what', 'candidate', 'where', 'median', '5 – 95 %', ''].map((title) => `<th>${title}</th>`).join('')
   const body = cells.map((row) => `<tr>${row.map((cell) => `<td>${harmless(cell)}</td>`).join('')}</tr>`).join('')
   return `<div class="wide"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`
 }

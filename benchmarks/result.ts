@@ -9,14 +9,14 @@ export type Verdict = 'met' | 'not met' | 'no target' | 'not measured'
 
 /** One line of the table. */
 export interface Row {
-  /** What was measured, of whom, where. */
+  /** What was measured, of which candidate, where. */
   question: string
   subject: string
   place: string
   reached: string
   target: string
   verdict: Verdict
-  /** Where the figure is a ratio: for those who read the JSON file. */
+  /** Where the figure is a ratio: for readers of the JSON file. */
   ratio?: Ratio
   note?: string
 }
@@ -47,7 +47,7 @@ export interface Curve {
 export type Plot =
   | { kind: 'distribution'; title: string; measurements: Measurement[] }
   | { kind: 'shares'; title: string; measurements: Measurement[] }
-  /** Who held the lock when, drawn by the renderer of `locktester stress`. */
+  /** Which process held the lock when, drawn by the renderer of `locktester stress`. */
   | { kind: 'timeline'; title: string; timeline: Timeline }
   | { kind: 'curve'; title: string; xLabel: string; yLabel: string; curves: Curve[] }
 
@@ -55,7 +55,7 @@ export interface Answer {
   rows: Row[]
   measurements: Measurement[]
   plots: Plot[]
-  /** How it was measured, and who could not take part, and why. */
+  /** How it was measured, and which candidate could not take part, and why. */
   notes: string[]
 }
 

@@ -1,6 +1,6 @@
 /**
  * Puts the declarations of each entry point into one file: what its exports are made of, each with the comment above it.
- * What modules say of themselves, and to each other, is for those who read the source.
+ * What modules say of themselves, and to each other, is for readers of the source.
  */
 
 import { readFile, writeFile } from 'node:fs/promises'

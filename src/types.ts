@@ -166,9 +166,9 @@ export interface Holder {
   /** The `label` of its locker; `''` when it gave none. */
   label: string | null
   /**
-   * When it was acquired, in milliseconds since the epoch, by the file server's clock. Link-based locks on a shared
-   * mount know it with symlinks only. Locks of hard links and renames on a file system of this host tell when their directory
-   * changed last: waiters that come do not count there, the last one that gives up does.
+   * When it was acquired, in milliseconds since the epoch, by the file server's clock. On a shared mount, link-based locks know
+   * it with symlinks only. On a file system of this host, locks by hard link or rename tell when their directory last changed:
+   * when the lock was acquired, or later, when the last waiter gave up.
    */
   since: number | null
   /** How long ago its last heartbeat was, in milliseconds, by the file server's clock: an estimate, which decides nothing. */

@@ -62,7 +62,7 @@ async function ask(bench: Bench): Promise<Answer> {
   return answer
 }
 
-/** For file systems that refuse hard links: nobody chooses them for their speed. */
+/** For file systems that refuse hard links: they are not chosen for their speed. */
 const NOT_JUDGED = new Set(['symlinks'])
 
 async function measure(bench: Bench, place: Place, { family, mode }: Comparison, notes: string[]): Promise<Measurement[]> {

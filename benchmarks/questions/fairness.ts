@@ -1,4 +1,4 @@
-/** Does everybody get a turn? Many processes, each of which wants the lock again as soon as it has released it. */
+/** Does every process get a turn? Many processes, each of which wants the lock again as soon as it has released it. */
 
 import { colourOf } from '../../src/cli/evidence/timeline.js'
 import type { Agent } from '../agents.js'
@@ -38,7 +38,7 @@ async function ask(bench: Bench): Promise<Answer> {
   })
   await Promise.all([...agentsOf.values()].flat().map((agent) => agent.end()))
   answer.plots.unshift({ kind: 'shares', title: `acquisitions of ${processes} processes`, measurements: answer.measurements })
-  answer.notes.push('Nothing is done under the lock, and nobody stands back: the hardest case for fairness.')
+  answer.notes.push('Nothing is done under the lock, and no process stands back: the hardest case for fairness.')
   return answer
 }
 
@@ -57,7 +57,7 @@ async function contend(candidate: Candidate, agents: readonly Agent[], forMs: nu
 const COURSE_FROM_MS = 1000
 const COURSE_MS = 400
 
-/** Who had it when, for a moment. */
+/** Which process had it when, for a moment. */
 function courseOf({ label }: Candidate, turns: readonly (readonly Turn[])[]): Plot {
   const originMs = turns.reduce(
     (first, [turn]) => Math.min(first, (turn?.[0] ?? Number.POSITIVE_INFINITY) / 1000),
@@ -70,6 +70,6 @@ function courseOf({ label }: Candidate, turns: readonly (readonly Turn[])[]): Pl
     const seen = spans.filter((span) => span.toMs >= fromMs && span.fromMs <= toMs).map((span) => ({ ...span, ...look }))
     return { label: `process ${index + 1}`, spans: seen, marks: [] }
   })
-  const title = `${label}: who held it`
+  const title = `${label}: which process held it`
   return { kind: 'timeline', title, timeline: { title, fromMs, toMs, originMs, rows } }
 }

@@ -40,7 +40,7 @@ async function ask(bench: Bench): Promise<Answer> {
       addPoint(curves, measurement, waiters)
     }
     for (const team of teams) {
-      // Those who ask again every second take long to be done with, and each of sixteen costs what one of two does.
+      // Candidates that ask again every second take long to be done with, and each of sixteen costs what one of two does.
       if (team.candidate.role !== 'ours' && waiters > 2) continue
       bench.progress(`${team.candidate.label}, processor time of ${waiters} waiters`)
       const cost = waitingCost(bench, team, place, answer.measurements)
@@ -71,7 +71,7 @@ async function measure(bench: Bench, teams: Team[], place: Place, waiters: numbe
   for (let round = 0; round < rounds; round++) {
     for (const one of [...measured]) {
       const { candidate, agents } = one.team
-      // Peers get one long turn: after each of their turns somebody may sleep for seconds.
+      // Peers get one long turn: after each of their turns a process may sleep for seconds.
       if (candidate.role === 'peer' && round > 0) continue
       bench.progress(`${candidate.label}, ${waiters} waiters, round ${round + 1} of ${rounds}`)
       try {

@@ -78,7 +78,7 @@ async function countWhileHolding(bench: Bench, candidate: Candidate, place: Plac
     await agent.mark('begin')
     await sleep(refreshMs * intervals)
     await agent.mark('end')
-    // Who has lost its locks meanwhile had nothing to keep alive.
+    // A process that has lost its locks meanwhile had nothing to keep alive.
     await agent.ask('drop', { candidate: candidate.id })
   } finally {
     await agent.end()

@@ -44,7 +44,7 @@ async function ask(bench: Bench): Promise<Answer> {
     )
     if (taken !== undefined) all.push(taken)
   }
-  /** Who fails is left out from then on. */
+  /** A candidate that fails is left out from then on. */
   const each = async (doing: string, work: (taken: Taken) => Promise<void>) => {
     for (const taken of [...all]) {
       bench.progress(`${taken.candidate.label}, ${doing}`)

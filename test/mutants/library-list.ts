@@ -316,7 +316,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     file: 'protocol/maintain.ts',
     from: '  yield* release(site, { generation: outcome.generation, sessionId: session.record.id }, outcome.entry)\n',
     to: '',
-    caughtBy: [BREAK, 'who finds it lost, and is free'],
+    caughtBy: [BREAK, 'which finds it lost, and is free'],
     redundantBecause: null,
   },
   {
@@ -324,7 +324,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     file: 'protocol/maintain.ts',
     from: '  yield* cleanUp(site, outcome.below)\n',
     to: '',
-    caughtBy: [BREAK, 'who finds it lost, and is free'],
+    caughtBy: [BREAK, 'which finds it lost, and is free'],
     redundantBecause: null,
   },
   {
@@ -332,7 +332,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     file: 'protocol/maintain.ts',
     from: '  yield* cleanUp(site, outcome.below)\n  yield* release(site, { generation: outcome.generation, sessionId: session.record.id }, outcome.entry)\n',
     to: '  yield* release(site, { generation: outcome.generation, sessionId: session.record.id }, outcome.entry)\n  yield* cleanUp(site, outcome.below)\n',
-    caughtBy: [BREAK, 'nobody else can hold the lock'],
+    caughtBy: [BREAK, 'no other process can hold the lock'],
     redundantBecause: null,
   },
   {

@@ -1,5 +1,5 @@
 /**
- * The default of advisory locks: both system calls. Goal: programs that use either are kept out and keep out, whoever was first;
+ * The default of advisory locks: both system calls. Goal: programs that use either are kept out and keep out, whichever was first;
  * what has only one of the two says so, or is refused. Method: python's own calls are the independent witness and rival.
  */
 

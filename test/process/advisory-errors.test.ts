@@ -64,7 +64,7 @@ describe.each(WAYS)('$kind ($op)', ({ op, kind }) => {
     expect((await agent.ask({ op, kind, path })).message).toContain('is used as a link-based lock')
   })
 
-  it('a FIFO, a socket and a device are errors, and nobody waits for their other end', async () => {
+  it('a FIFO, a socket and a device are errors, and no process waits for their other end', async () => {
     const agent = startAgent()
     execFileSync('mkfifo', [path])
     expect((await agent.ask({ op, kind, path })).message).toContain('it is a FIFO')
@@ -101,7 +101,7 @@ describe.each(WAYS)('$kind ($op)', ({ op, kind }) => {
     expect(witness(path, kind)).toBe('busy')
   })
 
-  it('a user who may only read creates nothing, and gets a shared lock on a file that is there; flock also an exclusive one', async () => {
+  it('a user with the right to read alone creates nothing, and gets a shared lock on a file that is there; flock also an exclusive one', async () => {
     const agent = startAgent()
     await agent.ask({ op: 'becomeNobody' })
     expect(await agent.ask({ op, kind, path })).toMatchObject({ outcome: 'error', code: 'ACCESS_DENIED' })
@@ -141,7 +141,7 @@ describe.each(WAYS)('$kind ($op)', ({ op, kind }) => {
     }
   })
 
-  it('a file whose process died while it gave it up is emptied by the next holder, who must be able to write it', async () => {
+  it('a file whose process died while it gave it up is emptied by the next holder, which must be able to write it', async () => {
     writeFileSync(path, 'mountlock gives this lock file up: its path becomes a lock of another type.\n')
     const reader = startAgent()
     await reader.ask({ op: 'becomeNobody' })
@@ -167,11 +167,14 @@ describe.each(WAYS)('$kind ($op)', ({ op, kind }) => {
     { directory: 0o770, file: 0o660 },
     { directory: 0o1777, file: 0o666 },
     { directory: 0o700, file: 0o600 },
-  ])('whoever may write into the directory ($directory) may lock the new file ($file), whatever the umask', async (mode) => {
-    chmodSync(folder, mode.directory)
-    await startAgent(['sh', '-c', 'umask 077; exec "$@"', 'sh']).ask({ op, kind, path })
-    expect(statSync(path).mode & 0o7777).toBe(mode.file)
-  })
+  ])(
+    'a user with the right to write into the directory ($directory) may lock the new file ($file), whatever the umask',
+    async (mode) => {
+      chmodSync(folder, mode.directory)
+      await startAgent(['sh', '-c', 'umask 077; exec "$@"', 'sh']).ask({ op, kind, path })
+      expect(statSync(path).mode & 0o7777).toBe(mode.file)
+    },
+  )
 
   it('the mode of a file that exists is left alone', async () => {
     writeFileSync(path, '')
@@ -193,7 +196,7 @@ describe.each(['flock', 'fcntl'] as const)('a %s probe', (kind) => {
     expect(readdirSync(folder)).toEqual(['resource.lock'])
   })
 
-  it('says unknown where it can neither see all processes nor notice shared holders, as fcntl of those who may only read', async () => {
+  it('says unknown where it can neither see all processes nor notice shared holders, as fcntl of a user that may only read', async () => {
     writeFileSync(path, '')
     const agent = startAgent(['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'])
     await agent.ask({ op: 'becomeNobody' })

@@ -143,7 +143,7 @@ describe('an fcntl lock that this process holds survives', () => {
     expect(openDescriptors()).toBe(0)
   })
 
-  it('an attempt on its path after somebody replaced the file, which counts as busy', async () => {
+  it('an attempt on its path after another program replaced the file, which counts as busy', async () => {
     writeFileSync(`${path}.new`, '')
     renameSync(`${path}.new`, path)
     expect(await agent.ask({ op: 'attempt', path, kind: 'fcntl' })).toEqual({ outcome: 'busy' })

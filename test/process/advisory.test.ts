@@ -1,5 +1,5 @@
 /**
- * Advisory locks between processes. Goal: whatever a hold excludes, it excludes for everybody, and for exactly as long as
+ * Advisory locks between processes. Goal: whatever a hold excludes, it excludes for all processes, and for exactly as long as
  * it lasts. Method: agents (child processes) lock on command; python's own system calls are the independent witness.
  */
 import { existsSync, linkSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
@@ -105,7 +105,7 @@ describe.each(KINDS)('%s between processes', (kind) => {
     expect(witness(path, kind)).toBe('busy')
   })
 
-  it('a probe names the process that holds it, and says free when nobody does', async () => {
+  it('a probe names the process that holds it, and says free when none does', async () => {
     const [holder, watcher] = [startAgent(), startAgent()]
     expect(await watcher.ask({ op: 'probe', path, kind })).toEqual({ state: 'free', pid: null })
     expect(existsSync(path)).toBe(false)
@@ -174,7 +174,7 @@ describe('flock with blocking calls', () => {
 })
 
 describe('/proc/locks', () => {
-  it('names holders, and not those who wait or hold something that is no lock', () => {
+  it('names holders, and not processes that wait or hold something that is no lock', () => {
     const text = `1: FLOCK  ADVISORY  WRITE 4191 fe:00:2146345 0 EOF
 1: -> FLOCK  ADVISORY  WRITE 4192 fe:00:2146345 0 EOF
 2: OFDLCK ADVISORY  READ  -1 00:2d:18446744073709551615 0 EOF

@@ -1,4 +1,4 @@
-/** The benchmark harness: that it runs and writes what it says. Its figures are nobody's business here. */
+/** The benchmark harness: that it runs and writes what it says. Its figures do not matter here. */
 
 import { execFile } from 'node:child_process'
 import { readdir, readFile, writeFile } from 'node:fs/promises'

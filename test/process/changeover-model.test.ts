@@ -1,6 +1,6 @@
 /**
- * The change of lock types under every kind of bad luck. Goal: whatever the interleaving, however long somebody stalls
- * between two operations and wherever somebody dies, never do two processes hold one path, no token is handed out twice,
+ * The change of lock types under every kind of bad luck. Goal: whatever the interleaving, however long a process stalls
+ * between two operations and wherever a process dies, never do two processes hold one path, no token is handed out twice,
  * and in the end every lock type can still have the path. Method: the real protocols on a file system in memory, one atomic
  * operation at a time, in an order that a seed decides; the same with one precaution left out must fail.
  */
@@ -176,7 +176,7 @@ interface Actor {
   life: Life
   answer: unknown
   asleepUntil: number
-  /** The ids of the sessions that nobody has judged to be dead, by the start time that their records tell. */
+  /** The ids of the sessions that no process has judged to be dead, by the start time that their records tell. */
   alive: Map<string, string>
   session: Session | null
   /** For a mutation: its last listing, and what it is made to see in the next. */
@@ -237,7 +237,7 @@ class Universe {
     }
   }
 
-  /** Lets who takes the marker away believe what he saw before. */
+  /** Lets a process that takes the marker away believe what it saw before. */
   #mutated(actor: Actor, operation: FileOperation): Reply<unknown> {
     if (operation.op === 'rename' && operation.from.startsWith(`${LOCK}/.reviving`)) this.counts.revived++
     if (this.mutation !== 'no look after the marker is taken') return this.files.perform(operation)
@@ -253,7 +253,7 @@ class Universe {
     return reply
   }
 
-  /** The dead are dead; who sleeps may be judged to be dead at any moment, and knows it when it wakes up. */
+  /** The dead are dead; a process that sleeps may be judged to be dead at any moment, and knows it when it wakes up. */
   #judge(startTime: string): 'gone' | 'alive' {
     const owner = this.owners.get(startTime)
     if (owner === undefined) return 'gone'
@@ -401,7 +401,7 @@ class Universe {
     }
   }
 
-  someone(times = Number.POSITIVE_INFINITY): void {
+  join(times = Number.POSITIVE_INFINITY): void {
     const kind = this.random.whole(3)
     this.spawn((actor) =>
       kind === 0 ? this.advisory(actor, times) : this.linker(actor, kind === 1 ? hardLinkClaim : renameClaim, times),
@@ -431,7 +431,7 @@ function siteOf(claim: Claim): Site {
 function live(seed: number, mutation: Mutation = 'none') {
   const universe = new Universe(seed, mutation)
   const { random } = universe
-  for (let i = 0; i < 4; i++) universe.someone()
+  for (let i = 0; i < 4; i++) universe.join()
   while (universe.step < STEPS) {
     const awake = universe.actors.filter(({ asleepUntil }) => asleepUntil <= universe.step)
     if (awake.length === 0) {
@@ -444,7 +444,7 @@ function live(seed: number, mutation: Mutation = 'none') {
     if (random.chance(0.03)) actor.asleepUntil = universe.step + random.logarithmic(5, 500)
     if (random.chance(0.004)) {
       universe.die(actor)
-      universe.someone()
+      universe.join()
     }
   }
   for (const actor of [...universe.actors]) universe.die(actor)

@@ -1,7 +1,7 @@
 /**
- * Two lock types on one path, with real processes. Goal: a held lock of another type is refused with an error that says who
- * has it; a free one makes way; nobody who dies or stalls at any call to the file system leaves a path that cannot be had,
- * or breaks a lock of somebody else. What all interleavings do is shown in changeover-model.test.ts.
+ * Two lock types on one path, with real processes. Goal: a held lock of another type is refused with an error that names its
+ * holder; a free one makes way; no process that dies or stalls at any call to the file system leaves a path that cannot be had,
+ * or breaks a lock of another process. What all interleavings do is shown in changeover-model.test.ts.
  */
 
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
@@ -72,13 +72,13 @@ function lockerOf(type: Type): Locker {
 
 const start = (type: Type, more: object = {}) => new Peer('changeover-agent.mjs', { locker: TYPES[type], ...more })
 
-/** A lock that somebody has used, and that is free. */
+/** A lock that was used, and is free. */
 async function leave(type: Type, place = path): Promise<void> {
   await (await lockerOf(type).acquire(place)).release()
 }
 
 describe.each(CHANGES)('from $from to $to', ({ from, to }) => {
-  test('while it is held, an attempt is refused with an error that says by whom', async () => {
+  test('while it is held, an attempt is refused with an error that names the holder', async () => {
     const [holder, rival] = [start(from), start(to)]
     expect(await holder.ask({ op: 'tryAcquire', path })).toMatchObject({ held: true })
     const { error } = await rival.ask({ op: 'tryAcquire', path })
@@ -120,7 +120,7 @@ describe.each(CHANGES)('from $from to $to', ({ from, to }) => {
 })
 
 describe.each(STEPPED)('from $from to $to, call by call', ({ from, to }) => {
-  test('who is killed at any call to the file system leaves a path that every type can have', LONG, async () => {
+  test('a process that is killed at any call to the file system leaves a path that every type can have', LONG, async () => {
     await atEveryCall(async (at, place) => {
       await leave(from, place)
       const victim = start(to, { at })
@@ -135,7 +135,7 @@ describe.each(STEPPED)('from $from to $to, call by call', ({ from, to }) => {
     })
   })
 
-  test('who stalls at any call to the file system breaks nobody when it goes on', LONG, async () => {
+  test('a process that stalls at any call to the file system breaks no lock of others when it goes on', LONG, async () => {
     await atEveryCall(async (at, place) => {
       await leave(from, place)
       const slow = start(to, { at, signal: 'SIGSTOP' })
@@ -145,7 +145,7 @@ describe.each(STEPPED)('from $from to $to, call by call', ({ from, to }) => {
         stopped.catch(() => {})
         return await answering
       }
-      // Back and forth meanwhile, where the one who is stopped does not hold the kernel's lock of the file.
+      // Back and forth meanwhile, where the one that is stopped does not hold the kernel's lock of the file.
       const holder = await holdAfterChanges(place, at % 2 === 0 ? [to, from, to, from] : [from, to, from, to])
       slow.child.kill('SIGCONT')
       const answer = await answering
@@ -163,7 +163,7 @@ describe.each(STEPPED)('from $from to $to, call by call', ({ from, to }) => {
 
 const AT_ONCE = 4
 
-/** Goes on, some at a time and each in a place of its own, until somebody gets the lock because it makes no call of that number. */
+/** Goes on, some at a time and each in a place of its own, until a process gets the lock because it makes no call of that number. */
 async function atEveryCall(life: (at: number, place: string) => Promise<Record<string, unknown> | null>): Promise<void> {
   for (let first = 1; ; first += AT_ONCE) {
     const numbers = Array.from({ length: AT_ONCE }, (_, i) => first + i)
@@ -303,7 +303,7 @@ test('a file of an NFS client is waited for, and named when it stays; when it go
   expect((await waiting).held).toBe(true)
 })
 
-test('a lock directory with a file of somebody else in it stays as it is', async () => {
+test('a lock directory with a file of another program in it stays as it is', async () => {
   await leave('hard link')
   await writeFile(join(path, 'mine'), '')
   const before = await readdir(path)
@@ -333,7 +333,7 @@ test('two shared holders keep a file from making way; when the last has gone, it
   expect((await lockerOf('hard link').tryAcquire(path))?.held).toBe(true)
 })
 
-test('a user who may not change the lock is refused, and changes nothing', async () => {
+test('a user without the right to change the lock is refused, and changes nothing', async () => {
   await leave('hard link')
   await chmod(folder, 0o1777)
   await chmod(path, 0o1777)

@@ -28,7 +28,7 @@ test('the example of fencing tokens prints what the page says', async () => {
   expect(stdout).toBe(expected)
 })
 
-test('the example for people who come from proper-lockfile runs', async () => {
+test('the example for programs that come from proper-lockfile runs', async () => {
   const page = await readFile(join(DOCS, 'from-proper-lockfile.md'), 'utf8')
   const [program = ''] = blocks(page, 'js')
   const file = join(await temporaryFolder(), 'file')

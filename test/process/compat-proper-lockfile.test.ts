@@ -378,7 +378,7 @@ describe('the two on one path', () => {
     expect(outcomes.reduce((sum, { had = 0 }) => sum + had, 0)).toBeGreaterThan(0)
   })
 
-  test('who waits for the real package gets the lock when that releases it', async () => {
+  test('a process that waits for the real package gets the lock when that releases it', async () => {
     const [theirs, ours] = [start('proper-lockfile'), start('mountlock')]
     await theirs.ask({ op: 'lock', file })
     const waiting = ours.ask({ op: 'lock', file, options: { retries: { retries: 400, minTimeout: 20, factor: 1 } } })

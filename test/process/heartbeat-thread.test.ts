@@ -147,7 +147,7 @@ const CATCH_THREAD = `import { subscribe } from 'node:diagnostics_channel'
 describe('a thread that dies while locks are held', () => {
   const DEATHS = {
     // As a defect would: 'error' is told, and then 'exit'.
-    'by an error that nobody catches': "threads[0].postMessage({ type: 'watch' })",
+    'by an error that nothing catches': "threads[0].postMessage({ type: 'watch' })",
     'because it is ended from outside': 'void threads[0].terminate()',
   }
 

@@ -1,6 +1,6 @@
 /**
  * The dead whose session file says nothing: another user may not write into it, or it was removed. Goal: watching always
- * comes to its end, so that the lock of a dead node goes to whoever waits for it, whatever a patrol or an administrator does
+ * comes to its end, so that the lock of a dead node goes to a waiter, whatever a patrol or an administrator does
  * meanwhile. Method: holders that are killed on another node, and processes that patrol the directory for longer than
  * watching takes, before and while they want the lock.
  */

@@ -1,6 +1,6 @@
 /**
- * Holders that die. Goal: a dead holder's lock goes to whoever wants it, at once on its own host and after one
- * timeout-interval of watching elsewhere; and nobody who lives is ever taken for dead. Method: real processes are killed,
+ * Holders that die. Goal: a dead holder's lock goes to a process that wants it, at once on its own host and after one
+ * timeout-interval of watching elsewhere; and no live process is ever taken for dead. Method: real processes are killed,
  * kept as zombies, replaced by others with the same process id, and hidden by /proc.
  */
 
@@ -47,7 +47,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     expect(taken?.token).toBeGreaterThan(lost.token)
   })
 
-  test('somebody on the same host who was already waiting gets the lock of a killed process within a second', async () => {
+  test('a process on the same host that was already waiting gets the lock of a killed process within a second', async () => {
     const path = await lockPath()
     const [holder, waiter] = await Promise.all([
       Agent.start({ locker: { ...locker, ...SLOW } }),
@@ -76,7 +76,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     expect(tookMs).toBeLessThan(SILENCE_MS + 2500)
   })
 
-  test('somebody on another node who was already waiting gets it one timeout-interval after the last heartbeat', async () => {
+  test('a process on another node that was already waiting gets it one timeout-interval after the last heartbeat', async () => {
     const path = await lockPath()
     const node = await otherNode()
     const [holder, waiter] = await Promise.all([Agent.start({ locker }), Agent.start({ locker, on: node })])
@@ -151,10 +151,10 @@ test('a process with the same process id in another namespace does not keep a de
   await waiter.acquire(path, 20_000)
 })
 
-test('a holder whose process id nobody has in the namespace of the next acquirer is not taken for dead', async () => {
+test('a holder whose process id no process has in the namespace of the next acquirer is not taken for dead', async () => {
   const path = await lockPath()
   const [here, there] = await Promise.all([otherNode(), otherNode()])
-  // A few numbers ahead of everybody over there.
+  // A few numbers ahead of all processes over there.
   await here.run('echo 20000 > /proc/sys/kernel/ns_last_pid')
   const [holder, rival] = await Promise.all([Agent.start({ on: here }), Agent.start({ on: there })])
   const held = await holder.acquire(path)
@@ -190,7 +190,7 @@ describe('where /proc hides the processes of other users (hidepid=2)', () => {
   })
 })
 
-test('the session file of a killed process is removed by those who still work in the directory', async () => {
+test('the session file of a killed process is removed by processes that still work in the directory', async () => {
   const folder = await temporaryFolder()
   const [victim, survivor] = await Promise.all([Agent.start(), Agent.start()])
   await victim.acquire(join(folder, 'one'))

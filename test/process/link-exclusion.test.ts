@@ -77,7 +77,7 @@ test.each(KINDS)(
     for (let round = 0; round < 25; round++) {
       const path = join(folder, `lock ${round}`)
       const results = await Promise.all(agents.map((agent) => agent.tryAcquire(path)))
-      // Nobody at all would be allowed too (both withdraw), but somebody must get it who waits.
+      // None would be allowed too (both withdraw), but one that waits must get it.
       expect(results.filter((lock) => lock !== null).length).toBeLessThanOrEqual(1)
       const winner = results.find((lock) => lock !== null) ?? (await (agents[0] as Agent).acquire(path))
       await winner.release()

@@ -17,8 +17,8 @@ const SLOW = { refreshRateMs: 20_000, timeoutIntervalMs: 30_000 }
 const WAYS = [
   { way: 'comes to its end', how: 'return', status: { code: 0, signal: null } },
   { way: 'calls process.exit(7)', how: 'exit', status: { code: 7, signal: null } },
-  { way: 'throws what nobody catches', how: 'throw', status: { code: 1, signal: null } },
-  { way: 'rejects what nobody handles', how: 'reject', status: { code: 1, signal: null } },
+  { way: 'throws what nothing catches', how: 'throw', status: { code: 1, signal: null } },
+  { way: 'rejects what nothing handles', how: 'reject', status: { code: 1, signal: null } },
   { way: 'gets SIGINT', signal: 'SIGINT', status: { code: null, signal: 'SIGINT' } },
   { way: 'gets SIGTERM', signal: 'SIGTERM', status: { code: null, signal: 'SIGTERM' } },
   { way: 'gets SIGHUP', signal: 'SIGHUP', status: { code: null, signal: 'SIGHUP' } },
@@ -28,7 +28,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
   test.each(WAYS)('a process that $way releases everything at once, and ends as it would without us', async (way) => {
     const folder = await temporaryFolder()
     const paths = ['one', 'two', 'three'].map((name) => join(folder, name))
-    // Signals are sent to a holder on this node: whoever enters a namespace for it would pass them on as a status.
+    // Signals are sent to a holder on this node: a program that enters a namespace for it would pass them on as a status.
     const on = 'signal' in way ? {} : { on: await otherNode() }
     const rivalOn = 'signal' in way ? { on: await otherNode() } : {}
     const [holder, rival] = await Promise.all([
@@ -44,7 +44,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
   })
 })
 
-test('somebody on another node who waits gets the lock as soon as its holder has ended', async () => {
+test('a waiter on another node gets the lock as soon as its holder has ended', async () => {
   const path = join(await temporaryFolder(), 'lock')
   const [holder, waiter] = await Promise.all([
     Agent.start({ locker: SLOW }),

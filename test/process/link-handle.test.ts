@@ -1,7 +1,7 @@
 /**
  * The handle of a lock, and what can be asked about it. Goal: releasing, disposing and closing do what their names say, however
  * often and in whatever order; `inspect` tells the four states apart and touches nothing. Method: mostly within one
- * process; holders that must be somebody else are agents.
+ * process; holders that must be other processes are agents.
  */
 
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -137,8 +137,8 @@ describe.each(KINDS)('$kind', ({ locker: kind }) => {
     const entries = await readdir(path)
     const inspection = await observer.inspect(path)
     expect(inspection).toMatchObject({ state: 'held', token: held.token, unknownEntries: [] })
-    const who = 'holder' in inspection ? inspection.holder : null
-    expect(who).toMatchObject({
+    const seen = 'holder' in inspection ? inspection.holder : null
+    expect(seen).toMatchObject({
       host: hostname(),
       pid: holder.pid,
       uid: process.getuid?.(),
@@ -146,9 +146,9 @@ describe.each(KINDS)('$kind', ({ locker: kind }) => {
       label: 'night shift',
       sameHost: true,
     })
-    expect(Math.abs((who?.since as number) - startedMs)).toBeLessThan(10_000)
-    expect(who?.heartbeatAgeMs).toBeGreaterThanOrEqual(0)
-    expect(who?.heartbeatAgeMs).toBeLessThan(BRISK.timeoutIntervalMs)
+    expect(Math.abs((seen?.since as number) - startedMs)).toBeLessThan(10_000)
+    expect(seen?.heartbeatAgeMs).toBeGreaterThanOrEqual(0)
+    expect(seen?.heartbeatAgeMs).toBeLessThan(BRISK.timeoutIntervalMs)
     expect((await readdir(path)).sort()).toEqual(entries.sort())
 
     await holder.murder()
@@ -211,7 +211,7 @@ describe.each(KINDS)('$kind', ({ locker: kind }) => {
     expect(next.token).toBeGreaterThan(gone.token as bigint)
   })
 
-  test('the holder of a lock that an administrator gave to somebody else is told, at a heartbeat', async () => {
+  test('the holder of a lock that an administrator gave to another process is told, at a heartbeat', async () => {
     const path = await lockPath()
     const [holder, other] = [await newLocker(kind).acquire(path), await Agent.start({ locker: kind })]
     const aborted = new Promise((resolve) => holder.signal.addEventListener('abort', resolve))

@@ -1,5 +1,5 @@
 /**
- * Mounts that do not answer. Goal: a dead mount stops neither the event loop nor the locks of another mount; whoever waits
+ * Mounts that do not answer. Goal: a dead mount stops neither the event loop nor the locks of another mount; a waiter
  * can give up, and leaves nothing held when the server goes on; and the process can end. Method: sshfs is stopped with
  * SIGSTOP: every operation then waits for ever, but can be killed, as on a hard NFS mount.
  */
@@ -86,7 +86,7 @@ describe.each([
     await attempt.abort()
     expect(await refused).toMatchObject({ code: 'ABORT_ERR' })
     goOn()
-    // The hasty one lives and keeps its session alive: nobody would ever take from it what it held without knowing.
+    // The hasty one lives and keeps its session alive: no process would ever take from it what it held without knowing.
     const taken = await next.acquire(lock, 20_000)
     expect(await taken.release()).toEqual({ lost: false })
     const again = await hasty.acquire(lock, 20_000)
@@ -130,7 +130,7 @@ describe.each([
 test.each([
   { way: 'calls process.exit(7)', how: 'exit' },
   { way: 'comes to its end', how: 'return' },
-  { way: 'throws what nobody catches', how: 'throw' },
+  { way: 'throws what nothing catches', how: 'throw' },
 ])(
   'a holder on a mount that hangs and $way ends within seconds, and what it held on another mount is released',
   async ({ how }) => {

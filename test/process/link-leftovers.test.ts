@@ -1,6 +1,6 @@
 /**
  * What is left behind. Goal: an idle directory of locks is small, whatever happened in it, and nothing that is not ours is
- * ever removed. Method: leftovers as crashed processes leave them, and their look-alikes; then somebody works there.
+ * ever removed. Method: leftovers as crashed processes leave them, and their look-alikes; then a process works there.
  */
 
 import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
@@ -24,7 +24,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
         for (let i = 0; i < 25; i++) await (await agent.acquire(path)).release()
       }),
     )
-    // What lies below is removed by the next one who comes by.
+    // What lies below is removed by the next process that comes by.
     const last = await (agents[0] as Agent).acquire(path)
     await last.release()
     await expect.poll(() => readdir(path), { timeout: 5000, interval: 20 }).toHaveLength(2)
@@ -88,7 +88,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
   })
 })
 
-test('a record that is a FIFO stops nobody', async () => {
+test('a record that is a FIFO stops no process', async () => {
   const folder = await temporaryFolder()
   const on = await otherNode()
   await on.run('mkfifo "$1"', join(folder, `.mountlock-41c29-host-1-${RANDOM}`))

@@ -1,5 +1,5 @@
 /**
- * Users and modes. Goal: whoever may create files in a directory may lock there, whatever umask they have, and the sticky
+ * Users and modes. Goal: a user that may create files in a directory may lock there, whatever its umask, and the sticky
  * bit does not get in the way. Method: agents with strange umasks, and agents that run as two different users.
  */
 
@@ -71,7 +71,7 @@ describe.each(KINDS.filter(({ kind }) => kind !== 'rename'))('two users in a sti
     expect((await bob.acquire(path)).token).toBeGreaterThan(taken.token)
   })
 
-  test('see who holds the lock', async () => {
+  test('see which process holds the lock', async () => {
     const { path, ann, bob } = await twoUsers()
     await ann.acquire(path)
     expect(await bob.inspect(path)).toMatchObject({ state: 'held', holder: { pid: ann.pid, uid: ANN } })
@@ -79,7 +79,7 @@ describe.each(KINDS.filter(({ kind }) => kind !== 'rename'))('two users in a sti
   })
 })
 
-test('a user who may only read the directory can inspect the lock, and is refused when acquiring', async () => {
+test('a user with the right to read the directory alone can inspect the lock, and is refused when acquiring', async () => {
   const folder = await temporaryFolder(0o755)
   const { fixtures } = await installation()
   const [root, ann] = await Promise.all([Agent.start(), Agent.start({ uid: ANN, fixtures })])

@@ -1,5 +1,5 @@
 /**
- * Errors that were answered although it was done. Goal: no error that proves nothing leaves a lock held by nobody: another process
+ * Errors that were answered although it was done. Goal: no error that proves nothing leaves a lock held without a holder: another process
  * gets it within two intervals, while the one that was told the error lives on and holds other locks. Method: a preloaded
  * library performs one call of a real process, of the heartbeat thread too, and answers with the error.
  */

@@ -117,7 +117,7 @@ describe.each(['acquire', 'acquireSync'] as const)(
   'an event loop that is blocked for 3 × timeout-interval in the same tick in which %s returns',
   (how) => {
     test.each(['this node', 'another node'])(
-      'costs the holder nothing, however closely somebody on %s watches',
+      'costs the holder nothing, however closely a process on %s watches',
       async (where) => {
         const path = await lockPath()
         const on = where === 'another node' ? { on: await otherNode() } : {}

@@ -78,7 +78,7 @@ describe('what /proc says of this process counts', () => {
 
   test('not even where this process happens to have one number in both', async () => {
     const outside = await otherNode()
-    // Nobody else starts processes in there: the next one is the 5001st on both sides.
+    // Nothing else starts processes in there: the next one is the 5001st on both sides.
     const script = `
       last=/proc/sys/kernel/ns_last_pid; mkfifo "$1/go"
       unshare --pid --fork sh -c 'echo 5000 > '$last'; read go < "$0/go"; "$@"; exit' "$@" &
@@ -117,7 +117,7 @@ test('where there is no /proc, a live holder keeps its lock, and a dead one lose
   await rival.acquire(path, 20_000)
 })
 
-describe('a record of the first version, with a start time that nobody can compare', () => {
+describe('a record of the first version, with a start time that cannot be compared', () => {
   /** A lock that is held by a session of an older program, whose process has this number. */
   async function heldByOldProgram(pid: number): Promise<string> {
     const path = await lockPath()
@@ -140,7 +140,7 @@ describe('a record of the first version, with a start time that nobody can compa
     expect((await rival.tryAcquire(path))?.token).toBe(2n)
   })
 
-  test('convicts at once when nobody has its process id any more', async () => {
+  test('convicts at once when no process has its process id any more', async () => {
     const gone = await Agent.start()
     const { pid } = gone
     await gone.murder()

@@ -60,7 +60,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     },
   )
 
-  test('a waiter whose patience ends is told who holds the lock, and leaves nothing behind', async () => {
+  test('a waiter whose patience ends is told which process holds the lock, and leaves nothing behind', async () => {
     const path = await lockPath()
     const [holder, waiter] = await Promise.all([
       Agent.start({ locker: { ...locker, label: 'night shift' } }),
@@ -110,7 +110,7 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     expect(await waiter.inspect(path)).toMatchObject({ state: 'free', token: String(held.token) })
   })
 
-  test('an acquisition that is aborted while it is under way never leaves the lock held by nobody', async () => {
+  test('an acquisition that is aborted while it is under way never leaves the lock held without a holder', async () => {
     const path = await lockPath()
     const [hasty, next] = await Promise.all([Agent.start({ locker }), Agent.start({ locker })])
     for (let round = 0; round < 30; round++) {
@@ -147,7 +147,7 @@ test('waitMs of 0 acquires what is free and refuses what is held', async () => {
 test('within one process waiters get the lock in the order in which they came', async () => {
   const path = await lockPath()
   const lockers = [newLocker(), newLocker(), newLocker({ useSymlinks: true })]
-  // Each knows the directory: nobody loses time by having to look at it first.
+  // Each knows the directory: none loses time by having to look at it first.
   for (const locker of lockers) await locker.inspect(path)
   const held = await newLocker().acquire(path)
   const served: number[] = []

@@ -196,7 +196,7 @@ test('a waiter whose locker is closed hears that it was closed while it waited; 
   await expect(closing.acquire(path)).rejects.toThrowError(/^This locker is closed\. /)
 })
 
-test('acquireAll takes the same locks in one order, whatever the order of the paths: nobody waits for each other', async () => {
+test('acquireAll takes the same locks in one order, whatever the order of the paths: no two processes wait for each other', async () => {
   const folder = await temporaryFolder()
   const [a, b] = [join(folder, 'a'), join(folder, 'b')]
   const turns = async (paths: string[]) => {

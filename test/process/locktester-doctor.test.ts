@@ -59,7 +59,7 @@ describe('on a good file system', () => {
     expect(report.recommendation).toEqual({ lockType: 'linkbased', useSymlinks: false })
   })
 
-  test('it measures the clock, the time stamps, the space and the links, and says who we are', async () => {
+  test('it measures the clock, the time stamps, the space and the links, and says which user and node this is', async () => {
     const { report, finding } = await examine()
     expect(Math.abs(report.clock.offsetMs)).toBeLessThan(1000)
     expect(report.space.freeBytes).toBeGreaterThan(0)
@@ -154,7 +154,7 @@ describe('where something is wrong', () => {
     expect(report.recommendation).toBeNull()
   })
 
-  test('files that come out as somebody else are a warning that names the mapping', async () => {
+  test('files that come out as of another user are a warning that names the mapping', async () => {
     const squashed = await sshfs('uid=65534,gid=65534')
     const { finding } = await examine([], { through: squashed })
     expect(finding('OWNER')).toMatchObject({

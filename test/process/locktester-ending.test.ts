@@ -22,7 +22,7 @@ afterEach(() => bench.close())
 describe('signals', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s while holding releases everything and ends with 0', async (signal) => {
     const first = bench.locktester(['--quiet', directory])
-    // The last line is enough: whoever reads it may press Ctrl+C.
+    // The last line is enough: a user that reads it may press Ctrl+C.
     await first.says('* Acquired link-based lock\n')
     first.kill(signal)
     expect(await first.end).toBe(0)
@@ -210,7 +210,7 @@ describe('what it says of itself', () => {
     expect(JSON.parse(first.stdout)).toEqual(report)
   })
 
-  test('--json of a refused instance names the types and who holds them', async () => {
+  test('--json of a refused instance names the types and their holders', async () => {
     const first = bench.locktester([directory])
     await first.says('Holding.', 'stderr')
     const second = bench.locktester(['--json', directory])

@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => bench.close())
 
 describe('a lock that fails with an error', () => {
-  test('on a read-only file system nobody can acquire either lock: two lines, no verdict, the reason, 69', async () => {
+  test('on a read-only file system no process can acquire either lock: two lines, no verdict, the reason, 69', async () => {
     const readOnly = withMounts(`mount --bind ${directory} ${directory}; mount -o remount,bind,ro ${directory}`)
     const only = bench.locktester([directory], { through: readOnly })
     expect(await only.end).toBe(69)
@@ -235,7 +235,7 @@ describe('the client-state directory', () => {
     expect(xdg.stderr).toContain(`directory: ${directory}/xdg/rstudio\n`)
   })
 
-  test('one that belongs to somebody else is refused with 69', async () => {
+  test('one that belongs to another user is refused with 69', async () => {
     const path = join(directory, 'theirs')
     await mkdir(path)
     await chown(path, 12345, 12345)

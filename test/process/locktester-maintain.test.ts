@@ -42,7 +42,7 @@ const KIND_OPTIONS: [string, object][] = [
 ]
 
 describe('break', () => {
-  test.each(KINDS)('takes a lock by %s from its holder, who is told, and names him', async (_, options) => {
+  test.each(KINDS)('takes a lock by %s from its holder, which is told, and names it', async (_, options) => {
     const { program, token } = await hold(options)
     const keeper = await keeperOf(program)
     const only = bench.locktester(['break', path, '--token', String(token)])
@@ -144,7 +144,7 @@ describe('prune', () => {
     return token
   }
 
-  test.each(KINDS)('removes a lock by %s that nobody has used for a day, and tokens go on increasing', async (_, options) => {
+  test.each(KINDS)('removes a lock by %s that was not used for a day, and tokens go on increasing', async (_, options) => {
     const token = await leave(options)
     await age(2 * DAY_MS)
     const only = bench.locktester(['prune', directory])

@@ -268,7 +268,7 @@ describe('over ssh', () => {
 })
 
 describe('a node that cannot be used', () => {
-  test('nobody answers there: 69, with what ssh said', async () => {
+  test('nothing answers there: 69, with what ssh said', async () => {
     const only = bench.locktester([
       'nodes',
       '--ssh-command',

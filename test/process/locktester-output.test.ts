@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Bench, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
 
 const STACK = /^ {4}at |Unhandled|node:events/m
-/** A user whom the user database does not know. */
+/** A user that the user database does not know. */
 const STRANGER = ['setpriv', '--reuid=54321', '--regid=54321', '--clear-groups']
 
 let bench: Bench
@@ -45,13 +45,13 @@ describe('a reader that goes away', () => {
     expect(await readdir(directory)).toEqual([])
   })
 
-  test('status --watch ends by SIGPIPE with the first look that nobody reads', async () => {
+  test('status --watch ends by SIGPIPE with the first look that nothing reads', async () => {
     const lock = join(directory, 'a.lock')
     expect(await bench.locktester(['run', lock, '--', 'true']).end).toBe(0)
     expect(await ended(['status', '--watch', directory], gone)).toMatchObject({ status: 141 })
   })
 
-  test('standard error that nobody reads changes no status', async () => {
+  test('standard error that nothing reads changes no status', async () => {
     const script = '{ "$@"; echo "status $?" >&3; } 3>&1 >/dev/null 2> >(true)'
     const only = bench.locktester(['no-such-command', directory], { through: ['bash', '-c', script, 'bash'] })
     await only.end
@@ -124,7 +124,7 @@ describe('no home directory', () => {
   })
 })
 
-describe('what nobody has thought of', () => {
+describe('an error that was not foreseen', () => {
   /** A module that is loaded before the program lets it happen at a signal: when the locks are held. */
   async function holdingWhen(what: string) {
     const module = `data:text/javascript,${encodeURIComponent(`process.on('SIGUSR2', () => ${what})`)}`

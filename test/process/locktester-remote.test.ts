@@ -62,7 +62,7 @@ const stress = () => ['stress', directory, '--nodes', 'h1', '--procs', '1', '--d
 
 describe('an answer that no agent gives', () => {
   test.each([
-    ['null for who it is', 'hello: () => null'],
+    ['null for what it is', 'hello: () => null'],
     [
       'a name that is a list',
       "hello: () => ({ host: ['h'], pid: 7, uid: 0, user: null, bootId: null, container: null, nodeVersion: '' })",
@@ -110,7 +110,7 @@ describe('what has no end', () => {
   test.each([
     ['a line', "'x'.repeat(1000)", 'a line of more than'],
     ['lines that are no answers', "'hello\\n'", 'lines that are no answers'],
-    ['answers that nobody has asked for', '\'{"locktester":1,"id":99999,"value":1}\\n\'', 'lines that are no answers'],
+    ['answers to no question', '\'{"locktester":1,"id":99999,"value":1}\\n\'', 'lines that are no answers'],
     [
       'words',
       '\'{"locktester":1,"word":{"worker":1,"said":{"event":{"type":"asked","attempt":1,"lock":0,"atMs":1}}}}\\n\'',

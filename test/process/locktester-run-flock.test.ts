@@ -10,7 +10,7 @@ import { Bench, PACKAGE } from './fixtures/locktester-driver.mjs'
 
 const LOCKTESTER = join(PACKAGE, 'bin/locktester')
 const NOBODY = 'setpriv --reuid=65534 --regid=65534 --clear-groups --'
-/** A command that goes on in the background until something is written into the FIFO `go`; nobody's output waits for it. */
+/** A command that goes on in the background until something is written into the FIFO `go`; no output waits for it. */
 const BACKGROUND = 'sh -c "read line" <>go >/dev/null 2>&1 &'
 
 let bench: Bench

@@ -52,7 +52,7 @@ const sessions = async () => (await readdir(join(path, '..'))).filter((name) => 
 
 const brisk = () => bench.config('refresh-rate=1\ntimeout-interval=3\n')
 
-/** Somebody deletes the lock; whether one is still linked is seen by those who have seen links counted. */
+/** A user deletes the lock; whether it is still linked is seen by processes that have seen links counted. */
 async function lose(): Promise<void> {
   const directory = join(path, '..')
   const hasBeaten = async () => {
@@ -536,7 +536,7 @@ describe('the keeper', () => {
     expect(await only.end).toBe(7)
   })
 
-  test('has none of the descriptors of run, so that nobody waits for it', async () => {
+  test('has none of the descriptors of run, so that nothing waits for it', async () => {
     const line = `exec 63> >(cat; echo end); "$@" & wait $!; code=$?; exec 63>&-; wait; exit $code`
     const only = bench.locktester(['run', path, '--', 'sh', '-c', 'sleep 1000 63>&- </dev/null >/dev/null 2>&1 & echo $!'], {
       through: ['bash', '-c', line, 'bash'],

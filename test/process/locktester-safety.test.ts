@@ -84,7 +84,7 @@ describe('every node acquired it', () => {
     expect(second.stderr).toContain(ALARM)
   })
 
-  test('--json names those who hold it too', async () => {
+  test('--json names the other holders', async () => {
     const first = await firstNode()
     const second = bench.locktester(['--json', '--no-hold', directory], { through: hideLocks })
     expect(await second.end).toBe(76)

@@ -202,7 +202,7 @@ describe('however it ends', () => {
     expect(failures).toEqual([{ text: expect.stringMatching(/^The process local \d ended by itself \(SIGKILL\)$/), count: 1 }])
   })
 
-  test('where nobody can have the lock it says why, once, and how often: 69', async () => {
+  test('where no process can have the lock it says why, once, and how often: 69', async () => {
     const root = await bench.packageWithoutFsExt()
     const only = bench.locktester(['stress', directory, '--kind', 'flock', '--duration', '2'], { root })
     expect(await only.end).toBe(69)

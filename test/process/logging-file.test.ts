@@ -1,4 +1,4 @@
-/** Goal: the log file gets every line whole, whoever else writes to it; and where it cannot, no lock notices. */
+/** Goal: the log file gets every line whole, whatever else writes to it; and where it cannot, no lock notices. */
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -147,7 +147,7 @@ describe('a log that cannot be written costs one sentence on standard error, and
 
   it('when it is a directory', () => expectComplaint(temporary.path, 'EISDIR'))
 
-  it('when it is a pipe that nobody reads', async () => {
+  it('when it is a pipe that nothing reads', async () => {
     execFileSync('mkfifo', [file])
     await expectComplaint(file, 'ENXIO')
   })

@@ -1,4 +1,4 @@
-/** Goal: one event is one line, whatever the names of files; and those who subscribe get the event itself. */
+/** Goal: one event is one line, whatever the names of files; and subscribers get the event itself. */
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import fc from 'fast-check'

@@ -213,7 +213,7 @@ test('NetApp: a lock in a snapshot is refused with the way out of it', async () 
   })
 })
 
-test('NetApp: a lock that cannot be given back names the operation and the quota, and nobody is told that nothing was locked', async () => {
+test('NetApp: a lock that cannot be given back names the operation and the quota, and no message says that nothing was locked', async () => {
   const { env, refuse } = await refusing()
   const folder = await temporaryFolder()
   const agent = await Agent.start({ env: { ...env, ...shownAs(folder, NETAPP) } })

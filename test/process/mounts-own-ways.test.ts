@@ -1,6 +1,6 @@
 /**
- * Mounts that do things their own way: files on another device than their directory, owners and modes that nobody can
- * change. Goal: what does not matter to a lock does not keep anybody from locking, and what does is refused, with what was
+ * Mounts that do things their own way: files on another device than their directory, owners and modes that cannot be
+ * changed. Goal: what does not matter to a lock keeps no process from locking, and what does is refused, with what was
  * seen. Method: real mounts of such kinds in private mount namespaces. Needs root.
  */
 
@@ -81,7 +81,7 @@ describe('a mount that decides owners and modes by itself', () => {
   const forced = ['--force-user=root', '--force-group=root', '--chown-ignore']
 
   test.each(KINDS.slice(0, 2))(
-    'two users lock where everything is shown as 0777 and nobody may change that, $kind',
+    'two users lock where everything is shown as 0777 and no user may change that, $kind',
     async ({ locker }) => {
       const { space, path } = await forcedShare(...forced, '--perms=0777')
       const { fixtures } = await installation()

@@ -1,5 +1,5 @@
 /**
- * What a program of somebody else sees of the package. Goal: an error leads to the line of the caller and can be read at one
+ * What a program of a user sees of the package. Goal: an error leads to the line of the caller and can be read at one
  * glance, a held lock that is printed shows itself; installed from the tarball, required, and bundled. Method: the packed
  * tarball in a program of its own.
  */

@@ -56,7 +56,7 @@ describe('the package', () => {
     await target.cleanup()
   })
 
-  it('type-checks in a strict program of somebody else', async () => {
+  it('type-checks in a strict program of a user', async () => {
     const consumer = await dir({ unsafeCleanup: true })
     const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', consumer.path], { cwd: root })
     const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }]

@@ -1,6 +1,6 @@
 /**
  * Directories that are shared by an access control list, and by a group without the set-group-id bit. Goal: the second user
- * locks there, whoever came first, and nobody else can do more with a lock than with its directory. Method: real users, with
+ * locks there, whichever came first, and no other user can do more with a lock than with its directory. Method: real users, with
  * lists set by setfacl(1), and the lists of what was made read by getfacl(1). Needs root.
  */
 
@@ -22,7 +22,7 @@ const PROGRAM = new URL('../../bin/locktester', import.meta.url).pathname
 const setAcl = (path: string, ...entries: string[]) => execFileSync('setfacl', ['-m', entries.join(','), path])
 const aclOf = (path: string) => execFileSync('getfacl', ['-cpnE', path], { encoding: 'utf8' }).trim().split('\n').sort()
 
-/** Of Ann, for nobody else but those of the list. */
+/** Of Ann, for no other users than those of the list. */
 async function sharedFolder(...entries: string[]): Promise<string> {
   const folder = await temporaryFolder(0o700)
   chownSync(folder, ANN, ANN)
@@ -94,7 +94,7 @@ test('a default list is left as it was made', async () => {
   expect(list).toContain(`user:${EVE}:r-x`)
 })
 
-test("in a directory of a group, a lock is the group's, or nobody's but its maker's", async () => {
+test("in a directory of a group, a lock is the group's, or its maker's alone", async () => {
   const folder = await temporaryFolder(0o770)
   chownSync(folder, 0, TEAM)
   chmodSync(folder, 0o770)

@@ -50,7 +50,7 @@ test.runIf(isRoot)('root keeps owner and group', async () => {
 })
 
 test.runIf(isRoot)(
-  'a user who cannot give files away keeps the group where it is one of his, and gives no other group its rights',
+  'a user that cannot give files away keeps the group where it is one of its own, and gives no other group its rights',
   async () => {
     await lock.release()
     await locker.close()

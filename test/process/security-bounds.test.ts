@@ -23,7 +23,7 @@ const EVE = 4242
 /** How many files others have put there: far more than any bound, few enough to be made in a moment. */
 const MANY = 700
 
-/** A directory that everybody may write to, and in which each user can remove what is his alone. */
+/** A directory that all users may write to, and in which each can remove only its own files. */
 async function stickyFolder(): Promise<string> {
   const folder = await temporaryFolder()
   chmodSync(folder, 0o1777)

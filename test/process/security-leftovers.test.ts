@@ -1,5 +1,5 @@
 /**
- * What the patrol clears away. Goal: nobody can make it remove anything that is not left over from mountlock. Method: the
+ * What the patrol clears away. Goal: no user can make it remove anything that is not left over from mountlock. Method: the
  * patrol runs on a real directory, with its own system calls; only the clock is ours, and between any two operations
  * the attacker has a move.
  */
@@ -25,7 +25,7 @@ function patrolAt(ownMs: number, folder: string, leftovers: Observations, move: 
   while (!step.done) {
     const operation = step.value
     move(operation)
-    // Nobody else's process matters here, and names may be what they are: the clock alone is ours.
+    // No other process matters here, and names may be what they are: the clock alone is ours.
     step = protocol.next(operation.op === 'clock' ? { ownMs, wallMs: ownMs } : runProtocolBlocking(one(operation)))
   }
   return step.value.reaped
@@ -67,7 +67,7 @@ describe('a directory that looks like a lock that was never finished', () => {
     expect(readdirSync(folder)).toEqual([LEFTOVER])
   })
 
-  test.skipIf(!isRoot)('is left alone when somebody else has made it (needs root rights)', async () => {
+  test.skipIf(!isRoot)('is left alone when another user has made it (needs root rights)', async () => {
     const folder = await temporaryFolder(0o1777)
     mkdirSync(join(folder, LEFTOVER))
     chownSync(join(folder, LEFTOVER), 4242, 4242)

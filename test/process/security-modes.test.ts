@@ -1,5 +1,5 @@
 /**
- * Who may read and write the files that locking makes: the table in SECURITY.md. Goal: it is so whatever the umask, for
+ * Which users may read and write the files that locking makes: the table in SECURITY.md. Goal: it is so whatever the umask, for
  * files that others must read, and with the umask for those that they need not. Method: a process with each umask makes
  * them all.
  */
@@ -46,7 +46,7 @@ describe.each(['000', '022', '077'])('with a umask of %s', (umask) => {
     { directory: 0o770, file: '660' },
     { directory: 0o1777, file: '666' },
   ])(
-    'the file of an advisory lock may be written by those who may write to its directory ($file)',
+    'the file of an advisory lock may be written by all that may write to its directory ($file)',
     async ({ directory, file }) => {
       const folder = await temporaryFolder(directory)
       const agent = await Agent.start({ umask: mask, locker: { lockType: 'advisory' } })

@@ -1,7 +1,7 @@
 /**
- * Directories that are swapped while they are worked in. Goal: whatever a user puts in the place of a directory of his, and
+ * Directories that are swapped while they are worked in. Goal: whatever a user puts in the place of a directory of its own, and
  * whenever, nothing is removed, renamed or made anywhere but in the directory that was looked at: not in a mail folder whose
- * files have numbers for names, and not in a lock of the one who is deceived. Method: one process swaps a directory for symbolic
+ * files have numbers for names, and not in a lock of the user that is deceived. Method: one process swaps a directory for symbolic
  * links, in a tight loop, while another one works there, as an ordinary user and as root. All at once, because they mostly wait.
  * For 5 s each; with MOUNTLOCK_SOAK=1 for 60 s. Needs root.
  */
@@ -35,7 +35,7 @@ type Work = 'acquire' | 'prune' | 'change type' | 'patrol'
 
 /** What Eve's directory contains, so that its names are removed or renamed one by one. */
 const BAIT: Record<Work, { names: string[]; mode: number; text: string }> = {
-  // More than a listing may have, and nobody but Eve can remove them.
+  // More than a listing may have, and only Eve can remove them.
   acquire: { names: ['.links', ...numbers(200)], mode: 0o1777, text: '' },
   prune: { names: ['.links', ...numbers(30), '31.free'], mode: 0o777, text: '' },
   'change type': { names: ['.links', ...numbers(30), '31.free'], mode: 0o777, text: '' },
@@ -125,7 +125,7 @@ const RACES: Race[] = [
   { ...race, user: 'root', uid: 0 },
 ])
 
-/** What happened to folders that nobody meant, in a race. */
+/** What happened in a race to folders that were not meant. */
 async function run({
   uid,
   work,

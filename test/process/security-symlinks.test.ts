@@ -1,5 +1,5 @@
 /**
- * Symbolic links that somebody has planted where a file or directory of ours is expected. Goal: none is followed: nothing
+ * Symbolic links that another user has planted where a file or directory of ours is expected. Goal: none is followed: nothing
  * is read, written, created, removed, locked or given another mode at its target. Method: real processes on real
  * directories; where a race has to be won, the link is put there between two system calls.
  */
@@ -103,7 +103,7 @@ describe('in the place of the file of an advisory lock', () => {
 })
 
 describe('inside a lock directory', () => {
-  test('a generation that leads to a record elsewhere, which says that its owner ended, counts as held by somebody alive', async () => {
+  test('a generation that leads to a record elsewhere, which says that its owner ended, counts as held by a live process', async () => {
     const [folder, elsewhere] = [await temporaryFolder(), await temporaryFolder()]
     const path = join(folder, 'lock')
     const [first, second] = [await Agent.start(), await Agent.start()]

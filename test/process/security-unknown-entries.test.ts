@@ -1,4 +1,4 @@
-/** Things in a lock directory that are not mountlock's. Goal: they are left alone, reported by `inspect`, and stop nobody from locking. */
+/** Things in a lock directory that are not mountlock's. Goal: they are left alone, reported by `inspect`, and stop no process from locking. */
 
 import { execFileSync } from 'node:child_process'
 import { lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -31,7 +31,7 @@ test.each<{ kind: string; locker: LockerOptions }>([
   { kind: 'symlink', locker: { useSymlinks: true } },
   { kind: 'rename', locker: { lockType: 'renamebased' } },
 ])(
-  'unknown entries in a lock directory stay where they are and as they are, are reported, and hinder nobody ($kind)',
+  'unknown entries in a lock directory stay where they are and as they are, are reported, and hinder no process ($kind)',
   async ({ locker }) => {
     const folder = await temporaryFolder()
     const path = join(folder, 'lock')
@@ -61,7 +61,7 @@ test.each<{ kind: string; locker: LockerOptions }>([
   },
 )
 
-test('a directory, a fifo or a strange file in the place of the highest generation means held by nobody knows whom, and is never removed', async () => {
+test('a directory, a fifo or a strange file in the place of the highest generation means held by an unknown process, and is never removed', async () => {
   const agent = await Agent.start()
   for (const make of [
     (path: string) => mkdirSync(path),

@@ -1,6 +1,6 @@
 /**
- * Locks that several users share. Goal: whoever may create files in the directory may lock, also in a sticky one, and
- * nobody else can drop or fake a lock, by whatever operation. Method: real processes of two users; the attacks are plain
+ * Locks that several users share. Goal: a user that may create files in the directory may lock, also in a sticky one, and
+ * no other user can drop or fake a lock, by whatever operation. Method: real processes of two users; the attacks are plain
  * commands, and each of them has to fail by itself.
  */
 
@@ -83,7 +83,7 @@ function attacks(folder: string, path: string): string[] {
 
 describe.skipIf(!isRoot)('two users (needs root rights)', () => {
   describe.each(KINDS)('and a directory that only one of them may write to ($kind)', ({ locker }) => {
-    test('the other one is refused, can change nothing by any means, and may look who holds the lock', async () => {
+    test('the other one is refused, can change nothing by any means, and may look which process holds the lock', async () => {
       const folder = await folderOfAnn(0o755)
       const path = join(folder, 'lock')
       const [ann, eve] = (await agents({ locker, uid: ANN }, { locker, uid: EVE })) as [Agent, Agent]
@@ -139,7 +139,7 @@ describe.skipIf(!isRoot)('two users (needs root rights)', () => {
       expect(await lock.release()).toEqual({ lost: false })
     })
 
-    test('a forged record with the identity of a holder, which says that it ended, convinces nobody', async () => {
+    test('a forged record with the identity of a holder, which says that it ended, convinces no process', async () => {
       const folder = await folderOfAnn(0o1777)
       const path = join(folder, 'lock')
       const [ann, carl, eve] = (await agents({ locker, uid: ANN }, { locker }, { locker, uid: EVE })) as [Agent, Agent, Agent]

@@ -1,6 +1,6 @@
 /**
  * Short storms: see test/storm/storm.ts for what happens in one, `npm run storm` for long ones. Goal: no lock kind ever
- * has two holders who are sure of it, loses an increment or a token, hangs, or cannot be had again when all is over; and a
+ * has two holders that are sure of it, loses an increment or a token, hangs, or cannot be had again when all is over; and a
  * lock that is known to be broken is caught by the same storm.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Locks that Workbench respects too, against sessions of both of its generations. Goal: whoever has the lock keeps the other out,
+ * Locks that Workbench respects too, against sessions of both of its generations. Goal: the side that has the lock keeps the other out,
  * in each of their forms; nothing is left but the public name, whatever ends when; a holder hears at once when it is reaped.
  * Method: the specimens of the simulator, as processes with real files.
  */

@@ -764,7 +764,7 @@ class Exhaustive {
     if (after.top < before.top && this.#setting.forgetsFloor) throw new Shrunk()
     if (before.isUsable && !after.isUsable && !this.#comesAndGoes) {
       this.#action = encodeAction(Kind.Step, index, way, this.#variant)
-      this.#violated('no progress', `process ${index} made the lock useless for everybody`)
+      this.#violated('no progress', `process ${index} made the lock useless for all processes`)
     }
     // A process that is judged dead may lose the lock with its directory.
     if (this.#comesAndGoes && this.#setting.arbitraryVerdicts) return
@@ -887,7 +887,7 @@ class Exhaustive {
     for (let index = 0; index < this.#setting.processes; index++) {
       const { memory, session } = this.#local(index, this.#state).checkpoint
       if (session !== null && memory.unsettled === null && tree.topOwner.includes(session.record.id))
-        this.#violated('held by nobody', `${tree.top} is held by process ${index}, which does not know it`)
+        this.#violated('held without a holder', `${tree.top} is held by process ${index}, which does not know it`)
     }
   }
 
@@ -907,7 +907,7 @@ class Exhaustive {
 
   #describe(action: number, names: Permutation): string {
     const { kind, index, way, variant, operand } = decodeAction(action)
-    const who = `process ${names[index]}`
+    const name = `process ${names[index]}`
     const tell = (operation: Operation) => describeOperation(renameValue(operation, names))
     const files = this.#state[0] as number
     const cleaned = variant === 0 ? '' : ', which another process has cleaned up'
@@ -921,20 +921,20 @@ class Exhaustive {
       case Kind.Tick:
         return `time       passes: ${TICK_MS} ms`
       case Kind.StandStill:
-        return `${who} stands still with its machine: ${TICK_MS} ms`
+        return `${name} stands still with its machine: ${TICK_MS} ms`
       case Kind.Jump:
-        return `${who} stalls for longer than its timeout-interval`
+        return `${name} stalls for longer than its timeout-interval`
       case Kind.Fill:
-        return `node of ${who} caches the listing of P`
+        return `node of ${name} caches the listing of P`
       default: {
         const local = this.#local(index, this.#state)
-        if (local.operation === null) return `${who} is done`
+        if (local.operation === null) return `${name} is done`
         const operation = way === Way.OldName ? (byOldName(local.operation) as Operation) : local.operation
         const operationId = this.#operations.numberOf(operation)
         const tree = this.#files.variants(files, operationId)[variant] ?? files
         const executed: Executed = this.#files.execute(tree, operationId, this.#ticks(this.#state))
         const reply = renameValue(this.#files.answers.values[executed.answer], names)
-        return `${who} ${tell(operation)}${cleaned} = ${describeReply(reply)} ${WAYS[way]}`
+        return `${name} ${tell(operation)}${cleaned} = ${describeReply(reply)} ${WAYS[way]}`
       }
     }
   }

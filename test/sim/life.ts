@@ -124,7 +124,7 @@ class Life {
     const { world, properties } = this
     const now = properties.heldByNobody()
     const beganMs = now !== null && now === before ? sinceMs : world.nowMs
-    if (now !== null && world.nowMs - beganMs > 2 * TIMEOUT_MS) throw new Violation('held by nobody', now)
+    if (now !== null && world.nowMs - beganMs > 2 * TIMEOUT_MS) throw new Violation('held without a holder', now)
     world.after(TIMEOUT_MS / 20, () => this.#watchForNobody(now, beganMs))
   }
 

@@ -22,7 +22,7 @@ export type PropertyName =
   | 'released what was lost'
   | 'acquired elsewhere'
   | "another's file removed"
-  | 'held by nobody'
+  | 'held without a holder'
   | 'buried unmarked'
   | 'left behind'
 
@@ -330,7 +330,7 @@ export class Properties {
     if (text.includes('"state":"ended"') || (!text.startsWith('{') && this.#isGone(session))) return
     if (!(names.join(' ') + text).includes(session.id)) return
     if (session.unsettled.some(({ unsettled }) => Number(unsettled.generation) === top.generation)) return
-    throw new Violation('held by nobody', `${top.generation} is held by ${process.name}, which has not acquired it`)
+    throw new Violation('held without a holder', `${top.generation} is held by ${process.name}, which has not acquired it`)
   }
 
   /** Its generation became free, and before another process was given a higher one. */
@@ -414,7 +414,7 @@ export class Properties {
 
   #checkLock(lock: Inode): void {
     const nobodys = this.heldByNobody()
-    if (nobodys !== null) throw new Violation('held by nobody', nobodys)
+    if (nobodys !== null) throw new Violation('held without a holder', nobodys)
     if (lock.entries.size > ENTRIES_MAX)
       throw new Violation('left behind', `${lock.entries.size} entries: ${[...lock.entries.keys()].join(' ')}`)
   }

@@ -7,7 +7,7 @@ import { SEARCH_MS_MAX } from './search-limit.js'
 
 const isFull = process.env.MOUNTLOCK_SOAK !== undefined
 
-describe('a change that is done and answered with an error leaves no lock held by nobody for longer than two intervals', () => {
+describe('a change that is done and answered with an error leaves no lock held without a holder for longer than two intervals', () => {
   for (const claim of CLAIMS)
     for (const isOneMachine of [true, false])
       it(`${claim}, ${isOneMachine ? 'on one machine' : 'between nodes'}`, { timeout: SEARCH_MS_MAX }, () => {

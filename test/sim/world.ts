@@ -344,7 +344,8 @@ export class World {
     this.executed++
     const reply = client.perform(operation, heard)
     this.executing = null
-    if (this.trace !== null) this.#log(thread, operation, `= ${describeReply(reply)}${heard ? '' : ' (nobody hears it)'}`)
+    if (this.trace !== null)
+      this.#log(thread, operation, `= ${describeReply(reply)}${heard ? '' : ' (its caller does not hear it)'}`)
     return reply
   }
 

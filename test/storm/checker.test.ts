@@ -143,7 +143,7 @@ describe('a clock that is known within bounds only', () => {
     expect(rulesOf(8, early)).toContain('overlap')
   })
 
-  test('one that could be none accuses nobody', () => {
+  test('one that could be none accuses no process', () => {
     expect(rulesOf(12, early)).toEqual([])
   })
 
@@ -169,7 +169,7 @@ describe('takeovers', () => {
   const takeoversIn = (stories: Record<string, Story>) =>
     takeoversOf(sectionsOf(evidence(stories))).map(({ from, to, afterMs }) => [from.process, to.process, afterMs])
 
-  test('a lock that was given back is taken over by nobody', () => {
+  test('a lock that was given back is taken over by no process', () => {
     expect(takeoversIn({ first: FIRST, second: SECOND })).toEqual([])
   })
 
@@ -186,11 +186,11 @@ describe('tokens', () => {
     expect(rules({ first: FIRST, second: { ...SECOND, token: 1 } })).toContain('token-twice')
   })
 
-  test('a smaller one for somebody who asked later is found', () => {
+  test('a smaller one for a process that asked later is found', () => {
     expect(rules({ first: { ...FIRST, token: 5 }, second: { ...SECOND, askedMs: 35 } })).toContain('token-order')
   })
 
-  test('their order among those who asked at the same time proves nothing', () => {
+  test('their order among processes that asked at the same time proves nothing', () => {
     // The second one acquired first, and was stopped before it could write that down.
     const held = { ...FIRST, token: 5, acquiredMs: 10, sureMs: [10, 20] }
     expect(
@@ -238,7 +238,7 @@ describe('the resource, of locks without tokens', () => {
     expect(found(resource)).toEqual(['lost-increment'])
   })
 
-  test('what a killed process had sent is not heard any more, and accuses nobody', () => {
+  test('what a killed process had sent is not heard any more, and accuses no process', () => {
     const resource = new Resource()
     const { value } = ask(resource, 'killed', null)
     resource.bury('killed')

@@ -24,7 +24,7 @@ Real processes go for a few locks while they are killed, stalled, robbed of disk
                  specimen: a lock that is known to be broken
   --dir DIR      on this file system, which is never filled (default: a small volume of its own)
   --seed N       of the faults (default: the time)
-  --html FILE    a picture of who held what, when
+  --html FILE    a picture of which process held what, when
 
 Exit code 1 if there was any violation.`
 

@@ -1,6 +1,6 @@
 /**
  * A specimen of how lock files are usually made, and broken: one fixed path, `link` to acquire, `unlink` to release, and
- * whoever sees an old modification time unlinks it and tries again. The storm must catch it: see storm.test.ts.
+ * a process that sees an old modification time unlinks it and tries again. The storm must catch it: see storm.test.ts.
  */
 
 import { linkSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
@@ -28,7 +28,7 @@ export function createSpecimen({ refreshRateMs, timeoutIntervalMs }) {
     try {
       if (Date.now() - statSync(path).mtimeMs > timeoutIntervalMs) unlinkSync(path)
     } catch {
-      // Somebody else has removed it.
+      // Another process has removed it.
     }
   }
   /** @param {string} path @returns {any} */

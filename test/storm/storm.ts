@@ -87,7 +87,7 @@ class Storm {
   readonly #failures: Failure[] = []
   /** By place: the process that has it now. */
   readonly #workers: WorkerProcess[] = []
-  readonly #everybody: WorkerProcess[] = []
+  readonly #everyWorker: WorkerProcess[] = []
   #isOver = false
 
   constructor(options: StormOptions, ground: Ground) {
@@ -128,7 +128,7 @@ class Storm {
     const count = (kind: Fault['kind']) => chaos.faults.filter((fault) => fault.kind === kind).length
     return () => {
       const nowMs = monotonicMs()
-      const acquisitions = this.#everybody.reduce((sum, worker) => sum + worker.acquisitions, 0)
+      const acquisitions = this.#everyWorker.reduce((sum, worker) => sum + worker.acquisitions, 0)
       const isReached = acquisitions >= goal.acquisitions && count('kill') >= goal.kills && count('stall') >= goal.stalls
       return nowMs >= leastMs && (isReached || nowMs >= leastMs + GOAL_MS_MAX)
     }
@@ -137,11 +137,11 @@ class Storm {
   /** Kills whatever still runs. */
   async end(): Promise<void> {
     this.#isOver = true
-    await Promise.all(this.#everybody.filter(({ hasEnded }) => !hasEnded).map((worker) => worker.kill()))
+    await Promise.all(this.#everyWorker.filter(({ hasEnded }) => !hasEnded).map((worker) => worker.kill()))
   }
 
   #spawn(place: number): void {
-    const name = `p${place}.${this.#everybody.filter((worker) => worker.name.startsWith(`p${place}.`)).length}`
+    const name = `p${place}.${this.#everyWorker.filter((worker) => worker.name.startsWith(`p${place}.`)).length}`
     const otherNode = this.#isRoot && place % 2 === 1
     const worker = this.#start(name, { otherNode, hasClock: place % 4 < 2 }, false)
     this.#workers[place] = worker
@@ -173,7 +173,7 @@ class Storm {
     const clockFile = hasClock && clockLibrary() !== null ? join(this.#ground.folder, `${name}.clock`) : null
     const surroundings: Surroundings = { name, entrance: this.#ground.entrance, otherNode, clockFile }
     const worker = new WorkerProcess(settings, surroundings, this.#resource)
-    this.#everybody.push(worker)
+    this.#everyWorker.push(worker)
     return worker
   }
 
@@ -181,7 +181,7 @@ class Storm {
     return join(this.#ground.folder, 'logs', `${name}.jsonl`)
   }
 
-  /** Whoever lives ends by itself, in time. */
+  /** A worker that lives ends by itself, in time. */
   async #calmDown(): Promise<void> {
     this.#isOver = true
     const living = this.#workers.filter(({ hasEnded }) => !hasEnded)
@@ -217,18 +217,18 @@ class Storm {
     }
   }
 
-  /** Besides the locks, only what the killed have left and nobody has had time to clean away may be there. */
+  /** Besides the locks, only what the killed have left and no process has had time to clean away may be there. */
   #lookForLeftovers(): void {
     const { kind } = this.#options
     if (kind === 'specimen') return
     const ours = /^(lock-\d+|counter-\d+|\.mountlock-(41c29|new)-.*)$/
     for (const name of readdirSync(this.#ground.seenPath)) {
-      if (!ours.test(name)) this.#failures.push({ what: 'left-behind', text: `nobody knows what ${name} is` })
+      if (!ours.test(name)) this.#failures.push({ what: 'left-behind', text: `${name} is nothing that is known` })
     }
   }
 
   #result(fromMs: number, faults: Fault[]): StormResult {
-    const names = this.#everybody.map(({ name }) => name)
+    const names = this.#everyWorker.map(({ name }) => name)
     const processes = names.map((name) => readLog(this.#logOf(name), name))
     const hasTokens = ['hard-link', 'symlink', 'rename'].includes(this.#options.kind)
     const evidence: Evidence = { hasTokens, processes, resource: this.#resource.requests }

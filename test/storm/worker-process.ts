@@ -41,7 +41,7 @@ export class WorkerProcess implements Victim {
   readonly ready: Promise<void>
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   readonly clockFile: string | null
-  /** Somebody has killed it on purpose. */
+  /** It was killed on purpose. */
   wasKilled = false
   isStopped = false
   acquisitions = 0
@@ -57,7 +57,7 @@ export class WorkerProcess implements Victim {
     const node = [process.execPath, PROGRAM, JSON.stringify(settings)]
     const [command = '', ...args] = [...entrance, ...(otherNode ? ANOTHER_NODE : []), ...withClock(clockFile), ...node]
     this.#child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], cwd: '/' })
-    this.#child.on('error', () => {}) // a message to somebody who was killed
+    this.#child.on('error', () => {}) // a message to a process that was killed
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
     })

@@ -42,7 +42,7 @@ describe('what an error means', () => {
     expect(wrong).toEqual([])
   })
 
-  test('of what was given back nobody is told that nothing was locked', () => {
+  test('of what was given back no message says that nothing was locked', () => {
     const wrong = [...circumstances()].filter((each) => each.action === 'release' && /nothing was/.test(meaningOf(each).advice))
     expect(wrong).toEqual([])
   })

@@ -1,7 +1,7 @@
 /**
  * What may stand on the command line. Goal: whatever it is, the parser ends in one of three ways: a command with options
  * that are what they must be, a text that was asked for, or one complaint and the exit code of wrong usage; never by an
- * error of its own. Method: whole command lines, made of what the commands know and of what nobody means, through the program's own
+ * error of its own. Method: whole command lines, made of what the commands know and of words without a meaning, through the program's own
  * parser and `main`; only what a command would then do is left out.
  */
 
@@ -155,7 +155,7 @@ const OPTION_TYPES: Record<string, (value: never) => boolean> = {
 function expectWellFormed(read: unknown): void {
   for (const [name, value] of Object.entries(read ?? {})) {
     const isWellFormed = OPTION_TYPES[name]
-    if (isWellFormed === undefined) throw new Error(`Nobody knows what the option ${name} must be`)
+    if (isWellFormed === undefined) throw new Error(`It is not said here what the option ${name} must be`)
     if (!isWellFormed(value as never)) throw new Error(`The option ${name} is ${JSON.stringify(value)}`)
   }
 }

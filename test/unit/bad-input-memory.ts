@@ -36,7 +36,7 @@ export const ME: SessionOwner = {
 }
 
 const READ_BYTES_MAX = 4096
-/** Whoever asks for more does not end. */
+/** A process that asks for more does not end. */
 const OPERATIONS_MAX = 500
 
 export function newWorld(): World {

@@ -98,7 +98,7 @@ function worldWith(names: readonly string[], place = '/dir/lock'): World {
   const world = newWorld()
   world.nodes.set(place, { type: 'directory', uid: 0, modifiedMs: 1 })
   for (const text of names) world.nodes.set(`${place}/${text}`, { type: 'file', text, uid: 2000, modifiedMs: 1 })
-  // Of an owner that nobody can read, and who therefore lives.
+  // Of an owner that cannot be read, and therefore lives.
   world.nodes.set(`/dir/${SESSION}`, { type: 'file', text: '?', uid: 2000, modifiedMs: 1 })
   return world
 }

@@ -219,7 +219,7 @@ test('an owner that goes on beating is never convicted, whatever else its record
 describe('the session file of a process of our own user that is not readable for us', () => {
   const elevenMinutes = 11 * 60_000
 
-  /** Two patrols, so far apart that what nobody has touched meanwhile counts as left over. */
+  /** Two patrols, so far apart that what no process has touched meanwhile counts as left over. */
   function patrolTwice(text: string): World {
     const world = worldWith(NAME, '')
     world.nodes.set(`/dir/${NAME}`, { type: 'file', text, uid: OWN_UID, modifiedMs: 10 })

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 
 const SOURCES = join(import.meta.dirname, '../../src')
 
-/** Locktester is a program of its own: nobody fakes its time. */
+/** Locktester is a program of its own: no test fakes its time. */
 const EXEMPT = /^cli\/|^drivers\/clock\.ts$/
 
 const GLOBALS = new Set([

@@ -24,7 +24,7 @@ test('a process that saw tickets leaves the lock for a grace after its release, 
   }
 })
 
-test('one that comes back later than a grace after its release leaves it to nobody: others have had their chance', () => {
+test('one that comes back later than a grace after its release leaves it to no process: others have had their chance', () => {
   const comingBack = new ComingBack(LOCAL, true)
   cycle(comingBack, 1000, true)
   expect(comingBack.leaveUntilMs(1004.9, 1)).toBe(1005)

@@ -71,7 +71,7 @@ describe('a file that cannot be used is an error, and the defaults are used', ()
     })
   })
 
-  it('a pipe that nobody writes to, which must not be waited for', () => {
+  it('a pipe that no process writes to, which must not be waited for', () => {
     const file = join(temporary.path, 'pipe')
     execFileSync('mkfifo', [file])
     expect(loadConfig({ file }).diagnostics).toMatchObject([{ code: 'NOT_A_FILE' }])

@@ -69,7 +69,7 @@ function* lookedAt<Result>(protocol: Protocol<Result>, look: (next: Operation) =
 const generations = async () => (await readdir(path)).filter((name) => /^\d/.test(name))
 
 describe.each(CLAIMS)('by $name', (claim) => {
-  test('the lock is taken from the holder with that token, who finds it lost, and is free', async () => {
+  test('the lock is taken from the holder with that token, which finds it lost, and is free', async () => {
     const held = hold(claim)
     expect(run(breakHolder(siteOf(claim), newSession(), held.generation))).toEqual({ kind: 'broken' })
     expect(await generations()).toEqual([`${held.generation + 1n}.free`])
@@ -77,7 +77,7 @@ describe.each(CLAIMS)('by $name', (claim) => {
     expect(hold(claim).generation).toBe(held.generation + 2n)
   })
 
-  test('as long as the entry of the broken holder is there, nobody else can hold the lock', () => {
+  test('as long as the entry of the broken holder is there, no other process can hold the lock', () => {
     const held = hold(claim)
     const look = () => {
       const names = readdirSync(path)

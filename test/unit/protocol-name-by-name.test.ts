@@ -68,7 +68,7 @@ test('a slow process whose listing misses the holder, because it changed its nam
   })
   expect(outcome.kind).toBe('busy')
   expect(entries()).toContain('12')
-  // The next one sees who holds it.
+  // The next one sees which process holds it.
   expect(run(attempt(newSite(), newSession(), true)).kind).toBe('busy')
 })
 

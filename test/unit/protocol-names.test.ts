@@ -106,7 +106,7 @@ describe('listings of a lock directory', () => {
     expect(parseListing(['.links', '9', '10.free', '100']).highest).toBe(100n)
   })
 
-  test('take every other name for somebody else’s', () => {
+  test('take every other name for another program’s', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (name) => {
         fc.pre(!/^(\.links|\.renames|\.look-[0-9a-f]{16}|\d.*)$/s.test(name))

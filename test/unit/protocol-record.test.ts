@@ -78,7 +78,7 @@ describe('a record of the first version, which says nothing of namespaces,', () 
     return JSON.stringify({ mountlock: 1, ...old, check: `${old.beat} ${old.state}` }).padEnd(RECORD_BYTES)
   }
 
-  test('is read, but for its start time: nobody knows by whose clock that was', () => {
+  test('is read, but for its start time: it is not known by whose clock that was', () => {
     fc.assert(
       fc.property(records, (record) => {
         const read = decodeRecord(oldRecord(record))

@@ -1,6 +1,6 @@
 /**
  * Goal: tickets order waiters, and decide nothing. Method: the one function that orders them, for any names; and pieces of the
- * protocol, each run twice on a lock in memory: with tickets of the living, the dead and of nobody, and without.
+ * protocol, each run twice on a lock in memory: with tickets of live processes, of dead ones and of none, and without.
  */
 
 import fc from 'fast-check'

@@ -15,7 +15,7 @@ test('a waiter that sees nothing watches until a try is due all the same', () =>
   expect(decide(HELD, 1250)).toEqual({ kind: 'try', occasion: 'late' })
 })
 
-test('a free lock is left to those that came before, and to nobody by the first', () => {
+test('a free lock is left to those that came before, and to no process by the first', () => {
   expect(decide({ ...HELD, freeMs: 1100 }, 1100)).toEqual({ kind: 'try', occasion: 'released' })
   const third = { ...HELD, freeMs: 1100, turnMs: 10 }
   expect(decide(third, 1100)).toEqual({ kind: 'watch', untilMs: 1110 })

@@ -1,4 +1,4 @@
-/** What lies on disk is read as Workbench means it, and nothing that is somebody's document counts as a lock of theirs. */
+/** What lies on disk is read as Workbench means it, and no document of a user counts as a lock of theirs. */
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

@@ -10,7 +10,7 @@ export const DOCTOR_COMMAND = command<DoctorOptions>({
   command: 'doctor',
   describe: 'what one node alone can tell about locks on a file system',
   usage: USAGE,
-  about: `Looks at the mount, tries every primitive and every kind of lock in a temporary subdirectory of DIR, and recommends a lock-type. Whether locks exclude between nodes no node can tell alone: locktester nodes.`,
+  about: `Looks at the mount, tries every primitive and every kind of lock in a temporary subdirectory of DIR, and recommends a lock-type. One node alone cannot tell whether locks exclude between nodes: locktester nodes does that.`,
   options: {
     config: CONFIG_OPTION,
     report: valued('Write what can be sent in with an issue to FILE: no names, addresses or paths'),

@@ -47,7 +47,7 @@ function moodOf({ result, kinds }: NodesReport): { mood: Mood; headline: string 
     case 'failed':
       return { mood: 'bad', headline: 'No kind of lock can be used' }
     case 'unclear':
-      return { mood: 'unsure', headline: 'It could not be told' }
+      return { mood: 'unsure', headline: 'No verdict: a node was too slow, or went away' }
     default:
       return { mood: 'unsure', headline: 'Nothing is proved about other nodes' }
   }

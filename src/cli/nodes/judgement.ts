@@ -92,7 +92,7 @@ export function verdictText({ results, limitation }: Findings): string {
     ['pass', passed],
     ['unsafe', 'do NOT exclude: two nodes held the same lock at the same time'],
     ['failed', 'cannot be used: see the evidence'],
-    ['unclear', 'are not judged, for it was too slow to tell or a node went away: try again when the nodes are less busy'],
+    ['unclear', 'are not judged, because a node was too slow to tell, or went away: try again when the nodes are less busy'],
   ] as const
   return [
     ...sentences

@@ -19,13 +19,13 @@ export const STRESS_COMMAND = command<StressOptions>({
   command: 'stress',
   describe: 'many processes on many nodes go for one lock; every moment is checked, and drawn',
   usage: USAGE,
-  about: `Each process acquires the lock, increments a counter that is kept here, and releases it, again and again. With --chaos some of them are killed (SIGKILL) and stalled (SIGSTOP), so that others must take over. A checker that shares no code with the locks then judges the log: were two sure to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Everything happens in a subdirectory of DIR that is removed. Ctrl+C ends it early: what was seen is judged.`,
+  about: `Each process acquires the lock, increments a counter that is kept here, and releases it, again and again. With --chaos some of them are killed (SIGKILL) and stalled (SIGSTOP), so that others must take over. A checker that shares no code with the locks then judges the log: were two sure to hold it at once, was a token given twice or too late, an increment lost, a loss not told? Everything happens in a subdirectory of DIR that is removed. Ctrl+C ends it early, and what was seen until then is judged.`,
   options: {
     nodes: {
       type: 'string',
       array: true,
       requiresArg: true,
-      describe: 'The nodes, as ssh knows them, or HOST:DIR of each; commas will do',
+      describe: 'The nodes, as ssh knows them, or HOST:DIR for each; blanks or commas between them',
       defaultDescription: 'local, processes here',
     },
     procs: valued('Processes on each node', { defaultDescription: String(PROCESSES) }),

@@ -11,7 +11,7 @@ export const TEST_COMMAND = command<TestOptions>({
   command: DEFAULT_COMMAND,
   describe: false, // its help is the one of the whole program
   usage: `${USAGE}\nor:    ${WORKBENCH_USAGE}\nor:    locktester COMMAND …    (locktester COMMAND --help)`,
-  about: `Acquires an advisory and a link-based lock in DIR and holds them until Ctrl+C. On the next node the same locks must be refused: the types that are, your file system appears to support. DIR must exist; without it, it is $RSTUDIO_DATA_HOME, else $XDG_DATA_HOME/rstudio, else ~/.local/share/rstudio, which is created. (A directory called like a command: ./demo)`,
+  about: `Acquires an advisory and a link-based lock in DIR and holds them until Ctrl+C. On the next node the same locks must be refused: then your file system appears to support them. DIR must exist. Without DIR it is $RSTUDIO_DATA_HOME, else $XDG_DATA_HOME/rstudio, else ~/.local/share/rstudio, which is created. (A directory called like a command: ./demo)`,
   options: {
     config: CONFIG_OPTION,
     workbench: flag("Take the FILE of Workbench's own locktester, opposite it"),

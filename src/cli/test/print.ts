@@ -77,9 +77,9 @@ export function otherUserWarning({ record }: Neighbour, own: Identity): string {
 }
 
 export function everyNodeAcquired(tested: TestedLock, others: readonly Neighbour[]): string {
-  const whom = others.map(({ record }) => where(record)).join(', ')
+  const holders = others.map(({ record }) => where(record)).join(', ')
   return (
-    `EVERY NODE ACQUIRED IT: this process holds the ${nameOf(tested)}, and so does ${whom}, at the same time. ` +
+    `EVERY NODE ACQUIRED IT: this process holds the ${nameOf(tested)}, and so does ${holders}, at the same time. ` +
     `Locks of this type do not exclude here: do not use them. ${remedyOf(tested)} What now: ${GUIDE}`
   )
 }
@@ -142,7 +142,7 @@ export const ONE_MACHINE =
   'The locks are held by processes of this very machine, which proves nothing about others: run locktester on the next node as well.'
 
 export const HOLD_HINT =
-  'Released at once, for not every lock was acquired. To try those that were from the next node: --hold 600.'
+  'Released at once, because not every lock was acquired. To hold the others, and try them from the next node: --hold 600.'
 
 export const RELEASING = 'Releasing. The directory answers slowly or not at all; Ctrl+C once more ends this at once.'
 

@@ -24,7 +24,7 @@ export interface AgentOptions {
   /** Where it runs; here when absent. */
   on?: Space
   uid?: number
-  /** The folder of the fixtures: those of an {@link import('./installation.js').Installation}, for users who may not read this one. */
+  /** The folder of the fixtures: those of an {@link import('./installation.js').Installation}, for users that may not read this one. */
   fixtures?: string
   umask?: number
   /** Commands in front of `node`. */

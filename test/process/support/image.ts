@@ -31,7 +31,7 @@ export async function imageShare(type: 'ext4' | 'ext2' = 'ext4'): Promise<Share>
   const device = (await space.run('losetup --find --show "$1"', image)).trim()
   const mount = async () => void (await space.run('mount -t "$1" "$2" "$3" && chmod 1777 "$3"', type, device, path))
   const unmount = async () => void (await space.run('umount "$1"', path))
-  // The device is not of the namespace. Given back at once, it goes when nobody has it open any more: not before this test ends,
+  // The device is not of the namespace. Given back at once, it goes when no process has it open any more: not before this test ends,
   // and not after it, even if this process is killed.
   const hold = await open(device, 'r')
   onTestFinished(() => hold.close())

@@ -1,4 +1,4 @@
-/** The packed package, as somebody who installed it has it: a folder with it in `node_modules`. */
+/** The packed package, as a user that installed it has it: a folder with it in `node_modules`. */
 
 import { execFile } from 'node:child_process'
 import { mkdir, symlink } from 'node:fs/promises'

@@ -1,6 +1,6 @@
 /**
  * Namespaces of the kernel in which a test's processes run: another process namespace is "the other node" (its process
- * ids mean nothing here, so only heartbeats tell who lives), another mount namespace has mounts of its own. Both vanish
+ * ids mean nothing here, so only heartbeats tell which process lives), another mount namespace has mounts of its own. Both vanish
  * with everything in them when the test ends, however it ends: a keeper process that reads from us holds them open.
  */
 
@@ -75,5 +75,5 @@ export class Space {
 export const otherNode = (within: readonly string[] = []) =>
   Space.open(['--pid', '--fork', '--mount-proc', '--kill-child'], ['--pid', '--mount'], within)
 
-/** A mount namespace, for as long as the test lasts: what is mounted in it is nobody else's business. */
+/** A mount namespace, for as long as the test lasts: what is mounted in it is seen nowhere else. */
 export const privateMounts = () => Space.open(['--mount'], ['--mount'], [])

@@ -42,7 +42,7 @@ export async function sshShare(options: string[] = []): Promise<SshShare> {
     space,
     path,
     async hang() {
-      // Before anything else is cleaned up: who waits for an answer may not be able to end without it.
+      // Before anything else is cleaned up: a process that waits for an answer may not be able to end without it.
       onTestFinished(goOn)
       do {
         goOn()
