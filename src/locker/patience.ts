@@ -31,7 +31,8 @@ export class Patience {
   #timer: NodeJS.Timeout | undefined
   #error: Error | undefined
   readonly #racing = new Set<(error: Error) => void>()
-  #timerIsForAll = false
+  /** A call that waits for no holder is one from its beginning to its end. */
+  #isFirstTry = true
   #isDone = false
   /** What is waited for, in words: for the message when it was in vain. */
   waitingFor = NO_ANSWER
@@ -39,12 +40,12 @@ export class Patience {
   holder: Holder | null = null
   waitersBefore: () => number | null = () => null
 
-  /** `firstTryMs`: how long it lasts at the least, until {@link endFirstTry}. */
-  constructor(path: string, waitMs: number, signal?: AbortSignal | undefined, firstTryMs = 0) {
+  /** `leastMs`: how long it lasts at the least, until {@link endFirstTry}. */
+  constructor(path: string, waitMs: number, signal?: AbortSignal | undefined, leastMs = 0) {
     this.path = path
     this.#waitMs = waitMs
     this.#startMs = monotonicMs()
-    this.#firstTryMs = firstTryMs
+    this.#firstTryMs = Math.max(waitMs, leastMs)
     if (signal === undefined) return
     const abort = () => this.end(new AbortError(path, signal.reason))
     if (signal.aborted) abort()
@@ -58,27 +59,32 @@ export class Patience {
     return setTimeout(() => this.#timeIsUp(), restMs)
   }
 
-  /** Answers that have come meanwhile are taken first: a process that stood still finds them together with its timer. */
   #timeIsUp(): void {
-    const answers = answersSoFar()
-    const timer = this.#timer
-    setImmediate(() => {
-      if (this.#isDone || timer !== this.#timer) return
-      if (!this.#isFirstTryExtended) this.#giveUp()
-      else this.#timer = setTimeout(() => this.#endUnlessStarved(answers), SILENCE_MS)
+    this.#afterAnswers((answersBefore) => {
+      if (!this.#isFirstTry) this.#giveUp()
+      else this.#timer = setTimeout(() => this.#endUnlessStarved(answersBefore), SILENCE_MS)
     })
   }
 
   /** The first try ends when the file system does not answer. That this process or its threads get no processor is no reason. */
   #endUnlessStarved(answersBefore: number): void {
-    const isStarved = answersSoFar() !== answersBefore || wantsProcessor()
-    if (isStarved && monotonicMs() < this.#startMs + this.#firstTryMs + BUSY_MS_MAX) this.#timeIsUp()
-    else this.#giveUp()
+    this.#afterAnswers(() => {
+      const isStarved = answersSoFar() !== answersBefore || wantsProcessor()
+      if (isStarved && monotonicMs() < this.#startMs + this.#firstTryMs + BUSY_MS_MAX) this.#timeIsUp()
+      else this.#giveUp()
+    })
   }
 
-  /** Is the first try still going on, although the wait that the caller asked for is over? */
-  get #isFirstTryExtended(): boolean {
-    return !this.#timerIsForAll && this.#waitMs < this.#firstTryMs
+  /**
+   * Whenever a timer has fired: a process that stood still finds it together with the answers that have come meanwhile, and these
+   * are taken first.
+   */
+  #afterAnswers(act: (answersBefore: number) => void): void {
+    const answersBefore = answersSoFar()
+    const timer = this.#timer
+    setImmediate(() => {
+      if (!this.#isDone && timer === this.#timer) act(answersBefore)
+    })
   }
 
   #giveUp(): void {
@@ -88,8 +94,8 @@ export class Patience {
 
   /** From now on only the wait that the caller asked for counts. */
   endFirstTry(): void {
-    if (this.#timerIsForAll || this.isOver) return
-    this.#timerIsForAll = true
+    if (!this.#isFirstTry || this.isOver) return
+    this.#isFirstTry = false
     clearTimeout(this.#timer)
     this.#timer = this.#startTimer(this.#waitMs)
   }
@@ -149,7 +155,7 @@ export class Patience {
   /** There is no timer before something is waited for: many locks are got at once. */
   #wait(giveUp: (error: Error) => void): void {
     this.#racing.add(giveUp)
-    this.#timer ??= this.#startTimer(Math.max(this.#waitMs, this.#firstTryMs))
+    this.#timer ??= this.#startTimer(this.#firstTryMs)
   }
 
   /** Ends the timer and the listener. */

@@ -50,7 +50,7 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'a first try ends while the process gets no processor',
     file: 'locker/patience.ts',
-    from: 'if (!this.#isFirstTryExtended) this.#giveUp()',
+    from: 'if (!this.#isFirstTry) this.#giveUp()',
     to: 'if (!this.#isDone) this.#giveUp()',
     caughtBy: ['process/locker-first-try.test.ts', 'a process that gets no processor'],
     redundantBecause: null,

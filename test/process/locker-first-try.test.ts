@@ -15,19 +15,25 @@ import { outlast, processState } from './support/time.js'
 
 const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
 
-test('a process that gets no processor in the middle of its first try has the free lock when it goes on', async () => {
-  const text = `import { createLocker } from ${JSON.stringify(LIBRARY)}
-    const acquiring = createLocker().acquire(process.argv[1], { waitMs: 0 })
+/** Shorter and longer than a first try has in any case. */
+const WAITS_MS = [0, 1200]
+
+test.each(WAITS_MS)(
+  'a process that gets no processor in the middle of its first try has the free lock when it goes on (%i ms)',
+  async (waitMs) => {
+    const text = `import { createLocker } from ${JSON.stringify(LIBRARY)}
+    const acquiring = createLocker().acquire(process.argv[1], { waitMs: ${waitMs} })
     process.kill(process.pid, 'SIGSTOP')
     console.log(await acquiring.then(({ held }) => held, ({ message }) => message))
     process.exit()`
-  const node = spawn(process.execPath, ['--input-type=module', '-e', text, join(await temporaryFolder(), 'lock')])
-  const lines = createInterface(node.stdout)[Symbol.asyncIterator]()
-  await processState(node.pid as number, 'T')
-  await outlast(1500)
-  node.kill('SIGCONT')
-  expect((await lines.next()).value).toBe('true')
-})
+    const node = spawn(process.execPath, ['--input-type=module', '-e', text, join(await temporaryFolder(), 'lock')])
+    const lines = createInterface(node.stdout)[Symbol.asyncIterator]()
+    await processState(node.pid as number, 'T')
+    await outlast(1500)
+    node.kill('SIGCONT')
+    expect((await lines.next()).value).toBe('true')
+  },
+)
 
 test('where the file system does not answer, the first try ends', async () => {
   const { space, path, hang } = await sshShare()
