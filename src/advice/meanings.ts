@@ -240,13 +240,13 @@ const ANY: readonly Row[] = [
   row(
     ['ACCESS_DENIED', 'Permission denied'],
     ['EACCES'],
-    'The user needs write and search permission on the lock and its directory; the server decides, and the options uid=, gid=, file_mode= and dir_mode= of the mount.',
+    'The user needs read, write and search permission on the lock and its directory; the server decides, and the options uid=, gid=, file_mode= and dir_mode= of the mount.',
     { fileSystems: SMB },
   ),
   row(
     ['ACCESS_DENIED', 'Permission denied'],
     ['EACCES'],
-    'The user needs write and search permission on the lock and its directory (on NFS, root may be mapped to nobody: root_squash). Where an ACL gives it, give the directory a default ACL as well (setfacl -d -m u:USER:rwx DIRECTORY), and have the lock made anew (locktester prune).',
+    'The user needs read, write and search permission on the lock and its directory (on NFS, root may be mapped to nobody: root_squash). Where an ACL gives it, give the directory a default ACL as well (setfacl -d -m u:USER:rwx DIRECTORY), and have the lock made anew (locktester prune).',
   ),
   row(
     ['NOT_PERMITTED', 'The operation is not permitted'],

@@ -136,7 +136,7 @@ function* overwrite(fd: number, text: string, timesMs: number | null): Calls<Sta
 function* read(path: string, extraFlags = 0): Calls<Contents> {
   return yield* withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | extraFlags, 0, function* (fd) {
     const stats = (yield ['fstat', fd]) as Stats
-    return { text: yield* readText(fd, stats), modifiedMs: stats.mtimeMs }
+    return { text: yield* readText(fd, stats), modifiedMs: stats.mtimeMs, ino: stats.ino }
   })
 }
 

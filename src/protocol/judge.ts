@@ -40,7 +40,7 @@ export function* judge(holder: Holder, surroundings: Surroundings): Protocol<Ver
   if (found === 'missing') return { state: 'missing' }
   if (found === 'dangling') return { state: 'dead', record: null, modifiedMs: null, why: 'ended' }
   if (!found.ok) return alive(null, null, `its record cannot be read: ${found.code}`)
-  const { text, modifiedMs } = found.value
+  const { text, modifiedMs, ino } = found.value
   const record = decodeRecord(text)
   if (record === null) return yield* judgeUnreadable(holder, found.value, before.ownMs, surroundings)
   if (record.state === 'ended') return { state: 'dead', record, modifiedMs, why: 'ended' }
@@ -50,7 +50,8 @@ export function* judge(holder: Holder, surroundings: Surroundings): Protocol<Ver
     return { state: 'dead', record, modifiedMs, why: 'process-gone' }
   }
   const { beat, timeoutIntervalMs } = record
-  const silent = yield* observe({ key: record.id, beat, modifiedMs, timeoutIntervalMs }, before.ownMs, surroundings)
+  const keys = keysOf(holder, ino, record)
+  const silent = yield* observe({ keys, beat, modifiedMs, timeoutIntervalMs }, before.ownMs, surroundings)
   return silent
     ? { state: 'dead', record, modifiedMs, why: 'silent' }
     : alive(record, modifiedMs, 'it has not been seen silent for long enough')
@@ -67,7 +68,7 @@ function* judgeUnreadable(
   surroundings: Surroundings,
 ): Protocol<Verdict> {
   if (!isTorn(text)) return alive(null, modifiedMs, 'its record is of another version')
-  const seen = { key: holder.path, beat: digest(text), modifiedMs, timeoutIntervalMs: TIMEOUT_INTERVAL_MS_MAX }
+  const seen = { keys: [holder.path], beat: digest(text), modifiedMs, timeoutIntervalMs: TIMEOUT_INTERVAL_MS_MAX }
   const silent = yield* observe(seen, beforeMs, surroundings)
   return silent
     ? { state: 'dead', record: null, modifiedMs, why: 'silent' }
@@ -87,42 +88,47 @@ function alive(record: SessionRecord | null, modifiedMs: number | null, why: str
 
 /**
  * A session's observation is kept also when its file is gone: a lock that is a hard link still shows its record, and the
- * watching has to come to its end. Of more than so many (10 MB) the one goes that was looked at longest ago.
+ * watching has to come to its end. Of more than so many (20 MB) the one goes that was looked at longest ago.
  */
 const OBSERVATIONS_MAX = 50_000
 
-function remember(observations: Observations, id: string, observation: Observation): void {
-  observations.delete(id)
+function remember(observations: Observations, key: string, observation: Observation): void {
+  observations.delete(key)
   const [oldest] = observations.keys()
   if (observations.size >= OBSERVATIONS_MAX) observations.delete(present(oldest, 'an observation'))
-  observations.set(id, observation)
+  observations.set(key, observation)
 }
 
-/** What is seen of a heartbeat. `key`: whose it is, among what is remembered. */
+/**
+ * By what a file is known again: by its number, since a lock and its session file are names of one file; and by its name, where
+ * numbers do not last. Its record alone does not tell: that of a copy says the same, and stands still while the session lives, or
+ * has another time stamp. A copy must neither keep a dead session alive nor convict a live one.
+ */
+const keysOf = ({ directory, path }: Holder, ino: number, { id }: SessionRecord) => [`${directory} ${ino} ${id}`, `${path} ${id}`]
+
+/** What is seen of a heartbeat. `keys`: of the file, among what is remembered. */
 interface Sight {
-  key: string
+  keys: readonly string[]
   beat: number
   modifiedMs: number
   timeoutIntervalMs: number
 }
 
 /** Compares with what was seen before. The silence counts from *after* the first look to *before* this one. */
-function* observe(
-  { key, beat, modifiedMs, timeoutIntervalMs }: Sight,
-  beforeMs: number,
-  surroundings: Surroundings,
-): Protocol<boolean> {
+function* observe(sight: Sight, beforeMs: number, surroundings: Surroundings): Protocol<boolean> {
+  const { keys, beat, modifiedMs, timeoutIntervalMs } = sight
   const { observations, extraSilenceMs, coherent } = surroundings
-  const seen = observations.get(key)
-  if (seen !== undefined && seen.beat === beat && seen.modifiedMs === modifiedMs) {
-    remember(observations, key, seen)
-    const cacheMs = extraSilenceMs + (coherent ? 0 : coarsenessMs(modifiedMs))
-    return beforeMs - seen.sinceMs >= silenceMs(timeoutIntervalMs) + cacheMs
-  }
-  const after = yield* ask.clock()
-  remember(observations, key, { beat, modifiedMs, sinceMs: after.ownMs })
-  return false
+  const asBefore = keys.map((key) => observations.get(key) ?? null).map((seen) => (isSame(seen, sight) ? seen : null))
+  const afterMs = asBefore.includes(null) ? (yield* ask.clock()).ownMs : beforeMs
+  for (const [place, key] of keys.entries())
+    remember(observations, key, asBefore[place] ?? { beat, modifiedMs, sinceMs: afterMs })
+  const cacheMs = extraSilenceMs + (coherent ? 0 : coarsenessMs(modifiedMs))
+  const silentFromMs = beforeMs - silenceMs(timeoutIntervalMs) - cacheMs
+  return asBefore.some((seen) => seen !== null && seen.sinceMs <= silentFromMs)
 }
+
+const isSame = (seen: Observation | null, { beat, modifiedMs }: Sight) =>
+  seen !== null && seen.beat === beat && seen.modifiedMs === modifiedMs
 
 type Found = Reply<Contents> | 'missing' | 'dangling'
 

@@ -116,6 +116,8 @@ export interface Contents {
   readonly text: string
   /** The modification time: compared with itself only, to notice that something was written. */
   readonly modifiedMs: number
+  /** The number of the file. On some mounts of FUSE and SMB it is another one at each look, or for each name. */
+  readonly ino: number
 }
 
 export interface FileStatus {

@@ -36,7 +36,7 @@ export interface Observation {
   sinceMs: number
 }
 
-/** What a process remembers about the sessions of a directory, by session id. */
+/** What a process remembers about the records that it has seen, by the file that each is in (`judge.ts`). */
 export type Observations = Map<string, Observation>
 
 export interface Surroundings {

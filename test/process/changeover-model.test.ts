@@ -127,7 +127,7 @@ class Files {
       return { value }
     }
     if (operation.op === 'list') return entries === null ? 'ENOTDIR' : { value: [...entries.keys()] }
-    if (operation.op === 'read') return entries === null ? { value: { text, modifiedMs } } : 'EINVAL'
+    if (operation.op === 'read') return entries === null ? { value: { text, modifiedMs, ino } } : 'EINVAL'
     throw new Error(`Expected an operation that is modelled, got ${operation.op}`)
   }
 

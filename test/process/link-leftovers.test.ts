@@ -3,7 +3,7 @@
  * ever removed. Method: leftovers as crashed processes leave them, and their look-alikes; then a process works there.
  */
 
-import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Agent, BRISK } from './support/agent.js'
@@ -86,6 +86,21 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     expect(await readdir(folder)).toEqual(expect.arrayContaining([...beside, foreign, link]))
     expect(await readFile(outside, 'utf8')).toBe('precious')
   })
+})
+
+test('a copy of a lock that is held, as a backup makes it, is free when nothing writes in it for an interval', async () => {
+  const folder = await temporaryFolder()
+  const [path, copy] = [join(folder, 'lock'), join(folder, 'copy')]
+  const holder = await Agent.start()
+  const held = await holder.acquire(path)
+  await cp(path, copy, { recursive: true })
+  const other = await Agent.start()
+  expect(await other.tryAcquire(copy)).toBeNull()
+  // Meanwhile its patrol sees that the session lives of which this is a copy.
+  const lock = await other.acquire(copy, 10 * BRISK.timeoutIntervalMs)
+  expect(lock.token).toBeGreaterThan(held.token)
+  expect(await other.tryAcquire(path)).toBeNull()
+  expect(await held.release()).toEqual({ lost: false })
 })
 
 test('a record that is a FIFO stops no process', async () => {

@@ -71,6 +71,18 @@ describe.each(KINDS.filter(({ kind }) => kind !== 'rename'))('two users in a sti
     expect((await bob.acquire(path)).token).toBeGreaterThan(taken.token)
   })
 
+  test('that may write to it and not read it are told which permission is missing', async () => {
+    const folder = await temporaryFolder(0o1733)
+    const { fixtures } = await installation()
+    const [ann, bob] = await Promise.all([ANN, BOB].map((uid) => Agent.start({ locker, uid, fixtures })))
+    const held = await (ann as Agent).acquire(join(folder, 'lock'))
+    expect(await (bob as Agent).refusal(join(folder, 'lock'))).toMatchObject({
+      code: 'ACCESS_DENIED',
+      message: expect.stringContaining('The user needs read, write and search permission'),
+    })
+    expect(await held.release()).toEqual({ lost: false })
+  })
+
   test('see which process holds the lock', async () => {
     const { path, ann, bob } = await twoUsers()
     await ann.acquire(path)

@@ -284,12 +284,13 @@ export class Client {
     if (cached !== undefined && this.#chance(staleRate)) {
       const isSameTick = isVersion3 && cached.modifiedMs === inode.modifiedMs
       const isBelieved = nocto && this.#nowMs() - cached.atMs < attributeCacheMs
-      if (isSameTick || isBelieved) return { ok: true, value: { text: cached.text, modifiedMs: cached.modifiedMs } }
+      if (isSameTick || isBelieved)
+        return { ok: true, value: { text: cached.text, modifiedMs: cached.modifiedMs, ino: inode.number } }
     }
     // Measured: what was opened and read at the server has fresh attributes from then on.
     this.#statuses.delete(inode.number)
     if (staleRate > 0) this.#data.set(inode.number, { text: inode.text, modifiedMs: inode.modifiedMs, atMs: this.#nowMs() })
-    return { ok: true, value: { text: this.#torn(inode), modifiedMs: inode.modifiedMs } }
+    return { ok: true, value: { text: this.#torn(inode), modifiedMs: inode.modifiedMs, ino: inode.number } }
   }
 
   /** Perhaps read in the middle of the last write: its beginning, and the end of what was there before. */

@@ -208,6 +208,8 @@ export class FileTable {
         return { ok: true, value: names.filter((name) => !name.startsWith(SESSION_PREFIX)).sort() }
       return { ok: true, value: this.#keepsLower ? [...names].sort() : withoutLower(names) }
     }
+    // A session file is known by the id in it: no set has copies.
+    if (operation.op === 'read') return { ok: true, value: { ...reply.value, ino: 0 } }
     if (!('ino' in reply.value)) return reply
     const status = reply.value as FileStatus
     return {

@@ -146,8 +146,8 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: 'judge',
-        from: 'const silent = yield* observe({ key: record.id, beat, modifiedMs, timeoutIntervalMs }, before.ownMs, surroundings)',
-        to: 'void beat\n  const silent = before.wallMs - modifiedMs >= silenceMs(timeoutIntervalMs)',
+        from: 'const silent = yield* observe({ keys, beat, modifiedMs, timeoutIntervalMs }, before.ownMs, surroundings)',
+        to: 'void [beat, keys]\n  const silent = before.wallMs - modifiedMs >= silenceMs(timeoutIntervalMs)',
       },
     ],
     caughtIn: TIME_PASSES,
@@ -464,7 +464,7 @@ export const MUTATIONS: Mutation[] = [
       {
         file: 'patrol',
         from: '  forgetAbsent(leftovers, listed.value)\n',
-        to: '  for (const id of surroundings.observations.keys())\n    if (!sessions.some((name) => name.endsWith(id))) surroundings.observations.delete(id)\n',
+        to: '  for (const id of surroundings.observations.keys())\n    if (!sessions.some((name) => name.endsWith(id.slice(-16)))) surroundings.observations.delete(id)\n',
       },
     ],
     caughtIn: null,

@@ -106,7 +106,7 @@ function look({ nodes }: World, op: 'read' | 'readlink' | 'stat', path: string) 
   }
   if (op === 'readlink') return node.type === 'symlink' ? ok(node.target) : fail('EINVAL')
   if (node.type !== 'file') return fail(node.type === 'symlink' ? 'ELOOP' : 'EINVAL')
-  return ok({ text: Buffer.from(node.text).subarray(0, READ_BYTES_MAX).toString(), modifiedMs: node.modifiedMs })
+  return ok({ text: Buffer.from(node.text).subarray(0, READ_BYTES_MAX).toString(), modifiedMs: node.modifiedMs, ino: 1 })
 }
 
 type Change = Extract<Operation, { op: 'link' | 'symlink' | 'rename' | 'unlink' | 'mkdir' | 'rmdir' | 'create' | 'rewrite' }>

@@ -5,11 +5,11 @@
  * moves of others between its operations.
  */
 
-import { link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { link, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sessionOwner } from '../../src/drivers/identity.js'
 import { attempt } from '../../src/protocol/acquire.js'
 import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
@@ -69,6 +69,77 @@ test.each([
   expect(tryAt(1.2 * TIMEOUT_INTERVAL_MS_MAX)).toBe('busy')
   expect(tryAt(2.2 * TIMEOUT_INTERVAL_MS_MAX)).toBe('busy')
   expect(tryAt(2.4 * TIMEOUT_INTERVAL_MS_MAX)).toBe('acquired')
+})
+
+describe('a session of which there are copies', () => {
+  const { timeoutIntervalMs } = TERMS
+  const ELSEWHERE = { ...sessionOwner(), bootId: 'another node' }
+
+  /** Of a session on another node. `name`: of its file, or of another one of the same session. */
+  async function put(name: string, beat: number, modifiedS = beat): Promise<string> {
+    const record = { ...ELSEWHERE, ...TERMS, id: '0123456789abcdef', beat, state: 'alive' as const }
+    const file = join(directory, name)
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, encodeRecord(record))
+    await utimes(file, modifiedS, modifiedS)
+    return file
+  }
+
+  /** What one process makes of what it sees of it. */
+  function watching(inodeOf?: () => number) {
+    const observations: Observations = new Map()
+    return (file: string, ownMs: number) => {
+      const { surroundings } = siteOf(observations)
+      const answer = (operation: Operation) => {
+        if (operation.op === 'clock') return { ownMs, wallMs: ownMs }
+        if (operation.op !== 'read' || inodeOf === undefined) return undefined
+        return { ok: true, value: { text: readFileSync(file, 'utf8'), modifiedMs: statSync(file).mtimeMs, ino: inodeOf() } }
+      }
+      return run(judge({ directory: dirname(file), path: file, sessionFile: null }, surroundings), answer).state
+    }
+  }
+
+  test('is dead when it stood still, whatever else is seen of its copies', async () => {
+    const files = [await put('here/session', 7), await put('copied/session', 7, 9), await put('restored/session', 5)]
+    const look = watching()
+    for (const part of [0, 0.5, 0.9]) for (const file of files) expect(look(file, part * timeoutIntervalMs)).toBe('alive')
+    for (const file of files) expect(look(file, 1.2 * timeoutIntervalMs)).toBe('dead')
+  })
+
+  test('lives on where a copy of it is seen to stand still', async () => {
+    const [file, copy] = [await put('session', 1), await put('copy', 1)]
+    const look = watching()
+    for (let beat = 1; beat <= 4; beat++) {
+      const atMs = (beat * timeoutIntervalMs) / 2
+      await put('session', beat)
+      expect(look(file, atMs)).toBe('alive')
+      expect(look(copy, atMs)).toBe(beat < 4 ? 'alive' : 'dead')
+    }
+  })
+
+  test('is not dead because another user has guessed what it will write next, and when', async () => {
+    const [file, guess] = [await put('session', 1), await put('guess', 2)]
+    const look = watching()
+    expect(look(guess, 0)).toBe('alive')
+    await put('session', 2)
+    expect(look(file, 1.2 * timeoutIntervalMs)).toBe('alive')
+  })
+
+  test('is watched under all of its names at once', async () => {
+    const [file, entry] = [await put('session', 1), join(directory, 'entry')]
+    await link(file, entry)
+    const look = watching()
+    expect(look(file, 0)).toBe('alive')
+    expect(look(entry, 1.2 * timeoutIntervalMs)).toBe('dead')
+  })
+
+  test('is watched by its name where inode numbers change from one look to the next', async () => {
+    const file = await put('session', 1)
+    let inode = 1
+    const look = watching(() => inode++)
+    expect(look(file, 0)).toBe('alive')
+    expect(look(file, 1.2 * timeoutIntervalMs)).toBe('dead')
+  })
 })
 
 test('a record of another version is never convicted for its silence', async () => {
