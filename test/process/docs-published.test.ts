@@ -112,9 +112,9 @@ test('every example in README and docs compiles, in a strict program', async () 
   for (const { language, text } of BLOCKS) if (language === 'js') await transform(text, { format: 'esm' })
 })
 
-describe('every program of the tutorial, the recipes and the README runs as it stands', () => {
+describe('every program of the tutorial, the recipes, the README and the library runs as it stands', () => {
   const isProgram = ({ page, language }: Block) =>
-    (language === 'ts' || language === 'js') && /^(README|docs\/(how-to|tutorial))\.md$/.test(page)
+    (language === 'ts' || language === 'js') && /^(README|docs\/(how-to|library|tutorial))\.md$/.test(page)
 
   test.each(BLOCKS.filter(isProgram))('$page: $title', async ({ text }) => {
     const folder = await installed()
@@ -123,9 +123,11 @@ describe('every program of the tutorial, the recipes and the README runs as it s
     const shared = join(folder, 'shared')
     await mkdir(shared)
     await writeFile(join(shared, 'report.json'), '{ "runs": 0 }')
-    const { code } = await transform(text.replaceAll('/shared/ann', shared), { loader: 'ts', target: 'node20', format: 'esm' })
-    await writeFile(join(folder, 'program.mjs'), code)
-    const { stderr } = await run(process.execPath, ['program.mjs', shared], { cwd: folder, timeout: RUN_MS_MAX })
+    const isCommonJs = text.includes('require(')
+    const [format, file] = isCommonJs ? (['cjs', 'program.cjs'] as const) : (['esm', 'program.mjs'] as const)
+    const { code } = await transform(text.replaceAll('/shared/ann', shared), { loader: 'ts', target: 'node20', format })
+    await writeFile(join(folder, file), code)
+    const { stderr } = await run(process.execPath, [file, shared], { cwd: folder, timeout: RUN_MS_MAX })
     expect(stderr).toBe('')
   })
 })

@@ -58,7 +58,7 @@ export function lockFindings(trials: readonly LockTrial[]): Finding[] {
   return trials.map(({ kind, failure, medianMs, isLocal }) => {
     const code = `LOCK_${kind.replace(' ', '_').toUpperCase()}`
     if (failure !== null) {
-      const breaks = kind === 'advisory' ? NOT_ADVISORY : `${choiceOf(kind).lockType} locks by ${kind} cannot be used here.`
+      const breaks = kind === 'advisory' ? NOT_ADVISORY : `lock-type=${choiceOf(kind).lockType} cannot use ${kind} here.`
       return trouble('note', code, { seen: `${kind}: ${failure.message}`, breaks })
     }
     const seen = `${kind}: acquired and released (median ${milliseconds(medianMs ?? 0)})`
