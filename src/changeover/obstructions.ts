@@ -2,6 +2,7 @@
 
 import { readClock } from '../drivers/clock.js'
 import { ForeignLockError } from '../errors.js'
+import { printable } from '../log/printable.js'
 import { isSillyRenamed } from '../protocol/names.js'
 
 /**
@@ -41,7 +42,7 @@ function obstructed(path: string, names: readonly string[]): ForeignLockError {
 
 /** A few names, for a message. */
 export function inWords(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_MAX).map((name) => JSON.stringify(name))
+  const shown = names.slice(0, NAMES_MAX).map((name) => printable(JSON.stringify(name)))
   if (names.length > NAMES_MAX) shown.push(`${names.length - NAMES_MAX} more`)
   return shown.length === 1 ? (shown[0] as string) : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`
 }

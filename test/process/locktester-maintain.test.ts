@@ -57,6 +57,19 @@ describe('break', () => {
     expect(next.token).toBeGreaterThan(token)
   })
 
+  test('shows nothing of the path and of the label that would do something to a terminal', async () => {
+    path = join(directory, 'job\x1b[31m.lock')
+    const command = ['sh', '-c', 'echo "token $MOUNTLOCK_TOKEN."; cat >/dev/null']
+    const holder = bench.locktester(['run', path, '--label', 'night\u202ely', '--', ...command])
+    await holder.says('.\n')
+    const token = /token (\d+)/.exec(holder.stdout)?.[1] as string
+    const only = bench.locktester(['break', path, '--token', token])
+    expect(await only.end, only.stderr).toBe(0)
+    expect(only.stdout).toContain('(night\\u202ely)')
+    expect(only.stdout).toContain('job\\u001b[31m.lock')
+    expect(only.stdout.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+  })
+
   test('of a holder on another node works as well', async () => {
     const { program, token } = await hold([], { through: OTHER_NODE })
     expect(await bench.locktester(['break', path, '--token', String(token)]).end).toBe(0)
@@ -188,6 +201,14 @@ describe('prune', () => {
     expect(only.stdout).toBe(`${path}\n`)
     expect(only.stderr).toBe('1 would be removed, 0 kept, 0 failed\n')
     expect(await readdir(path)).not.toEqual([])
+  })
+
+  test('names what is in the way without what would do something to a terminal', async () => {
+    await leave([])
+    await writeFile(join(path, 'x\u009b31m\u202e'), '')
+    const only = bench.locktester(['prune', '--older-than', '0', directory])
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toContain('"x\\u009b31m\\u202e" is in the way')
   })
 
   test.each(KINDS)(

@@ -1,6 +1,7 @@
 /** What `locktester break` says, and the exit code that it comes to. */
 
 import type { Inspection } from '../../types.js'
+import { printable } from '../../log/printable.js'
 import type { LockStatus } from '../locks/look.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { paint, writeError, writeJson, writeOut } from '../shared/output.js'
@@ -22,10 +23,11 @@ export const EXIT_CODES: Record<Result['result'], number> = {
   failed: EXIT.cannotLock,
 }
 
-export function say({ result, holder, token, reason }: Result, { path, json }: { path: string; json: boolean }): void {
-  const process = holderText(holder)
+export function say({ result, holder, token, reason }: Result, { path: named, json }: { path: string; json: boolean }): void {
+  const process = printable(holderText(holder))
+  const path = printable(named)
   if (json) {
-    const report = { version: 1, path, result, token: token === null ? null : String(token), holder, reason }
+    const report = { version: 1, path: named, result, token: token === null ? null : String(token), holder, reason }
     return writeJson({ ...report, exitCode: EXIT_CODES[result] })
   }
   if (result === 'broken')
