@@ -3,7 +3,7 @@
  * cannot be read is a diagnostic, and never an exception unless `strict` asks for one.
  */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats, statSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { systemErrorCode } from '../drivers/error-code.js'
 import { ConfigError } from '../errors.js'
@@ -103,8 +103,9 @@ function readConfig(file: string): LoadedConfig {
     try {
       const stats = fstatSync(fd)
       if (!stats.isFile()) return unusable(file, 'NOT_A_FILE', `this is ${stats.isDirectory() ? 'a directory' : 'not a file'}`)
-      if (stats.size > FILE_BYTES_MAX) return unusable(file, 'TOO_LARGE', `the file is larger than ${FILE_BYTES_MAX} bytes`)
-      return { file, found: true, ...parseConfig(readFileSync(fd), file) }
+      const bytes = readBytes(fd)
+      if (bytes === null) return unusable(file, 'TOO_LARGE', `the file is larger than ${FILE_BYTES_MAX} bytes`)
+      return { file, found: true, ...parseConfig(bytes, file) }
     } finally {
       closeSync(fd)
     }
@@ -117,6 +118,18 @@ function readConfig(file: string): LoadedConfig {
     }
     return unusable(file, 'UNREADABLE', `the file cannot be read (${causeOf(error)})`)
   }
+}
+
+/** `null`: there are too many. By reading: a file that the kernel makes up (in /proc), or one that grows, has another size. */
+function readBytes(fd: number): Uint8Array | null {
+  const buffer = Buffer.alloc(FILE_BYTES_MAX + 1)
+  let length = 0
+  while (length < buffer.length) {
+    const count = readSync(fd, buffer, length, buffer.length - length, null)
+    if (count === 0) return buffer.subarray(0, length)
+    length += count
+  }
+  return null
 }
 
 function unusable(file: string, code: DiagnosticCode, what: string): LoadedConfig {

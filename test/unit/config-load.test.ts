@@ -1,6 +1,7 @@
 /** Goal: the right file is found, and one that cannot be read is reported rather than passed over. */
 
 import { execFileSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DirectoryResult, dir } from 'tmp-promise'
@@ -81,6 +82,12 @@ describe('a file that cannot be used is an error, and the defaults are used', ()
     const file = await write('huge', 'use-symlinks=1\n')
     await truncate(file, 1024 * 1024 + 1)
     expect(loadConfig({ file })).toMatchObject({ settings: defaultSettings(), diagnostics: [{ code: 'TOO_LARGE' }] })
+  })
+
+  // In containers it may be hidden.
+  it.runIf(existsSync('/proc/kallsyms'))('a file that tells no size, of which no more is read', () => {
+    expect(statSync('/proc/kallsyms').size).toBe(0)
+    expect(loadConfig({ file: '/proc/kallsyms' }).diagnostics).toMatchObject([{ code: 'TOO_LARGE' }])
   })
 
   it('a loop of symbolic links', async () => {
