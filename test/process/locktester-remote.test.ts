@@ -3,11 +3,12 @@
  * with 69 and a sentence, in bounded time and memory, and nothing that they say does anything to a terminal.
  */
 
+import { existsSync } from 'node:fs'
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Node } from '../../src/cli/remote/node.js'
-import { Bench, PACKAGE } from './fixtures/locktester-driver.mjs'
+import { Bench, childrenOf, PACKAGE } from './fixtures/locktester-driver.mjs'
 
 let bench: Bench
 let directory: string
@@ -175,6 +176,19 @@ describe('silence', () => {
     expect(await node.enter('any', null)).toBe(true)
     await node.end()
   })
+})
+
+test('a process that stands still goes on also where what was to continue it is gone', async () => {
+  const node = new Node('local', { host: 'local', directory }, { sshCommand: 'ssh', remoteCommand: undefined })
+  await node.connect()
+  const worker = await node.startWorker('holder')
+  await worker.signal('stop')
+  const reviver = (await childrenOf(node.facts)).find((pid) => pid !== worker.pid) as number
+  process.kill(reviver, 'SIGKILL')
+  await vi.waitUntil(() => !existsSync(`/proc/${reviver}`))
+  await worker.signal('continue')
+  await worker.ask('open', { options: {}, path: join(directory, 'lock') })
+  await node.end()
 })
 
 test('what ssh says after its end is told as well', async () => {

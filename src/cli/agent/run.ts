@@ -127,6 +127,7 @@ class Agent implements Answering {
   #stop(child: Child): void {
     const pid = String(child.process.pid)
     child.reviver ??= spawn('/bin/sh', ['-c', 'read _; kill -CONT "$0"', pid], { stdio: ['pipe', 'ignore', 'ignore'] })
+    child.reviver.on('error', () => {}) // it could not be started
     child.process.kill('SIGSTOP')
   }
 
@@ -134,9 +135,12 @@ class Agent implements Answering {
     const { reviver } = child
     child.reviver = null
     if (reviver === null) return
-    const revived = once(reviver, 'exit')
-    reviver.stdin.end()
-    await revived
+    if (!hasEnded(reviver)) {
+      const revived = once(reviver, 'exit')
+      reviver.stdin.end()
+      await revived
+    }
+    child.process.kill('SIGCONT') // the other one may have been killed itself
   }
 
   async #kill(worker: number): Promise<void> {
