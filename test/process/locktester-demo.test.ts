@@ -45,5 +45,6 @@ test('Ctrl+C in the middle leaves neither a process nor a directory', async () =
 test('where the temporary directory cannot be written it fails with the reason', async () => {
   const demo = bench.locktester(['demo'], { env: { TMPDIR: '/proc' } })
   expect(await demo.end).toBe(69)
-  expect(demo.stderr).toContain('/proc')
+  expect(demo.stderr).toContain('Nothing can be made in /proc, where temporary files belong (')
+  expect(demo.stderr).toContain('TMPDIR=DIR locktester demo')
 })

@@ -51,6 +51,15 @@ describe('signals', () => {
     expect(holder.stdout).toBe('held\n')
   })
 
+  test.each(['SIGQUIT', 'SIGUSR2', 'SIGALRM'] as const)('%s lets a command clean up, as Ctrl+C does', async (signal) => {
+    const only = bench.locktester(['doctor', directory], { through: ['sh', '-c', 'ulimit -c 0; exec "$@"', 'sh'] })
+    await only.says('Mount')
+    await vi.waitUntil(async () => (await readdir(directory)).length > 0, { timeout: 20_000, interval: 1 })
+    only.kill(signal)
+    expect(await only.end).toBe(signal)
+    expect(await readdir(directory)).toEqual([])
+  })
+
   test('a reader of its lines that goes away while locks are tried ends it by SIGPIPE, and everything is released', async () => {
     const config = await bench.config('refresh-rate=5\ntimeout-interval=20\n')
     const only = bench.locktester(['--config', config, '--all', directory])

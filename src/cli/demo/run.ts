@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AdvisoryUnavailableError } from '../../errors.js'
 import { createLocker } from '../../locker/locker.js'
-import { endsWithin } from '../shared/bounded.js'
+import { codeOf, endsWithin } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { Interrupt, Interrupted } from '../shared/interrupt.js'
 import { messageOf } from '../shared/output.js'
@@ -47,7 +47,7 @@ class Demo {
   readonly #terminals: Terminal[] = []
 
   async play(): Promise<void> {
-    this.#directory = await realpath(await mkdtemp(join(tmpdir(), 'locktester-demo-')))
+    this.#directory = await makeStage(tmpdir())
     const missing = await whyNoAdvisoryLocks(join(this.#directory, 'probe'))
     words.begin(missing)
     // Without advisory locks the test would not hold on by itself.
@@ -88,6 +88,18 @@ class Demo {
     const terminal = new Terminal(title, [this.#directory, ...args, '--quiet'])
     this.#terminals.push(terminal)
     return terminal
+  }
+}
+
+/** @throws SurpriseError where nothing can be made there */
+async function makeStage(place: string): Promise<string> {
+  try {
+    return await realpath(await mkdtemp(join(place, 'locktester-demo-')))
+  } catch (error) {
+    const next = 'Name a directory in which this user may write: TMPDIR=DIR locktester demo'
+    throw new SurpriseError(
+      `Nothing can be made in ${place}, where temporary files belong (${codeOf(error) ?? String(error)}). ${next}`,
+    )
   }
 }
 
