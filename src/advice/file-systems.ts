@@ -147,8 +147,8 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     'Ceph documentation, "Differences from POSIX"; the full run of the lab: version 16.2, kernel client',
   ]),
   row(['glusterfs', 'GlusterFS', 'shared'], /^(fuse\.)?glusterfs$/, [
-    'hard links; symbolic links are made in steps (now and then an error among many contenders)',
-    'flock and fcntl exclude other nodes',
+    'hard links, on bricks of ext4 some 45 of a file (ENOSPC); symbolic links are made in steps (now and then an error among many contenders)',
+    SHARES_ONE_LOCK,
     'performance translators, about 1 s',
     'the full run of the lab: version 10.3, one brick',
   ]),
@@ -269,5 +269,11 @@ export function fileSystemOf({ type, source, options }: MountedAs): FileSystem {
  * without any waiter. With `nolease` none did.
  */
 export const breaksHardLinks = ({ type, options }: MountedAs): boolean => SMB.test(type) && !options.includes('nolease')
+
+/** What helps there; shares of Azure Files have no hard links at all. */
+export const remedyForHardLinks = (fileSystem: string | null): string =>
+  fileSystem === 'azure-files-smb'
+    ? 'Mount it with mfsymlinks, and set use-symlinks=1'
+    : 'Mount it with nolease on every node, or set use-symlinks=1 on a mount with mfsymlinks'
 
 export const isSmb = ({ type }: Pick<MountedAs, 'type'>): boolean => SMB.test(type)

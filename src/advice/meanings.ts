@@ -87,7 +87,14 @@ const LOCKING: readonly Row[] = [
     ['NO_LOCK_SERVICE', 'The file system has no lock to give'],
     ['ENOLCK'],
     `See the system log of the server, which probably has as many locks as it can keep; otherwise ${LINKS_INSTEAD}.`,
-    { actions: ADVISORY, fileSystems: ['nfs4', 'efs', 'fsx', 'azure-files-nfs'] },
+    { actions: ADVISORY, fileSystems: ['nfs4'] },
+  ),
+  // Only the vendor sees a log of these servers.
+  row(
+    ['NO_LOCK_SERVICE', 'The file system has no lock to give'],
+    ['ENOLCK'],
+    `The service probably gives this node no more of them: hold fewer, or ${LINKS_INSTEAD}.`,
+    { actions: ADVISORY, fileSystems: ['efs', 'fsx', 'azure-files-nfs'] },
   ),
   row(
     ['NO_LOCK_SERVICE', 'The file system has no lock to give'],
@@ -155,6 +162,11 @@ const LINKING: readonly Row[] = [
     'Mount it with mfsymlinks, and set use-symlinks=1.',
     { actions: ['hard-link'], fileSystems: ['azure-files-smb'] },
   ),
+  // It has no hard links either.
+  row(['SYMLINKS_REFUSED', 'The file system refused a symbolic link'], REFUSING, 'Mount it with mfsymlinks.', {
+    actions: ['symlink'],
+    fileSystems: ['azure-files-smb'],
+  }),
   row(
     ['SYMLINKS_REFUSED', 'The file system refused a symbolic link'],
     REFUSING,
@@ -198,6 +210,13 @@ const LINKING: readonly Row[] = [
     ['TOO_MANY_LINKS', 'The file has as many hard links as the file system allows'],
     ['EMLINK'],
     'Release some locks, or spread them over several directories.',
+  ),
+  // As many as a file has room for were tried in session files of their own, before this is told.
+  row(
+    ['NO_SPACE', 'There is no room for a hard link'],
+    ['ENOSPC'],
+    'Free some space or inodes on the bricks (df -h, df -i there). A brick on ext4 has room for some 45 names of a file: spread the locks over several directories.',
+    { actions: ['hard-link'], fileSystems: ['glusterfs'] },
   ),
   // Where the rows above say nothing of it: no lock service is asked for a link.
   row(

@@ -5,6 +5,7 @@ import { tryCalls, tryCallsSync, BothHold, callsOf } from './both.js'
 import { LossWatch, type Watched } from './loss-watch.js'
 import { probeCalls } from './probe.js'
 import { leadsTo, type Written } from './lock-file.js'
+import { areOneLock } from './one-lock.js'
 import { runInLane, runNow } from './calls.js'
 import { describe, Directories, fileOnDevice } from '../mounts/directories.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
@@ -59,12 +60,13 @@ export class AdvisoryLocks implements Locks {
     if (!wanted()) return { kind: 'cancelled' }
     const { dev, leasesLocks, plainLocal, fileSystem } = facts
     const { lane } = mountOfDevice(dev)
-    const calls = this.#calls(facts)
+    const calls = callsOf(this.#kind, facts)
+    const areOne = () => areOneLock(parts.directory, facts, lane)
     const refusalOf = (written: Written) => this.#refusalOf(parts.path, { ...written, isLocal: plainLocal })
     const options = { shared, pastCache: leasesLocks, lane, localDevice: plainLocal ? dev : null, fileSystem, refusalOf }
     const hold = yield* eitherWay(
       () => tryCallsSync(parts.path, calls, options),
-      () => tryCalls(parts.path, calls, options),
+      () => tryCalls(parts.path, calls, { ...options, areOne }),
     )
     if (hold === 'busy') return { kind: 'busy', holder: null, owner: null, generation: null }
     // A server is asked at each release; a kernel only about what was held so long that it is looked at meanwhile, too.
@@ -76,11 +78,9 @@ export class AdvisoryLocks implements Locks {
     }
     this.#held.add(held)
     if (hold.mayEndUnnoticed) this.#lossWatch.add(held)
-    return { kind: 'acquired', hold: held, isWaitedFor: null, takenFrom: null, remark: remarkOn(hold, calls) }
-  }
-
-  #calls({ locksAreOne }: DirectoryFacts): readonly AdvisoryCall[] {
-    return callsOf(this.#kind, locksAreOne)
+    // That both calls are one lock there may have been found out just now.
+    const remark = remarkOn(hold, callsOf(this.#kind, facts))
+    return { kind: 'acquired', hold: held, isWaitedFor: null, takenFrom: null, remark }
   }
 
   /**
@@ -112,7 +112,11 @@ export class AdvisoryLocks implements Locks {
   async inspect(path: string): Promise<Inspection> {
     const parts = lockPath(path)
     const facts = await runAsynchronously(this.#look(parts.directory))
-    const { state, pid, reason, heldWith } = await probeCalls(parts.path, this.#calls(facts), mountOfDevice(facts.dev).lane)
+    const { state, pid, reason, heldWith } = await probeCalls(
+      parts.path,
+      callsOf(this.#kind, facts),
+      mountOfDevice(facts.dev).lane,
+    )
     const base = { path: parts.path, lockType: 'advisory' as const, token: null, unknownEntries: [], waiters: [] }
     if (state === 'free') return { ...base, state }
     const holder = toHolder(pid)

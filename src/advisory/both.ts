@@ -1,22 +1,28 @@
 /**
  * An advisory lock of both system calls: flock, then fcntl, on one inode. Programs that use either are kept out, be it flock(1),
  * Workbench, or another version of this package. Each of ours takes flock first, so ours exclude each other also where one of
- * them cannot take fcntl, because it may only read the file, or because that is executed.
+ * them cannot take fcntl, because it may only read the file, or because that is executed. Where both calls are one lock (NFS,
+ * SMB, GlusterFS) the second is refused because of the first, and flock alone keeps out programs that use either.
  */
 
+import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { LostReason } from '../errors.js'
 import type { AdvisoryCall, AdvisoryKind } from '../types.js'
 import { type AdvisoryHold, tryAdvisory, type AdvisoryOptions, tryAdvisorySync, ROUNDS_MAX } from './advisory.js'
 import { refuseFcntlInWorker, refuseFcntlSync } from './fcntl.js'
 import { mayNotBeWritten, replacedError } from './lock-file.js'
+import { knownToBeOne } from './one-lock.js'
 
-/** Which calls a lock of that kind is made of. `locksAreOne`: there the second would be refused because of the first. */
-export function callsOf(kind: AdvisoryKind, locksAreOne: boolean): readonly AdvisoryCall[] {
+/** Which calls a lock of that kind is made of there, as far as that is known. */
+export function callsOf(kind: AdvisoryKind, facts: DirectoryFacts): readonly AdvisoryCall[] {
   if (kind !== 'both') return [kind]
-  return locksAreOne ? ['flock'] : ['flock', 'fcntl']
+  return knownToBeOne(facts) === true ? ['flock'] : ['flock', 'fcntl']
 }
 
-type Options = Omit<AdvisoryOptions, 'kind'>
+interface Options extends Omit<AdvisoryOptions, 'kind'> {
+  /** Finds out whether both calls are one lock there: asked where the second is refused. */
+  areOne(): Promise<boolean>
+}
 
 /** One attempt with those calls, without waiting for a holder. @throws what {@link tryAdvisory} throws */
 export async function tryCalls(path: string, calls: readonly AdvisoryCall[], options: Options): Promise<AdvisoryHold | 'busy'> {
@@ -25,7 +31,11 @@ export async function tryCalls(path: string, calls: readonly AdvisoryCall[], opt
 }
 
 /** The same with blocking calls, which have no fcntl. */
-export function tryCallsSync(path: string, calls: readonly AdvisoryCall[], options: Options): AdvisoryHold | 'busy' {
+export function tryCallsSync(
+  path: string,
+  calls: readonly AdvisoryCall[],
+  options: Omit<Options, 'areOne'>,
+): AdvisoryHold | 'busy' {
   return calls.includes('fcntl') ? refuseFcntlSync(path) : tryAdvisorySync(path, { ...options, kind: 'flock' })
 }
 
@@ -52,14 +62,21 @@ async function addFcntl(path: string, flock: AdvisoryHold, options: Options): Pr
     await flock.release().catch(() => {}) // the first error is the one to tell
     throw error
   }
-  if (fcntl === 'busy') {
-    await flock.release()
-    return 'busy'
-  }
+  if (fcntl === 'busy') return (await isRefusedByOurOwn(flock, options)) ? flock : 'busy'
   const both = new BothHold(flock, fcntl)
   if (flock.dev === fcntl.dev && flock.ino === fcntl.ino) return both
   await both.release()
   return 'replaced'
+}
+
+/** Where both are one lock, and flock is ours, no other process has either. Otherwise flock is given back. */
+async function isRefusedByOurOwn(flock: AdvisoryHold, { areOne }: Options): Promise<boolean> {
+  const isOurOwn = await areOne().catch(async (error) => {
+    await flock.release().catch(() => {}) // the first error is the one to tell
+    throw error
+  })
+  if (!isOurOwn) await flock.release()
+  return isOurOwn
 }
 
 export class BothHold implements AdvisoryHold {

@@ -1,7 +1,7 @@
 /**
  * Gives the file of a free advisory lock up, so that its path can become a lock of another type:
  *
- * 1. Both advisory locks of the file are taken, flock and fcntl, without waiting. (On NFS one: there each excludes the other.)
+ * 1. Both advisory locks of the file are taken, flock and fcntl, without waiting. (One where each excludes the other, as on NFS.)
  *    From now on no process holds it. A crash here leaves what was there: the kernel drops the locks.
  * 2. A sentence is written into it: {@link GIVEN_UP}. A process that had opened the file before, and locks it after us, finds
  *    the sentence behind its own lock, and looks the path up again. A crash here leaves a file with that sentence, which the
@@ -36,19 +36,22 @@ export type GiveUpOutcome =
   /** Only an empty file is a lock and nothing else. */
   | { kind: 'not-empty' }
 
+/** What a lock of that file is made of. */
+export interface FileLocks {
+  calls: readonly AdvisoryCall[]
+  lane: Lane
+  /** Finds out whether both calls are one lock there: asked where the second is refused. */
+  areOne(): Promise<boolean>
+}
+
 /**
- * `calls`: those of which a lock of that file is made.
  * @throws what the file system refuses, AdvisoryUnavailableError, UnsupportedPlatformError
  */
-export async function giveUp(
-  path: string,
-  calls: readonly AdvisoryCall[],
-  lane: Lane,
-  footing: Footing | null,
-): Promise<GiveUpOutcome> {
+export async function giveUp(path: string, locks: FileLocks, footing: Footing | null): Promise<GiveUpOutcome> {
+  const { lane } = locks
   const holds: AdvisoryHold[] = []
   try {
-    const held = await takeAll(path, calls, holds, lane)
+    const held = await takeAll(path, locks, holds)
     if (held !== null) return { kind: 'held', pid: await holderOf(path, held, lane) }
     return await removeLocked(path, holds, lane, footing)
   } catch (error) {
@@ -60,16 +63,13 @@ export async function giveUp(
 }
 
 /** Takes the locks of the file. @returns which of them another process holds */
-async function takeAll(
-  path: string,
-  calls: readonly AdvisoryCall[],
-  holds: AdvisoryHold[],
-  lane: Lane,
-): Promise<AdvisoryCall | null> {
+async function takeAll(path: string, { calls, lane, areOne }: FileLocks, holds: AdvisoryHold[]): Promise<AdvisoryCall | null> {
   for (const kind of calls) {
     const hold = await tryAdvisory(path, { kind, shared: false, lane }).catch((error) => {
       throw error instanceof ForeignLockError ? new NoFile() : error
     })
+    // Where they are one lock, and the first is ours, no other process has either.
+    if (hold === 'busy' && holds.length > 0 && (await areOne())) return null
     if (hold === 'busy') return kind
     holds.push(hold)
   }

@@ -10,6 +10,7 @@
  */
 
 import { callsOf } from '../advisory/both.js'
+import { areOneLock } from '../advisory/one-lock.js'
 import { giveUp, type GiveUpOutcome } from '../advisory/give-up.js'
 import { Obstructions } from './obstructions.js'
 import { mountedError } from '../link/refusals.js'
@@ -156,14 +157,12 @@ function* giveUpFile(path: string, facts: DirectoryFacts, footing: () => Footing
   return yield* eitherWay(refuse, () => giveUpFileAsynchronously(path, facts, footing()))
 }
 
-async function giveUpFileAsynchronously(
-  path: string,
-  { dev, locksAreOne }: DirectoryFacts,
-  footing: Footing | null,
-): Promise<'done' | 'busy'> {
+async function giveUpFileAsynchronously(path: string, facts: DirectoryFacts, footing: Footing | null): Promise<'done' | 'busy'> {
   let outcome: GiveUpOutcome
   try {
-    outcome = await giveUp(path, callsOf('both', locksAreOne), mountOfDevice(dev).lane, footing)
+    const { lane } = mountOfDevice(facts.dev)
+    const areOne = () => areOneLock(lockPath(path).directory, facts, lane)
+    outcome = await giveUp(path, { calls: callsOf('both', facts), lane, areOne }, footing)
   } catch (error) {
     throw explain(path, error)
   }

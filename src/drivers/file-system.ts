@@ -27,8 +27,8 @@ export interface DirectoryFacts {
    * told (NFSv4).
    */
   leasesLocks: boolean
-  /** `flock` and `fcntl` are one lock at its server: a process that has taken one is refused the other. */
-  locksAreOne: boolean
+  /** `flock` and `fcntl` are one lock there: a process that has one is refused the other. `null`: its type does not tell. */
+  locksAreOne: boolean | null
   /** Its `id` in the table of file systems; `null` where the mount is not known. */
   fileSystem: string | null
   /** A session file that other names lead to cannot be kept alive there (SMB with leases). */
@@ -85,12 +85,19 @@ function facts(path: string, status: Stats, { type }: StatsFs, ground: Ground | 
     renamesNames: RENAMING_TYPES.has(type),
     staleOpenMs: mount === undefined ? 0 : staleOpenMs(mount),
     leasesLocks: mount?.type === 'nfs4',
-    locksAreOne: ONE_LOCK_TYPES.has(type) && !keepsLocksLocal(mount),
+    locksAreOne: areLocksOne(type, mount),
     fileSystem: mount === undefined ? null : fileSystemOf(mount).id,
     breaksHardLinks: mount !== undefined && breaksHardLinks(mount),
     ground,
     identity: mount === undefined ? `device ${status.dev}` : `${mount.type} ${mount.source}`,
   }
+}
+
+/** What is shared, and not in the table here, may do either: GlusterFS makes one lock of both, CephFS does not. */
+function areLocksOne(type: number, mount: MountInfo | undefined): boolean | null {
+  if (ONE_LOCK_TYPES.has(type)) return !keepsLocksLocal(mount)
+  const isLocal = mount === undefined ? LOCAL_TYPES.has(type) : fileSystemOf(mount).reach === 'local'
+  return isLocal ? false : null
 }
 
 /** By its options one of the two calls, or both, stay on this machine (nfs(5), mount.cifs(8)): then they are two locks. */

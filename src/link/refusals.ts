@@ -1,6 +1,7 @@
 /** What a link-based lock refuses or fails with, in words. */
 
 import { fileSystemError } from '../advice/file-system-error.js'
+import { remedyForHardLinks } from '../advice/file-systems.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import { ForeignLockError, LockFileSystemError, type MountlockError } from '../errors.js'
 import type { AttemptOutcome, FailedAttempt } from '../protocol/acquire.js'
@@ -53,7 +54,7 @@ export function foreignError(path: string, thing: ForeignThing): ForeignLockErro
 export function unsafeClaim({ name }: Claim, path: string, facts: DirectoryFacts): LockFileSystemError | null {
   switch (name) {
     case 'hard link':
-      return facts.breaksHardLinks ? hardLinksUnsafe(path, facts.identity) : null
+      return facts.breaksHardLinks ? hardLinksUnsafe(path, facts) : null
     case 'rename':
       return facts.renamesNames ? null : renameRefused(path, facts.identity)
     case 'symlink':
@@ -69,12 +70,12 @@ function renameRefused(path: string, fileSystem: string): LockFileSystemError {
   })
 }
 
-function hardLinksUnsafe(path: string, fileSystem: string): LockFileSystemError {
-  const what = `On this mount (${fileSystem}, without the option nolease) processes that wait for a lock by hard links break it for its holder`
+function hardLinksUnsafe(path: string, { identity, fileSystem }: DirectoryFacts): LockFileSystemError {
+  const what = `On this mount (${identity}, without the option nolease) processes that wait for a lock by hard links break it for its holder`
   return new LockFileSystemError('EOPNOTSUPP', what, {
     code: 'HARD_LINKS_UNSAFE',
     path,
-    advice: 'Mount it with nolease on every node, or set use-symlinks=1 on a mount with mfsymlinks; nothing was locked.',
+    advice: `${remedyForHardLinks(fileSystem)}; nothing was locked.`,
   })
 }
 

@@ -34,7 +34,7 @@ import {
   type Standing,
   standing,
 } from './settle.js'
-import type { Free, Site, Unsettled } from './site.js'
+import type { Claim, Free, Site, Unsettled } from './site.js'
 
 export type AttemptOutcome =
   /**
@@ -287,9 +287,15 @@ function* standingOfPresent(site: Site, session: Session, { generation }: Unsett
   return isOurs ? { kind: 'held', entry } : { kind: 'of-another' }
 }
 
+/**
+ * The session file takes no more names, and another one does. GlusterFS keeps each name of a file as an attribute of it, and
+ * forgets to remove one now and then: with 45 of them a brick on ext4 has no room for the next (`ENOSPC`, version 10.3).
+ */
+const takesNoMoreNames = ({ name }: Claim, { code }: Failure) => code === 'EMLINK' || (code === 'ENOSPC' && name === 'hard link')
+
 /** The claim was refused: nothing was done. */
 function* refused(site: Site, session: Session, failure: Failure): Protocol<AttemptOutcome | 'beaten'> {
-  if (failure.code === 'EMLINK') return { kind: 'session-spent', why: 'links', failure: failed('claim', failure) }
+  if (takesNoMoreNames(site.claim, failure)) return { kind: 'session-spent', why: 'links', failure: failed('claim', failure) }
   if (isAbsent(failure.code)) {
     const file = yield* ask.stat(session.path)
     // With the session file in its place, it is the lock directory that has just become something else.

@@ -1,11 +1,12 @@
 /**
  * Goal: on FUSE, where it is the file system's business whether the kernel's advisory locks reach the server, link-based locks
- * exclude, and the tester says what the advisory ones do: not on sshfs, but on GlusterFS (full run only).
+ * exclude, and the tester says what the advisory ones do: not on sshfs, but on GlusterFS (full run only), where flock and fcntl are
+ * one lock.
  * Method: one directory mounted twice on this machine; each mount has a process of its own, as on two nodes.
  */
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readdirSync } from 'node:fs'
 import { beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { acquiredBy, type Contender, contend, NO_VIOLATIONS, prepare, type Start, violations } from './contention.js'
 import { expectDialogue } from './dialogue.js'
@@ -14,7 +15,8 @@ import { mountGlusterfs } from './glusterfs.js'
 import { startOnHost } from './host-program.js'
 import { REPOSITORY } from './lab/paths.js'
 import { mountSshfs } from './sshfs.js'
-import { ADVISORY_KINDS, figure, isSoak, LINK_KINDS, LOCK_KINDS, type LockKind, proves } from './support.js'
+import { BY_BOTH_CALLS, expectToExclude, KEEPS_OUT_EITHER } from './questions/advisory.js'
+import { ADVISORY_KINDS, Driver, figure, isSoak, LINK_KINDS, LOCK_KINDS, type LockKind, PACE, proves } from './support.js'
 
 const DURATION_MS = figure(8000, 60_000)
 const CONTENTION = { timeout: DURATION_MS + 60_000 }
@@ -107,6 +109,30 @@ if (isSoak) {
       CONTENTION,
       (kind, context) => expectExclusion(mounts, place, kind, context),
     )
+
+    test('the default advisory lock and programs that use one of its calls keep each other out', async (context) => {
+      proves(context, place, KEEPS_OUT_EITHER)
+      const directories = newDirectories(mounts)
+      const startIn = async (directory: string, options: object) => {
+        const argv = ['node', `${REPOSITORY}/test/nfs/programs/driver.mjs`, JSON.stringify({ ...PACE, ...options })]
+        return { driver: await Driver.of(startOnHost(argv)), path: `${directory}/lock` }
+      }
+      const both = await startIn(directories[0], BY_BOTH_CALLS)
+      const named = directories.flatMap((directory) => ADVISORY_KINDS.map((kind) => startIn(directory, LOCK_KINDS[kind])))
+      const rivals = await Promise.all(named)
+      await expectToExclude(both, rivals)
+      await Promise.all([both, ...rivals].map(({ driver }) => driver.end()))
+      for (const directory of directories) expect(readdirSync(directory)).toEqual(['lock'])
+    })
+
+    test('doctor says that flock and fcntl are one lock', async (context) => {
+      proves(context, place, 'doctor: says that flock and fcntl are one lock')
+      const [a] = newDirectories(mounts)
+      const doctor = startOnHost(['node', `${REPOSITORY}/bin/locktester`, 'doctor', '--json', a])
+      await doctor.end
+      const { findings } = JSON.parse(doctor.stdout) as { findings: { code: string; seen: string }[] }
+      expect(findings.find(({ code }) => code === 'ADVISORY_CALLS')?.seen).toContain('flock and fcntl are one lock here')
+    })
 
     test('a rename-based lock is refused with the reason', (context) => expectRenameRefused(mounts, place, context))
 

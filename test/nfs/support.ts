@@ -74,12 +74,13 @@ export const V3_COARSE = configuration('3', 'actimeo=60', coarse('3'))
 export const V42_COARSE = configuration('4.2', '', coarse('4.2'))
 export const V3_SOFT = configuration('3', 'soft,timeo=10,retrans=2')
 
-/** Mounts it on both nodes, and returns a new, empty directory in there. */
-export async function newDirectory(lab: LabClient, place: Place): Promise<string> {
-  for (const node of NODES) await place.mountOn(lab, node)
+/** Mounts it on the nodes, and returns a new, empty directory in there. */
+export async function newDirectory(lab: LabClient, place: Place, nodes: readonly NodeName[] = NODES): Promise<string> {
+  for (const node of nodes) await place.mountOn(lab, node)
   const directory = `${place.at}/${randomBytes(6).toString('hex')}`
-  await lab.exec('A', `mkdir -m 1777 ${directory}`)
-  await lab.exec('B', `ls ${directory}`)
+  const [first = 'A', ...others] = nodes
+  await lab.exec(first, `mkdir -m 1777 ${directory}`)
+  for (const node of others) await lab.exec(node, `ls ${directory}`)
   return directory
 }
 
@@ -118,7 +119,12 @@ export class Driver {
 
   /** `under`: a command that it runs under. */
   static async start(lab: LabClient, node: NodeName, options: object = {}, under: readonly string[] = []): Promise<Driver> {
-    const driver = new Driver(lab.start(node, { argv: [...under, ...program('driver.mjs', { ...PACE, ...options })] }))
+    return await Driver.of(lab.start(node, { argv: [...under, ...program('driver.mjs', { ...PACE, ...options })] }))
+  }
+
+  /** The locker that a program has, programs/driver.mjs, wherever it runs. */
+  static async of(guestProgram: GuestProgram): Promise<Driver> {
+    const driver = new Driver(guestProgram)
     await driver.hears((message) => 'ready' in message, 'greeting')
     return driver
   }

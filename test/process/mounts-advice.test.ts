@@ -25,6 +25,7 @@ const EREMOTEIO = 121
 
 const EFS: MountedAs = { type: 'nfs4', source: 'fs-0123456789abcdef0.efs.eu-west-1.amazonaws.com:/', options: ['vers=4.1'] }
 const FSX_LUSTRE: MountedAs = { type: 'lustre', source: '10.0.0.7@tcp:/abcdebev' }
+const GLUSTERFS: MountedAs = { type: 'fuse.glusterfs', source: 'server:/volume' }
 const GPFS: MountedAs = { type: 'gpfs', source: 'scratch' }
 const NETAPP: MountedAs = { type: 'nfs', source: 'filer:/vol/home', options: ['vers=3'] }
 const AZURE_FILES: MountedAs = {
@@ -118,6 +119,14 @@ const CASES: readonly Case[] = [
     ['Azure Files', AZURE_FILES, SYMLINK],
     ['symlink', errno.EOPNOTSUPP, '/lock/'],
     ['SYMLINKS_REFUSED', 'symlink: ENOTSUP', /mfsymlinks/],
+    // There are no hard links on its shares.
+    /lock-type=linkbased|use-symlinks=0|nolease/,
+  ),
+  row(
+    ['EFS', EFS, FLOCK],
+    ['flock', errno.ENOLCK, '/lock'],
+    ['NO_LOCK_SERVICE', 'flock: ENOLCK', /hold fewer, or use lock-type=linkbased/],
+    /system log/,
   ),
   row(
     ['Azure Files', AZURE_FILES, SYMLINK],
@@ -151,11 +160,15 @@ describe.each(CASES)(
   },
 )
 
-test('EFS: a file can have 177 names, and 200 locks of a directory are held all the same', async () => {
+test.each([
+  ['EFS', 177, 200, EFS, errno.EMLINK],
+  ['a brick of GlusterFS on ext4, which answers that there is no space,', 46, 100, GLUSTERFS, errno.ENOSPC],
+])('%s: a file can have %i names, and %i locks of a directory are held all the same', async (_, most, count, on, error) => {
   const { env } = await refusing()
   const folder = await temporaryFolder()
-  const agent = await Agent.start({ env: { ...env, ...shownAs(folder, EFS), LINKS_MAX: '177' } })
-  const locks = await Promise.all(Array.from({ length: 200 }, (_, index) => agent.acquire(join(folder, `lock-${index}`))))
+  const limited = { ...env, LINKS_MAX: String(most), LINKS_ERROR: String(error) }
+  const agent = await Agent.start({ env: { ...limited, ...shownAs(folder, on) } })
+  const locks = await Promise.all(Array.from({ length: count }, (_, index) => agent.acquire(join(folder, `lock-${index}`))))
   expect(readdirSync(folder).filter((name) => name.startsWith('.mountlock-41c29-')).length).toBeGreaterThan(1)
   for (const lock of locks) expect(await lock.release()).toEqual({ lost: false })
 })
@@ -232,11 +245,11 @@ describe('doctor', () => {
   })
   afterEach(() => bench.close())
 
-  async function examine(on: MountedAs, refusal?: readonly [call: string, errno: number, part: string]) {
+  async function examine(on: MountedAs, refusal?: readonly [call: string, errno: number, part: string], more = {}) {
     const { env, refuse } = await refusing()
     const folder = await temporaryFolder()
     if (refusal !== undefined) refuse(...refusal)
-    const only = bench.locktester(['doctor', '--json', folder], { env: { ...env, ...shownAs(folder, on) } })
+    const only = bench.locktester(['doctor', '--json', folder], { env: { ...env, ...more, ...shownAs(folder, on) } })
     await only.end
     expect(only.stdout, only.stderr).not.toBe('')
     const { findings, recommendation } = JSON.parse(only.stdout) as {
@@ -275,6 +288,16 @@ describe('doctor', () => {
       seen: expect.stringContaining('EINVAL'),
       remedy: expect.stringContaining('use-symlinks=1'),
     })
+  })
+
+  test('GlusterFS: a file that has no room for more names has as many as it takes, and is no full disk', async () => {
+    const { finding, recommendation } = await examine(GLUSTERFS, undefined, {
+      LINKS_MAX: '46',
+      LINKS_ERROR: String(errno.ENOSPC),
+    })
+    expect(finding('LINK_COUNT')).toMatchObject({ severity: 'note', seen: 'A file can have 46 names' })
+    expect(finding('NO_SPACE')).toBeUndefined()
+    expect(recommendation).toEqual({ lockType: 'linkbased', useSymlinks: false })
   })
 
   test('Azure Files: refused hard links are named with the mount option that symbolic ones need', async () => {
@@ -321,6 +344,16 @@ describe('locks by hard links on SMB', () => {
       expect(refused.advice).toMatch(/use-symlinks=1 on a mount with mfsymlinks/)
     }
     expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('are refused on shares of Azure Files, which have none, with the one remedy that helps there', async () => {
+    const { folder, agent } = await start({ ...AZURE_FILES, options: ['vers=3.1.1', 'mfsymlinks'] }, HARD_LINK)
+    const refused = await agent.refusal(join(folder, 'lock'))
+    expect(refused).toMatchObject({
+      code: 'HARD_LINKS_UNSAFE',
+      advice: expect.stringContaining('mfsymlinks, and set use-symlinks=1'),
+    })
+    expect(refused.advice).not.toContain('nolease')
   })
 
   test('are taken with nolease, and by symbolic links without it', async () => {

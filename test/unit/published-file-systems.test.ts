@@ -3,8 +3,21 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { FILE_SYSTEMS } from '../../src/advice/file-systems.js'
+import { CELL_TEXTS, RESULTS, TROUBLE_CODES, VERDICTS, WARNING_CODES } from '../../src/cli/shared/verdicts.js'
 import { readResults, type Result } from '../tried/results.js'
 import { knownTable, region, triedTable } from '../tried/table.js'
+
+const RESULT: Result = {
+  fileSystem: 'smb',
+  what: 'excludes',
+  kind: 'symlink',
+  how: 'real',
+  passed: true,
+  run: 'npm run tried',
+  day: '2026-01-02',
+  kernel: 'Linux 6.1',
+  version: '1.0.0',
+}
 
 const page = readFileSync(new URL('../../docs/file-systems.md', import.meta.url), 'utf8')
 
@@ -28,29 +41,31 @@ test('a row without its result file says that it was not tried, and one with it 
     triedTable(results)
       .split('\n')
       .find((line) => line.startsWith(`| ${title} |`))
-  const result: Result = {
-    fileSystem: 'smb',
-    what: 'excludes',
-    kind: 'symlink',
-    how: 'real',
-    passed: true,
-    run: 'npm run tried',
-    day: '2026-01-02',
-    kernel: 'Linux 6.1',
-    version: '1.0.0',
-  }
   expect(of('SMB', [])).toBe('| SMB | not tried |  |  |  |')
-  expect(of('SMB', [result, { ...result, kind: 'flock', passed: false }])).toBe(
+  expect(of('SMB', [RESULT, { ...RESULT, kind: 'flock', passed: false }])).toBe(
     '| SMB | excludes (symlink, **not** flock) |  | `npm run tried` | 2026-01-02, Linux 6.1 |',
   )
-  const mounted = (place: string, kind: string) => ({ ...result, place, kind })
+  const mounted = (place: string, kind: string) => ({ ...RESULT, place, kind })
   expect(of('SMB', [mounted('SMB, nolease', 'hard link'), mounted('SMB, mfsymlinks', 'symlink')])).toContain(
     '| excludes (SMB, nolease: hard link; SMB, mfsymlinks: symlink) |',
   )
-  expect(of('SMB', [{ ...result, how: 'stand-in' }])).toContain('| SMB | not tried | excludes (symlink) |')
+  expect(of('SMB', [{ ...RESULT, how: 'stand-in' }])).toContain('| SMB | not tried | excludes (symlink) |')
 })
 
 test('each result is of a file system of the table', () => {
   const ids = FILE_SYSTEMS.map(({ id }) => id)
   expect(readResults().filter(({ fileSystem }) => !ids.includes(fileSystem))).toEqual([])
+})
+
+test('whatever doctor, nodes and the test come to, there is a next step, and of nothing else', () => {
+  const section = page.slice(page.indexOf('## My mount is not trusted'))
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'))
+  const named = rows.flatMap((line) =>
+    [...(line.split(' | ')[0] as string).matchAll(/`([^`]+)`/g)].map(([, word]) => word as string),
+  )
+  // A family of codes, and an error of the library that stands beside what doctor says of it.
+  const others = ['CONFIG_…', 'LOCK_…', 'HARD_LINKS_UNSAFE']
+  const verdicts = [...TROUBLE_CODES, ...Object.values(CELL_TEXTS), ...RESULTS, ...VERDICTS, ...WARNING_CODES, ...others]
+  expect([...named].sort()).toEqual([...new Set(verdicts)].sort())
+  for (const line of rows) expect(line.split(' | ')).toHaveLength(3)
 })

@@ -1,10 +1,12 @@
 /** What the doctor finds: always what was seen, and where something is wrong with it, what that breaks and what to do. */
 
+import type { FineCode, TroubleCode } from '../shared/verdicts.js'
+
 export type Section = 'node' | 'configuration' | 'mount' | 'directory' | 'primitives' | 'locks'
 
 export interface Finding {
   /** Stable, for programs. */
-  code: string
+  code: FineCode | TroubleCode
   severity: 'ok' | 'note' | 'warning' | 'error'
   seen: string
   /** What it breaks, or means; `null` where nothing. */
@@ -18,7 +20,7 @@ export interface PlacedFinding extends Finding {
   section: Section
 }
 
-export function fine(code: string, seen: string): Finding {
+export function fine(code: FineCode | TroubleCode, seen: string): Finding {
   return { code, severity: 'ok', seen, breaks: null, remedy: null }
 }
 
@@ -29,6 +31,6 @@ interface Trouble {
   remedy?: string | null
 }
 
-export function trouble(severity: 'note' | 'warning' | 'error', code: string, { remedy = null, ...what }: Trouble): Finding {
+export function trouble(severity: 'note' | 'warning' | 'error', code: TroubleCode, { remedy = null, ...what }: Trouble): Finding {
   return { code, severity, ...what, remedy }
 }

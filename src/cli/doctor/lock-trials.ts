@@ -1,7 +1,9 @@
 /** Acquires and releases one lock of each kind with the library itself: the last word on what works on this node. */
 
 import { join } from 'node:path'
+import { excludeEachOther } from '../../advisory/one-lock.js'
 import type { LoadedConfig } from '../../config/load.js'
+import { Lane } from '../../drivers/lane.js'
 import { createLocker } from '../../locker/locker.js'
 import { bounded, codeOf } from '../shared/bounded.js'
 import { choiceOf, type Kind, optionsOf } from '../shared/kinds.js'
@@ -56,7 +58,7 @@ function staysOnNode(kind: Kind, { flock, fcntl }: LocalLocks): boolean {
 
 export function lockFindings(trials: readonly LockTrial[]): Finding[] {
   return trials.map(({ kind, failure, medianMs, isLocal }) => {
-    const code = `LOCK_${kind.replace(' ', '_').toUpperCase()}`
+    const code = `LOCK_${kind.replace(' ', '_').toUpperCase()}` as const
     if (failure !== null) {
       const breaks = kind === 'advisory' ? NOT_ADVISORY : `lock-type=${choiceOf(kind).lockType} cannot use ${kind} here.`
       return trouble('note', code, { seen: `${kind}: ${failure.message}`, breaks })
@@ -65,4 +67,16 @@ export function lockFindings(trials: readonly LockTrial[]): Finding[] {
     if (!isLocal) return fine(code, seen)
     return trouble('warning', code, { seen, breaks: 'But it excludes this node only, as the mount options say.' })
   })
+}
+
+const ONE_LOCK = 'flock and fcntl are one lock here: each keeps out programs that use the other'
+const TWO_LOCKS =
+  'flock and fcntl do not see each other here: lock-type=advisory takes both, and a program that uses one keeps out no program that uses the other'
+
+/** Whether they see each other, which no mount table tells: tried where both work. */
+export async function callFindings(trials: readonly LockTrial[], directory: string): Promise<Finding[]> {
+  const works = (kind: Kind) => trials.some((trial) => trial.kind === kind && trial.failure === null)
+  if (!works('flock') || !works('fcntl')) return []
+  const areOne = await bounded(directory, excludeEachOther(directory, new Lane()))
+  return [fine('ADVISORY_CALLS', areOne ? ONE_LOCK : TWO_LOCKS)]
 }

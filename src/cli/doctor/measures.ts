@@ -96,7 +96,9 @@ export async function countLinks(directory: string, signal: AbortSignal): Promis
     try {
       await bounded(file, link(file, `${file}-${count}`))
     } catch (error) {
-      if (codeOf(error) === 'EMLINK') return { atLeast: count, isLimit: true }
+      // GlusterFS needs room for each name in the file's own attributes.
+      const isLimit = codeOf(error) === 'EMLINK' || (codeOf(error) === 'ENOSPC' && count > 1)
+      if (isLimit) return { atLeast: count, isLimit }
       if (count === 1) return null
       throw error
     }

@@ -3,9 +3,10 @@
  * stands in `advice/file-systems.ts`. Sources: nfs(5), mount.cifs(8), fuse(8), mount.lustre(8), virtiofsd(1).
  */
 
-import { breaksHardLinks, type FileSystem, fileSystemOf, UNKNOWN } from '../../advice/file-systems.js'
+import { breaksHardLinks, type FileSystem, fileSystemOf, remedyForHardLinks, UNKNOWN } from '../../advice/file-systems.js'
 import { printable } from '../../log/printable.js'
 import { fileSystemText, type MountProfile } from '../shared/mounts.js'
+import type { TroubleCode } from '../shared/verdicts.js'
 import { type Finding, fine, trouble } from './finding.js'
 
 /** Which advisory locks other nodes do not see, by the options alone. */
@@ -22,7 +23,7 @@ type Rule = readonly [
   /** The option, or `null`: the type alone says it. */
   option: RegExp | null,
   severity: 'note' | 'warning' | 'error',
-  code: string,
+  code: TroubleCode,
   breaks: string,
   remedy: string | null,
   /** The kinds of lock that other nodes do not see. */
@@ -39,7 +40,7 @@ const PROVE = 'Prove it with `locktester nodes`.'
 type MountPattern = readonly [about: RegExp | string, option: RegExp]
 
 /** An option by which locks stay on this node. */
-function localRule([about, option]: MountPattern, code: string, local: readonly Kind[], remedy = LINKS_INSTEAD): Rule {
+function localRule([about, option]: MountPattern, code: TroubleCode, local: readonly Kind[], remedy = LINKS_INSTEAD): Rule {
   const breaks = `${local.join(' and ')} locks stay on this node: other nodes do not see them, so two nodes can hold the same lock.`
   return [about, option, 'error', code, breaks, remedy, local]
 }
@@ -242,7 +243,7 @@ function leaseFindings(mount: MountProfile): Finding[] {
     trouble('error', 'SMB_LEASES', {
       seen: 'Mounted without the option nolease',
       breaks: 'Waiters of a node break the lock of a holder on it: locks by hard links are refused here.',
-      remedy: 'Mount with nolease on every node, or set use-symlinks=1 on a mount with mfsymlinks.',
+      remedy: `${remedyForHardLinks(fileSystemOf(mount).id)}.`,
     }),
   ]
 }

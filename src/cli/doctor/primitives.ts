@@ -23,6 +23,7 @@ import { join } from 'node:path'
 import { type FileSystemAction, meaningOf } from '../../advice/meanings.js'
 import { bounded, codeOf } from '../shared/bounded.js'
 import { duration } from '../shared/table.js'
+import type { TroubleCode } from '../shared/verdicts.js'
 import { type Finding, fine, trouble } from './finding.js'
 
 export interface Primitive {
@@ -38,6 +39,7 @@ const ROUNDS = 9
 const ROUNDS_LIMIT_MS = 4000
 
 interface Meaning {
+  code: TroubleCode
   action: FileSystemAction
   breaks: string
   remedy: string | null
@@ -53,31 +55,40 @@ const NEEDED = {
 } as const
 
 const MEANINGS: Record<string, Meaning> = {
-  'exclusive create': { ...NEEDED, action: 'create' },
-  mkdir: { ...NEEDED, action: 'create' },
-  read: { ...NEEDED, action: 'read' },
-  stat: { ...NEEDED, action: 'stat' },
-  list: { ...NEEDED, action: 'list' },
-  unlink: { ...NEEDED, action: 'remove' },
+  'exclusive create': { ...NEEDED, code: 'EXCLUSIVE_CREATE', action: 'create' },
+  mkdir: { ...NEEDED, code: 'MKDIR', action: 'create' },
+  read: { ...NEEDED, code: 'READ', action: 'read' },
+  stat: { ...NEEDED, code: 'STAT', action: 'stat' },
+  list: { ...NEEDED, code: 'LIST', action: 'list' },
+  unlink: { ...NEEDED, code: 'UNLINK', action: 'remove' },
   rename: {
+    code: 'RENAME',
     action: 'rename',
     severity: 'error',
     breaks: 'Locks cannot be created, and lock-type=renamebased cannot work.',
     remedy: 'Use a real file system for locks.',
   },
   'hard link': {
+    code: 'HARD_LINK',
     action: 'hard-link',
     severity: 'warning',
     breaks: 'lock-type=linkbased cannot use hard links here.',
     remedy: 'Set use-symlinks=1.',
   },
   heartbeat: {
+    code: 'HEARTBEAT',
     action: 'write',
     severity: 'warning',
     breaks: 'Link-based locks cannot be kept alive here.',
     remedy: 'Set use-symlinks=1, or on SMB mount with nolease on every node.',
   },
-  symlink: { action: 'symlink', severity: 'note', breaks: 'use-symlinks=1 cannot be used here.', remedy: 'Keep use-symlinks=0.' },
+  symlink: {
+    code: 'SYMLINK',
+    action: 'symlink',
+    severity: 'note',
+    breaks: 'use-symlinks=1 cannot be used here.',
+    remedy: 'Keep use-symlinks=0.',
+  },
 }
 
 export async function tryPrimitives(directory: string, signal: AbortSignal): Promise<Primitive[]> {
@@ -200,9 +211,8 @@ async function create(path: string): Promise<void> {
 /** `fileSystem`: its `id` in the table of file systems. */
 export function primitiveFindings(primitives: readonly Primitive[], fileSystem: string | null): Finding[] {
   return primitives.map(({ name, failure, medianMs }) => {
-    const code = name.replace(' ', '_').toUpperCase()
+    const { code, severity, breaks, action, remedy } = MEANINGS[name] as Meaning
     if (failure === null) return fine(code, `${name}: works (median ${milliseconds(medianMs ?? 0)})`)
-    const { severity, breaks, action, remedy } = MEANINGS[name] as Meaning
     // What it does wrong without an error is no error of the system; of an error that means nothing more, this trial knows more.
     const meaning = ERRNO.test(failure) ? meaningOf({ action, errno: failure, fileSystem }) : null
     const isKnown = meaning !== null && meaning.code !== 'FILE_SYSTEM_ERROR'

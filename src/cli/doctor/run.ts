@@ -19,7 +19,7 @@ import { Page } from '../shared/page.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { anonymous } from './anonymous.js'
 import { type Finding, type PlacedFinding, type Section, trouble } from './finding.js'
-import { type LockTrial, lockFindings, tryLock } from './lock-trials.js'
+import { callFindings, type LockTrial, lockFindings, tryLock } from './lock-trials.js'
 import * as measures from './measures.js'
 import { localLocks, mountFindings, sessionFindings } from './mount-rules.js'
 import { nodeFacts } from '../shared/node-facts.js'
@@ -167,7 +167,9 @@ class Examination {
     this.#tell('primitives', primitiveFindings(this.#primitives, this.#mount === null ? null : fileSystemOf(this.#mount).id))
     const local = localLocks(this.#mount)
     for (const kind of kindsToTry(this.#config)) this.#trials.push(await wait(tryLock(kind, scratch, this.#config, local)))
-    this.#tell('locks', [...lockFindings(this.#trials), ...this.#configuredFindings()])
+    // Of a disk of this machine it is known.
+    const calls = this.#mount?.reach === 'local' ? [] : await wait(callFindings(this.#trials, scratch))
+    this.#tell('locks', [...lockFindings(this.#trials), ...calls, ...this.#configuredFindings()])
   }
 
   #lookAtMount(): void {

@@ -2,6 +2,7 @@
 
 import { EXIT } from '../shared/exit-codes.js'
 import { type Limitation, limitationText } from '../shared/scope.js'
+import { CELL_TEXTS, type Result } from '../shared/verdicts.js'
 import { KINDS, type Kind, type Recommendation, settingsFor } from '../shared/kinds.js'
 import type { Round } from './study.js'
 
@@ -30,13 +31,13 @@ export function cellOf(kind: Kind, round: Round): Cell {
   const evidence = [...attempts.map((attempt) => attemptText(node, attempt)), ...passingTexts(node, round)]
   if (error !== null || doubt !== null) evidence.push(`${node}: ${(doubt ?? error)?.message}`)
   const overlap = attempts.find(({ heldByBoth }) => heldByBoth)
-  if (overlap !== undefined) return { node, mark: 'unsafe', text: 'UNSAFE', evidence }
-  if (doubt !== null) return { node, mark: 'unclear', text: doubt.code === 'GONE' ? 'GONE' : 'too slow', evidence }
+  if (overlap !== undefined) return { node, mark: 'unsafe', text: CELL_TEXTS.unsafe, evidence }
+  if (doubt !== null) return { node, mark: 'unclear', text: doubt.code === 'GONE' ? CELL_TEXTS.gone : CELL_TEXTS.slow, evidence }
   const failed = attempts.find(({ result }) => result !== 'excluded')
-  if (failed !== undefined) return { node, mark: 'failed', text: failed.error?.code ?? 'lost', evidence }
+  if (failed !== undefined) return { node, mark: 'failed', text: failed.error?.code ?? CELL_TEXTS.lost, evidence }
   if (error !== null) return { node, mark: 'failed', text: error.code, evidence }
-  if (handOver?.tookMs == null) return { node, mark: 'failed', text: 'no hand-over', evidence }
-  if (takeOver?.tookMs == null) return { node, mark: 'failed', text: 'no takeover', evidence }
+  if (handOver?.tookMs == null) return { node, mark: 'failed', text: CELL_TEXTS.notHandedOver, evidence }
+  if (takeOver?.tookMs == null) return { node, mark: 'failed', text: CELL_TEXTS.notTakenOver, evidence }
   return { node, mark: 'pass', text: 'pass', evidence: [`${kind}: all as it should be`, ...evidence] }
 }
 
@@ -49,12 +50,6 @@ export function markOf({ kind, rounds }: KindResult): Mark {
 
 const kindsOf = (results: readonly KindResult[], mark: Mark) =>
   results.filter((result) => markOf(result) === mark).map(({ kind }) => kind)
-
-export type Result =
-  | 'excludes' // a kind of lock passed, between machines
-  | 'one-machine' // a kind passed, but no more than one machine took part
-  | 'local-disk' // a kind passed, but no other node can see the directory
-  | Exclude<Mark, 'pass'> // none passed: the worst
 
 /** Why there is no file to install. `guide`: where it says what to do about the mount. */
 export const nothingToInstall = (result: Result, guide: string): string =>

@@ -2,18 +2,8 @@
 
 import type { ConfigSettings } from '../../config/settings.js'
 import { type Kind, type Recommendation, settingLines } from '../shared/kinds.js'
-import {
-  type Cell,
-  cellOf,
-  exitCodeOf,
-  type Findings,
-  type Mark,
-  markOf,
-  recommend,
-  type Result,
-  resultOf,
-  verdictText,
-} from './judgement.js'
+import { type Cell, cellOf, exitCodeOf, type Findings, type Mark, markOf, recommend, resultOf, verdictText } from './judgement.js'
+import type { Result } from '../shared/verdicts.js'
 import type { Facts, Node } from '../remote/node.js'
 import type { Sight } from '../remote/cluster.js'
 import type { Round } from './study.js'

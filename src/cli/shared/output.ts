@@ -6,6 +6,7 @@ import type { MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
 import { codeOf } from './bounded.js'
 import { writeOutput, writeTalk } from './streams.js'
+import type { WarningCode } from './verdicts.js'
 
 export interface Warning {
   /** Stable, for programs. */
@@ -33,13 +34,13 @@ export class Printer {
     if (!this.#quiet) writeError(line)
   }
 
-  warn(code: string, message: string): void {
+  warn(code: WarningCode, message: string): void {
     this.#warnings.push({ code, message })
     writeError(`${paint('yellow', 'warning:')} ${message}`)
   }
 
   /** Nothing if there was a warning with that code before. */
-  warnOnce(code: string, message: string): void {
+  warnOnce(code: WarningCode, message: string): void {
     if (!this.#warnings.some((warning) => warning.code === code)) this.warn(code, message)
   }
 

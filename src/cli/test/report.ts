@@ -6,7 +6,8 @@ import { ownIdentity } from '../shared/identity.js'
 import type { MountProfile } from '../shared/mounts.js'
 import type { Neighbour } from './neighbours.js'
 import { errorReport, type Warning } from '../shared/output.js'
-import { exitCodeOf, type Finding, limitationOfFindings, supported, type Verdict, verdictOf } from './verdict.js'
+import type { Verdict } from '../shared/verdicts.js'
+import { exitCodeOf, type Finding, limitationOfFindings, supported, verdictOf } from './verdict.js'
 
 export interface Facts {
   directory: string

@@ -3,6 +3,7 @@
 import { EXIT } from '../shared/exit-codes.js'
 import type { MountProfile } from '../shared/mounts.js'
 import { isSameMachine, type Limitation, type Whereabouts } from '../shared/scope.js'
+import type { Verdict } from '../shared/verdicts.js'
 import type { TestedLock } from './tested-locks.js'
 import type { Neighbour } from './neighbours.js'
 
@@ -13,15 +14,6 @@ export type Finding = { tested: TestedLock } /** `alsoHeldBy`: processes that ho
   | { result: 'excluded'; heldBy: Neighbour | null }
   | { result: 'failed'; error: unknown }
 )
-
-export type Verdict =
-  | 'acquired' // all of them
-  | 'excluded' // at least one is held by another process, and none failed
-  | 'one-machine' // the same, but by processes of this very machine: nothing is proved about others
-  | 'local-disk' // the same, but in a directory that other nodes cannot see
-  | 'holder-unknown' // the same, but by what is no running locktester: where it is, and whether it lives, is not known
-  | 'failed' // at least one failed with an error
-  | 'unsafe' // at least one is held twice
 
 /** @param limitation of what an exclusion proves: see {@link limitationOfFindings} */
 export function verdictOf(findings: readonly Finding[], limitation: ExclusionLimitation): Verdict {
