@@ -50,7 +50,9 @@ function publish(): void {
   // What fails is mended, or the page says so after a look at it.
   if (failed.length > 0 && isLast)
     throw new Error(`The last run did not keep its promises: ${failed.map(({ promise }) => promise).join('; ')}`)
-  const results = merged(published, last)
+  // A whole full run has shown all that there is: what it has not, is no promise any more.
+  const isWhole = isSoak && rest.length === 0
+  const results = isWhole ? last : merged(published, last)
   writeFileSync(join(REPOSITORY, PUBLISHED), `${JSON.stringify(results, null, 2)}\n`)
   writeRegion('docs/tested.md', 'lab results', `${runsText(results)}\n\n${promisesTable(results)}`)
   writeRegion('docs/tested.md', 'lab costs', costsTable(results))

@@ -9,11 +9,10 @@ const lines = (head: readonly string[], rows: readonly string[][]) =>
 const date = (when: Date) => `Run on ${when.toISOString().slice(0, 10)} with Node.js ${process.version}.`
 const extentOf = ({ extent }: Explored) => Object.entries(extent).map(([what, number]) => count(number, what))
 
-/** Sets without a violation are only named, with their size; what was caught has a row for each. */
+/** Of sets without a violation, how many and how large; what was caught has a row for each. Beside `fullTable`'s page. */
 export function shortTable({ sets, sample, catches }: Results, when: Date): string {
   const clean = sets.filter(({ end }) => end === NO_VIOLATION)
   const states = (explored: readonly Explored[]) => explored.reduce((sum, { extent }) => sum + (extent.states ?? 0), 0)
-  const named = clean.map((set) => `${set.name}: ${states([set]).toLocaleString('en-US')}`)
   const failed = [...sets, sample].filter(({ end }) => end !== NO_VIOLATION).map(({ name, end }) => `**Not so:** ${name}: ${end}`)
   const found = catches.map(({ system, exhaustive, random, redundantBecause }) => [
     redundantBecause === undefined ? system : `${system} (redundant)`,
@@ -21,9 +20,9 @@ export function shortTable({ sets, sample, catches }: Results, when: Date): stri
     random ?? '–',
   ])
   return [
-    `${date(when)} [What the words mean, and all figures](docs/proof.md).`,
+    `${date(when)} [What the words mean, and each set with its figures](proof.md#the-run).`,
     ...failed,
-    `**No violation** in ${clean.length} exhaustive sets, ${count(states(clean), 'states')} (processes × acquisitions, faults: states): ${named.join('; ')}.`,
+    `**No violation** in ${count(clean.length, 'exhaustive sets')}, ${count(states(clean), 'states')} together.`,
     ...(sample.end === NO_VIOLATION ? [`**No violation** at random, ${sample.name}: ${extentOf(sample).join(', ')}.`] : []),
     lines(['broken on purpose', 'exhaustive', 'random'], found),
   ].join('\n\n')

@@ -101,10 +101,10 @@ const results: Results = {
   ],
 }
 
-it('the proof: in short for the README, with every set, and in full', () => {
+it('the proof: in short, with the sum of the sets, and beside it in full, with every set', () => {
   const short = shortTable(results, WHEN)
-  expect(short).toContain('**No violation** in 2 exhaustive sets, 1,020 states')
-  expect(short).toContain(': 2 × 1: 1,000; 2 × 2: 20.')
+  expect(short).toContain('**No violation** in 2 exhaustive sets, 1,020 states together.')
+  expect(short).toContain('(proof.md#the-run)')
   expect(short).toContain('**No violation** at random, all faults: 5 schedules, 6 acquisitions, 7 operations.')
   expect(rowsOf(short).slice(1)).toEqual([
     '| no listing | token twice: 29 states | – |',
@@ -127,7 +127,7 @@ it('the proof: what failed is said first, and not counted as explored', () => {
   const short = shortTable(failed, WHEN)
   expect(short).toContain('**Not so:** 2 × 1: token 7 twice')
   expect(short).toContain('**Not so:** all faults: seed 3: left behind')
-  expect(short).toContain('**No violation** in 1 exhaustive sets, 20 states')
+  expect(short).toContain('**No violation** in 1 exhaustive set, 20 states')
   expect(short).not.toContain('at random, all faults')
 })
 

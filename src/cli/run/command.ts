@@ -14,7 +14,7 @@ export const RUN_COMMAND = command<RunOptions>({
   command: 'run',
   describe: 'runs a command under a lock, as flock(1) does on one host',
   usage: `${USAGE}\nor:    ${WORKBENCH_USAGE}`,
-  about: `Acquires the lock at PATH, runs COMMAND, and releases the lock. It ends with the exit status of COMMAND, and passes signals on to it. $MOUNTLOCK_TOKEN is the fencing token, for what the lock protects (none of advisory locks). When the lock is lost, COMMAND and all that it started are terminated. Options may stand before PATH and behind it; COMMAND begins behind --, or else with the first word behind PATH that is no option.`,
+  about: `Acquires the lock at PATH, runs COMMAND, and releases the lock. It ends with the exit status of COMMAND, and passes signals on to it. $MOUNTLOCK_TOKEN is the fencing token, for what the lock protects (advisory locks have none). When the lock is lost, COMMAND and all that it started are terminated. Options may stand before PATH and behind it; COMMAND begins behind --, or else with the first word behind PATH that is no option.`,
   takesCommand: true,
   options: {
     command: valued('Run this line by $SHELL, instead of COMMAND', { alias: 'c' }),
