@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { FILE_SYSTEMS } from '../../src/advice/file-systems.js'
 import { CELL_TEXTS, RESULTS, TROUBLE_CODES, VERDICTS, WARNING_CODES } from '../../src/cli/shared/verdicts.js'
 import { readResults, type Result } from '../tried/results.js'
-import { knownTable, region, triedTable } from '../tried/table.js'
+import { knownTable, region, testedCell, triedTable } from '../tried/table.js'
 
 const RESULT: Result = {
   fileSystem: 'smb',
@@ -50,6 +50,44 @@ test('a row without its result file says that it was not tried, and one with it 
     '| excludes (SMB, nolease: hard link; SMB, mfsymlinks: symlink) |',
   )
   expect(of('SMB', [{ ...RESULT, how: 'stand-in' }])).toContain('| SMB | not tried | excludes (symlink) |')
+})
+
+/** The README's table: the cells of a column, by the kinds of lock of their row. */
+function readmeColumn(title: string): [kinds: string[], cell: string][] {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const lines = readme.slice(readme.indexOf('## What was tested')).split('\n')
+  const cellsOf = (line: string) => line.split('|').map((cell) => cell.trim().replaceAll('&nbsp;', ' '))
+  const [head = [], , ...rows] = lines.filter((line) => line.startsWith('|')).map(cellsOf)
+  const index = head.indexOf(title)
+  expect(index, title).toBeGreaterThan(0)
+  return rows.slice(0, 4).map((cells) => [(cells[1] as string).split(', '), cells[index] as string])
+}
+
+test.each([
+  ['CephFS', 'CephFS, MooseFS'],
+  ['MooseFS', 'CephFS, MooseFS'],
+  ['GlusterFS', 'GlusterFS'],
+  ['sshfs', 'sshfs'],
+])('what the README says of %s is what its result file shows', (place, column) => {
+  const results = readResults()
+  const rows = readmeColumn(column)
+  expect(rows.map(([kinds]) => kinds.join(', '))).toEqual(['hard link', 'symlink', 'rename', 'flock, fcntl'])
+  for (const [kinds, cell] of rows) {
+    // No test contends by symlink on GlusterFS, whose brick makes one in steps: test/nfs/README.md.
+    const shown = testedCell(place, kinds, results) ?? (place === 'GlusterFS' ? 'rare errors' : 'not tried')
+    expect(cell, kinds.join(', ')).toBe(shown)
+  }
+})
+
+test('a cell of the README is what was shown, and failed where one kind did', () => {
+  const of = (kind: string, passed = true, what = 'excludes, in the order of the tokens'): Result => ({
+    ...{ fileSystem: 'cephfs', place: 'CephFS', what, kind, how: 'real', passed },
+    ...{ run: 'npm run tried', day: '2026-01-02', kernel: 'Linux 6.1', version: '1.0.0' },
+  })
+  expect(testedCell('CephFS', ['flock', 'fcntl'], [of('flock'), of('fcntl')])).toBe('✔')
+  expect(testedCell('CephFS', ['flock', 'fcntl'], [of('flock'), of('fcntl', false)])).toBe('✘')
+  expect(testedCell('CephFS', ['rename'], [of('', true, 'refuses rename-based locks, with the reason')])).toBe('refused')
+  expect(testedCell('CephFS', ['symlink'], [of('flock')])).toBeNull()
 })
 
 test('each result is of a file system of the table', () => {
