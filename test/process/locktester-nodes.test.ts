@@ -353,3 +353,20 @@ describe('a node that cannot be used', () => {
 function sshPort(sshCommand: string): string {
   return / -p (\d+) /.exec(sshCommand)?.[1] ?? 'none'
 }
+
+test.each([
+  ['nodes', ['local', 'local', 'local', 'local']],
+  ['stress', ['--nodes', 'local', 'local', 'local', 'local', '--duration', '1']],
+  ['demo', []],
+] as const)('%s says in one sentence that the machine has no descriptors for its processes: 69', async (command, words) => {
+  const args = command === 'demo' ? [command] : [command, ...words, directory]
+  for (const descriptors of [24, 26, 28, 30]) {
+    const only = bench.locktester(args, { through: ['bash', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'bash'] })
+    const status = await only.end
+    if (status === 0) continue
+    expect(status, only.stderr).toBe(69)
+    if (command !== 'demo') expect(only.stderr).toContain('EMFILE') // there a terminal says it
+    expect(only.stderr).not.toMatch(/TypeError|is not a function|defect/)
+  }
+  expect(await readdir(directory)).toEqual([])
+})

@@ -17,6 +17,7 @@ import { nodeFacts } from '../shared/node-facts.js'
 import { monotonicMs } from '../evidence/resource.js'
 import { mountOf } from '../shared/mounts.js'
 import { PROGRAM } from '../shared/program.js'
+import { started } from '../shared/started.js'
 import { openNamedDirectory } from '../shared/state-directory.js'
 import { Line } from '../remote/lines.js'
 import type { Shape } from '../remote/shapes.js'
@@ -112,9 +113,10 @@ class Agent implements Answering {
     return isThere ? performance.now() - startMs : null
   }
 
-  #start(role: Role): { worker: number; pid: number | undefined } {
+  async #start(role: Role): Promise<{ worker: number; pid: number | undefined }> {
     const worker = ++this.#lastChild
     const child = spawn(process.execPath, [PROGRAM, 'agent', '--worker', role], { stdio: ['pipe', 'pipe', 'inherit'] })
+    await started(child)
     const say = (word: Omit<WorkerWord, 'worker'>) => sayFor(worker, word)
     const line = new Line(child.stdout, child.stdin, (said) => say({ said }))
     this.#children.set(worker, { process: child, line, reviver: null })

@@ -55,11 +55,11 @@ class Demo {
     const holderLines = [`* ${missing === null ? 'Acquired' : 'Unable to acquire'} advisory lock`, '* Acquired link-based lock']
     const holderCode = missing === null ? EXIT.ok : EXIT.cannotLock
 
-    const first = this.#open('terminal 1', args)
+    const first = await this.#open('terminal 1', args)
     await first.expectLines(holderLines)
     words.waits()
 
-    const second = this.#open('terminal 2', [])
+    const second = await this.#open('terminal 2', [])
     const families = missing === null ? 'advisory and link-based' : 'link-based'
     await second.expectLines([
       '* Unable to acquire advisory lock',
@@ -71,7 +71,7 @@ class Demo {
 
     words.crashes()
     await first.kill('SIGKILL')
-    const third = this.#open('terminal 2', args)
+    const third = await this.#open('terminal 2', args)
     await third.expectLines(holderLines)
     words.interrupted()
     await third.kill('SIGINT')
@@ -84,8 +84,8 @@ class Demo {
     if (this.#directory !== '') await rm(this.#directory, { recursive: true, force: true })
   }
 
-  #open(title: string, args: readonly string[]): Terminal {
-    const terminal = new Terminal(title, [this.#directory, ...args, '--quiet'])
+  async #open(title: string, args: readonly string[]): Promise<Terminal> {
+    const terminal = await Terminal.open(title, [this.#directory, ...args, '--quiet'])
     this.#terminals.push(terminal)
     return terminal
   }

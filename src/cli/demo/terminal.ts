@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { PROGRAM } from '../shared/program.js'
+import { started } from '../shared/started.js'
 import * as words from './print.js'
 
 /** The dialogue did not come out as it should. */
@@ -18,12 +19,18 @@ export class Terminal {
   readonly #lines: AsyncIterator<string>
   readonly #errors: Promise<string>
 
-  /** Shows the command and starts it. */
-  constructor(title: string, args: readonly string[]) {
-    this.#title = title
+  /** Shows the command and starts it. @throws the system's error */
+  static async open(title: string, args: readonly string[]): Promise<Terminal> {
     const shown = args.filter((arg) => arg !== '--quiet')
     words.terminal(title, shown)
-    this.#child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    await started(child)
+    return new Terminal(title, child)
+  }
+
+  private constructor(title: string, child: ChildProcessByStdio<null, Readable, Readable>) {
+    this.#title = title
+    this.#child = child
     this.#exit = once(this.#child, 'exit')
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
     this.#errors = text(this.#child.stderr)

@@ -28,7 +28,6 @@ export class Cluster {
   /** Nodes that were told to end have nothing to complain of. */
   #isEnding = false
 
-  /** Starts to reach them. */
   constructor(command: 'nodes' | 'stress', addresses: readonly NodeAddress[], reach: ReachOptions, printer: Printer) {
     this.#trial = `.locktester-${command}-${randomName()}`
     this.#printer = printer

@@ -7,6 +7,7 @@ import { assert } from '../../assert.js'
 import { endsWithin } from '../shared/bounded.js'
 import type { MountProfile } from '../shared/mounts.js'
 import { PROGRAM } from '../shared/program.js'
+import { started } from '../shared/started.js'
 import { SIGHT_LIMIT_MS } from '../agent/sight.js'
 import { AGENT_ANSWERS, type Facts, WORKER_ANSWERS } from './answers.js'
 import { hasEnded, type Role, workerWordOf, type WorkerWord } from './worker.js'
@@ -44,11 +45,13 @@ export class Node {
   readonly #host: string
   /** Where the directory is there. */
   readonly directory: string
-  readonly #process: ChildProcessByStdio<Writable, Readable, Readable>
-  readonly #line: Line
+  readonly #reach: ReachOptions
   readonly #pulse: Pulse
+  /** From the start on. */
+  #process!: ChildProcessByStdio<Writable, Readable, Readable>
+  #line!: Line
   /** It has ended, and all that it said was read. */
-  readonly #closed: Promise<unknown>
+  #closed!: Promise<unknown>
   #stderr = ''
   #facts: Facts | null = null
   mount: MountProfile | null = null
@@ -59,9 +62,16 @@ export class Node {
     this.#pulse = pulse
     this.#host = host
     this.directory = directory
-    const { file, args } = commandFor(host, reach)
+    this.#reach = reach
+  }
+
+  /** @throws the system's error */
+  async #start(): Promise<void> {
+    const { file, args } = commandFor(this.#host, this.#reach)
     // In a session of its own: Ctrl+C is ours, and we say over the line what is to be done.
-    this.#process = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    const agent = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    await started(agent)
+    this.#process = agent
     this.#process.on('error', (error) => this.#line.close(error))
     this.#closed = new Promise((resolve) => this.#process.once('close', resolve))
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -73,8 +83,9 @@ export class Node {
     })
   }
 
-  /** @throws UnreachableError */
+  /** @throws UnreachableError, and the system's error where this machine refuses to start another process */
   async connect(): Promise<void> {
+    await this.#start()
     try {
       this.#facts = await this.ask('hello', {}, HELLO_LIMIT_MS)
     } catch (error) {
@@ -167,7 +178,7 @@ export class Node {
 
   /** Lets the agent clean up and end; what does not is killed. */
   async end(): Promise<void> {
-    if (hasEnded(this.#process)) return
+    if (this.#process === undefined || hasEnded(this.#process)) return
     const exit = once(this.#process, 'exit')
     this.#process.stdin.end()
     if (await endsWithin(END_LIMIT_MS, exit)) return

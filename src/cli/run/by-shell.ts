@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { codeOf } from '../shared/bounded.js'
+import { started } from '../shared/started.js'
 import type { CommandEnd, StartOrder } from './command-thread.js'
 
 /** A shell understands numbers of one digit only, in front of `>` and behind `>&`. */
@@ -26,6 +27,7 @@ export async function runByShell(order: StartOrder, onStarted: (pid: number) => 
   stdio[place] = 'pipe'
   try {
     const shell = spawn('/bin/sh', ['-c', scriptFor(place), 'sh', ...order.command], { env: order.env, stdio })
+    await started(shell)
     hearNumber(shell, place, onStarted)
     const [code, signal] = await once(shell, 'exit')
     return { errno: null, code: signal === null ? code : null, signal }
