@@ -1,4 +1,4 @@
-/** Whether a process could be started. Node tells of a failure later, and leaves its streams out meanwhile for want of descriptors. */
+/** Was a process started? Node tells later that it was not, and leaves out its streams for want of descriptors meanwhile. */
 
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
