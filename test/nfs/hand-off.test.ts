@@ -70,7 +70,7 @@ for (const place of [V3, V42]) {
     askForHandOff(lab, place, kindsOn(place), { rounds: ROUNDS, costOf })
 
     test('a waiter makes few requests of the server, each further one fewer, and few of them for certain looks', async (context) => {
-      const tell = proves(context, place, 'waits with few requests to the server', 'hard link')
+      const tell = proves(context, place, 'waits with few requests to the server (calls per second)', 'hard link')
       const directory = await newDirectory(lab, place)
       const path = `${directory}/lock`
       // The further waiter has a node for itself, so that its calls are counted by themselves. That of the first comes first by

@@ -117,7 +117,8 @@ export function costsTable(results: readonly Result[]): string {
   const markOf = marksOf(results)
   const places = distinct(told.map(({ configuration }) => configuration))
   const nameOf = ({ promise, variant }: Result) => `${promise}${variant && `, ${variant}`}`
-  const names = distinct(told.map(nameOf))
+  const promises = distinct(told.map(({ promise }) => promise))
+  const names = promises.flatMap((promise) => distinct(told.filter((result) => result.promise === promise).map(nameOf)))
   const rows = names.map((name) => {
     const cells = places.map((place) => {
       const found = told.filter((result) => nameOf(result) === name && result.configuration === place)
