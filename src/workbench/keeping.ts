@@ -1,6 +1,6 @@
 /** A lock that is held at a public path: what keeps it, what notices that it is lost, and how it is given back. */
 
-import { monotonicMs, readClock, setTimeout } from '../drivers/clock.js'
+import { monotonicMs, readClock, setImmediate, setTimeout } from '../drivers/clock.js'
 import type { Lane } from '../drivers/lane.js'
 import type { Ground } from '../drivers/ground.js'
 import { type NameWatch, watchNames } from '../drivers/name-watch.js'
@@ -70,6 +70,8 @@ export class WorkbenchHold implements Hold {
   #lost: LostReason | null = null
   #released = false
   #isLooking = false
+  /** The release that its user did not ask for. */
+  #ending: Promise<unknown> | null = null
 
   constructor(inner: Hold, outer: Outer, mount: Mount, { everyMs, lastsMs, ground, leave }: Terms) {
     this.#inner = inner
@@ -116,6 +118,9 @@ export class WorkbenchHold implements Hold {
     this.#lost = reason
     this.#stop()
     this.onLost?.(reason)
+    // Its user may do nothing more with it, and our own lock would keep all others of ours out. In the next turn, because it may
+    // be a release that has just found out.
+    setImmediate(() => void this.end(reason))
   }
 
   /** From now on nothing is refreshed, unless it is under way. */
@@ -143,7 +148,13 @@ export class WorkbenchHold implements Hold {
 
   *release(): Work<LostReason | null> {
     const lost = this.lostReason()
-    if (this.#released) return lost
+    if (this.#released) {
+      yield* eitherWay<unknown>(
+        () => undefined,
+        async () => await this.#ending,
+      )
+      return lost
+    }
     this.#released = true
     this.#stop()
     try {
@@ -189,10 +200,12 @@ export class WorkbenchHold implements Hold {
 
   /** Without its holder's doing. */
   async end(reason: LostReason): Promise<void> {
-    if (this.#released) return
-    this.#lost ??= reason
-    const releasing = runAsynchronously(this.release())
-    this.onLost?.(reason)
-    await releasing.catch(() => {}) // closing goes on
+    if (!this.#released) {
+      const isNews = this.#lost === null
+      this.#lost ??= reason
+      this.#ending = runAsynchronously(this.release()).catch(() => {}) // its user hears of the loss, and closing goes on
+      if (isNews) this.onLost?.(reason)
+    }
+    await this.#ending
   }
 }

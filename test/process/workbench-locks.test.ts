@@ -239,6 +239,19 @@ describe('a holder is told', () => {
     expect(await lock.release()).toEqual({ lost: true })
   })
 
+  test('and what is lost is given back, although its user does nothing more', async () => {
+    const lock = await ours().acquire(path)
+    const lost = lossOf(lock)
+    await rm(path)
+    expect(await lost).toBe('reaped')
+    const next = await ours().acquire(path, { waitMs: 10_000 })
+    expect(next.held).toBe(true)
+    expect(await lock.release()).toEqual({ lost: true })
+    expect(next.held).toBe(true)
+    expect(await next.release()).toEqual({ lost: false })
+    expect(await tree()).toEqual(ONLY_RELEASED)
+  })
+
   test('when another process has its name, which the release then leaves alone', async () => {
     const lock = await ours().acquire(path)
     const lost = lossOf(lock)
