@@ -2,6 +2,7 @@
 
 import { assert } from '../assert.js'
 import type { Asker } from '../drivers/answer.js'
+import { readClock } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground, Identity } from '../drivers/ground.js'
 import { runAsynchronously, type Work } from '../drivers/work.js'
@@ -11,6 +12,7 @@ import type { LockPath } from '../lock-type/lock-path.js'
 import type { Line, Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { type AttemptOutcome, attempt } from '../protocol/acquire.js'
 import { isAbsent } from '../protocol/doubt.js'
+import { keepMarker, MARKER_LOOK_MS } from '../protocol/marker.js'
 import type { LockListing } from '../protocol/names.js'
 import { isMountOfItsOwn } from '../protocol/placement.js'
 import { isSameHost } from '../protocol/record.js'
@@ -49,6 +51,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
   #listed: Identity | null = null
   /** It was seen to be no mount of its own. */
   #liesInDirectory = false
+  #nextMarkerLookMs = Number.NEGATIVE_INFINITY
   #seen: Seen
 
   constructor(directory: LockDirectory, parts: LockPath, claim: Claim) {
@@ -162,8 +165,22 @@ export class KnownLock implements Lockable, LinkSite, Lined {
     const listed = footing?.seen(this.path) ?? null
     this.#listed = listed
     this.settleLater(session)
-    if (outcome.kind === 'acquired' && outcome.below.length > 0) yield* directory.cleanUp(site, outcome.below, listed)
+    if (outcome.kind === 'acquired') {
+      if (outcome.below.length > 0) yield* directory.cleanUp(site, outcome.below, listed)
+      this.#keepMarkerLater(session, listed)
+    }
     return { outcome, listed }
+  }
+
+  #keepMarkerLater({ file, mount }: LinkSession, listed: Identity | null): void {
+    const { ownMs } = readClock()
+    if (ownMs < this.#nextMarkerLookMs) return
+    this.#nextMarkerLookMs = ownMs + MARKER_LOOK_MS
+    const serverMs = file.lastBeat.serverMs + (ownMs - file.lastBeat.ownMs)
+    const { site, directory } = this
+    mount.inBackground(() =>
+      directory.runAsynchronously(keepMarker(site, serverMs), undefined, directory.footing(this.path, listed)),
+    )
   }
 
   /**

@@ -4,10 +4,9 @@ import { fileSystemError } from '../advice/file-system-error.js'
 import { remedyForHardLinks } from '../advice/file-systems.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import { ForeignLockError, LockFileSystemError, type MountlockError } from '../errors.js'
-import type { AttemptOutcome, FailedAttempt } from '../protocol/acquire.js'
+import type { FailedAttempt } from '../protocol/acquire.js'
+import type { ForeignThing } from '../protocol/foreign.js'
 import type { Claim } from '../protocol/site.js'
-
-type ForeignThing = (AttemptOutcome & { kind: 'foreign' })['what']
 
 const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
   file: {
@@ -20,7 +19,13 @@ const FOREIGN: Record<ForeignThing, { what: string; advice: string }> = {
   },
   unmarked: {
     what: 'it is a directory and no lock of ours, perhaps the lock of another program',
-    advice: 'Name a lock in it or beside it (DIRECTORY/NAME.lock): a path that does not exist yet.',
+    advice:
+      'Name a lock in it or beside it (DIRECTORY/NAME.lock): a path that does not exist yet. If it is empty and no program uses it, remove it (rmdir).',
+  },
+  'without-marker': {
+    what: 'it is a directory with generations as ours, but without our marker, which was probably deleted by a program that cleans temporary files',
+    advice:
+      'Remove the whole directory when no process holds the lock or waits for it, and tell that program to leave it alone (tmpfiles.d: x PATH).',
   },
   'other-kind': {
     what: 'it is a lock of another lock type: linkbased and renamebased must not be mixed on one path',

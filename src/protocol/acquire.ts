@@ -17,9 +17,10 @@
 import { assert } from '../assert.js'
 import { createLockDirectory } from './create-lock.js'
 import { isAbsent, isInDoubt } from './doubt.js'
+import { type ForeignThing, whatIsNoDirectory, whatIsWithoutLock } from './foreign.js'
 import { judge, ownChange, type Verdict } from './judge.js'
 import { freeName, GENERATION_MAX, type LockListing, parseListing } from './names.js'
-import { ask, type Failure, type FileStatus, type Protocol } from './operations.js'
+import { ask, type Failure, type Protocol } from './operations.js'
 import type { SessionRecord } from './record.js'
 import type { Session } from './session.js'
 import {
@@ -52,7 +53,7 @@ export type AttemptOutcome =
   | { kind: 'busy'; generation: bigint | null; holder: SessionRecord | null; why: string }
   | FailedAttempt
   /** The path is not a lock of this kind. */
-  | { kind: 'foreign'; what: 'file' | 'symlink' | 'special' | 'unmarked' | 'other-kind' | 'empty' | 'backwards' | 'exhausted' }
+  | { kind: 'foreign'; what: ForeignThing }
   /**
    * The session can take no more locks: its lease is over, it has all the links that it may have, its file is gone, or it is
    * in doubt whether it has just taken one. Try with another. `failure`: to be reported where that changes nothing.
@@ -203,9 +204,6 @@ function* notADirectory({ memory, path }: Site): Protocol<AttemptOutcome | null>
   return { kind: 'foreign', what: whatIsNoDirectory(status.value) }
 }
 
-/** In the place of a lock directory. */
-export const whatIsNoDirectory = ({ type }: FileStatus) => (type === 'symlink' || type === 'file' ? type : 'special')
-
 function busy(generation: bigint, verdict: Verdict): AttemptOutcome {
   if (verdict.state === 'alive') return { kind: 'busy', generation, holder: verdict.record, why: verdict.why }
   return { kind: 'busy', generation, holder: null, why: 'it is changing hands' }
@@ -226,7 +224,7 @@ const isCrowdOfWaiters = ({ looks, below, unknown }: LockListing) => looks.lengt
  * was seen before.
  */
 function doubt(site: Site, listing: LockListing): AttemptOutcome | null {
-  if (listing.kind !== site.claim.kind) return { kind: 'foreign', what: listing.kind === null ? 'unmarked' : 'other-kind' }
+  if (listing.kind !== site.claim.kind) return { kind: 'foreign', what: whatIsWithoutLock(listing) }
   if (listing.highest === null) return { kind: 'foreign', what: 'empty' }
   if (listing.highest > GENERATION_MAX) return { kind: 'foreign', what: 'exhausted' }
   return listing.highest < site.memory.floor ? { kind: 'foreign', what: 'backwards' } : null

@@ -1,6 +1,6 @@
 /** Looks at a lock without touching it: which process holds it, and is the holder alive? */
 
-import { whatIsNoDirectory } from './acquire.js'
+import { type ForeignThing, whatIsNoDirectory, whatIsWithoutLock } from './foreign.js'
 import { judge, ownChange } from './judge.js'
 import { isDissolvedName, type LockListing, lockKindIn, lookName, parseReviving } from './names.js'
 import { ask, type Protocol, type Reply } from './operations.js'
@@ -22,7 +22,7 @@ export interface LinkInspection {
 
 export type InspectOutcome =
   | { kind: 'seen'; inspection: LinkInspection }
-  | { kind: 'foreign'; what: 'file' | 'symlink' | 'special' | 'unmarked' | 'other-kind' | 'empty' }
+  | { kind: 'foreign'; what: ForeignThing }
   | { kind: 'failed'; code: string; error?: unknown }
 
 const NOTHING: LinkInspection = {
@@ -47,7 +47,7 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
   }
   const found = listed.value
   const kind = found.kind ?? lockKindIn(found.unknown)
-  if (kind !== site.claim.kind) return { kind: 'foreign', what: kind === null ? 'unmarked' : 'other-kind' }
+  if (kind !== site.claim.kind) return { kind: 'foreign', what: whatIsWithoutLock({ ...found, kind }) }
   if (found.unknown.some((name) => isDissolvedName(name) || parseReviving(name) !== null))
     return { kind: 'seen', inspection: { ...NOTHING, why: 'it is being taken away, or made a free lock again' } }
   if (found.highest === null) return { kind: 'foreign', what: 'empty' }

@@ -4,7 +4,7 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { link, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readFile, readdir, rm, rmdir, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -68,6 +68,27 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     for (const call of CALLS) expect(await agent.refusal(path, call)).toMatchObject({ code: 'FOREIGN_LOCK' })
     expect(await agent.refusal(path, 'tryAcquire')).toMatchObject({ message: expect.stringMatching(/another program/) })
     expect(await readdir(path)).toEqual([])
+  })
+
+  test('a lock of which a cleaner of temporary files has left the generations, or nothing, is refused with the way out', async () => {
+    const path = join(await temporaryFolder(), 'lock')
+    const agent = await Agent.start({ locker })
+    await (await agent.acquire(path)).release()
+    for (const name of (await readdir(path)).filter((name) => name.startsWith('.')))
+      await rm(join(path, name), { recursive: true })
+    const other = await Agent.start({ locker })
+    for (const call of CALLS)
+      expect(await other.refusal(path, call)).toMatchObject({
+        code: 'FOREIGN_LOCK',
+        message: expect.stringMatching(/without our marker.*Remove the whole directory/s),
+      })
+    await expect(other.inspect(path)).rejects.toMatchObject({
+      remote: { message: expect.stringContaining('without our marker') },
+    })
+    for (const name of await readdir(path)) await rm(join(path, name))
+    expect(await other.refusal(path, 'tryAcquire')).toMatchObject({ message: expect.stringContaining('remove it (rmdir)') })
+    await rmdir(path)
+    expect(await other.tryAcquire(path)).not.toBeNull()
   })
 
   test('a live lock of proper-lockfile is refused, and goes on living', async () => {

@@ -3,7 +3,7 @@
  * ever removed. Method: leftovers as crashed processes leave them, and their look-alikes; then a process works there.
  */
 
-import { cp, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Agent, BRISK } from './support/agent.js'
@@ -13,6 +13,7 @@ import { outlast } from './support/time.js'
 
 const RANDOM = '0123456789abcdef'
 const SESSION = /^\.mountlock-41c29-/
+const WEEK_AGO_S = Date.now() / 1000 - 7 * 24 * 60 * 60
 
 describe.each(KINDS)('$kind', ({ locker }) => {
   test('after many acquisitions and releases by many processes a lock is its marker and one generation', async () => {
@@ -87,6 +88,24 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     expect(await readFile(outside, 'utf8')).toBe('precious')
   })
 })
+
+test.each(KINDS)(
+  'a lock that is used keeps its marker from a program that removes what is old ($kind)',
+  async ({ kind, locker }) => {
+    const path = join(await temporaryFolder(), 'lock')
+    const marker = join(path, kind === 'rename' ? '.renames' : '.links')
+    const [first, later] = [await Agent.start({ locker }), await Agent.start({ locker })]
+    await (await first.acquire(path)).release()
+    const text = await readFile(marker, 'utf8')
+    await utimes(marker, WEEK_AGO_S, WEEK_AGO_S)
+    const held = await later.acquire(path)
+    await expect
+      .poll(async () => (await stat(marker)).mtimeMs / 1000, { timeout: 5000, interval: 20 })
+      .toBeGreaterThan(WEEK_AGO_S)
+    expect(await readFile(marker, 'utf8')).toBe(text)
+    expect(await held.release()).toEqual({ lost: false })
+  },
+)
 
 test('a copy of a lock that is held, as a backup makes it, is free when nothing writes in it for an interval', async () => {
   const folder = await temporaryFolder()
