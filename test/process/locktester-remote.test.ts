@@ -218,6 +218,26 @@ describe('what would do something to a terminal', () => {
   })
 })
 
+test('a greeting without an end of its line, before the first answer, is no obstacle', async () => {
+  const ssh = join(await bench.directory(), 'ssh')
+  const agent = `exec ${process.execPath} ${PACKAGE}/bin/locktester agent`
+  await writeFile(ssh, `#!/bin/sh\nprintf '\\033]0;title\\007Welcome! '\n${agent}\n`)
+  await chmod(ssh, 0o755)
+  const { status, stdout } = await ended(ssh, ['nodes', '--kinds', 'flock', 'h1', 'local', directory])
+  expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('exclude') })
+})
+
+test('once ssh has ended, nothing more is waited for, though what it has left behind keeps its output open', async () => {
+  const ssh = join(await bench.directory(), 'ssh')
+  await writeFile(ssh, `#!/bin/sh\nsleep 50 2>/dev/null &\nexit 3\n`)
+  await chmod(ssh, 0o755)
+  const startMs = performance.now()
+  const { status, stderr } = await ended(ssh, nodes())
+  expect(performance.now() - startMs).toBeLessThan(30_000)
+  expect(status).toBe(69)
+  expect(stderr).toContain('the agent did not start (exit code 3)')
+})
+
 test('a terminal over there, which gives the questions back, is no answer', async () => {
   const ssh = join(await bench.directory(), 'ssh')
   const echo = `while read -r line; do echo "$line" >&3; echo "$line"; done`

@@ -84,7 +84,7 @@ export class Line {
     readLines(input, {
       onLine: (text) => this.#receive(text),
       onTooLong: () => this.#refuse(`a line of more than ${LINE_CHARACTERS_MAX} characters`),
-      onEnd: () => this.close(new RemoteError({ code: 'GONE', message: 'the process there ended' })),
+      onEnd: () => this.close(gone()),
     })
   }
 
@@ -155,6 +155,8 @@ export class Line {
   }
 }
 
+export const gone = () => new RemoteError({ code: 'GONE', message: 'the process there ended' })
+
 function remoteError(raw: unknown): RemoteError {
   const { code, message } = isObject(raw) ? raw : {}
   return new RemoteError({
@@ -195,10 +197,15 @@ export function tell(output: Writable, word: object): void {
   output.write(`${JSON.stringify({ locktester: DIALECT, word } satisfies Answer)}\n`)
 }
 
+/** How every line of ours begins, whichever version has written it. A shell may have greeted us before it, on the same line. */
+const OPENING = '{"locktester":'
+
 /** A line in our dialect; `null` for any other. */
 function parse(text: string, reviver?: (key: string, value: unknown) => unknown): Record<string, unknown> | null {
+  const start = text.indexOf(OPENING)
+  if (start === -1) return null
   try {
-    const value: unknown = JSON.parse(text, reviver)
+    const value: unknown = JSON.parse(text.slice(start), reviver)
     return isObject(value) && value.locktester === DIALECT ? value : null
   } catch {
     return null

@@ -11,7 +11,7 @@ import { started } from '../shared/started.js'
 import { SIGHT_LIMIT_MS } from '../agent/sight.js'
 import { AGENT_ANSWERS, type Facts, WORKER_ANSWERS } from './answers.js'
 import { hasEnded, type Role, workerWordOf, type WorkerWord } from './worker.js'
-import { Line, NO_ANSWER, RemoteError } from './lines.js'
+import { gone, Line, NO_ANSWER, RemoteError } from './lines.js'
 import type { NodeAddress, ReachOptions } from './options.js'
 import { explainFailure, remoteScript } from './launch.js'
 import type { Shape } from './shapes.js'
@@ -74,6 +74,7 @@ export class Node {
     this.#process = agent
     this.#process.on('error', (error) => this.#line.close(error))
     this.#closed = new Promise((resolve) => this.#process.once('close', resolve))
+    this.#process.once('exit', () => void this.#hearOut())
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARACTERS_MAX)
     })
@@ -81,6 +82,11 @@ export class Node {
       const { worker, ...word } = workerWordOf(raw) ?? { worker: -1 }
       this.#workers.get(worker)?.hear(word)
     })
+  }
+
+  /** What ssh has left behind may keep its output open for long after its end. */
+  async #hearOut(): Promise<void> {
+    if (!(await endsWithin(LAST_WORDS_LIMIT_MS, this.#closed))) this.#line.close(gone())
   }
 
   /** @throws UnreachableError, and the system's error where this machine refuses to start another process */
