@@ -18,14 +18,20 @@ interface Cost {
 
 /** Four file operations, some of which the client precedes by a look-up or follows by an attribute request. */
 const CALLS_PER_CYCLE_MAX = 10
+/**
+ * Link (or make), list, rename and remove; what the client asks beside them is one GETATTR, and of a hard link one ACCESS. Renames
+ * are two. A quarter of a call on top is a look at the lock in the first of twenty cycles.
+ */
+const CALLS_OF_ONE_USER_MAX = { 'hard link': 6.25, symlink: 5.25, rename: 2.25 }
 
 /** A heartbeat is open, read, write, close; the watch over two neighbours comes on top. */
 const CALLS_PER_HEARTBEAT_MAX = 12
 
 for (const place of [V3, V42]) {
   describe(`on ${place.name}`, () => {
-    async function measure(options: object): Promise<Cost> {
+    async function measure(options: object, mode = '1777'): Promise<Cost> {
       const directory = await newDirectory(lab, place)
+      await lab.exec('A', `chmod ${mode} ${directory}`)
       const run = lab.start('A', { argv: program('count-rpcs.mjs', { at: place.at, directory, ...options }) })
       const { code } = await run.end
       expect(code, run.stderr).toBe(0)
@@ -42,6 +48,16 @@ for (const place of [V3, V42]) {
       tell(inWords(cost))
       expect(cost.perTime).toBeLessThanOrEqual(CALLS_PER_CYCLE_MAX)
     })
+
+    test.for(TOKEN_KINDS)(
+      'in a directory of one user a %s lock costs no call more than its file operations',
+      async (kind, context) => {
+        const tell = proves(context, place, 'calls per acquire + release in a directory of one user', kind)
+        const cost = await measure({ what: 'cycles', locker: LOCK_KINDS[kind] }, '755')
+        tell(inWords(cost))
+        expect(cost.perTime).toBeLessThanOrEqual(CALLS_OF_ONE_USER_MAX[kind])
+      },
+    )
 
     test('proper-lockfile, for comparison', async (context) => {
       const tell = proves(context, place, 'calls per acquire + release: proper-lockfile, for comparison')
