@@ -227,6 +227,15 @@ test('a greeting without an end of its line, before the first answer, is no obst
   expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('exclude') })
 })
 
+test('another version of the conversation is told at once', async () => {
+  const ssh = join(await bench.directory(), 'ssh')
+  await writeFile(ssh, `#!/bin/sh\nwhile read -r line; do echo '{"locktester":2,"id":1,"value":{}}'; done\n`)
+  await chmod(ssh, 0o755)
+  const { status, stderr } = await ended(ssh, nodes())
+  expect(status).toBe(69)
+  expect(stderr).toContain('it gave the words of another version of locktester')
+})
+
 test('once ssh has ended, nothing more is waited for, though what it has left behind keeps its output open', async () => {
   const ssh = join(await bench.directory(), 'ssh')
   await writeFile(ssh, `#!/bin/sh\nsleep 50 2>/dev/null &\nexit 3\n`)

@@ -131,6 +131,7 @@ export class Line {
     if (this.#closed !== null) return
     const answer = parse(text, harmless)
     if (answer === null) return this.#passOver()
+    if (answer.locktester !== DIALECT) return this.#refuse('the words of another version of locktester')
     const { id, word, error, value } = answer
     // A terminal over there (`RequestTTY force`) gives our questions back.
     if (Object.hasOwn(answer, 'op')) return this.#passOver()
@@ -174,7 +175,7 @@ export function serve(answers: Answers, input: Readable, output: Writable): Prom
   return new Promise((resolve) => {
     const onLine = (text: string) => {
       const question = parse(text)
-      if (question !== null) void reply(question as unknown as Question)
+      if (question?.locktester === DIALECT) void reply(question as unknown as Question)
     }
     readLines(input, { onLine, onTooLong: resolve, onEnd: resolve })
   })
@@ -200,13 +201,13 @@ export function tell(output: Writable, word: object): void {
 /** How every line of ours begins, whichever version has written it. A shell may have greeted us before it, on the same line. */
 const OPENING = '{"locktester":'
 
-/** A line in our dialect; `null` for any other. */
+/** A line of a locktester, of whichever version; `null` for any other. */
 function parse(text: string, reviver?: (key: string, value: unknown) => unknown): Record<string, unknown> | null {
   const start = text.indexOf(OPENING)
   if (start === -1) return null
   try {
     const value: unknown = JSON.parse(text.slice(start), reviver)
-    return isObject(value) && value.locktester === DIALECT ? value : null
+    return isObject(value) ? value : null
   } catch {
     return null
   }
