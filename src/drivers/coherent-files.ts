@@ -5,6 +5,7 @@
  */
 
 import { constants, type Stats } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import type { Call, Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
 import { statRegular, withFile, writeAll } from './file-operations.js'
@@ -55,7 +56,7 @@ const NEW_FILE_MODE = 0o666
  */
 export function* replaceFile(named: string, random: string, data: string | Uint8Array, check: () => void): Calls<void> {
   const { path, old } = yield* target(named)
-  const temporary = `${path}.${random}`
+  const temporary = beside(path, random)
   try {
     const mode = old === null ? NEW_FILE_MODE : 0o600
     yield* withFile(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, function* (fd) {
@@ -69,6 +70,18 @@ export function* replaceFile(named: string, random: string, data: string | Uint8
     yield* remove(temporary)
     throw error
   }
+}
+
+/** What a file system takes, in bytes. */
+const NAME_BYTES_MAX = 255
+/** In a name of fewer characters than this there is room for what is added to it, however many bytes each takes. */
+const SHORT_NAME = 59
+
+/** Its name begins as the file's does, as far as there is room. */
+function beside(path: string, random: string): string {
+  const [name, ending] = [basename(path), `.${random}`]
+  const isShort = Buffer.byteLength(name + ending) <= NAME_BYTES_MAX
+  return `${dirname(path)}/${isShort ? name : name.slice(0, SHORT_NAME)}${ending}`
 }
 
 /** The file that a path leads to, and what it is now; `null`: there is none. @throws ENOENT for a link that leads nowhere */

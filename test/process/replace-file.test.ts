@@ -35,6 +35,14 @@ test.each([0o600, 0o640, 0o664, 0o755, 0o4755])('the new file has the mode of th
   )
 })
 
+test.each(['x'.repeat(255), 'ü'.repeat(127), '雪'.repeat(85)])('a file with the longest name is replaced (%s)', async (name) => {
+  const path = join(folder, name)
+  for (const text of ['old', 'new']) {
+    await lock.replaceFile(path, text)
+    expect(await readFile(path, 'utf8')).toBe(text)
+  }
+})
+
 test('where there was no file, the umask decides', async () => {
   await lock.replaceFile(file, 'new')
   expect(await modeOf(file)).toBe(0o666 & ~process.umask())
