@@ -31,6 +31,15 @@ export const clearImmediate: typeof globalThis.clearImmediate = globalThis.clear
 /** Blocks the thread until the word is another one, or the time is over. */
 export const waitOnWord: typeof Atomics.wait = Atomics.wait
 
+/** Waits for work, but no longer than that. */
+export function within(limitMs: number, work: Promise<unknown>): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise((resolve) => {
+    timer = setTimeout(resolve, limitMs)
+  })
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer))
+}
+
 /** `os.uptime()` counts suspend but costs a file read, and has a resolution of 10 ms: differences below this are noise. */
 const NOISE_MS = 20
 /** The wall clock runs at the monotonic clock's pace but for adjustments, of which a suspend is one. */

@@ -1,7 +1,7 @@
 /** One directory in which locks lie: what it is, the sessions of this process in it, and how the protocol runs there. */
 
 import { type Asker, whileNot } from '../drivers/answer.js'
-import { clearTimeout, setTimeout } from '../drivers/clock.js'
+import { within } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Footing } from '../drivers/footing.js'
 import type { Identity } from '../drivers/ground.js'
@@ -218,12 +218,7 @@ export class LockDirectory implements Patrolled {
   }
 
   #seenThrough(): Promise<unknown> {
-    if (this.#underWay.size === 0) return Promise.resolve()
-    let timer: NodeJS.Timeout | undefined
-    const limit = new Promise((resolve) => {
-      timer = setTimeout(resolve, SEEN_THROUGH_MS_MAX)
-    })
-    return Promise.race([Promise.all(this.#underWay), limit]).finally(() => clearTimeout(timer))
+    return this.#underWay.size === 0 ? Promise.resolve() : within(SEEN_THROUGH_MS_MAX, Promise.all(this.#underWay))
   }
 
   /** Below an unmounted share everything is missing, and may come back in time. */

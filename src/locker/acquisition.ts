@@ -61,7 +61,7 @@ export class Acquisition {
         if (lock !== null) return lock
       }
     } finally {
-      this.#begun.end()
+      this.#patience.undone = this.#begun.end()
     }
   }
 
@@ -78,7 +78,7 @@ export class Acquisition {
         sight = outcome.kind === 'busy' ? await this.#wait(outcome) : UNSEEN
       }
     } finally {
-      this.#begun.end()
+      this.#patience.undone = this.#begun.end()
     }
   }
 
@@ -205,9 +205,10 @@ class Begun {
     this.#underWay = runAsynchronously(outcome.hold.release()).catch(() => {}) // what is in doubt is being settled
   }
 
-  end(): void {
+  /** @returns when all is undone */
+  end(): Promise<void> {
     this.#waiter?.close()
-    void this.#leave(this.#place)
+    return this.#leave(this.#place)
   }
 
   /** What is still under way keeps its place: it may yet have to be undone. */

@@ -25,6 +25,7 @@ import type {
   WorkbenchOptions,
 } from '../types.js'
 import { checkArgument, checkOptions, type Form, type Forms, SIGNAL, SWITCH } from '../config/options.js'
+import { within } from '../drivers/clock.js'
 import { hearFileSizeSignal } from '../drivers/file-size-limit.js'
 import { ComingsBack } from '../waiting/coming-back.js'
 import { refusalOfFile, WorkbenchGuard } from '../workbench/guard.js'
@@ -71,6 +72,9 @@ const FIRST_TRY_MS_MAX = 1000
  */
 const DEFAULT_WAIT_EXTRA_MS = 10_000
 
+/** How long closing waits until what was begun is undone. Others remove it as well. Chosen: a mount may hang. */
+const UNDONE_MS_MAX = 1000
+
 /** The longest that a timer of Node can wait. */
 const WAIT_MS_MAX = 2 ** 31 - 1
 
@@ -100,8 +104,8 @@ class LockerOnMounts implements Locker {
   readonly #held: HeldLocks
   readonly #blocking: BlockingAcquisition
   readonly #comingsBack = new ComingsBack()
-  /** Of the acquisitions that are under way. */
-  readonly #patiences = new Set<Patience>()
+  /** The acquisitions that are under way. */
+  readonly #underWay = new Map<Patience, Promise<unknown>>()
   readonly #forgetExit: () => void
   #closing: Promise<void> | undefined
 
@@ -154,14 +158,15 @@ class LockerOnMounts implements Locker {
 
   /** The patience ends with the work, or when the locker is closed. */
   async #patiently<Result>(path: string, patience: Patience, acquire: () => Promise<Result>): Promise<Result> {
-    this.#patiences.add(patience)
+    const acquiring = acquire()
+    this.#underWay.set(patience, acquiring)
     try {
-      return await acquire()
+      return await acquiring
     } catch (error) {
       this.#report.notAcquired(path, error)
       throw fromCallersLine(error, this.#patiently)
     } finally {
-      this.#patiences.delete(patience)
+      this.#underWay.delete(patience)
       patience.done()
     }
   }
@@ -219,10 +224,20 @@ class LockerOnMounts implements Locker {
 
   async #close(): Promise<void> {
     this.#forgetExit()
-    for (const patience of [...this.#patiences])
-      patience.end(new LockerClosedError('This locker is closed, so the call that waited for the lock ends', patience.path))
+    const undone = this.#endAll()
     await this.#locks.close()
+    await within(UNDONE_MS_MAX, undone)
     await this.#report.close()
+  }
+
+  /** Ends what is under way. @returns when it is undone */
+  async #endAll(): Promise<void> {
+    const underWay = [...this.#underWay.keys()]
+    const ended = Promise.allSettled(this.#underWay.values())
+    for (const patience of underWay)
+      patience.end(new LockerClosedError('This locker is closed, so the call that waited for the lock ends', patience.path))
+    await ended
+    await Promise.all(underWay.map(({ undone }) => undone))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -36,6 +36,8 @@ export class Patience {
   #isDone = false
   /** What is waited for, in words: for the message when it was in vain. */
   waitingFor = NO_ANSWER
+  /** What was begun with it is undone by then. */
+  undone: Promise<void> | null = null
   /** The holder that was seen last, and how many waiters came before, as far as is known. */
   holder: Holder | null = null
   waitersBefore: () => number | null = () => null

@@ -4,8 +4,11 @@
  */
 
 import { cp, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { createLocker } from '../../dist/index.js'
 import { Agent, BRISK } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { otherNode } from './support/space.js'
@@ -87,6 +90,18 @@ describe.each(KINDS)('$kind', ({ locker }) => {
     expect(await readdir(folder)).toEqual(expect.arrayContaining([...beside, foreign, link]))
     expect(await readFile(outside, 'utf8')).toBe('precious')
   })
+})
+
+test.each(KINDS)('nothing is under way any more when a locker is closed, wherever its call was ($kind)', async ({ locker }) => {
+  for (let turns = 0; turns < 40; turns++) {
+    const folder = await temporaryFolder()
+    const closed = createLocker({ ...BRISK, ...locker })
+    const outcome = closed.acquire(join(folder, 'lock')).catch(({ code }) => code)
+    for (let turn = 0; turn < turns; turn++) await nextTurn()
+    await closed.close()
+    expect(readdirSync(folder).filter((name) => name !== 'lock')).toEqual([])
+    await outcome
+  }
 })
 
 test.each(KINDS)(
