@@ -51,12 +51,12 @@ describe('signals', () => {
     expect(holder.stdout).toBe('held\n')
   })
 
-  test.each(['SIGQUIT', 'SIGUSR2', 'SIGALRM'] as const)('%s lets a command clean up, as Ctrl+C does', async (signal) => {
+  test('SIGQUIT lets a command clean up, as Ctrl+C does', async () => {
     const only = bench.locktester(['doctor', directory], { through: ['sh', '-c', 'ulimit -c 0; exec "$@"', 'sh'] })
     await only.says('Mount')
     await vi.waitUntil(async () => (await readdir(directory)).length > 0, { timeout: 20_000, interval: 1 })
-    only.kill(signal)
-    expect(await only.end).toBe(signal)
+    only.kill('SIGQUIT')
+    expect(await only.end).toBe('SIGQUIT')
     expect(await readdir(directory)).toEqual([])
   })
 

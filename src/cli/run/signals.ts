@@ -1,9 +1,9 @@
 /** Until the command runs, a signal ends the wait; from then on it is the command's. */
 
-import { ENDING_SIGNALS } from '../shared/interrupt.js'
 import type { Child } from './child.js'
 import { readStatus } from './family.js'
 
+export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
 /** The terminal sends these to each process of the group in its foreground, so the command has it already. */
 const FROM_KEYBOARD: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 

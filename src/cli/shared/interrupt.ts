@@ -12,8 +12,7 @@ import { onOutputObstacle, outputObstacle } from './streams.js'
 /** What `race` rejects with once a signal has come, or the reader of our output has gone. */
 export class Interrupted extends Error {}
 
-/** All that end a program that does not handle them, but those that tell of a fault in it. */
-export const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
 export class Interrupt {
   readonly #controller = new AbortController()
@@ -21,7 +20,7 @@ export class Interrupt {
 
   /** @param needsReader the work has no use when no program reads what it says, and ends as if asked to. @default true */
   constructor({ needsReader = true }: { needsReader?: boolean } = {}) {
-    for (const signal of ENDING_SIGNALS) process.on(signal, () => this.#receive(signal))
+    for (const signal of SIGNALS) process.on(signal, () => this.#receive(signal))
     if (needsReader) onOutputObstacle(() => this.#controller.abort())
   }
 
