@@ -138,7 +138,7 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     'hard links as the server has them, with nolease only; symbolic ones with mfsymlinks, or as the server has them',
     'byte ranges of SMB, mandatory; EACCES where they are held',
     'leases of the server; attributes for 1 s (actimeo)',
-    'mount.cifs(8); the lab: Samba 4.17 with cifs of Linux 6.1 (by hand also of 6.12)',
+    'mount.cifs(8); the lab: Samba 4.17 with cifs of Linux 6.1, in the full run also of 6.12',
   ]),
   row(['cephfs', 'CephFS', 'shared'], /^(ceph|fuse\.ceph(-fuse)?)$/, [
     'hard and symbolic links',

@@ -32,6 +32,17 @@ test('each file system of the table has its block, and each block a file system'
   expect(blocks.filter((title) => !others.includes(title)).sort()).toEqual([...new Set(titles)].sort())
 })
 
+const PARTS = [/\*\*mount\*\*/i, /\*\*install\*\*/i, /\*\*From\*\*/, /\*\*When it fails\*\*/]
+
+test.each(FILE_SYSTEMS.map(({ title }) => title))(
+  'the block of %s says what to mount and install, where that is from, and what to do when it fails',
+  (title) => {
+    const from = page.indexOf(`## ${title}\n`)
+    const block = page.slice(from, page.indexOf('\n## ', from))
+    expect(PARTS.filter((part) => !part.test(block))).toEqual([])
+  },
+)
+
 test('the table of what was tried is the one of the result files: npm run tried -- --table writes it', () => {
   expect(region(page, 'tried')).toBe(triedTable(readResults()))
 })
