@@ -4,6 +4,7 @@ import { onTestFinished, expect } from 'vitest'
 import { conformsTo } from '../process/fixtures/locktester-schema.mjs'
 import { startOnHost } from './host-program.js'
 import type { LabClient } from './lab/client.js'
+import type { NodeName } from './lab/messages.js'
 import { GUEST_REPOSITORY, REPOSITORY } from './lab/paths.js'
 import { GUEST_LOCKTESTER, newDirectory, NODES, type Place } from './support.js'
 
@@ -32,9 +33,14 @@ export async function report(lab: LabClient, command: 'nodes' | 'stress', args: 
 const ALL = ['hard-link', 'symlink', 'rename', 'flock', 'fcntl']
 
 /** What `nodes` says of a new directory there, which it leaves empty. */
-export async function judge(lab: LabClient, place: Place, kinds: readonly string[] = ALL): Promise<Report> {
-  const directory = await newDirectory(lab, place)
-  const found = await report(lab, 'nodes', ['--kinds', kinds.join(','), ...NODES, directory])
+export async function judge(
+  lab: LabClient,
+  place: Place,
+  kinds: readonly string[] = ALL,
+  nodes: readonly NodeName[] = NODES,
+): Promise<Report> {
+  const directory = await newDirectory(lab, place, nodes)
+  const found = await report(lab, 'nodes', ['--kinds', kinds.join(','), ...nodes, directory])
   expect(await lab.exec('B', `ls -A ${directory}`)).toBe('')
   return found
 }

@@ -10,8 +10,10 @@ import { examine, judge, marks, TRUST } from './judge.js'
 import type { GuestProgram } from './lab/guest-program.js'
 import type { NodeName } from './lab/messages.js'
 import { mountSmb, startSamba } from './lab/other-servers.js'
+import { askForBothCalls } from './questions/advisory.js'
 import { askForExclusion } from './questions/exclusion.js'
 import { askForHandOff } from './questions/hand-off.js'
+import { askForRenameRefusal } from './questions/locktester.js'
 import { askForTakeover } from './questions/takeover.js'
 import {
   connectLab,
@@ -101,6 +103,9 @@ test('a lock by hard links is refused on a mount with leases, with both remedies
   expect(error.message).toMatch(/nolease.*use-symlinks=1 on a mount with mfsymlinks/)
   expect(await lab.exec('A', `ls -A ${directory}`)).toBe('')
 })
+
+askForBothCalls(lab, QUIET)
+askForRenameRefusal(lab, QUIET)
 
 test('an advisory lock that another node holds is busy, though the server answers EACCES', async (context) => {
   for (const kind of ['flock', 'fcntl'] as const) proves(context, QUIET, 'takes a lock that another node holds for held', kind)

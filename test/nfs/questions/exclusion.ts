@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { acquiredBy, type Contender, contend, NO_VIOLATIONS, prepare, type Start, violations } from '../contention.js'
 import type { LabClient } from '../lab/client.js'
+import type { NodeName } from '../lab/messages.js'
 import { LOCK_KINDS, type LockKind, newDirectory, NODES, type Place, program, proves } from '../support.js'
 
 export interface Contention {
@@ -16,7 +17,7 @@ export interface Contention {
 const START_MS_MAX = 120_000
 
 export const starter =
-  (lab: LabClient, node: 'A' | 'B'): Start =>
+  (lab: LabClient, node: NodeName): Start =>
   (name, options) =>
     lab.start(node, { argv: program(name, options) })
 

@@ -13,6 +13,8 @@ export interface Silence {
   keptMs: number
 }
 
+const NOTHING_KEPT: Silence = { keptMs: 0 }
+
 /** Watching for one interval and its margin, and what these machines need for the rest. */
 const TAKEOVER_MS_MAX = PACE.timeoutIntervalMs + PACE.refreshRateMs + 4000
 
@@ -23,25 +25,23 @@ interface Scene {
   token: bigint
 }
 
-export function askForTakeover(
-  lab: LabClient,
-  place: Place,
-  kinds: readonly LockKind[],
-  { keptMs }: Silence = { keptMs: 0 },
-): void {
+/** A holder on A and a waiter on B, which end with their test. */
+function cast(lab: LabClient, place: Place, { keptMs }: Silence) {
   const drivers: Driver[] = []
   afterEach(async () => {
     for (const driver of drivers.splice(0)) driver.program.kill('SIGKILL')
   })
 
-  async function startBoth(options: object): Promise<[Driver, Driver]> {
-    const both = await Promise.all([Driver.start(lab, 'A', options), Driver.start(lab, 'B', options)])
-    drivers.push(...both)
-    return both
+  async function start(node: 'A' | 'B', options: object): Promise<Driver> {
+    const driver = await Driver.start(lab, node, options)
+    drivers.push(driver)
+    return driver
   }
 
+  const startBoth = (options: object) => Promise.all([start('A', options), start('B', options)])
+
   /** A holds the lock, and B stands ready. */
-  async function holderAndWaiter(place: Place, options: object): Promise<Scene> {
+  async function holderAndWaiter(options: object): Promise<Scene> {
     const path = `${await newDirectory(lab, place)}/lock`
     const [holder, waiter] = await startBoth(options)
     const { token } = await holder.ask('acquire', { path, name: 'lock' })
@@ -49,7 +49,7 @@ export function askForTakeover(
   }
 
   /** B waits for it from now on. Resolves with its token and how long it took. */
-  async function wait({ waiter, path }: Scene): Promise<{ token: bigint; tookMs: number }> {
+  async function wait({ waiter, path }: Pick<Scene, 'waiter' | 'path'>): Promise<{ token: bigint; tookMs: number }> {
     const { held, token, tookMs, error } = await waiter.ask(
       'acquire',
       { path, name: 'lock', waitMs: 60_000 + keptMs },
@@ -59,13 +59,50 @@ export function askForTakeover(
     return { token: BigInt(token), tookMs }
   }
 
+  return { start, startBoth, holderAndWaiter, wait }
+}
+
+/** Takeovers one after the other, to see whether now and then one takes longer: until the server's lease of the dead node is over. */
+export function askForTakeovers(lab: LabClient, place: Place, kind: LockKind, count: number): void {
+  const { start, wait } = cast(lab, place, NOTHING_KEPT)
+  test(
+    `${count} times a ${kind} lock of a killed node goes to the waiter in bounded time`,
+    { timeout: count * 60_000 },
+    async (context) => {
+      const tell = proves(context, place, 'takes over from a killed node, time after time', kind)
+      const waiter = await start('B', LOCK_KINDS[kind])
+      const allMs: number[] = []
+      for (let round = 0; round < count; round++) {
+        const path = `${await newDirectory(lab, place)}/lock`
+        const holder = await start('A', LOCK_KINDS[kind])
+        const held = await holder.ask('acquire', { path, name: 'lock' })
+        try {
+          await lab.machine('kill', 'A')
+          const { token, tookMs } = await wait({ waiter, path })
+          expect(token).toBeGreaterThan(BigInt(held.token))
+          allMs.push(Math.round(tookMs))
+        } finally {
+          await lab.machine('start', 'A')
+        }
+      }
+      allMs.sort((a, b) => a - b)
+      tell(`${allMs.join(', ')} ms with a timeout-interval of ${PACE.timeoutIntervalMs} ms`)
+      expect(allMs.at(-1)).toBeLessThan(TAKEOVER_MS_MAX)
+    },
+  )
+}
+
+export function askForTakeover(lab: LabClient, place: Place, kinds: readonly LockKind[], silence: Silence = NOTHING_KEPT): void {
+  const { keptMs } = silence
+  const { startBoth, holderAndWaiter, wait } = cast(lab, place, silence)
+
   /** Where the server has given a node up, its mount may be without an answer for long after it is back. */
   function askOfReturning(): void {
     test.for(kinds)(
       'a frozen node that wakes up learns of the loss of its %s lock, and its late write and release harm no other process',
       async (kind, context) => {
         const tell = proves(context, place, 'takes over from a frozen node, which learns of it', kind)
-        const scene = await holderAndWaiter(place, LOCK_KINDS[kind])
+        const scene = await holderAndWaiter(LOCK_KINDS[kind])
         const { holder, waiter, path } = scene
         const data = { name: 'lock', file: `${path}-data` }
         await lab.machine('pause', 'A')
@@ -88,7 +125,7 @@ export function askForTakeover(
       'a node that is cut off is told before the waiter gets its %s lock, and is harmless when it is back',
       async (kind, context) => {
         const tell = proves(context, place, 'tells a node that is cut off before its lock is taken over', kind)
-        const scene = await holderAndWaiter(place, LOCK_KINDS[kind])
+        const scene = await holderAndWaiter(LOCK_KINDS[kind])
         const { holder, waiter, path } = scene
         await cut(lab, 'A')
         try {
@@ -109,7 +146,7 @@ export function askForTakeover(
 
   test.for(kinds)('the %s lock of a killed node goes to the waiter in bounded time', async (kind, context) => {
     const tell = proves(context, place, 'takes over from a killed node', kind)
-    const scene = await holderAndWaiter(place, LOCK_KINDS[kind])
+    const scene = await holderAndWaiter(LOCK_KINDS[kind])
     try {
       await lab.machine('kill', 'A')
       const { token, tookMs } = await wait(scene)
