@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { killGanesha, startGanesha } from './lab/other-servers.js'
 import { unmountNfs } from './lab/operations.js'
+import { askForBothCalls } from './questions/advisory.js'
 import { askForExclusion } from './questions/exclusion.js'
 import { askForHandOff } from './questions/hand-off.js'
 import { askForRestart } from './questions/restart.js'
@@ -48,6 +49,7 @@ afterAll(async () => {
 for (const [place, kinds, isLong] of PLACES) {
   describe(`on ${place.name}`, () => {
     askForExclusion(lab, place, kinds, CONTENTION)
+    if (isSoak) askForBothCalls(lab, place)
     askForHandOff(lab, place, isSoak ? kinds : kinds.slice(0, 1), HAND_OFFS)
     if (!isLong) return
     askForTakeover(lab, place, isSoak ? TOKEN_KINDS : ['rename'])

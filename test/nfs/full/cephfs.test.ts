@@ -7,6 +7,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { examine, judge, marks, TRUST } from '../judge.js'
 import { CEPH_KEPT_MS, CEPH_SERVER_MB, mountCephFs, startCeph } from '../lab/other-servers.js'
+import { askForBothCalls } from '../questions/advisory.js'
 import { askForExclusion } from '../questions/exclusion.js'
 import { askForHandOff } from '../questions/hand-off.js'
 import { askForDialogue, askForRenameRefusal } from '../questions/locktester.js'
@@ -30,6 +31,7 @@ askForExclusion(lab, PLACE, KINDS, CONTENTION)
 askForHandOff(lab, PLACE, KINDS, { rounds: 3 })
 askForRenameRefusal(lab, PLACE)
 askForDialogue(lab, PLACE)
+askForBothCalls(lab, PLACE)
 
 test('flock and fcntl do not see each other, on one node and between two', async (context) => {
   proves(context, PLACE, 'doctor: says that flock and fcntl do not see each other')

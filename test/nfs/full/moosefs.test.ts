@@ -9,6 +9,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { holds } from '../dialogue.js'
 import { examine, judge, marks, TRUST } from '../judge.js'
 import { MOOSEFS_SERVER_MB, mountMooseFs, startMooseFs } from '../lab/other-servers.js'
+import { askForBothCalls } from '../questions/advisory.js'
 import { askForExclusion } from '../questions/exclusion.js'
 import { askForHandOff } from '../questions/hand-off.js'
 import { askForDialogue, askForRenameRefusal, locktesterOn } from '../questions/locktester.js'
@@ -41,6 +42,7 @@ askForTakeover(lab, USUAL, LINK_KINDS)
 
 askForRenameRefusal(lab, USUAL)
 askForDialogue(lab, USUAL)
+askForBothCalls(lab, USUAL)
 
 test('doctor knows it by its source, says which options it cannot see, and recommends what works', async (context) => {
   proves(context, USUAL, 'doctor: says what it is')
