@@ -63,6 +63,12 @@ test('troubleshooting names every reason for which a lock may be lost', async ()
   for (const reason of reasons) expect(page).toContain(`| \`${reason}\` `)
 })
 
+test('no page has two versions of a passage, as a merge leaves them', async () => {
+  const inside = (await readdir(DOCS, { recursive: true })).filter((file) => file.endsWith('.md')).map((file) => join(DOCS, file))
+  const outside = (await readdir(ROOT)).filter((file) => file.endsWith('.md')).map((file) => join(ROOT, file))
+  for (const page of [...inside, ...outside]) expect(await readFile(page, 'utf8'), page).not.toMatch(/^(<{7}|>{7}) /m)
+})
+
 test('every link of the guide leads to a file, and to a heading in it', async () => {
   for (const name of (await readdir(DOCS)).filter((file) => file.endsWith('.md'))) {
     const page = await readFile(join(DOCS, name), 'utf8')
