@@ -25,7 +25,7 @@ export type ErrorCode =
 export interface MountlockErrorOptions {
   /** Its stable code. */
   code: ErrorCode
-  /** The lock path (or file) that the error is about. */
+  /** The lock path (or file) that the error is about; `undefined` where it is about none, such as `fs-ext` or an option. */
   path?: string | undefined
   /** One sentence: what the reader can do about it. */
   advice: string
@@ -40,7 +40,7 @@ export class MountlockError extends Error {
   override readonly name: string = 'MountlockError'
   /** Stable: programs decide by it. */
   readonly code: ErrorCode
-  /** The lock path (or file) that the error is about. */
+  /** The lock path (or file) that the error is about; `undefined` where it is about none, such as `fs-ext` or an option. */
   readonly path: string | undefined
   /** One sentence: what the reader can do about it. */
   declare readonly advice: string

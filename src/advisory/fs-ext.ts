@@ -83,6 +83,10 @@ function named<Failure extends Error | null>(syscall: string, error: Failure): F
 }
 
 const OR_GLOBALLY = ' (with -g where it was installed so)'
+/** npm downloads the headers, and where it cannot, it says so only in its log. */
+const withHeadersOf = (command: string) =>
+  `Node's headers, which npm downloads (without internet, where there is /usr/include/node: \`npm_config_nodedir=/usr ${command}\`)`
+const BUILDING_NEEDS = "python3, make and g++, and Node's headers"
 
 /**
  * What each case leaves on disk, seen with npm 11:
@@ -101,7 +105,7 @@ function explain(error: unknown): AdvisoryUnavailableError {
     return unavailable(
       'FS_EXT_NOT_INSTALLED',
       'the optional dependency fs-ext is not installed',
-      `Run \`npm install fs-ext\`${OR_GLOBALLY}; where npm had left it out because it could not be built, first install python3, make and g++.`,
+      `Run \`npm install fs-ext\`${OR_GLOBALLY}: it needs python3, make and g++, and ${withHeadersOf('npm install fs-ext')}.`,
       error,
     )
   }
@@ -109,7 +113,7 @@ function explain(error: unknown): AdvisoryUnavailableError {
     return unavailable(
       'FS_EXT_SCRIPT_BLOCKED',
       'the install script of fs-ext never ran, so its addon is missing (npm >= 12 blocks such scripts by default)',
-      'Run `npm install-scripts approve fs-ext && npm rebuild fs-ext`, or where it was installed with -g `npm rebuild -g --allow-scripts=fs-ext fs-ext` (both need python3, make and g++).',
+      `Run \`npm install-scripts approve fs-ext && npm rebuild fs-ext\`, or where it was installed with -g \`npm rebuild -g --allow-scripts=fs-ext fs-ext\` (both need ${BUILDING_NEEDS}).`,
       error,
     )
   }
@@ -117,7 +121,7 @@ function explain(error: unknown): AdvisoryUnavailableError {
     return unavailable(
       'FS_EXT_NOT_BUILT',
       'fs-ext is installed but its addon could not be built',
-      `Install python3, make and g++, then run \`npm rebuild fs-ext\`${OR_GLOBALLY}.`,
+      `Install python3, make and g++, then run \`npm rebuild fs-ext\`${OR_GLOBALLY}. It also needs ${withHeadersOf('npm rebuild fs-ext')}.`,
       error,
     )
   }
@@ -145,7 +149,7 @@ function explainUnloadable(error: unknown): AdvisoryUnavailableError {
   return unavailable(
     'FS_EXT_NOT_BUILT',
     'the addon of fs-ext is damaged or was built for another system',
-    `Run \`npm rebuild fs-ext\`${OR_GLOBALLY} on this machine (it needs python3, make and g++).`,
+    `Run \`npm rebuild fs-ext\`${OR_GLOBALLY} on this machine (it needs ${BUILDING_NEEDS}).`,
     error,
   )
 }

@@ -73,6 +73,8 @@ it('says that fs-ext is not installed, how to install it, and that a missing com
   expect(answer).toMatchObject({ name: 'AdvisoryUnavailableError', code: 'FS_EXT_NOT_INSTALLED', cause: 'MODULE_NOT_FOUND' })
   expect(answer.message).toContain('`npm install fs-ext`')
   expect(answer.message).toContain('python3, make and g++')
+  expect(answer.message).toContain("Node's headers")
+  expect(answer.message).toContain('`npm_config_nodedir=/usr npm install fs-ext`')
 })
 
 it('says that the install script of fs-ext was blocked, and how to allow it', () => {
@@ -89,6 +91,7 @@ it('says that fs-ext could not be built, and what building it needs', () => {
   const answer = load()
   expect(answer).toMatchObject({ name: 'AdvisoryUnavailableError', code: 'FS_EXT_NOT_BUILT' })
   expect(answer.message).toContain('Install python3, make and g++, then run `npm rebuild fs-ext`')
+  expect(answer.message).toContain('`npm_config_nodedir=/usr npm rebuild fs-ext`')
 })
 
 it('says that the addon is damaged when it is a truncated file', () => {
