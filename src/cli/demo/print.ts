@@ -24,7 +24,9 @@ export function crashes(): void {
 }
 
 export function end(): void {
-  writeOut('\nAs it should be. Now run `locktester DIR` on two nodes, with a directory on your shared mount (in a checkout: bin/locktester DIR).')
+  writeOut(
+    '\nAs it should be. Now run `locktester DIR` on two nodes, with a directory on your shared mount (in a checkout: bin/locktester DIR).',
+  )
 }
 
 /** Line by line: what a terminal said has lines of its own. */
