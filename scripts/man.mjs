@@ -1,5 +1,6 @@
 /** Writes the manual page, man/locktester.1, from what the help is made of: the commands of the program. */
 
+import { readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 
@@ -18,6 +19,9 @@ function partsOf(usage) {
   return { line, about: about.join('\n\n') }
 }
 
+/** What the text of an option calls its value. */
+const VALUE = /\b(SECONDS|FILE|TOKEN|HOST)\b/
+
 /** @param {Command} command */
 function optionsOf({ options }) {
   return Object.entries(options)
@@ -25,7 +29,8 @@ function optionsOf({ options }) {
     .flatMap(([name, { alias, describe, type, defaultDescription, choices }]) => {
       const names = [name, ...[alias ?? []].flat()].sort((a, b) => a.length - b.length)
       const written = names.map((each) => `\\fB${plain(each.length === 1 ? `-${each}` : `--${each}`)}\\fR`).join(', ')
-      const value = type === 'boolean' ? '' : ' \\fIVALUE\\fR'
+      const [said = 'VALUE'] = VALUE.exec(describe ?? '') ?? []
+      const value = type === 'boolean' ? '' : ` \\fI${said}\\fR`
       const more = [
         ...(choices === undefined ? [] : [`One of: ${choices.join(', ')}.`]),
         ...(defaultDescription === undefined ? [] : [`Default: ${defaultDescription}.`]),
@@ -35,22 +40,31 @@ function optionsOf({ options }) {
 }
 
 /** @param {Command} command */
+const examplesOf = ({ examples }) =>
+  examples.flatMap(([what, example]) => ['.PP', plain(`${what}:`), '.PP', '.nf', `    ${plain(example)}`, '.fi'])
+
+/** The table of docs/cli.md. */
+function exitStatus() {
+  const page = readFileSync(new URL('../docs/cli.md', import.meta.url), 'utf8')
+  const [, section = ''] = page.split('\n## Exit codes\n')
+  const [list = ''] = section.split('\n## ')
+  const rows = [...list.matchAll(/^\| *(\d[\d, ]*?) *\|[^|]*\|(.*)\|$/gm)]
+  if (rows.length === 0) throw new Error('Expected exit codes in docs/cli.md, got none')
+  return rows.flatMap(([, code = '', meaning = '']) => [
+    '.TP',
+    `\\fB${code}\\fR`,
+    plain(`${meaning.trim().replaceAll('`', '')}.`),
+  ])
+}
+
+/** @param {Command} command */
 function sectionOf(command) {
   const { line, about } = partsOf(command.usage)
-  const examples = command.examples.flatMap(([what, example]) => [
-    '.PP',
-    plain(`${what}:`),
-    '.PP',
-    '.nf',
-    `    ${plain(example)}`,
-    '.fi',
-  ])
   const isWhole = command.command === '$0'
   return [
     ...(isWhole ? ['.SH DESCRIPTION'] : [`.SS ${plain(line)}`]),
     ...about.split('\n\n').flatMap((paragraph) => ['.PP', plain(paragraph)]),
     ...optionsOf(command),
-    ...examples,
   ]
 }
 
@@ -70,12 +84,20 @@ export function manualPage(commands, version) {
     ...sectionOf(program),
     '.SH COMMANDS',
     ...others.flatMap(sectionOf),
+    '.SH EXIT STATUS',
+    ...exitStatus(),
+    '.PP',
+    plain('Cut short by a signal, every command ends by that signal, after it has cleaned up.'),
+    '.SH EXAMPLES',
+    ...[program, ...others].flatMap(examplesOf),
     '.SH FILES',
     '.TP',
     '/etc/rstudio/file\\-locks',
     plain('The configuration, unless RSTUDIO_CONFIG_DIR or XDG_CONFIG_DIRS name another directory.'),
     '.SH SEE ALSO',
-    plain('flock(1), flock(2), fcntl(2), nfs(5); docs/cli.md of the package, for exit codes and for what each command proves'),
+    plain(
+      'flock(1), flock(2), fcntl(2), nfs(5); docs/cli.md of the package, for more of the exit codes, and for what each command proves',
+    ),
   ].join('\n')}\n`
 }
 

@@ -7,7 +7,7 @@ import yargs, { type Argv, type Options } from 'yargs'
 import { Parser } from 'yargs/helpers'
 import { type Command, DEFAULT_COMMAND, flag } from './shared/command.js'
 import { version } from './shared/program.js'
-import { checkChoice, MeantError, type Parsed, UsageError, wordMeant } from './shared/usage.js'
+import { checkChoice, MeantError, type Parsed, readWords, UsageError, wordMeant } from './shared/usage.js'
 
 /** No user means these. */
 const CONFIGURATION = {
@@ -116,10 +116,24 @@ function parserOf(commands: readonly Command[], note: (command: Command) => void
     if (command.command === DEFAULT_COMMAND) parser.usage(command.usage)
     register(parser, command, note)
   }
-  const describe = 'a completion script for your shell: source <(locktester completion)'
-  return parser.command('completion', describe, {}, () => {
+  const describe = 'a completion script for bash or zsh: source <(locktester completion)'
+  return parser.command('completion', describe, {}, (parsed) => showCompletionScript(parser, parsed))
+}
+
+const SHELLS = ['bash', 'zsh']
+
+/** @throws UsageError for a shell that there is no script for */
+function showCompletionScript(parser: Argv, parsed: Parsed): void {
+  const [shell] = readWords(parsed, { most: 1, usage: 'locktester completion [bash|zsh]' })
+  if (shell === undefined) {
     parser.showCompletionScript()
-  })
+    return
+  }
+  checkChoice('behind completion', shell, SHELLS)
+  // A parser of yargs asks the environment for the shell when it is made.
+  process.env.SHELL = shell
+  delete process.env.ZSH_NAME
+  yargs([], '/').scriptName('locktester').showCompletionScript()
 }
 
 /** Known on the top level only, so that a command knows no options but its own. The types of yargs leave this way out. */
@@ -220,6 +234,9 @@ const dashed = (name: string) => (name.length === 1 ? `-${name}` : `--${name}`)
 
 /** It may have been the name of a command. */
 function withCommandHint(complaint: string, args: readonly string[], commands: readonly Command[]): string {
-  const meant = wordMeant(args.find((arg) => !arg.startsWith('-')) ?? '', namesOf(commands))
-  return meant === null ? complaint : `${complaint.replace(/\.$/, '')}. Did you mean the command: locktester ${meant}`
+  const word = args.find((arg) => !arg.startsWith('-')) ?? ''
+  const meant = wordMeant(word, namesOf(commands))
+  if (meant === null) return complaint
+  const fault = word === meant ? '' : `${word} is no command. `
+  return `${fault}${complaint.replace(/\.$/, '')}. Did you mean the command: locktester ${meant}?`
 }

@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 import { transform } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../build/cli/commands.js'
+import { EXIT } from '../../src/cli/shared/exit-codes.js'
 import { apiPages } from '../../scripts/api.mjs'
 import { manualPage } from '../../scripts/man.mjs'
 import { pictureOf } from '../../scripts/picture.mjs'
@@ -143,6 +144,11 @@ describe('what is generated is of this state of the source (npm run docs writes 
     expect(page).toBe(manualPage(COMMANDS, version))
     for (const { command, describe: summary } of COMMANDS)
       if (summary !== false && command !== '$0') expect(page).toContain(`locktester ${command}`)
+    for (const heading of ['EXIT STATUS', 'EXAMPLES']) expect(page).toContain(`\n.SH ${heading}\n`)
+    const codes = [...page.matchAll(/^\.TP\n\\fB(\d[\d, ]*)\\fR$/gm)].flatMap(([, row = '']) => row.split(', ').map(Number))
+    expect(codes).toEqual(Object.values(EXIT).toSorted((one, other) => one - other))
+    expect(page).toContain('\\fB\\-\\-older\\-than\\fR \\fISECONDS\\fR')
+    expect(page).toContain('\\fB\\-\\-config\\fR \\fIFILE\\fR')
   })
 
   test('the pictures of what locktester nodes printed, of which the README shows a part', async () => {

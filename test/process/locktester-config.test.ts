@@ -86,6 +86,17 @@ test('the completion script of the shell is printed, and knows the commands', as
   expect(await script.end).toBe(0)
   expect(script.stdout).toContain('complete ')
   expect(script.stderr).toBe('')
+  const [asked, given] = [
+    bench.locktester(['completion', 'zsh'], { env: { SHELL: '/bin/bash' } }),
+    bench.locktester(['completion'], { env: { SHELL: '/bin/zsh' } }),
+  ]
+  expect(await Promise.all([asked.end, given.end])).toEqual([0, 0])
+  expect(asked.stdout).toContain('#compdef locktester')
+  expect(asked.stdout).toBe(given.stdout)
+  const bash = bench.locktester(['completion', 'bash'], { env: { SHELL: '/bin/zsh', ZSH_NAME: 'zsh' } })
+  expect(await bash.end).toBe(0)
+  expect(bash.stdout).not.toContain('#compdef')
+  expect(bash.stdout).toContain('complete ')
   const words = bench.locktester(['--get-yargs-completions', ''])
   expect(await words.end).toBe(0)
   expect(words.stdout.split('\n')).toEqual(expect.arrayContaining(['run', 'config', 'demo']))

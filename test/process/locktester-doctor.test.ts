@@ -4,14 +4,16 @@
  */
 
 import { execFile } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { hostname, release, userInfo } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { present } from '../../src/assert.js'
 import { fileSystemOf } from '../../src/advice/file-systems.js'
 import { linkFindings, spaceFindings } from '../../src/cli/doctor/measures.js'
 import { localLocks, mountFindings, sessionFindings } from '../../src/cli/doctor/mount-rules.js'
+import { mountOf } from '../../src/cli/shared/mounts.js'
 import { Bench, withMounts } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
@@ -88,6 +90,40 @@ describe('on a good file system', () => {
     expect(recommendation).toMatch(/\n# \d+ warnings?, 0 errors\n$/)
     expect(only.stderr).toBe('')
     expect(await readdir(directory)).toEqual([])
+  })
+
+  test('the text begins with the directory, as it is really called', async () => {
+    await mkdir(join(directory, 'real'))
+    await symlink('real', join(directory, 'link'))
+    const only = bench.locktester(['doctor', 'link'], { cwd: directory })
+    expect(await only.end).toBe(0)
+    expect(only.stdout.startsWith(`Directory: ${directory}/real\n\n`)).toBe(true)
+  })
+
+  test('the client-state directory is named, and what was created of it is removed again', async () => {
+    const made = bench.locktester(['doctor'], { env: { HOME: directory } })
+    expect(await made.end).toBe(0)
+    const path = join(directory, '.local/share/rstudio')
+    expect(made.stdout.startsWith(`Directory: ${path} (your client-state directory, since none was named)\n`)).toBe(true)
+    expect(await readdir(directory)).toEqual([])
+    await mkdir(join(directory, '.local'))
+    const part = bench.locktester(['doctor', '--json'], { env: { HOME: directory } })
+    expect(await part.end).toBe(0)
+    expect(JSON.parse(part.stdout).directory).toBe(path)
+    expect(await readdir(directory)).toEqual(['.local'])
+    expect(await readdir(join(directory, '.local'))).toEqual([])
+    await mkdir(path, { recursive: true })
+    expect(await bench.locktester(['doctor'], { env: { HOME: directory } }).end).toBe(0)
+    expect(await readdir(path)).toEqual([])
+  })
+
+  test('a client-state directory that it has created stays where another process uses it by then', async () => {
+    const only = bench.locktester(['doctor'], { env: { HOME: directory } })
+    await only.says('Mount\n')
+    const file = join(directory, '.local/share/rstudio/file')
+    await writeFile(file, '')
+    expect(await only.end).toBe(0)
+    expect(await readFile(file, 'utf8')).toBe('')
   })
 
   test('Ctrl+C in the middle ends it by that signal, and leaves nothing behind', async () => {
@@ -187,6 +223,11 @@ describe('where something is wrong', () => {
     const { code, finding } = await examine([], { root: await bench.packageWithoutFsExt() })
     expect(code).toBe(0)
     expect(finding('LOCK_FLOCK')).toMatchObject({ severity: 'note', seen: expect.stringContaining('npm install fs-ext') })
+    // It is told once.
+    expect(finding('LOCK_FCNTL')).toMatchObject({
+      severity: 'note',
+      seen: 'fcntl: FS_EXT_NOT_INSTALLED, for the same reason as flock',
+    })
   })
 
   test('a user without permission is told so: 69', async () => {
@@ -217,12 +258,20 @@ describe('where something is wrong', () => {
     expect(without.finding('CONFIGURED_LOCK_TYPE')).toMatchObject({ severity: 'error', breaks: 'It does not work here.' })
   })
 
-  test('the page that it leads to is there', async () => {
-    const only = bench.locktester(['doctor', directory])
-    expect(await only.end).toBe(0)
-    const [page = ''] = /\S+file-systems\.md/.exec(only.stdout) ?? []
-    expect(isAbsolute(page)).toBe(true)
-    expect(await readFile(page, 'utf8')).toContain('# ')
+  test('the page that it leads to is there, and has the heading that it names', async () => {
+    const known = bench.locktester(['doctor', directory])
+    expect(await known.end).toBe(0)
+    const unknown = bench.locktester(['doctor', '/proc/self'])
+    expect(await unknown.end).toBe(69)
+    for (const [{ stdout }, expected] of [
+      [known, fileSystemOf(present(mountOf(directory), 'a mount')).title],
+      [unknown, 'My mount is not trusted: what now'],
+    ] as const) {
+      const [, page = '', heading = ''] = /(\S+file-systems\.md), "(.*)"/.exec(stdout) ?? []
+      expect(isAbsolute(page)).toBe(true)
+      expect(heading).toBe(expected)
+      expect(await readFile(page, 'utf8')).toContain(`\n## ${heading}\n`)
+    }
   })
 
   test('a directory that is not there is wrong usage', async () => {

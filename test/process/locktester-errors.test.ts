@@ -46,6 +46,22 @@ describe('a lock that fails with an error', () => {
     expect(only.stderr).toContain('locktester cannot write down in this directory that it holds locks')
   })
 
+  test('where another user has left the directory of the locks, it is said whose it is, and the way out', async () => {
+    const before = bench.locktester(['--no-hold', directory])
+    expect(await before.end).toBe(0)
+    await chown(directory, 65534, 65534)
+    const only = bench.locktester([directory], {
+      through: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+    })
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toContain('* Unable to acquire link-based lock\n')
+    expect(only.stderr).toContain('This user cannot acquire the link-based lock')
+    expect(only.stderr).toContain('Permission denied, and .locktester belongs to uid 0, while this is uid 65534: ')
+    expect(only.stderr).toContain(
+      `Run locktester as that user, or, when none runs in this directory, remove ${join(directory, '.locktester')}.`,
+    )
+  })
+
   test('a lock that fails is never called supported, and the one that was acquired is released again: 69', async () => {
     const prepare = bench.locktester(['--no-hold', directory])
     expect(await prepare.end).toBe(0)

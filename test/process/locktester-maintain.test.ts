@@ -173,7 +173,7 @@ describe('prune', () => {
     await age(DAY_MS / 2)
     const kept = bench.locktester(['prune', directory])
     expect(await kept.end).toBe(0)
-    expect(kept.stderr).toBe('0 removed, 1 kept, 0 failed\n')
+    expect(kept.stderr).toBe('0 removed, 1 kept (used within the last 24 h: --older-than SECONDS), 0 failed\n')
     expect(await readdir(path)).not.toEqual([])
     expect(await bench.locktester(['prune', '--older-than', '3600', directory]).end).toBe(0)
     expect(await readdir(directory)).toEqual([])
@@ -188,7 +188,23 @@ describe('prune', () => {
     await age(2 * DAY_MS)
     const only = bench.locktester(['prune', directory])
     expect(await only.end).toBe(0)
-    expect(only.stderr).toBe('0 removed, 1 kept, 0 failed\n')
+    expect(only.stderr).toBe('0 removed, 1 kept (in use), 0 failed\n')
+    program.endInput()
+    expect(await program.end).toBe(7)
+  })
+
+  test('where some are in use and some were used of late, it says how many of each', async () => {
+    await leave([])
+    const idle = path
+    path = join(directory, 'held.lock')
+    const { program } = await hold()
+    await age(2 * DAY_MS)
+    const only = bench.locktester(['prune', '--dry-run', directory])
+    expect(await only.end).toBe(0)
+    expect(only.stderr).toBe(
+      '0 would be removed, 2 kept (1 in use; 1 used within the last 24 h: --older-than SECONDS), 0 failed\n',
+    )
+    expect(await readdir(idle)).not.toEqual([])
     program.endInput()
     expect(await program.end).toBe(7)
   })

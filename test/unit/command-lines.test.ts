@@ -225,6 +225,10 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
     ["''", 'Expected the name of a directory, got nothing'],
     ['one two', 'Unknown argument: two'],
     ['dmeo x', 'Unknown argument: x. Did you mean the command: locktester demo'],
+    ['doctr share', 'doctr is no command. Unknown argument: share. Did you mean the command: locktester doctor?'],
+    ['--config doctor a b', 'locktester: Unknown argument: b. Did you mean the command: locktester doctor?'],
+    ['completion fish', 'Expected bash or zsh behind completion, got "fish"'],
+    ['completion bash zsh', 'Unknown argument: zsh'],
     ['-json', 'Unknown argument: '],
     ['---', 'Unknown argument: '],
 

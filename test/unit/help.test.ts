@@ -55,6 +55,10 @@ describe('the help of', () => {
     }
   })
 
+  it('break says how the token is found', async () => {
+    expect(await helpOf('break', '--help')).toContain('locktester status --long ')
+  })
+
   it('the program lists every command, with its other names, and completion', async () => {
     const help = await helpOf('--help')
     for (const { command, aliases, describe: summary } of visible) {

@@ -12,11 +12,11 @@ export const BREAK_COMMAND = command<BreakOptions>({
   usage: USAGE,
   about: `Takes a link-based or rename-based lock from a living holder, which learns of it with one of its next heartbeats: until then only what refuses old fencing tokens is safe. If another process holds it by now, nothing happens. A dead holder needs no breaking: the next waiter takes over.`,
   options: {
-    token: valued('The fencing token of the holder (required)'),
+    token: valued('The fencing TOKEN of the holder (required)'),
     json: JSON_OPTION,
   },
   examples: [
-    ['shows the holder and its token', 'locktester status /shared/ann/session.lock'],
+    ['shows the holder and its token', 'locktester status --long /shared/ann/session.lock'],
     ['takes the lock from that holder, and from no other', 'locktester break /shared/ann/session.lock --token 1795351902122005'],
   ],
   notes: '--json: docs/schema/break.json',

@@ -10,7 +10,7 @@ export const DOCTOR_COMMAND = command<DoctorOptions>({
   command: 'doctor',
   describe: 'what one node alone can tell about locks on a file system',
   usage: USAGE,
-  about: `Looks at the mount, tries every primitive and every kind of lock in a temporary subdirectory of DIR, and recommends a lock-type. One node alone cannot tell whether locks exclude between nodes: locktester nodes does that.`,
+  about: `Looks at the mount, tries every primitive and every kind of lock in a temporary subdirectory of DIR, and recommends a lock-type. Without DIR it is your client-state directory, as for the test; if it is not there, it is created, and removed in the end. One node alone cannot tell whether locks exclude between nodes: locktester nodes does that.`,
   options: {
     config: CONFIG_OPTION,
     report: valued('Write what can be sent in with an issue to FILE: no names, addresses or paths'),

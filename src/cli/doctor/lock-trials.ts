@@ -57,11 +57,13 @@ function staysOnNode(kind: Kind, { flock, fcntl }: LocalLocks): boolean {
 }
 
 export function lockFindings(trials: readonly LockTrial[]): Finding[] {
-  return trials.map(({ kind, failure, medianMs, isLocal }) => {
+  return trials.map(({ kind, failure, medianMs, isLocal }, index) => {
     const code = `LOCK_${kind.replace(' ', '_').toUpperCase()}` as const
     if (failure !== null) {
       const breaks = kind === 'advisory' ? NOT_ADVISORY : `lock-type=${choiceOf(kind).lockType} cannot use ${kind} here.`
-      return trouble('note', code, { seen: `${kind}: ${failure.message}`, breaks })
+      const same = trials.slice(0, index).find((earlier) => earlier.failure?.message === failure.message)
+      const why = same === undefined ? failure.message : `${failure.code}, for the same reason as ${same.kind}`
+      return trouble('note', code, { seen: `${kind}: ${why}`, breaks })
     }
     const seen = `${kind}: acquired and released (median ${milliseconds(medianMs ?? 0)})`
     if (!isLocal) return fine(code, seen)

@@ -1,7 +1,8 @@
 /** What `locktester doctor` prints: the findings by section, and the recommendation, which is a file-locks file. */
 
 import { printable } from '../../log/printable.js'
-import { GUIDE } from '../shared/program.js'
+import { FILE_SYSTEMS, type FileSystem } from '../../advice/file-systems.js'
+import { inGuide, WHAT_NOW } from '../shared/program.js'
 import { type Recommendation, settingLines } from '../shared/kinds.js'
 import { paint, writeOut } from '../shared/output.js'
 import type { Finding, Section } from './finding.js'
@@ -29,14 +30,27 @@ export function writeSection(section: Section, findings: readonly Finding[]): vo
   writeOut('')
 }
 
-/** `isLocal`: no other node sees the directory. What is written is a file-locks file, so that it can be copied. */
-export function writeRecommendation(recommendation: Recommendation | null, isLocal: boolean): void {
+/** The first line: without DIR, what is tested was not named. */
+export function writeDirectory(directory: string, isDefault: boolean): void {
+  writeOut(`Directory: ${printable(directory)}${isDefault ? ' (your client-state directory, since none was named)' : ''}\n`)
+}
+
+/**
+ * What is written is a file-locks file, so that it can be copied.
+ * @param isLocal no other node sees the directory
+ */
+export function writeRecommendation(
+  recommendation: Recommendation | null,
+  fileSystem: FileSystem | null,
+  isLocal: boolean,
+): void {
   writeOut(paint('bold', 'Recommendation', process.stdout))
-  if (recommendation === null) return writeOut(`# No kind of lock can be recommended here. What now: ${GUIDE}`)
+  if (recommendation === null) return writeOut(`# No kind of lock can be recommended here. What now: ${WHAT_NOW}`)
   if (isLocal) writeOut('# For the processes of this node alone, as other nodes do not see this directory:')
   for (const line of settingLines(recommendation)) writeOut(line)
   if (!isLocal) writeOut('# One node cannot prove that nodes exclude each other: locktester nodes HOST… DIR does.')
-  writeOut(`# This file system, and what to do when it is not trusted: ${GUIDE}`)
+  const block = FILE_SYSTEMS.find((each) => each === fileSystem)?.title
+  writeOut(`# This file system, and what to do when it is not trusted: ${block === undefined ? WHAT_NOW : inGuide(block)}`)
 }
 
 /** The last line, as of `config check`. */

@@ -16,7 +16,7 @@ import { type Kind, KINDS, kindOf, type Recommendation } from '../shared/kinds.j
 import { type MountProfile, mountOf } from '../shared/mounts.js'
 import { inParts, messageOf, writeJson, writeOut } from '../shared/output.js'
 import { Page } from '../shared/page.js'
-import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
+import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory, removeEmpty } from '../shared/state-directory.js'
 import { anonymous } from './anonymous.js'
 import { type Finding, type PlacedFinding, type Section, trouble } from './finding.js'
 import { callFindings, type LockTrial, lockFindings, tryLock } from './lock-trials.js'
@@ -25,7 +25,7 @@ import { localLocks, mountFindings, sessionFindings } from './mount-rules.js'
 import { nodeFacts } from '../shared/node-facts.js'
 import { configurationFindings, nodeFindings } from './node.js'
 import { type Primitive, primitiveFindings, tryPrimitives } from './primitives.js'
-import { writeCount, writeRecommendation, writeSection } from './print.js'
+import { writeCount, writeDirectory, writeRecommendation, writeSection } from './print.js'
 import { exitCodeOf, recommend } from './recommendation.js'
 
 export interface DoctorOptions {
@@ -66,6 +66,8 @@ class Examination {
   #directory: string
   readonly #findings: PlacedFinding[] = []
   #scratch: string | null = null
+  /** Without DIR: the directories that were not there, the deepest first. */
+  #made: readonly string[] = []
   #mount: MountProfile | null = null
   #clock: measures.Clock | null = null
   #links: measures.Links | null = null
@@ -86,11 +88,12 @@ class Examination {
   async run(): Promise<number> {
     // A directory that is not there is said first, and nothing else.
     const opened = await this.#open()
+    this.#name(opened)
     this.#tell('node', nodeFindings(nodeFacts()))
     this.#tell('configuration', configurationFindings(this.#config))
     try {
       if (typeof opened !== 'string') throw opened
-      await this.#examine(opened)
+      await this.#examine()
     } catch (error) {
       const failure = asLockError(error, this.#directory)
       if (!(failure instanceof MountlockError)) throw error
@@ -101,7 +104,7 @@ class Examination {
     const recommendation = recommend(this.#trials, this.#findings)
     const code = exitCodeOf(this.#findings, configured, recommendation)
     if (this.#options.json) writeJson(this.#report(recommendation, code))
-    else writeRecommendation(recommendation, this.#findings.some(isLocalDisk))
+    else writeRecommendation(recommendation, this.#mount && fileSystemOf(this.#mount), this.#findings.some(isLocalDisk))
     await this.#sendable(recommendation, code)
     if (!this.#options.json) writeCount(this.#findings)
     return code
@@ -127,6 +130,7 @@ class Examination {
   async cleanUp(): Promise<void> {
     await endsWithin(CLEAN_UP_LIMIT_MS / 2, this.#underWay)
     if (this.#scratch !== null) await rm(this.#scratch, { recursive: true, force: true })
+    await removeEmpty(this.#made)
   }
 
   #wait<T>(promise: Promise<T>): Promise<T> {
@@ -134,21 +138,32 @@ class Examination {
     return this.#interrupt.race(promise)
   }
 
+  /** Where it could not be opened, the error tells how far it came. */
+  #name(opened: string | MountlockError): void {
+    const isOpen = typeof opened === 'string'
+    const directory = isOpen ? opened : opened.path
+    if (directory === undefined) return
+    this.#directory = directory
+    if (!this.#options.json) writeDirectory(directory, isOpen && this.#options.directory === undefined)
+  }
+
   /** @returns the directory, or why there is none to examine @throws NoSuchDirectoryError, Interrupted */
-  async #open(): Promise<string | Error> {
+  async #open(): Promise<string | MountlockError> {
     const { directory: named } = this.#options
+    const noteMade = (made: readonly string[]) => {
+      this.#made = made
+    }
     try {
-      return await this.#wait(named === undefined ? openDefaultDirectory() : openNamedDirectory(named))
+      return await this.#wait(named === undefined ? openDefaultDirectory(noteMade) : openNamedDirectory(named))
     } catch (error) {
       if (error instanceof MountlockError && !(error instanceof NoSuchDirectoryError)) return error
       throw error
     }
   }
 
-  async #examine(directory: string): Promise<void> {
+  async #examine(): Promise<void> {
     const { signal } = this.#interrupt
     const wait = <T>(promise: Promise<T>) => this.#wait(promise)
-    this.#directory = directory
     this.#lookAtMount()
     this.#space = await wait(measures.measureSpace(this.#directory))
     const scratch = await wait(this.#makeScratch())

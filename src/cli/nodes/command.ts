@@ -17,7 +17,7 @@ export const NODES_COMMAND = command<NodesOptions>({
   about: `Holds each kind of lock on one node while the others try it, hands it over, kills the holder and times the takeover; each node has its turn as the holder. HOST is a node as ssh knows it, or local, a process here. Needs ssh (keys, no password), and Node, this package and DIR on the nodes. Everything happens in a subdirectory of DIR that is removed.`,
   options: {
     kinds: valued('Only these kinds of lock', { defaultDescription: wordsOf(KINDS).join(',') }),
-    config: valued('Take the intervals from this file-locks file', { defaultDescription: '1 and 3 seconds' }),
+    config: valued('Take the intervals from this file-locks FILE', { defaultDescription: '1 and 3 seconds' }),
     ...REACH_OPTIONS,
     html: HTML_OPTION,
     json: JSON_OPTION,

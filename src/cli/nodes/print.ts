@@ -1,6 +1,6 @@
 /** What `locktester nodes` prints: the matrix, the evidence where something is wrong, the verdict, and the file to install. */
 
-import { GUIDE } from '../shared/program.js'
+import { WHAT_NOW } from '../shared/program.js'
 import { settingLines } from '../shared/kinds.js'
 import { paint } from '../shared/output.js'
 import { duration, type Cell as TableCell, tableLines } from '../shared/table.js'
@@ -43,7 +43,7 @@ export function matrixLines(findings: Findings, mounts: readonly string[]): stri
     verdictText(findings),
     '',
     ...(recommendation === null
-      ? [`# ${nothingToInstall(resultOf(findings), GUIDE)}`]
+      ? [`# ${nothingToInstall(resultOf(findings), WHAT_NOW)}`]
       : ['# Install this as /etc/rstudio/file-locks on every node:', ...settingLines(recommendation)]),
   ]
 }
@@ -60,5 +60,5 @@ function troubles(results: readonly KindResult[]): string[] {
           evidence.map((sentence) => `${paint(COLOURS[mark], kind, process.stdout)}: ${sentence}`),
         ),
     )
-  return lines.length === 0 ? [] : [...lines, `What to do about it: ${GUIDE}`, '']
+  return lines.length === 0 ? [] : [...lines, `What to do about it: ${WHAT_NOW}`, '']
 }

@@ -9,12 +9,12 @@ import { bounded } from '../shared/bounded.js'
 import { EXIT } from '../shared/exit-codes.js'
 import { runInterruptibly } from '../shared/interrupt.js'
 import { type FoundLock, LockFinder } from '../locks/find-locks.js'
-import { Looker } from '../locks/look.js'
+import { type LockStatus, Looker } from '../locks/look.js'
 import { actOn, whyNot } from '../locks/act-on.js'
 import { reasonOf } from '../locks/reason.js'
 import { printable } from '../../log/printable.js'
 import { UsageError } from '../shared/usage.js'
-import { type Fate, say, sayCounts } from './print.js'
+import { type Counts, type Fate, say, sayCounts } from './print.js'
 
 export interface PruneOptions {
   directories: readonly string[]
@@ -31,19 +31,22 @@ export function runPrune(options: PruneOptions): Promise<void> {
 }
 
 /** @returns the exit code */
-async function pruneAll({ directories, olderThanMs, dryRun }: PruneOptions, signal: AbortSignal): Promise<number> {
+async function pruneAll(options: PruneOptions, signal: AbortSignal): Promise<number> {
+  const { directories, olderThanMs, dryRun } = options
   const finder = new LockFinder(DEPTH_MAX)
   for (const directory of directories) await finder.find(directory)
   refuseFiles(finder)
-  const counts = { pruned: 0, kept: 0, failed: finder.unread.length }
+  const counts: Counts = { pruned: 0, kept: { 'in-use': 0, recent: 0, unknown: 0 }, failed: finder.unread.length }
   for (const { path, message } of finder.unread) say(path, { failed: message })
   for (const found of finder.locks.values()) {
     if (signal.aborted) break
     const fate = await pruneOne(found, olderThanMs, dryRun)
     say(found.path, fate)
-    counts[typeof fate === 'object' ? 'failed' : fate]++
+    if (fate === 'pruned') counts.pruned++
+    else if ('kept' in fate) counts.kept[fate.kept]++
+    else counts.failed++
   }
-  sayCounts(counts, dryRun)
+  sayCounts(counts, options)
   return counts.failed === 0 ? EXIT.ok : EXIT.cannotLock
 }
 
@@ -57,30 +60,31 @@ function refuseFiles({ locks }: LockFinder): void {
 
 async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean): Promise<Fate> {
   const { path, lockType } = found
-  if (lockType === 'advisory') return 'kept'
+  if (lockType === 'advisory') return { kept: 'unknown' }
   try {
     // Its directory changes with each acquisition and release. Before the look, which may change it as well.
     const { mtimeMs } = await bounded(path, stat(path))
-    if (Date.now() - mtimeMs < olderThanMs) return 'kept'
-    if (!(await isUnheld(path))) return 'kept'
+    if (Date.now() - mtimeMs < olderThanMs) return { kept: 'recent' }
+    const state = await stateOf(path)
+    if (state !== 'free' && state !== 'stale') return { kept: state === 'held' ? 'in-use' : 'unknown' }
     if (dryRun) return 'pruned'
     const outcome = await actOn(found, (locks, lock) => locks.prune(lock))
     if (outcome.kind === 'pruned') return 'pruned'
     if (outcome.kind === 'obstructed') return { failed: `${inWords(outcome.names)} is in the way. ${adviceFor(outcome.names)}` }
     const { outcome: refusal } = outcome
     const isInUse = refusal === 'beaten' || refusal.kind === 'busy'
-    return isInUse ? 'kept' : { failed: whyNot(refusal) }
+    return isInUse ? { kept: 'in-use' } : { failed: whyNot(refusal) }
   } catch (error) {
     return { failed: reasonOf(error) }
   }
 }
 
-async function isUnheld(path: string): Promise<boolean> {
+/** `null`: it could not be looked at. */
+async function stateOf(path: string): Promise<LockStatus['state'] | null> {
   const looker = new Looker({ paths: [path], depthMax: 0 })
   try {
     const { locks } = await looker.look()
-    const state = locks[0]?.state
-    return state === 'free' || state === 'stale'
+    return locks[0]?.state ?? null
   } finally {
     await looker.close()
   }

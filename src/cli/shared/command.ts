@@ -89,7 +89,7 @@ export const flag = (describe: string, alias?: string | string[]): Options => ({
   ...(alias && { alias }),
 })
 
-export const CONFIG_OPTION = valued('Use this file-locks file')
+export const CONFIG_OPTION = valued('Use this file-locks FILE')
 export const QUIET_OPTION = flag('Nothing on standard error but errors and warnings')
 export const JSON_OPTION = flag('Print one JSON object instead')
 export const HTML_OPTION = valued('Write a page with all of it to FILE')

@@ -10,7 +10,12 @@ const ROOT = packageRoot(dirname(fileURLToPath(import.meta.url)))
 export const PROGRAM = join(ROOT, 'bin', 'locktester')
 
 /** Where people read on when a mount is not trusted: a block for each file system, and a next step for each verdict. */
-export const GUIDE = join(ROOT, 'docs', 'file-systems.md')
+const GUIDE = join(ROOT, 'docs', 'file-systems.md')
+/** @param heading where in it */
+export const inGuide = (heading: string): string => `${GUIDE}, "${heading}"`
+
+/** The next step for each verdict. */
+export const WHAT_NOW = inGuide('My mount is not trusted: what now')
 
 export function version(): string {
   return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version

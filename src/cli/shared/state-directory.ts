@@ -5,9 +5,9 @@
  */
 
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, realpath, stat } from 'node:fs/promises'
+import { lstat, mkdir, open, realpath, rmdir, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Lane } from '../../drivers/lane.js'
 import { giveMode } from '../../drivers/permissions.js'
 import { runCalls } from '../../drivers/run.js'
@@ -90,11 +90,20 @@ export async function openNamedDirectory(directory: string, advice = OR_LEAVE_IT
   return bounded(path, realpath(path))
 }
 
-/** The default directory's real path, created (0700, like its parents) when it is missing. Must be the caller's own. */
-export async function openDefaultDirectory(): Promise<string> {
+/**
+ * The default directory's real path, created (0700, like its parents) when it is missing. Must be the caller's own.
+ * @param noteMade is told what was created, the deepest directory first
+ */
+export async function openDefaultDirectory(noteMade: (made: readonly string[]) => void = () => {}): Promise<string> {
   const path = await defaultStateDirectory()
   try {
-    const created = await bounded(path, mkdir(path, { recursive: true, mode: 0o700 }))
+    const making = mkdir(path, { recursive: true, mode: 0o700 })
+    // Also when it has taken so long that nothing waits for it any more.
+    void making.then(
+      (topmost) => noteMade(topmost === undefined ? [] : upTo(topmost, path)),
+      () => {},
+    )
+    const created = await bounded(path, making)
     if (created !== undefined) await bounded(path, makePrivate(path))
     const { uid } = await bounded(path, stat(path))
     const own = process.getuid?.()
@@ -102,6 +111,20 @@ export async function openDefaultDirectory(): Promise<string> {
     return await bounded(path, realpath(path))
   } catch (error) {
     throw asLockError(error, path)
+  }
+}
+
+/** The directory and those around it, to the topmost that is meant. */
+function upTo(topmost: string, directory: string): string[] {
+  return directory.startsWith(topmost) ? [directory, ...upTo(topmost, dirname(directory))] : []
+}
+
+/** Those in which nothing lies. Where one is in use by now, it stays, and so do those around it. */
+export async function removeEmpty(directories: readonly string[]): Promise<void> {
+  try {
+    for (const directory of directories) await rmdir(directory)
+  } catch {
+    // It is not empty. Whatever else it is, an empty directory does no harm.
   }
 }
 
@@ -132,6 +155,24 @@ export async function openLockDirectory(directory: string): Promise<string> {
   } catch (error) {
     throw asLockError(error, path)
   }
+}
+
+/** Where an earlier run of another user has left the locks' directory: whose it is, and the way out. */
+export async function namingOwner(error: unknown, directory: string): Promise<unknown> {
+  if (!(error instanceof MountlockError) || error.code !== 'ACCESS_DENIED') return error
+  const path = join(directory, LOCK_DIRECTORY)
+  const uid = await bounded(path, lstat(path)).then(
+    (status) => status.uid,
+    () => null,
+  )
+  const own = process.geteuid?.()
+  if (uid === null || own === undefined || uid === own) return error
+  return new MountlockError(`Permission denied, and ${LOCK_DIRECTORY} belongs to uid ${uid}, while this is uid ${own}`, {
+    code: 'ACCESS_DENIED',
+    path: error.path,
+    advice: `Run locktester as that user, or, when none runs in this directory, remove ${path}.`,
+    cause: error.cause,
+  })
 }
 
 function notOurs(path: string, uid: number, own: number): MountlockError {

@@ -32,7 +32,7 @@ export const STRESS_COMMAND = command<StressOptions>({
     duration: valued(`SECONDS, at most ${DURATION_S_MAX}`, { defaultDescription: String(DURATION_S) }),
     chaos: flag('Kill and stall processes of its own'),
     kind: valued(`The kind of lock: ${wordsOf(KINDS_TO_CHOOSE).join(', ')}`, { defaultDescription: 'as configured' }),
-    config: valued('Take kind and intervals from this file-locks file', { defaultDescription: '1 and 3 seconds' }),
+    config: valued('Take kind and intervals from this file-locks FILE', { defaultDescription: '1 and 3 seconds' }),
     ...REACH_OPTIONS,
     html: HTML_OPTION,
     json: JSON_OPTION,

@@ -3,7 +3,7 @@
  * and never coloured (or the JSON report); everything else is talk and goes to standard error.
  */
 
-import { GUIDE } from '../shared/program.js'
+import { WHAT_NOW } from '../shared/program.js'
 import type { LoadedConfig } from '../../config/load.js'
 import { AdvisoryUnavailableError, MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
@@ -80,7 +80,7 @@ export function everyNodeAcquired(tested: TestedLock, others: readonly Neighbour
   const holders = others.map(({ record }) => where(record)).join(', ')
   return (
     `EVERY NODE ACQUIRED IT: this process holds the ${nameOf(tested)}, and so does ${holders}, at the same time. ` +
-    `Locks of this type do not exclude here: do not use them. ${remedyOf(tested)} What now: ${GUIDE}`
+    `Locks of this type do not exclude here: do not use them. ${remedyOf(tested)} What now: ${WHAT_NOW}`
   )
 }
 

@@ -13,7 +13,7 @@ import { endsWithin } from '../shared/bounded.js'
 import type { TestedLock } from './tested-locks.js'
 import { type Neighbour, Neighbours } from './neighbours.js'
 import { Presence } from './presence.js'
-import { openLockDirectory } from '../shared/state-directory.js'
+import { namingOwner, openLockDirectory } from '../shared/state-directory.js'
 import type { Finding } from './verdict.js'
 
 export interface TrialListener {
@@ -63,7 +63,7 @@ export class Trial {
       return await this.#refused(tested, locker, path)
     } catch (error) {
       await this.#presence.givenUp(tested.path)
-      return { tested, result: 'failed', error }
+      return { tested, result: 'failed', error: await namingOwner(error, this.#directory) }
     }
   }
 
