@@ -276,3 +276,52 @@ describe('prune', () => {
     expect(await readdir(directory)).toEqual(['job.lock'])
   })
 })
+
+describe('a lock whose marker was removed by a cleaner of temporary files', () => {
+  const WAY_OUT = /without our marker, .*Remove the whole directory when no process holds the lock or waits for it/
+  const ended = async (...args: string[]) => {
+    const only = bench.locktester(args)
+    return { code: await only.end, stdout: only.stdout, stderr: only.stderr }
+  }
+
+  test.each(KINDS.flatMap(([kind, options]) => [true, false].map((isHeld) => ({ kind, options, isHeld }))))(
+    'by $kind, held: $isHeld, is named by status, prune and break with the way out, as by acquire',
+    async ({ options, isHeld }) => {
+      const { program, token } = await hold(options)
+      if (!isHeld) {
+        program.endInput()
+        expect(await program.end).toBe(7)
+      }
+      await rm(join(path, options.includes('renamebased') ? '.renames' : '.links'))
+      const unusable = { code: 69, stderr: expect.stringMatching(WAY_OUT) }
+      expect(await ended('run', path, '--no-wait', ...options, '--', 'true')).toMatchObject(unusable)
+      expect(await ended('status', directory)).toMatchObject(unusable)
+      expect(await ended('status', path)).toMatchObject(unusable)
+      expect(await ended('prune', '--older-than', '0', directory)).toMatchObject(unusable)
+      expect(await ended('break', path, '--token', String(token))).toMatchObject(unusable)
+      const { stdout } = await ended('status', '--json', directory)
+      expect(await conformsTo('status', JSON.parse(stdout))).toEqual([])
+      expect(JSON.parse(stdout)).toMatchObject({ locks: [], unread: [{ path, message: expect.stringMatching(WAY_OUT) }] })
+    },
+  )
+
+  test('is not seen in files that another program calls by the time, in drafts of locks and in tickets of former ones', async () => {
+    const microseconds = '1795847652637001'
+    for (const [name, file] of [
+      ['readings', microseconds],
+      ['.mountlock-new-00000000000000aa', `${microseconds}.free`],
+      ['.mountlock-wait-00000000000000aa', `${microseconds}.node1-17-00000000000000aa`],
+    ] as const) {
+      await mkdir(join(directory, name))
+      await writeFile(join(directory, name, file), 'theirs')
+    }
+    expect(await ended('status', directory)).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('There are no locks here'),
+    })
+    expect(await ended('prune', '--older-than', '0', directory)).toMatchObject({
+      code: 0,
+      stderr: '0 removed, 0 kept, 0 failed\n',
+    })
+  })
+})

@@ -53,7 +53,8 @@ async function lookAt(path: string): Promise<LockStatus> {
   const finder = new LockFinder(NOT_BELOW)
   await finder.find(path)
   const [found] = [...finder.locks.values()]
-  if (found === undefined && finder.unread.length > 0) throw unreadable(path, finder.unread)
+  const unusable = [...finder.unread, ...finder.withoutMarker]
+  if (found === undefined && unusable.length > 0) throw unreadable(path, unusable)
   if (finder.workbench.size > 0) {
     throw new UsageError(`${path} is a lock of Workbench's own: end the session that holds it instead`)
   }

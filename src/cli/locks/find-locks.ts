@@ -7,6 +7,7 @@
 import type { Dirent, Stats } from 'node:fs'
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { foreignError } from '../../link/refusals.js'
 import { printable } from '../../log/printable.js'
 import { LOCK_TYPE_OF_KIND } from '../../protocol/claims.js'
 import { lockKindIn, parseSessionName } from '../../protocol/names.js'
@@ -22,9 +23,11 @@ import {
   STATE_DEPTH,
 } from '../../workbench/places.js'
 import { bounded, codeOf, listSome } from '../shared/bounded.js'
+import { messageOf } from '../shared/output.js'
 import { UsageError } from '../shared/usage.js'
 import { reasonOf } from './reason.js'
 import type { LockedFiles } from './kernel-tables.js'
+import { isWithoutMarker } from './without-marker.js'
 
 export interface FoundLock {
   path: string
@@ -52,6 +55,8 @@ export class LockFinder {
   /** Symbolic links to directories in which there may be more of those. */
   readonly unfollowed: string[] = []
   readonly unread: Unread[] = []
+  /** Locks that no process can take any more, with the way out. */
+  readonly withoutMarker: Unread[] = []
   /** Session files, by the directory that they keep locks alive in. */
   readonly sessions = new Map<string, string[]>()
   readonly #depthMax: number
@@ -115,9 +120,14 @@ export class LockFinder {
     const unnameable = entries.filter(({ name }) => name.includes('\uFFFD')).length
     if (unnameable > 0)
       this.unread.push({ path: directory, message: `${unnameable} names in it are not UTF-8, and cannot be looked at` })
-    const kind = lockKindIn(entries.map(({ name }) => name))
+    const names = entries.map(({ name }) => name)
+    const kind = lockKindIn(names)
     if (kind !== null) {
       this.locks.set(directory, { path: directory, lockType: LOCK_TYPE_OF_KIND[kind] })
+      return
+    }
+    if (await isWithoutMarker(directory, names)) {
+      this.withoutMarker.push({ path: directory, message: messageOf(foreignError(directory, 'without-marker')) })
       return
     }
     const sessions = sessionsAmong(entries)

@@ -68,7 +68,8 @@ export class Looker {
   async look(): Promise<Look> {
     const finder = new LockFinder(this.#depthMax, await LockedFiles.read())
     for (const path of this.#paths) await finder.find(path)
-    const { unread } = finder
+    const { unread, withoutMarker } = finder
+    unread.push(...withoutMarker)
     const silent = new Silent()
     const locks = await silent.ask([...finder.locks.values()], (found) => this.#inspect(found), unread)
     const ours = new Set(locks.filter(({ state }) => state === 'held').map(publicPath))

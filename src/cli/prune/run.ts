@@ -36,8 +36,9 @@ async function pruneAll(options: PruneOptions, signal: AbortSignal): Promise<num
   const finder = new LockFinder(DEPTH_MAX)
   for (const directory of directories) await finder.find(directory)
   refuseFiles(finder)
-  const counts: Counts = { pruned: 0, kept: { 'in-use': 0, recent: 0, unknown: 0 }, failed: finder.unread.length }
-  for (const { path, message } of finder.unread) say(path, { failed: message })
+  const unusable = [...finder.unread, ...finder.withoutMarker]
+  const counts: Counts = { pruned: 0, kept: { 'in-use': 0, recent: 0, unknown: 0 }, failed: unusable.length }
+  for (const { path, message } of unusable) say(path, { failed: message })
   for (const found of finder.locks.values()) {
     if (signal.aborted) break
     const fate = await pruneOne(found, olderThanMs, dryRun)
