@@ -2,13 +2,15 @@
  * `npm run test:nfs -- [--soak] [--publish] [--accel uml|tcg] [what vitest takes]`: the suite on real NFS, alone. `--soak`: with
  * the full figures, and everything that takes too long for the short run; hours. Of some files only, it is a part of such a run:
  * what it shows is added to what the parts before have shown. `--publish`: what was shown, and what it
- * costs, goes into docs/tested.md, and all figures into docs/lab.md. `--accel`: the kind of the lab's machines.
+ * costs, goes into docs/tested.md and the README's table, and all figures into docs/lab.md. `--accel`: the kind of the lab's machines.
  * `npm run test:nfs -- --publish-last`: publishes what the last run of the lab has left, `.ci/run` included; runs nothing.
  */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readmeTable } from '../tried/readme-table.js'
+import { readTested } from '../tried/results.js'
 import { REPOSITORY } from './lab/paths.js'
 import { costsTable, figuresText, merged, promisesTable, type Result, runsText } from './results-pages.js'
 import { STORE } from './results-reporter.js'
@@ -57,6 +59,7 @@ function publish(): void {
   writeRegion('docs/tested.md', 'lab results', `${runsText(results)}\n\n${promisesTable(results)}`)
   writeRegion('docs/tested.md', 'lab costs', costsTable(results))
   writeRegion('docs/lab.md', 'lab figures', `${runsText(results)}\n\n${figuresText(results)}`)
+  writeRegion('README.md', 'tested', readmeTable(readTested()))
 }
 
 function readResults(file: string): Result[] {

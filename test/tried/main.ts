@@ -1,15 +1,17 @@
 /**
  * `npm run tried`: runs the tests that try file systems of this machine, writes what they have shown to docs/tried, and the tables of
- * docs/file-systems.md. `-- --table`: the tables only, of the files as they are. `-- --lab [--soak] [what vitest takes]`: instead the
+ * docs/file-systems.md and of the README. `-- --table`: the tables only, of the files as they are. `-- --lab [--soak] [what vitest takes]`: instead the
  * tests of the lab, or some of them; with the full figures.
  */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { readResults } from './results.js'
+import { readmeTable } from './readme-table.js'
+import { readResults, readTested } from './results.js'
 import { knownTable, triedTable, withRegion } from './table.js'
 
 const FILE = new URL('../../docs/file-systems.md', import.meta.url)
+const README = new URL('../../README.md', import.meta.url)
 const HERE = ['--project', 'main', 'test/process/mounts-own-ways.test.ts', 'test/process/mounts-advice.test.ts']
 
 function run(name: string, vitest: readonly string[], environment: Record<string, string> = {}): void {
@@ -29,3 +31,4 @@ if (args.includes('--lab')) {
 }
 const page = withRegion(readFileSync(FILE, 'utf8'), 'known', knownTable())
 writeFileSync(FILE, withRegion(page, 'tried', triedTable(readResults())))
+writeFileSync(README, withRegion(readFileSync(README, 'utf8'), 'tested', readmeTable(readTested())))

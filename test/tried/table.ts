@@ -75,18 +75,3 @@ export function withRegion(page: string, name: string, content: string): string 
   const [begin, end] = marks(name)
   return `${page.slice(0, page.indexOf(begin) + begin.length)}\n\n${content}\n\n${page.slice(page.indexOf(end))}`
 }
-
-/** What shows that a kind of lock excludes, that it is refused, and that it does not exclude. */
-const EXCLUDES = 'excludes, in the order of the tokens'
-const REFUSES_RENAME = 'refuses rename-based locks, with the reason'
-const DOES_NOT_EXCLUDE = 'locktester: says that advisory locks do not exclude'
-
-/** What the README says of a file system in the row of those kinds of lock; `null`: no run tells. */
-export function testedCell(place: string, kinds: readonly string[], results: readonly Result[]): string | null {
-  const its = results.filter((each) => each.place === place && each.how === 'real')
-  const tried = its.filter(({ what, kind }) => what === EXCLUDES && kinds.includes(kind))
-  if (tried.length > 0) return tried.every(({ passed }) => passed) ? '✔' : '✘'
-  const says = (promise: string) => its.some(({ what, passed }) => what === promise && passed)
-  if (kinds.includes('rename') && says(REFUSES_RENAME)) return 'refused'
-  return kinds.includes('flock') && says(DOES_NOT_EXCLUDE) ? '–' : null
-}

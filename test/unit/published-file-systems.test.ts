@@ -1,11 +1,12 @@
-/** docs/file-systems.md and the table that the programs use say the same. */
+/** docs/file-systems.md, the README, the result files and the table that the programs use say the same. */
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { FILE_SYSTEMS } from '../../src/advice/file-systems.js'
 import { CELL_TEXTS, RESULTS, TROUBLE_CODES, VERDICTS, WARNING_CODES } from '../../src/cli/shared/verdicts.js'
-import { readResults, type Result } from '../tried/results.js'
-import { knownTable, region, testedCell, triedTable } from '../tried/table.js'
+import { readmeTable, testedCell } from '../tried/readme-table.js'
+import { readResults, readTested, type Result } from '../tried/results.js'
+import { knownTable, region, triedTable } from '../tried/table.js'
 
 const RESULT: Result = {
   fileSystem: 'smb',
@@ -63,42 +64,55 @@ test('a row without its result file says that it was not tried, and one with it 
   expect(of('SMB', [{ ...RESULT, how: 'stand-in' }])).toContain('| SMB | not tried | excludes (symlink) |')
 })
 
-/** The README's table: the cells of a column, by the kinds of lock of their row. */
-function readmeColumn(title: string): [kinds: string[], cell: string][] {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  const lines = readme.slice(readme.indexOf('## What was tested')).split('\n')
-  const cellsOf = (line: string) => line.split('|').map((cell) => cell.trim().replaceAll('&nbsp;', ' '))
-  const [head = [], , ...rows] = lines.filter((line) => line.startsWith('|')).map(cellsOf)
-  const index = head.indexOf(title)
-  expect(index, title).toBeGreaterThan(0)
-  return rows.slice(0, 4).map((cells) => [(cells[1] as string).split(', '), cells[index] as string])
-}
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 
-test.each([
-  ['CephFS', 'CephFS, MooseFS'],
-  ['MooseFS', 'CephFS, MooseFS'],
-  ['GlusterFS', 'GlusterFS'],
-  ['sshfs', 'sshfs'],
-])('what the README says of %s is what its result file shows', (place, column) => {
-  const results = readResults()
-  const rows = readmeColumn(column)
-  expect(rows.map(([kinds]) => kinds.join(', '))).toEqual(['hard link', 'symlink', 'rename', 'flock, fcntl'])
-  for (const [kinds, cell] of rows) {
-    // No test contends by symlink on GlusterFS, whose brick makes one in steps: test/nfs/README.md.
-    const shown = testedCell(place, kinds, results) ?? (place === 'GlusterFS' ? 'rare errors' : 'not tried')
-    expect(cell, kinds.join(', ')).toBe(shown)
-  }
+/** The cells of the README's table, without the kinds of lock before each row. */
+const cellsOf = (table: string): string[][] =>
+  table
+    .split('\n')
+    .slice(2)
+    .map((line) => line.split(' | ').slice(1))
+
+test('each cell of the README is what the results show: npm run tried -- --table writes them', () => {
+  expect(region(readme, 'tested')).toBe(readmeTable(readTested()))
 })
 
-test('a cell of the README is what was shown, and failed where one kind did', () => {
-  const of = (kind: string, passed = true, what = 'excludes, in the order of the tokens'): Result => ({
-    ...{ fileSystem: 'cephfs', place: 'CephFS', what, kind, how: 'real', passed },
+test('each cell of the README that says something has a result, without which it says that it was not tried', () => {
+  const cells = cellsOf(readmeTable([]))
+  expect(cells).toHaveLength(4)
+  for (const row of cells) for (const cell of row) expect(cell.replace(/ \|$/, '')).toBe('not&nbsp;tried')
+  const results = readTested()
+  for (const { run, day, kernel } of results) {
+    expect(run).toMatch(/^npm run /)
+    expect(day).toMatch(/^\d{4}-\d\d-\d\d( to \d{4}-\d\d-\d\d)?$/)
+    expect(kernel).toMatch(/Linux \d/)
+  }
+  const without = (place: string, kind: string) => results.filter((each) => each.place !== place || each.kind !== kind)
+  const flock = ['flock', 'fcntl']
+  expect(testedCell('NFSv3, v4.1, v4.2', flock, results)).toBe('✔')
+  expect(testedCell('NFSv3, v4.1, v4.2', flock, without('NFSv4.1', 'fcntl'))).toBe('not tried')
+  expect(testedCell('NFS (Ganesha)', ['rename'], without('NFS-Ganesha, NFSv4.2', 'rename'))).toBe('not tried')
+  expect(testedCell('CephFS, MooseFS', ['symlink'], without('MooseFS', 'symlink'))).toBe('not tried')
+  expect(testedCell('SMB (Samba) with', flock, without('SMB, nolease,mfsymlinks', 'flock'))).toBe('not tried')
+})
+
+test('a cell of the README is what was shown, with the option that it needs, and failed where one kind did', () => {
+  const of = (place: string, kind: string, passed = true, what = 'excludes, in the order of the tokens'): Result => ({
+    ...{ fileSystem: 'any', place, what, kind, how: 'real', passed },
     ...{ run: 'npm run tried', day: '2026-01-02', kernel: 'Linux 6.1', version: '1.0.0' },
   })
-  expect(testedCell('CephFS', ['flock', 'fcntl'], [of('flock'), of('fcntl')])).toBe('✔')
-  expect(testedCell('CephFS', ['flock', 'fcntl'], [of('flock'), of('fcntl', false)])).toBe('✘')
-  expect(testedCell('CephFS', ['rename'], [of('', true, 'refuses rename-based locks, with the reason')])).toBe('refused')
-  expect(testedCell('CephFS', ['symlink'], [of('flock')])).toBeNull()
+  const flock = ['flock', 'fcntl']
+  expect(testedCell('sshfs', flock, [of('sshfs', 'flock'), of('sshfs', 'fcntl')])).toBe('✔')
+  expect(testedCell('sshfs', flock, [of('sshfs', 'flock'), of('sshfs', 'fcntl', false)])).toBe('✘')
+  expect(testedCell('sshfs', flock, [of('sshfs', 'flock')])).toBe('not tried')
+  expect(testedCell('sshfs', flock, [of('sshfs', '', true, 'locktester: says that advisory locks do not exclude')])).toBe('–')
+  expect(testedCell('sshfs', ['symlink'], [{ ...of('sshfs', 'symlink'), how: 'stand-in' }])).toBe('not tried')
+  expect(testedCell('sshfs', ['rename'], [of('sshfs', '', true, 'refuses rename-based locks, with the reason')])).toBe('refused')
+  expect(testedCell('SMB (Samba) with', ['hard link'], [of('SMB, nolease,mfsymlinks', 'hard link')])).toBe('✔ `nolease`')
+  expect(testedCell('SMB (Samba) with', ['hard link'], [of('SMB, mfsymlinks', 'hard link')])).toBe('not tried')
+  const versions = ['NFSv3', 'NFSv4.1', 'NFSv4.2'].map((place) => of(place, 'rename'))
+  expect(testedCell('NFSv3, v4.1, v4.2', ['rename'], versions)).toBe('✔')
+  expect(testedCell('NFSv3, v4.1, v4.2', ['rename'], versions.slice(1))).toBe('not tried')
 })
 
 test('each result is of a file system of the table', () => {
