@@ -174,7 +174,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
 
   #keepMarkerLater({ file, mount }: LinkSession, listed: Identity | null): void {
     const { ownMs } = readClock()
-    if (ownMs < this.#nextMarkerLookMs) return
+    if (ownMs < this.#nextMarkerLookMs || !this.directory.markerLooks.take(ownMs)) return
     this.#nextMarkerLookMs = ownMs + MARKER_LOOK_MS
     const serverMs = file.lastBeat.serverMs + (ownMs - file.lastBeat.ownMs)
     const { site, directory } = this

@@ -18,6 +18,7 @@ import { createSession, isSessionFileInPlace, type Session, type SessionTerms } 
 import { cleanUp } from '../protocol/settle.js'
 import type { Site, Surroundings } from '../protocol/site.js'
 import { LinkSession } from './link-session.js'
+import { MarkerLooks } from './marker-looks.js'
 import { Patrol, type Patrolled } from './patrol.js'
 
 export interface LockDirectoryOptions extends SessionTerms {
@@ -34,6 +35,7 @@ const SEEN_THROUGH_MS_MAX = 1000
 
 export class LockDirectory implements Patrolled {
   readonly path: string
+  readonly markerLooks = new MarkerLooks()
   readonly #directories: Directories
   readonly #options: LockDirectoryOptions
   readonly #patrol: Patrol

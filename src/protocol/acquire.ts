@@ -18,6 +18,7 @@ import { assert } from '../assert.js'
 import { createLockDirectory } from './create-lock.js'
 import { isAbsent, isInDoubt } from './doubt.js'
 import { type ForeignThing, whatIsNoDirectory, whatIsWithoutLock } from './foreign.js'
+import { freeHalfMade } from './half-made.js'
 import { judge, ownChange, type Verdict } from './judge.js'
 import { freeName, GENERATION_MAX, type LockListing, parseListing } from './names.js'
 import { ask, type Failure, type Protocol } from './operations.js'
@@ -91,9 +92,10 @@ export function* attempt(site: Site, session: Session, fresh: boolean, seenFree:
       // While every process here waits for what is in doubt, none comes to the look that tidies.
       if (yield* cleanUp(site, settlement.leftovers ?? [])) return BEING_CLEANED
       const { generation } = memory.unsettled
-      return { kind: 'busy', generation, holder: null, why: 'an earlier operation of this process is not settled yet' }
-    }
-    memory.unsettled = null
+      if (settlement.leftovers !== undefined)
+        return { kind: 'busy', generation, holder: null, why: 'an earlier operation of this process is not settled yet' }
+      // Whose entry it is cannot be told. It is judged by the look, as that of another process would be.
+    } else memory.unsettled = null
   }
   const own = memory.known !== null
   const known = memory.known ?? freeByHint(site, seenFree)
@@ -183,6 +185,7 @@ function* lookAtListing(site: Site, listing: LockListing, isFresh: boolean): Pro
   const verdict = yield* judge(holder, site.surroundings)
   if (verdict.state === 'dead') return { kind: 'free', from: { generation, entry, below, own: false, takenFrom: verdict.record } }
   const seen = busy(generation, verdict)
+  if (verdict.state === 'alive' && verdict.isUnfinished && (yield* freeHalfMade(site, listing))) return inconclusive(seen)
   // A listing from a cache may show a holder that is long gone, and go on doing so for good.
   return verdict.state === 'alive' && isFresh ? seen : inconclusive(seen)
 }

@@ -107,7 +107,7 @@ function remember(observations: Observations, key: string, observation: Observat
 const keysOf = ({ directory, path }: Holder, ino: number, { id }: SessionRecord) => [`${directory} ${ino} ${id}`, `${path} ${id}`]
 
 /** What is seen of a heartbeat. `keys`: of the file, among what is remembered. */
-interface Sight {
+export interface Sight {
   keys: readonly string[]
   beat: number
   modifiedMs: number
@@ -115,7 +115,7 @@ interface Sight {
 }
 
 /** Compares with what was seen before. The silence counts from *after* the first look to *before* this one. */
-function* observe(sight: Sight, beforeMs: number, surroundings: Surroundings): Protocol<boolean> {
+export function* observe(sight: Sight, beforeMs: number, surroundings: Surroundings): Protocol<boolean> {
   const { keys, beat, modifiedMs, timeoutIntervalMs } = sight
   const { observations, extraSilenceMs, coherent } = surroundings
   const asBefore = keys.map((key) => observations.get(key) ?? null).map((seen) => (isSame(seen, sight) ? seen : null))

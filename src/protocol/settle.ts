@@ -248,7 +248,7 @@ export function* removeBelow(
   let wasThere = false
   for (const name of ascending(new Set([...from.below, from.entry, ...below]))) {
     const removed = yield* removeEntry(`${path}/`, name, surroundings)
-    if (removed.ok || STAYS.has(removed.code)) wasThere ||= parseEntry(name)?.generation === from.generation
+    if (removed.ok || STAYS.has(removed.code)) wasThere ||= name === from.entry
     else if (removed.code !== 'ENOENT') return removed
   }
   return wasThere ? 'removed' : 'gone'
