@@ -3,9 +3,11 @@
  * Method: the server is killed and started again with its disk; processes on both nodes hold, wait and are interrupted meanwhile.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { LabClient } from './lab/client.js'
 import type { GuestProgram } from './lab/guest-program.js'
+import type { NodeName } from './lab/messages.js'
 import { GUEST_REPOSITORY } from './lab/paths.js'
 import { askForRestart, RECOVERY_MS_MAX } from './questions/restart.js'
 import { connectLab, Driver, figure, isSoak, newDirectory, proves, V3, V42 } from './support.js'
@@ -35,6 +37,13 @@ const KERNEL = {
   stop: (client: LabClient) => client.machine('kill', 'server'),
   start: (client: LabClient) => client.machine('start', 'server', { recover: true }),
 }
+
+/** What hangs is looked at after so long: while it does, the server is away. */
+const END_MS_MAX = 30_000
+
+/** Where the threads of Node stand, in the kernel's words. */
+const threadsOn = (client: LabClient, node: NodeName) =>
+  client.exec(node, 'for task in /proc/[0-9]*/task/*; do echo "$task $(cat $task/comm $task/wchan | tr "\\n" " ")"; done')
 
 /** Runs `during` in the outage's shadow: the server is away for at least {@link OUTAGE_MS}. */
 async function withoutServer(client: LabClient, during: () => Promise<void>): Promise<void> {
@@ -101,13 +110,14 @@ for (const place of isSoak ? [V3, V42] : [V3]) {
         await holder.ask('acquire', { path: `${directory}/lock`, name: 'lock' })
         await withoutServer(lab, async () => {
           await holder.hears((message) => message.lost === 'lock', 'loss') // so long the mount has been dead
-          const endOf = async (program: GuestProgram) => {
+          const endOf = async (node: NodeName, program: GuestProgram) => {
             const askedMs = performance.now()
             program.kill('SIGINT')
-            await program.end
+            const hasEnded = await Promise.race([program.end.then(() => true), sleep(END_MS_MAX, false, { ref: false })])
+            if (!hasEnded) expect.unreachable(`It hangs. It said:\n${program.stderr}\n${await threadsOn(lab, node)}`)
             return Math.round(performance.now() - askedMs)
           }
-          const [testerMs, holderMs] = await Promise.all([endOf(tester), endOf(holder.program)])
+          const [testerMs, holderMs] = await Promise.all([endOf('A', tester), endOf('B', holder.program)])
           const took = `locktester ${testerMs} ms, a holder ${holderMs} ms`
           tell(took)
           expect(Math.max(testerMs, holderMs), took).toBeLessThan(5000)
