@@ -53,18 +53,19 @@ for (const [place, code] of SAYS)
   })
 
 if (isSoak) {
-  test.each([
+  test.for([
     [LOCAL, ['flock: unsafe', 'fcntl: unsafe']],
     [LOCAL_FLOCK, ['flock: unsafe', 'fcntl: pass']],
     [LOCAL_FCNTL, ['flock: pass', 'fcntl: unsafe']],
-  ])('nodes finds on $name which call excludes', { timeout: NODES_MS_MAX }, async (place, expected) => {
+  ] as const)('nodes finds on $name which call excludes', { timeout: NODES_MS_MAX }, async ([place, expected], context) => {
+    proves(context, place, TRUST)
     expect(marks(await judge(lab, place, ['flock', 'fcntl']))).toEqual(expected)
   })
 
   test.for([LOCAL_FLOCK, LOCAL_FCNTL])(
     'with $name the default still excludes between nodes, by the other call',
     async (place, context) => {
-      proves(context, place, TRUST, 'advisory')
+      proves(context, place, 'the default advisory lock still excludes between nodes, by the call that is not local')
       const path = `${await newDirectory(lab, place)}/lock`
       const [a, b] = await Promise.all(NODES.map((node) => Driver.start(lab, node, BY_BOTH_CALLS)))
       expect(await a?.ask('tryAcquire', { path, name: 'lock' })).toMatchObject({ held: true })
