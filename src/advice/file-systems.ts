@@ -136,7 +136,7 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
   ),
   row(['smb', 'SMB', 'shared'], SMB, [
     'hard links as the server has them, with nolease only; symbolic ones with mfsymlinks, or as the server has them',
-    'byte ranges of SMB, mandatory; EACCES where they are held',
+    'byte ranges of SMB, mandatory; EACCES where they are held; flock had two holders where several processes of two nodes contended, fcntl had not',
     'leases of the server; attributes for 1 s (actimeo)',
     'mount.cifs(8); the lab: Samba 4.17 with cifs of Linux 6.1, in the full run also of 6.12',
   ]),

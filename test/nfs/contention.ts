@@ -12,10 +12,13 @@ export interface Contender {
   directory: string
   /** The settings of its locker. */
   locker: object
+  /** The code of an error with which it may be refused now and then. */
+  mayRefuse?: string
 }
 
 export interface Report {
   acquired: number
+  refused: number
   overlaps: number
   outOfOrder: number
   lost: number
@@ -29,8 +32,8 @@ export const prepare = (directory: string): string => `mkdir ${directory}/witnes
 
 /** Lets them contend, in a directory that was prepared with {@link prepare}, and returns the report of each. */
 export async function contend(contenders: readonly Contender[], durationMs: number): Promise<Report[]> {
-  const runs = contenders.map(({ start, directory, locker }) =>
-    start('contend.mjs', { lock: `${directory}/lock`, witness: `${directory}/witness`, locker, durationMs }),
+  const runs = contenders.map(({ start, directory, ...options }) =>
+    start('contend.mjs', { lock: `${directory}/lock`, witness: `${directory}/witness`, ...options, durationMs }),
   )
   await Promise.all(runs.map((run) => run.sees(({ stdout }) => stdout.includes('ready') || undefined, { what: 'start' })))
   for (const run of runs) run.write('go\n')

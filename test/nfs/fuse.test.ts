@@ -8,6 +8,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync } from 'node:fs'
 import { beforeAll, describe, expect, type TestContext, test } from 'vitest'
+import { NEVER_TWO_BUT_REFUSED } from '../tried/readme-table.js'
 import { acquiredBy, type Contender, contend, NO_VIOLATIONS, prepare, type Start, violations } from './contention.js'
 import { expectDialogue } from './dialogue.js'
 import type { TwoMounts } from './fuse.js'
@@ -103,11 +104,30 @@ if (isSoak) {
       return () => mounts.close()
     }, MOUNT_MS_MAX)
 
-    // Not by symlink: there GlusterFS can take back a link that others have seen already, see README.md.
     test.for(['hard link', ...ADVISORY_KINDS] as const)(
       'processes on two mounts never hold one %s lock at the same time',
       CONTENTION,
       (kind, context) => expectExclusion(mounts, place, kind, context),
+    )
+
+    // GlusterFS can take back a symlink that others have seen already, see README.md.
+    test(
+      'processes on two mounts never hold one symlink lock at the same time, and may be refused it',
+      CONTENTION,
+      async (context) => {
+        const tell = proves(context, place, NEVER_TWO_BUT_REFUSED, 'symlink')
+        const [a, b] = newDirectories(mounts)
+        execFileSync('sh', ['-c', prepare(a)])
+        const refusable = { start, locker: LOCK_KINDS.symlink, mayRefuse: 'FOREIGN_LOCK' }
+        const reports = await contend(
+          [a, a, b, b].map((directory): Contender => ({ ...refusable, directory })),
+          DURATION_MS,
+        )
+        expect(violations(reports)).toEqual(NO_VIOLATIONS)
+        const refusals = reports.reduce((total, { refused }) => total + refused, 0)
+        tell(`${acquiredBy(reports.slice(0, 2))} + ${acquiredBy(reports.slice(2))} acquisitions, ${refusals} refusals`)
+        for (const { acquired } of reports) expect(acquired).toBeGreaterThan(0)
+      },
     )
 
     test('the default advisory lock and programs that use one of its calls keep each other out', async (context) => {

@@ -16,6 +16,7 @@ import { askForHandOff } from './questions/hand-off.js'
 import { askForRenameRefusal } from './questions/locktester.js'
 import { askForTakeover } from './questions/takeover.js'
 import {
+  ADVISORY_KINDS,
   connectLab,
   Driver,
   figure,
@@ -93,6 +94,8 @@ for (const [place, kinds] of KINDS_ON) {
     askForTakeover(lab, place, kinds)
   })
 }
+
+if (isSoak) describe(`on ${QUIET.name}`, () => askForExclusion(lab, QUIET, ADVISORY_KINDS, CONTENTION))
 
 test('a lock by hard links is refused on a mount with leases, with both remedies, and nothing is made', async (context) => {
   proves(context, LEASES, 'refuses locks that a mount breaks, with the remedies', 'hard link')

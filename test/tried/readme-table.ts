@@ -28,6 +28,7 @@ const COLUMNS: readonly Column[] = [
 
 const ROWS = [['hard link'], ['symlink'], ['rename'], ['flock', 'fcntl']] as const
 
+const SHOWN = '✔'
 const NOT_TRIED = 'not tried'
 const FAILED = '✘'
 
@@ -38,10 +39,13 @@ interface Evidence {
   readonly kinds?: readonly string[]
 }
 
+export const NEVER_TWO_BUT_REFUSED = 'never has two holders, and is refused now and then'
+
 /** What a result says of a kind of lock; the first of them for which there is a result. */
 const EVIDENCE: readonly Evidence[] = [
-  { what: 'excludes, in the order of the tokens', cell: '✔' },
-  { what: 'takes a lock that another node holds for held', cell: '✔' },
+  { what: 'excludes, in the order of the tokens', cell: SHOWN },
+  { what: 'takes a lock that another node holds for held', cell: SHOWN },
+  { what: NEVER_TWO_BUT_REFUSED, cell: 'rare errors' },
   { what: 'refuses rename-based locks, with the reason', cell: 'refused', kinds: ['rename'] },
   { what: 'locktester: says that advisory locks do not exclude', cell: '–', kinds: ['flock', 'fcntl'] },
 ]
@@ -55,15 +59,17 @@ function verdictOn(places: readonly string[], kind: string, results: readonly Sh
   return NOT_TRIED
 }
 
-/** What the README says of the kinds of lock in the column of that title. */
+const worstOf = (verdicts: ReadonlySet<string>) =>
+  [FAILED, NOT_TRIED].find((verdict) => verdicts.has(verdict)) ?? [...verdicts].join(', ')
+
+/** What the README says of the kinds of lock in the column of that title: of each, where they differ. */
 export function testedCell(title: string, kinds: readonly string[], results: readonly Shown[]): string {
   const { servers, needs = {} } = COLUMNS.find((column) => column.title === title) as Column
   const option = needs[kinds[0] as string]
   const places = servers.map((ways) => ways.filter((way) => option === undefined || way.includes(option)))
-  const verdicts = new Set(places.flatMap((ways) => kinds.map((kind) => verdictOn(ways, kind, results))))
-  for (const one of [FAILED, NOT_TRIED]) if (verdicts.has(one)) return one
-  const cell = [...verdicts].join(', ')
-  return option === undefined ? cell : `${cell} \`${option}\``
+  const verdicts = kinds.map((kind) => worstOf(new Set(places.map((ways) => verdictOn(ways, kind, results)))))
+  const cell = new Set(verdicts).size === 1 ? (verdicts[0] as string) : verdicts.join(', ')
+  return option === undefined || cell !== SHOWN ? cell : `${cell} \`${option}\``
 }
 
 /** Not broken within a word that belongs to the one before it. */

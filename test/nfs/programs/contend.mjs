@@ -11,17 +11,18 @@ import { closeSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:f
 import { join } from 'node:path'
 import { createLocker } from '../../../dist/index.js'
 
-const { lock: path, witness, locker: options, durationMs, pauseMs = 0 } = JSON.parse(process.argv[2] ?? '{}')
+const { lock: path, witness, locker: options, durationMs, pauseMs = 0, mayRefuse = null } = JSON.parse(process.argv[2] ?? '{}')
 
 const locker = createLocker(options)
-const report = { acquired: 0, overlaps: 0, outOfOrder: 0, lost: 0, waitMsMax: 0, firstToken: '', lastToken: '' }
+const report = { acquired: 0, refused: 0, overlaps: 0, outOfOrder: 0, lost: 0, waitMsMax: 0, firstToken: '', lastToken: '' }
 
 console.log('ready')
 await once(process.stdin, 'data')
 const startMs = performance.now()
 while (performance.now() - startMs < durationMs) {
   const askedMs = performance.now()
-  const lock = await locker.acquire(path, { waitMs: durationMs + 60_000 })
+  const lock = await acquire()
+  if (lock === null) continue
   report.waitMsMax = Math.max(report.waitMsMax, performance.now() - askedMs)
   report.acquired++
   report.firstToken ||= String(lock.token)
@@ -33,6 +34,17 @@ while (performance.now() - startMs < durationMs) {
 await locker.close()
 console.log(JSON.stringify(report))
 process.exit()
+
+/** `null`: it was refused with the code that was named as possible. */
+async function acquire() {
+  try {
+    return await locker.acquire(path, { waitMs: durationMs + 60_000 })
+  } catch (error) {
+    if (mayRefuse === null || /** @type {NodeJS.ErrnoException} */ (error).code !== mayRefuse) throw error
+    report.refused++
+    return null
+  }
+}
 
 /** @param {bigint | null} token */
 function enter(token) {
