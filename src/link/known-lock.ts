@@ -172,15 +172,14 @@ export class KnownLock implements Lockable, LinkSite, Lined {
     return { outcome, listed }
   }
 
-  #keepMarkerLater({ file, mount }: LinkSession, listed: Identity | null): void {
+  #keepMarkerLater({ file }: LinkSession, listed: Identity | null): void {
     const { ownMs } = readClock()
     if (ownMs < this.#nextMarkerLookMs || !this.directory.markerLooks.take(ownMs)) return
     this.#nextMarkerLookMs = ownMs + MARKER_LOOK_MS
     const serverMs = file.lastBeat.serverMs + (ownMs - file.lastBeat.ownMs)
     const { site, directory } = this
-    mount.inBackground(() =>
-      directory.runAsynchronously(keepMarker(site, serverMs), undefined, directory.footing(this.path, listed)),
-    )
+    const footing = directory.footing(this.path, listed)
+    directory.seeThrough(directory.runAsynchronously(keepMarker(site, serverMs), undefined, footing))
   }
 
   /**
