@@ -238,7 +238,8 @@ export function* cleanUp({ path, surroundings }: LockView, below: readonly strin
 /**
  * Removes what lies below a generation that may count, in ascending order: what was seen when it was claimed, and what is seen
  * now. One listing alone may have missed a name that changed meanwhile, and a name changes once. `gone`: another process has
- * removed what it was claimed over. What may not be removed stays, as another user's entry in a sticky directory does.
+ * removed what it was claimed over: the very entry, since a half-made one of the same generation may lie beside it. What may not
+ * be removed stays, as another user's entry in a sticky directory does.
  */
 export function* removeBelow(
   { path, surroundings }: LockView,

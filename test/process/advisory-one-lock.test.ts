@@ -71,6 +71,14 @@ async function rival(call: string): Promise<() => Promise<void>> {
   }
 }
 
+async function keepsItOut(call: (typeof CALLS)[number]): Promise<void> {
+  const end = await rival(call)
+  const agent = await start()
+  expect(await agent.ask('tryAcquire', { path })).toBeNull()
+  await end()
+  expect(await agent.ask('tryAcquire', { path })).not.toBeNull()
+}
+
 describe('where flock and fcntl are one lock', () => {
   beforeEach(() => mountAs(GLUSTERFS, true))
 
@@ -84,13 +92,7 @@ describe('where flock and fcntl are one lock', () => {
     expect(CALLS.map(answerTo)).toEqual(['held', 'held'])
   })
 
-  test.each(CALLS)('a program that holds it with %s keeps it out, and once it has ended the lock is had', async (call) => {
-    const end = await rival(call)
-    const agent = await start()
-    expect(await agent.ask('tryAcquire', { path })).toBeNull()
-    await end()
-    expect(await agent.ask('tryAcquire', { path })).not.toBeNull()
-  })
+  test.each(CALLS)('a program that holds it with %s keeps it out, and once it has ended the lock is had', keepsItOut)
 
   test('processes that name a call, and those that name none, exclude each other', async () => {
     const [both, ...named] = await Promise.all([start(), ...CALLS.map((advisoryKind) => start({ ...ADVISORY, advisoryKind }))])
@@ -149,13 +151,7 @@ describe('where they do not see each other, on a mount of which nothing tells', 
     expect(CALLS.map(answerTo)).toEqual(['held', 'held'])
   })
 
-  test.each(CALLS)('a program that holds it with %s keeps it out', async (call) => {
-    const end = await rival(call)
-    const agent = await start()
-    expect(await agent.ask('tryAcquire', { path })).toBeNull()
-    await end()
-    expect(await agent.ask('tryAcquire', { path })).not.toBeNull()
-  })
+  test.each(CALLS)('a program that holds it with %s keeps it out', keepsItOut)
 })
 
 describe('doctor', () => {

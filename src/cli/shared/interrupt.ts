@@ -46,7 +46,6 @@ export class Interrupt {
   /** Resolves when a signal comes, or after `limitMs` (never on its own when `null`). */
   wait(limitMs: number | null): Promise<void> {
     return new Promise((resolve) => {
-      if (this.signal.aborted) resolve()
       const timer = limitMs === null ? undefined : setTimeout(resolve, limitMs)
       onAbort(this.signal, () => {
         clearTimeout(timer)
