@@ -6,6 +6,9 @@ import { pathToFileURL } from 'node:url'
 
 /** @typedef {import('../src/cli/shared/command.js').Command} Command */
 
+/** @type {typeof import('../src/cli/shared/command.js')} */
+const { COMPLETION, GLOBAL_OPTIONS } = await import('../build/cli/shared/command.js')
+
 /** @param {string} text for roff, which takes a dot or an apostrophe at the start of a line for a request */
 const plain = (text) =>
   text
@@ -22,18 +25,18 @@ function partsOf(usage) {
 /** What the text of an option calls its value. */
 const VALUE = /\b(SECONDS|FILE|TOKEN|HOST)\b/
 
-/** @param {Command} command */
+/** @param {Pick<Command, 'options'>} command */
 function optionsOf({ options }) {
   return Object.entries(options)
     .filter(([, { hidden }]) => !hidden)
-    .flatMap(([name, { alias, describe, type, defaultDescription, choices }]) => {
+    .flatMap(([name, { alias, describe, type, defaultDescription, default: byDefault, choices }]) => {
       const names = [name, ...[alias ?? []].flat()].sort((a, b) => a.length - b.length)
       const written = names.map((each) => `\\fB${plain(each.length === 1 ? `-${each}` : `--${each}`)}\\fR`).join(', ')
       const [said = 'VALUE'] = VALUE.exec(describe ?? '') ?? []
       const value = type === 'boolean' ? '' : ` \\fI${said}\\fR`
       const more = [
         ...(choices === undefined ? [] : [`One of: ${choices.join(', ')}.`]),
-        ...(defaultDescription === undefined ? [] : [`Default: ${defaultDescription}.`]),
+        ...((defaultDescription ?? byDefault) === undefined ? [] : [`Default: ${defaultDescription ?? byDefault}.`]),
       ]
       return ['.TP', `${written}${value}`, plain([`${describe ?? ''}.`, ...more].join(' '))]
     })
@@ -62,11 +65,22 @@ function sectionOf(command) {
   const { line, about } = partsOf(command.usage)
   const isWhole = command.command === '$0'
   return [
-    ...(isWhole ? ['.SH DESCRIPTION'] : [`.SS ${plain(line)}`]),
+    ...(isWhole ? ['.SH DESCRIPTION'] : [`.SS locktester ${command.command}`, '.nf', plain(line), '.fi']),
     ...about.split('\n\n').flatMap((paragraph) => ['.PP', plain(paragraph)]),
     ...optionsOf(command),
+    ...(isWhole ? optionsOf({ options: GLOBAL_OPTIONS }) : []),
+    ...(command.notes === '' ? [] : ['.PP', plain(command.notes)]),
   ]
 }
+
+const completion = () => [
+  '.SS locktester completion',
+  '.nf',
+  plain(COMPLETION.usage),
+  '.fi',
+  '.PP',
+  plain(`Prints ${COMPLETION.describe}`),
+]
 
 /** @param {readonly Command[]} commands @param {string} version */
 export function manualPage(commands, version) {
@@ -84,6 +98,7 @@ export function manualPage(commands, version) {
     ...sectionOf(program),
     '.SH COMMANDS',
     ...others.flatMap(sectionOf),
+    ...completion(),
     '.SH EXIT STATUS',
     ...exitStatus(),
     '.PP',

@@ -5,7 +5,7 @@ import { mayBlockToStartThreads } from '../mounts/mount.js'
 import { COMMANDS } from './commands.js'
 import { runCommandLine, WrongCommandLineError } from './parser.js'
 import { EXIT } from './shared/exit-codes.js'
-import { writeError } from './shared/output.js'
+import { writeComplaint } from './shared/output.js'
 import { guardStreams } from './shared/streams.js'
 import { explainUnexpected, guardProcess } from './shared/unexpected.js'
 
@@ -19,10 +19,10 @@ export async function main(args: readonly string[], commands = COMMANDS): Promis
   } catch (error) {
     if (error instanceof WrongCommandLineError) {
       const help = `locktester ${error.command === null ? '' : `${error.command} `}--help`
-      writeError(`locktester: ${printable(error.message)}\n${help} shows how it is used.`)
+      writeComplaint('error', `${printable(error.message)}\n${help} shows how it is used.`)
       process.exitCode = EXIT.usage
     } else if ((error as NodeJS.ErrnoException).syscall === 'uv_cwd') {
-      writeError('locktester: the current directory is gone: write paths in full, from the root')
+      writeComplaint('error', 'The current directory is gone: write paths in full, from the root')
       process.exitCode = EXIT.usage
     } else process.exitCode = explainUnexpected(error)
   }

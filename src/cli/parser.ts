@@ -5,8 +5,9 @@
 
 import yargs, { type Argv, type Options } from 'yargs'
 import { Parser } from 'yargs/helpers'
-import { type Command, DEFAULT_COMMAND, flag } from './shared/command.js'
+import { type Command, COMPLETION, DEFAULT_COMMAND, GLOBAL_OPTIONS } from './shared/command.js'
 import { version } from './shared/program.js'
+import { speakAs } from './shared/speaker.js'
 import { checkChoice, MeantError, type Parsed, readWords, UsageError, wordMeant } from './shared/usage.js'
 
 /** No user means these. */
@@ -18,9 +19,6 @@ const CONFIGURATION = {
   'parse-positional-numbers': false,
   'populate--': true,
 }
-
-/** An option means the same in every command that has it; these every command has. */
-const GLOBAL_OPTIONS: Record<string, Options> = { help: flag('Show this help', 'h'), version: flag('Show the version') }
 
 /** What the script of `locktester completion` asks with. Half a command line follows, of which nothing is wrong yet. */
 const SHELL_QUESTION = '--get-yargs-completions'
@@ -46,10 +44,15 @@ export class WrongCommandLineError extends Error {
 export async function runCommandLine(args: readonly string[], commands: readonly Command[]): Promise<void> {
   if (args[0] === SHELL_QUESTION) return await answerShell(args, commands)
   const choice: { command: Command | null } = { command: null }
+  const choose = (command: Command) => {
+    choice.command = command
+    speakAs(ownName(command))
+  }
+  speakAs(null)
   try {
     const words = withDashes(args[0] === 'help' ? helpWords(args.slice(1), commands) : args, commands)
     refuseReserved(words)
-    const parser = parserOf(commands, (command) => (choice.command = command))
+    const parser = parserOf(commands, choose)
       .middleware((parsed) => refuseOptions(parsed, choice.command?.options ?? {}), true)
       .fail((message, error) => {
         throw error === undefined || error.name === 'YError' ? new UsageError(sentenceOf(message)) : error
@@ -57,19 +60,22 @@ export async function runCommandLine(args: readonly string[], commands: readonly
     await parser.parseAsync(words)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    const name = choice.command?.command ?? DEFAULT_COMMAND
-    if (name !== DEFAULT_COMMAND) throw new WrongCommandLineError(error.message, name)
+    const name = choice.command === null ? null : ownName(choice.command)
+    if (name !== null) throw new WrongCommandLineError(error.message, name)
     const isClear = error instanceof MeantError
     throw new WrongCommandLineError(isClear ? error.message : withCommandHint(error.message, args, commands), null)
   }
 }
+
+/** `null`: the test, whose help is the whole program's. */
+const ownName = ({ command }: Command) => (command === DEFAULT_COMMAND ? null : command)
 
 /** `help COMMAND` is `COMMAND --help`. @throws UsageError where there is no such command */
 function helpWords(names: readonly string[], commands: readonly Command[]): string[] {
   let among = commands
   for (const name of names.filter((word) => !word.startsWith('-'))) {
     const found = among.find(({ command, aliases }) => [command, ...aliases].includes(name))
-    if (found === undefined && name !== 'completion') {
+    if (found === undefined && name !== COMPLETION.command) {
       const meant = wordMeant(name, namesOf(among))
       const hint = meant === null ? '' : `. Did you mean ${meant}?`
       throw new MeantError(`There is no command ${name} to tell of${hint}`)
@@ -116,15 +122,14 @@ function parserOf(commands: readonly Command[], note: (command: Command) => void
     if (command.command === DEFAULT_COMMAND) parser.usage(command.usage)
     register(parser, command, note)
   }
-  const describe = 'a completion script for bash or zsh: source <(locktester completion)'
-  return parser.command('completion', describe, {}, (parsed) => showCompletionScript(parser, parsed))
+  return parser.command(COMPLETION.command, COMPLETION.describe, {}, (parsed) => showCompletionScript(parser, parsed))
 }
 
 const SHELLS = ['bash', 'zsh']
 
 /** @throws UsageError for a shell that there is no script for */
 function showCompletionScript(parser: Argv, parsed: Parsed): void {
-  const [shell] = readWords(parsed, { most: 1, usage: 'locktester completion [bash|zsh]' })
+  const [shell] = readWords(parsed, { most: 1, usage: COMPLETION.usage })
   if (shell === undefined) {
     parser.showCompletionScript()
     return

@@ -7,6 +7,7 @@ import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground } from '../drivers/ground.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { LockFileSystemError, UnsupportedPlatformError } from '../errors.js'
+import { warn } from '../log/talk.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 
 const REMEDY =
@@ -65,7 +66,7 @@ export function warnOfClocks(path: string, serverMs: number, timeoutMs: number):
   if (Math.abs(offsetMs) <= timeoutMs * OFFSET_PART_MAX) return
   const how = offsetMs > 0 ? 'ahead of' : 'behind'
   const harm = offsetMs > 0 ? 'takes an abandoned lock for live' : 'may take a live lock for abandoned'
-  process.emitWarning(
+  warn(
     `The file server's clock is ${Math.abs(offsetMs)} ms ${how} this node's: Workbench on this node ${harm} (${path}). Set the clocks (chrony, ntpd).`,
     { type: 'MountlockClockWarning', code: 'CLOCKS_DIFFER' },
   )

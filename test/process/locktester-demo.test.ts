@@ -1,6 +1,7 @@
 /** `locktester demo`, the first thing that a newcomer runs. */
 
 import { readdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Bench } from './fixtures/locktester-driver.mjs'
 
@@ -24,14 +25,18 @@ test('it plays the dialogue of two terminals and a crash, to the letter, and cle
   expect(await readdir(TMPDIR)).toEqual([])
 })
 
-test('without fs-ext it says so, with the remedy, and shows link-based locks', async () => {
-  const TMPDIR = await bench.directory()
-  const demo = bench.locktester(['demo'], { env: { TMPDIR }, root: await bench.packageWithoutFsExt() })
-  expect(await demo.end).toBe(0)
-  expect(demo.stdout).toContain('npm install fs-ext')
-  expect(demo.stdout).toContain('  Your filesystem appears to support link-based locks.\n')
-  expect(await readdir(TMPDIR)).toEqual([])
-})
+test.each(['linkbased', 'advisory'])(
+  'without fs-ext it says so, with the remedy, and shows link-based locks (lock-type=%s)',
+  async (lockType) => {
+    const TMPDIR = await bench.directory()
+    const RSTUDIO_CONFIG_DIR = dirname(await bench.config(`lock-type=${lockType}\n`))
+    const demo = bench.locktester(['demo'], { env: { TMPDIR, RSTUDIO_CONFIG_DIR }, root: await bench.packageWithoutFsExt() })
+    expect(await demo.end).toBe(0)
+    expect(demo.stdout).toContain('npm install fs-ext')
+    expect(demo.stdout).toContain('  Your filesystem appears to support link-based locks.\n')
+    expect(await readdir(TMPDIR)).toEqual([])
+  },
+)
 
 test('Ctrl+C in the middle leaves neither a process nor a directory', async () => {
   const TMPDIR = await bench.directory()

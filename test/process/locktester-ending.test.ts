@@ -251,7 +251,8 @@ describe('what it says of itself', () => {
   })
 
   test('--json of a failure carries the code and the message of the error', async () => {
-    const only = bench.locktester(['--json', directory], { root: await bench.packageWithoutFsExt() })
+    const config = await bench.config('lock-type=advisory\n')
+    const only = bench.locktester(['--json', '--config', config, directory], { root: await bench.packageWithoutFsExt() })
     expect(await only.end).toBe(69)
     const report = JSON.parse(only.stdout)
     expect(await conformsTo('test', report)).toEqual([])
@@ -260,11 +261,21 @@ describe('what it says of itself', () => {
     expect(report.locks[0].error.message).toContain('npm install fs-ext')
   })
 
+  test('--json has the lock that could not be tried as a failure and a warning, and a verdict of the others', async () => {
+    const only = bench.locktester(['--json', directory], { root: await bench.packageWithoutFsExt() })
+    expect(await only.end).toBe(0)
+    const report = JSON.parse(only.stdout)
+    expect(await conformsTo('test', report)).toEqual([])
+    expect(report).toMatchObject({ verdict: 'acquired', exitCode: 0, holds: false })
+    expect(report.locks[0]).toMatchObject({ result: 'failed', error: { code: 'FS_EXT_NOT_INSTALLED' } })
+    expect(report.warnings.map(({ code }: { code: string }) => code)).toContain('NOT_TRIED')
+  })
+
   test('--quiet leaves the lines, and of the talk only the warning', async () => {
     const only = bench.locktester(['--quiet', '--no-hold', directory])
     expect(await only.end).toBe(0)
     expect(only.stdout).toBe(ACQUIRED_BOTH)
-    expect(only.stderr.split('\n')).toEqual([expect.stringMatching(/^warning: /), ''])
+    expect(only.stderr.split('\n')).toEqual([expect.stringMatching(/^locktester: warning: /), ''])
   })
 
   test('without its compiled files it says how to build them', async () => {

@@ -84,11 +84,12 @@ describe('a lock that fails with an error', () => {
 })
 
 describe('without fs-ext', () => {
-  test('the advisory line is "Unable to acquire", the reason is the remedy, and nothing is held: 69', async () => {
+  test('the advisory line is "Unable to acquire", a warning has the remedy, and nothing is held; the configured lock works: 0', async () => {
     const only = bench.locktester([directory], { root: await bench.packageWithoutFsExt() })
-    expect(await only.end).toBe(69)
+    expect(await only.end).toBe(0)
     expect(only.stdout).toBe(ADVISORY_FAILED)
-    expect(only.stderr).toContain('The advisory lock could not be tried')
+    expect(only.stderr).toContain('locktester: warning: The advisory lock could not be tried')
+    expect(only.stderr).toContain('This does not count here: lock-type=linkbased is in force.')
     expect(only.stderr).toContain('npm install fs-ext')
     expect(only.stderr).toContain('--hold')
   })
@@ -98,11 +99,20 @@ describe('without fs-ext', () => {
     const first = bench.locktester(['--hold', '60', directory], { root })
     await first.says('Holding.', 'stderr')
     const second = bench.locktester([directory], { root })
-    expect(await second.end).toBe(69)
+    expect(await second.end).toBe(0)
     expect(second.stdout).toBe(`${FAILED_BOTH}\nYour filesystem appears to support link-based locks.\n`)
     first.kill('SIGINT')
-    expect(await first.end).toBe(69)
+    expect(await first.end).toBe(0)
     expect(first.stdout).toBe(ADVISORY_FAILED)
+  })
+
+  test('where advisory locks are configured, it is an error that they cannot be tried: 69', async () => {
+    const config = await bench.config('lock-type=advisory\n')
+    const only = bench.locktester(['--config', config, directory], { root: await bench.packageWithoutFsExt() })
+    expect(await only.end).toBe(69)
+    expect(only.stdout).toBe(ADVISORY_FAILED)
+    expect(only.stderr).toContain('locktester: error: The advisory lock could not be tried')
+    expect(only.stderr).not.toContain('This does not count')
   })
 })
 

@@ -88,6 +88,32 @@ describe('a full device', () => {
   })
 })
 
+describe('what goes wrong', () => {
+  const [NOWHERE, LOCK] = ['/no/such/directory', '/no/such/directory/x.lock']
+
+  test.each([
+    [[NOWHERE], 64],
+    [['--workbench', LOCK], 64],
+    [['demo'], 69],
+    [['run', LOCK, 'true'], 69],
+    [['run', '--workbench', LOCK, '--', 'true'], 69],
+    [['status', NOWHERE], 64],
+    [['doctor', NOWHERE], 64],
+    [['doctor', '--report', LOCK, '/tmp'], 69],
+    [['nodes', 'local', 'local', NOWHERE], 69],
+    [['stress', NOWHERE, '--duration', '1'], 69],
+    [['break', LOCK, '--token', '1'], 64],
+    [['prune', NOWHERE], 64],
+    [['config', 'show', LOCK], 64],
+  ])('begins with the name of the command and the word error: locktester %j', async (args, code) => {
+    const only = bench.locktester(args, { env: { TMPDIR: NOWHERE } })
+    expect(await only.end).toBe(code)
+    const [command = ''] = args.filter((word) => /^[a-z]+$/.test(word))
+    expect(only.stderr).toMatch(new RegExp(`^locktester${command && ` ${command}`}: error: `, 'm'))
+    expect(only.stderr).not.toMatch(/^(error|warning):|^locktester( \w+)?: (?!error: |warning: )/m)
+  })
+})
+
 describe('no home directory', () => {
   test.each([
     ['is not set, and there is no entry in the user database', [...STRANGER, 'env', '-u', 'HOME'], {}, 'HOME is not set'],
@@ -96,14 +122,18 @@ describe('no home directory', () => {
   ])('HOME %s: one sentence and 69, and nothing is created', async (_, through, env, sentence) => {
     const only = bench.locktester(['--no-hold', '--quiet'], { through, env: env as Record<string, string>, cwd: directory })
     expect(await only.end).toBe(69)
-    expect(only.stderr).toMatch(new RegExp(`^error: ${sentence}.*\\. Name the directory to test: locktester DIR\\.\\n$`))
+    expect(only.stderr).toMatch(
+      new RegExp(`^locktester: error: ${sentence}.*\\. Name the directory to test: locktester DIR\\.\\n$`),
+    )
     expect(await readdir(directory)).toEqual([])
   })
 
   test('one that is not there is not made: one sentence and 69', async () => {
     const only = bench.locktester(['--no-hold', '--quiet'], { env: { HOME: join(directory, 'far/home') } })
     expect(await only.end).toBe(69)
-    expect(only.stderr).toMatch(/^error: The home directory is not there.*\. Name the directory to test: locktester DIR\.\n$/)
+    expect(only.stderr).toMatch(
+      /^locktester: error: The home directory is not there.*\. Name the directory to test: locktester DIR\.\n$/,
+    )
     expect(await readdir(directory)).toEqual([])
   })
 

@@ -134,7 +134,9 @@ describe('warnings', () => {
   test('a directory on a local disk is called one, also with --quiet', async () => {
     const only = bench.locktester(['--quiet', '--no-hold', directory])
     expect(await only.end).toBe(0)
-    expect(only.stderr).toMatch(/^warning: This directory is on a local disk \(\w+ on \/\S*\): other nodes cannot see it.*\n$/)
+    expect(only.stderr).toMatch(
+      /^locktester: warning: This directory is on a local disk \(\w+ on \/\S*\): other nodes cannot see it.*\n$/,
+    )
   })
 
   test('an instance of another user is named, with both users', async () => {

@@ -5,25 +5,21 @@
  */
 
 import { execFile } from 'node:child_process'
-import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { cp, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as esbuild from 'esbuild'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder } from './support/folder.js'
+import { buildAddon, CACHE, installNodes, nodeOf } from '../versions/other-node.js'
 import { installed, ROOT } from './support/installed.js'
 
 const run = promisify(execFile)
-const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mountlock-versions')
 /** Besides the one that runs the suite. */
 const NODES = ['20', '22', '24', '26'].filter((major) => !process.version.startsWith(`v${major}.`))
 /** The first one that knows exports whose names are strings, which the drop-in for proper-lockfile has. */
 const OLDEST_TYPESCRIPT = '5.6'
 const isWanted = process.env.MOUNTLOCK_CI !== undefined || process.env.MOUNTLOCK_NODES !== undefined
-
-const nodeFolder = (major: string) => join(CACHE, 'node_modules', `node${major}`)
-const nodeOf = (major: string) => join(nodeFolder(major), 'bin/node')
 
 /** Each lock type is held against another locker, given back, and had by that one. */
 const PROGRAM = `
@@ -51,25 +47,11 @@ main()
 `
 
 describe.skipIf(!isWanted)('with the versions that are supported', () => {
-  beforeAll(async () => {
-    await mkdir(CACHE, { recursive: true })
-    const nodes = NODES.map((major) => `node${major}@npm:node-linux-${process.arch}@${major}`)
-    const packages = [...nodes, `typescript-oldest@npm:typescript@${OLDEST_TYPESCRIPT}`]
-    await run('npm', [
-      'install',
-      '--no-audit',
-      '--no-fund',
-      '--prefer-offline',
-      '--ignore-scripts',
-      '--prefix',
-      CACHE,
-      ...packages,
-    ])
-  }, 300_000)
+  beforeAll(() => installNodes(NODES, [`typescript-oldest@npm:typescript@${OLDEST_TYPESCRIPT}`]), 300_000)
 
   test.each(NODES)('Node %s: every lock type, as it is and bundled, and the demo', async (major) => {
     const folder = await installed()
-    await buildAddon(folder, major)
+    await addAddon(folder, major)
     await writeFile(join(folder, 'program.mjs'), PROGRAM)
     const bundle = { entryPoints: [join(folder, 'program.mjs')], outfile: join(folder, 'bundle.cjs'), external: ['fs-ext'] }
     await esbuild.build({ ...bundle, bundle: true, platform: 'node', format: 'cjs', logLevel: 'error' })
@@ -81,15 +63,11 @@ describe.skipIf(!isWanted)('with the versions that are supported', () => {
     expect(demo.stdout).toContain('As it should be.')
   })
 
-  /** As `npm rebuild fs-ext` does it, with the headers of that Node. */
-  async function buildAddon(folder: string, major: string): Promise<void> {
-    const [addon, npm] = [join(folder, 'node_modules/fs-ext'), (await run('npm', ['root', '-g'])).stdout.trim()]
+  async function addAddon(folder: string, major: string): Promise<void> {
+    const addon = join(folder, 'node_modules/fs-ext')
     await cp(join(ROOT, 'node_modules/fs-ext'), addon, { recursive: true })
-    await rm(join(addon, 'build'), { recursive: true, force: true })
     await symlink(join(ROOT, 'node_modules/nan'), join(folder, 'node_modules/nan'))
-    const env = { ...process.env, npm_config_nodedir: nodeFolder(major) }
-    const gyp = join(npm, 'npm/node_modules/node-gyp/bin/node-gyp.js')
-    await run(nodeOf(major), [gyp, 'rebuild'], { cwd: addon, maxBuffer: 1e8, env })
+    await buildAddon(addon, major)
   }
 
   test('the oldest TypeScript finds the types also as programs did before there were exports', async () => {

@@ -197,7 +197,7 @@ describe('whatever the arguments are', () => {
   function expectComplaint(): void {
     expect(process.exitCode).toBe(WRONG_USAGE)
     expect(said).toHaveLength(1)
-    expect(said[0]).toMatch(/^locktester: [^\p{Cc}]+\nlocktester (\w+ )?--help shows how it is used\.\n$/u)
+    expect(said[0]).toMatch(/^locktester( \w+)?: error: [^\p{Cc}]+\nlocktester\1 --help shows how it is used\.\n$/u)
   }
 
   test('what a command reads of them is well-formed or a complaint about usage', LIMIT, () => {

@@ -226,7 +226,7 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
     ['one two', 'Unknown argument: two'],
     ['dmeo x', 'Unknown argument: x. Did you mean the command: locktester demo'],
     ['doctr share', 'doctr is no command. Unknown argument: share. Did you mean the command: locktester doctor?'],
-    ['--config doctor a b', 'locktester: Unknown argument: b. Did you mean the command: locktester doctor?'],
+    ['--config doctor a b', 'locktester: error: Unknown argument: b. Did you mean the command: locktester doctor?'],
     ['completion fish', 'Expected bash or zsh behind completion, got "fish"'],
     ['completion bash zsh', 'Unknown argument: zsh'],
     ['-json', 'Unknown argument: '],
@@ -304,7 +304,7 @@ describe('a command line that is wrong ends with 64, one complaint, and where to
     ['agent --worker x', 'Expected holder or hammer after --worker, got "x"', 'agent'],
   ])('%s', async (line, complaint, help) => {
     expect(await chosenBy(wordsOf(line))).toBeNull()
-    expect(said).toEqual([expect.stringContaining(`locktester: `)])
+    expect(said).toEqual([expect.stringMatching(`^locktester${help === undefined ? '' : ` ${help}`}: error: `)])
     expect(said[0]).toContain(complaint)
     expect(said[0]).toMatch(new RegExp(`\nlocktester ${help === undefined ? '' : `${help} `}--help shows how it is used\\.\n$`))
     expect(process.exitCode).toBe(64)

@@ -4,7 +4,7 @@ import type { Inspection } from '../../types.js'
 import { printable } from '../../log/printable.js'
 import type { LockStatus } from '../locks/look.js'
 import { EXIT } from '../shared/exit-codes.js'
-import { paint, writeError, writeJson, writeOut } from '../shared/output.js'
+import { writeComplaint, writeError, writeJson, writeOut } from '../shared/output.js'
 
 export interface Result {
   /** `already-free`: no process held it; `other-holder`: a process with another token does, and keeps it. */
@@ -33,8 +33,9 @@ export function say({ result, holder, token, reason }: Result, { path: named, js
   if (result === 'broken')
     writeOut(`Broken: ${process} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`)
   else if (result === 'already-free') writeError(`No process holds ${path}: nothing was broken.`)
-  else if (result === 'other-holder') writeError(`Nothing was broken: ${process} holds ${path} with the token ${token}.`)
-  else writeError(`${paint('red', 'error:')} Nothing was broken: ${reason}`)
+  else if (result === 'other-holder')
+    writeComplaint('error', `Nothing was broken: ${process} holds ${path} with the token ${token}.`)
+  else writeComplaint('error', `Nothing was broken: ${reason}`)
 }
 
 function holderText(holder: Extract<Inspection, { state: 'held' }>['holder'] | null): string {

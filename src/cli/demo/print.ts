@@ -1,6 +1,6 @@
 /** What `locktester demo` says around the lines of its terminals. */
 
-import { messageOf, paint, writeError, writeOut } from '../shared/output.js'
+import { messageOf, paint, writeComplaint, writeOut } from '../shared/output.js'
 
 /** `missing`: why there are no advisory locks, or `null`. */
 export function begin(missing: string | null): void {
@@ -32,5 +32,5 @@ export function end(): void {
 /** Line by line: what a terminal said has lines of its own. */
 export function failed(error: unknown): void {
   const [first = '', ...more] = (error instanceof Error ? error.message : String(error)).split('\n').map(messageOf)
-  writeError([`locktester demo: ${first}`, ...more].join('\n'))
+  writeComplaint('error', [first, ...more].join('\n'))
 }

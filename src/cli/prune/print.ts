@@ -1,7 +1,7 @@
 /** What `locktester prune` prints: a line for each lock that it removed, and what came of all. */
 
 import { printable } from '../../log/printable.js'
-import { paint, writeError, writeOut } from '../shared/output.js'
+import { writeComplaint, writeError, writeOut } from '../shared/output.js'
 import { duration } from '../shared/table.js'
 
 /** `pruned`: or would be, on a dry run. `kept`: why. */
@@ -18,7 +18,7 @@ export interface Counts {
 
 export function say(path: string, fate: Fate): void {
   if (fate === 'pruned') writeOut(printable(path))
-  else if ('failed' in fate) writeError(`${paint('red', 'error:')} ${printable(path)}: ${fate.failed}`)
+  else if ('failed' in fate) writeComplaint('error', `${printable(path)}: ${fate.failed}`)
 }
 
 export function sayCounts(

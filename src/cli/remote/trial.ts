@@ -50,7 +50,7 @@ export async function runTrial(
 
 /** @returns the exit code */
 function explain(error: unknown, printer: Printer): number {
-  if (!(error instanceof RemoteError)) return explainUnexpected(error, (text) => printer.error(text))
+  if (!(error instanceof RemoteError)) return explainUnexpected(error)
   printer.error(messageOf(error))
   return EXIT.cannotLock
 }

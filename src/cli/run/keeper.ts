@@ -32,6 +32,7 @@ import { type Failure, type FromKeeper, type KeepOrder, LEASH, type ToKeeper } f
 import { acquireAll, asOne, type HeldLocks } from './workbench-locks.js'
 import { ENDING_SIGNALS } from './signals.js'
 import { guardStreams } from '../shared/streams.js'
+import { speakAs } from '../shared/speaker.js'
 import { describeUnexpected, guardProcess } from '../shared/unexpected.js'
 
 /** The longest wait that the library knows; a wait without end begins again. */
@@ -181,6 +182,7 @@ function main(): void {
   let order: KeepOrder | null = null
   guardStreams() // they are those of `locktester run`, which may be gone
   guardProcess()
+  speakAs('run')
   for (const signal of ENDING_SIGNALS) {
     process.on(signal, () => {
       if (process.connected) tell({ kind: 'signal', signal })

@@ -2,22 +2,24 @@
 
 import { printable } from '../../log/printable.js'
 import type { LockType } from '../../types.js'
-import { messageOf, paint, writeError } from '../shared/output.js'
+import { messageOf, writeComplaint, writeError } from '../shared/output.js'
+import { spoken } from '../shared/speaker.js'
 import type { NotStartedError } from './child.js'
 import type { MissingInterpreter } from './interpreter.js'
 import type { OnLoss } from './keeper-messages.js'
 import type { KeeperError } from './keeping.js'
 
 export function error(message: string): void {
-  writeError(`locktester run: ${paint('red', 'error:')} ${messageOf(message)}`)
+  writeComplaint('error', messageOf(message))
 }
 
 function warn(message: string): void {
-  writeError(`locktester run: ${paint('yellow', 'warning:')} ${message}`)
+  writeComplaint('warning', message)
 }
 
+/** With its name as well: the command writes to the same standard error. */
 function talk(message: string): void {
-  writeError(`locktester run: ${message}`)
+  writeError(spoken(message))
 }
 
 export function waiting(path: string, holder: string | undefined): void {

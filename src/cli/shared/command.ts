@@ -15,6 +15,8 @@ export interface Command extends Omit<CommandModule, 'builder'> {
   usage: string
   options: Record<string, Options>
   examples: readonly (readonly [what: string, line: string])[]
+  /** The bottom of its help. */
+  notes: string
   /** Those whose names stand behind its own. */
   commands: readonly Command[]
   /** The words behind the first one are another program's. */
@@ -52,6 +54,7 @@ export function command<T>(parts: Parts<T>): Command {
     usage,
     options,
     examples,
+    notes,
     commands,
     builder(yargs, isHelpAsked) {
       // yargs lays the help out at every start, which takes as long as all else: what only the help needs is left out then.
@@ -88,6 +91,16 @@ export const flag = (describe: string, alias?: string | string[]): Options => ({
   describe,
   ...(alias && { alias }),
 })
+
+/** An option means the same in every command that has it; these every command has. */
+export const GLOBAL_OPTIONS: Record<string, Options> = { help: flag('Show this help', 'h'), version: flag('Show the version') }
+
+/** The command that yargs brings along. */
+export const COMPLETION = {
+  command: 'completion',
+  usage: 'locktester completion [bash|zsh]',
+  describe: 'a completion script for bash or zsh: source <(locktester completion)',
+}
 
 export const CONFIG_OPTION = valued('Use this file-locks FILE')
 export const QUIET_OPTION = flag('Nothing on standard error but errors and warnings')

@@ -5,6 +5,7 @@ import { type Diagnostic, formatDiagnostic } from '../../config/diagnostics.js'
 import type { MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
 import { codeOf } from './bounded.js'
+import { spoken } from './speaker.js'
 import { writeOutput, writeTalk } from './streams.js'
 import type { WarningCode } from './verdicts.js'
 
@@ -36,7 +37,7 @@ export class Printer {
 
   warn(code: WarningCode, message: string): void {
     this.#warnings.push({ code, message })
-    writeError(`${paint('yellow', 'warning:')} ${message}`)
+    writeComplaint('warning', message)
   }
 
   /** Nothing if there was a warning with that code before. */
@@ -45,7 +46,7 @@ export class Printer {
   }
 
   error(message: string): void {
-    writeError(`${paint('red', 'error:')} ${message}`)
+    writeComplaint('error', message)
   }
 
   diagnostics(diagnostics: readonly Diagnostic[]): void {
@@ -118,6 +119,15 @@ function escapedUnits(text: string): string {
 
 export function writeError(text: string): void {
   writeTalk(`${text}\n`)
+}
+
+/** `locktester run: error: …`: whatever the command, and whether or not it does anything after that. */
+export function complaint(severity: 'error' | 'warning', message: string): string {
+  return spoken(`${paint(severity === 'error' ? 'red' : 'yellow', `${severity}:`)} ${message}`)
+}
+
+export function writeComplaint(severity: 'error' | 'warning', message: string): void {
+  writeError(complaint(severity, message))
 }
 
 export function writeErrorDiagnostics(diagnostics: readonly Diagnostic[]): void {

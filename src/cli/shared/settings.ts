@@ -5,7 +5,7 @@ import type { ConfigSettings } from '../../config/settings.js'
 import { printable } from '../../log/printable.js'
 import type { LockerOptions } from '../../types.js'
 import { EXIT } from './exit-codes.js'
-import { paint, writeError, writeErrorDiagnostics } from './output.js'
+import { writeComplaint, writeErrorDiagnostics } from './output.js'
 import { UsageError } from './usage.js'
 
 /**
@@ -30,7 +30,7 @@ export function commonOptions({ logFile, lockType: _, ...rest }: ConfigSettings)
 export function refuseErrors({ file, diagnostics }: LoadedConfig): number | null {
   writeErrorDiagnostics(diagnostics)
   if (!diagnostics.some(({ severity }) => severity === 'error')) return null
-  writeError(`${paint('red', 'error:')} ${configurationErrors(file)}`)
+  writeComplaint('error', configurationErrors(file))
   return EXIT.configuration
 }
 

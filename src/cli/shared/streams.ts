@@ -6,6 +6,7 @@
 
 import { fstatSync, writeSync } from 'node:fs'
 import { EXIT } from './exit-codes.js'
+import { spoken } from './speaker.js'
 
 /** What became of standard output: `gone`: its reader; an errno's name: it cannot be written. */
 type Obstacle = 'gone' | (string & {})
@@ -61,7 +62,7 @@ function onFailure({ code = 'EIO', message }: NodeJS.ErrnoException): void {
   if (obstacle !== null) return
   obstacle = GONE.includes(code) ? 'gone' : code
   if (obstacle !== 'gone') {
-    writeTalk(`locktester: Standard output cannot be written (${message}): make room there, or write it to another place.\n`)
+    writeTalk(spoken(`error: Standard output cannot be written (${message}): make room there, or write it to another place.\n`))
   }
   for (const listener of listeners) listener()
   listeners.clear()

@@ -9,7 +9,7 @@ import { printable } from '../../log/printable.js'
 import { codeOf, endsWithin } from './bounded.js'
 import { EXIT } from './exit-codes.js'
 import { endProcess } from './interrupt.js'
-import { messageOf, writeError } from './output.js'
+import { messageOf, writeComplaint, writeError } from './output.js'
 import { version } from './program.js'
 
 /** Asks for the stack, for a report. */
@@ -37,12 +37,23 @@ export function cleanUpAtLast(cleanUp: () => Promise<unknown>): void {
   cleanUps.add(cleanUp)
 }
 
-/** Nothing that happens in the process from now on ends it by a raw stack. */
+/** From now on nothing that happens in the process ends it by a raw stack, and warnings of the library are said as our own. */
 export function guardProcess(): void {
+  sayWarnings()
   // A rejection that no code handles arrives here as well.
   process.on('uncaughtException', (error: unknown) => {
     if (!isEnding) void endUnexpectedly(error) // what goes wrong on the way out follows from the first error
     isEnding = true
+  })
+}
+
+/** Node would print them with its own name and process id. What Node itself warns of is left to it. */
+function sayWarnings(): void {
+  const printers = process.listeners('warning')
+  process.removeAllListeners('warning')
+  process.on('warning', (warning) => {
+    if (warning.name.startsWith('Mountlock')) writeComplaint('warning', messageOf(warning))
+    else for (const print of printers) print(warning)
   })
 }
 
@@ -54,9 +65,9 @@ async function endUnexpectedly(error: unknown): Promise<void> {
 }
 
 /** Says what happened. @returns the exit code */
-export function explainUnexpected(error: unknown, say = (text: string) => writeError(`locktester: ${text}`)): number {
+export function explainUnexpected(error: unknown): number {
   const { text, code } = describeUnexpected(error)
-  say(text)
+  writeComplaint('error', text)
   if (process.env[STACK_VARIABLE] && error instanceof Error) {
     writeError((error.stack ?? '').split('\n').map(printable).join('\n'))
   }
@@ -74,7 +85,7 @@ export function describeUnexpected(error: unknown): { text: string; code: number
   const name = error instanceof Error ? printable(error.name) : 'Error'
   return {
     text:
-      `This is a defect of locktester ${version()} (${name}: ${message}): please report it to its authors, ` +
+      `This is a defect of locktester ${version()} (${name}: ${message}): please report it where you got it from, ` +
       `with what it says when ${STACK_VARIABLE}=1 is set in its environment.`,
     code: EXIT.internal,
   }

@@ -49,13 +49,13 @@ export const VERDICTS = [
   'failed', // at least one failed with an error
   'unsafe', // at least one is held twice
 ] as const
-/** `acquired`: all of them; `excluded`: at least one is held by another process, and none failed. */
+/** Of the locks that could be tried. `acquired`: all of them; `excluded`: another process holds at least one, and none failed. */
 export type Verdict = 'acquired' | 'excluded' | (typeof VERDICTS)[number]
 
 /** Of the test and of `nodes`, beside their verdict. */
 // prettier-ignore
 export const WARNING_CODES = [
   'ADVISORY_UNTOLD', 'EVERY_NODE_ACQUIRED', 'FRESH_FILE', 'HOLDER_UNKNOWN', 'LINK_BASED_UNTOLD', 'LOCAL_DISK', 'NO_LOAD_BALANCER',
-  'NO_PRESENCE', 'NOT_RELEASED', 'ONE_MACHINE', 'OTHER_USER',
+  'NO_PRESENCE', 'NOT_RELEASED', 'NOT_TRIED', 'ONE_MACHINE', 'OTHER_USER',
 ] as const
 export type WarningCode = (typeof WARNING_CODES)[number]

@@ -2,7 +2,7 @@
 
 import { join, relative, resolve } from 'node:path'
 import { printable } from '../../log/printable.js'
-import { paint } from '../shared/output.js'
+import { complaint } from '../shared/output.js'
 import { type Column, duration, tableOf } from '../shared/table.js'
 import type { LockStatus, Look } from '../locks/look.js'
 import type { WaitingProcess } from '../../types.js'
@@ -108,7 +108,7 @@ export function talkLines({ locks, workbench, bystanders, unread }: Look): strin
     const here = idle.filter((bystander) => bystander.directory === directory)
     lines.push(`in ${printable(directory)}, with no lock and no ticket: ${here.map(personText).join(', ')}`)
   }
-  for (const { path, message } of unread) lines.push(`${paint('red', 'error:')} ${printable(path)}: ${message}`)
+  for (const { path, message } of unread) lines.push(complaint('error', `${printable(path)}: ${message}`))
   return lines
 }
 

@@ -41,7 +41,9 @@ export async function runStatus(options: StatusOptions): Promise<void> {
       code = look.unread.length === 0 ? EXIT.ok : EXIT.cannotLock
       show(look, options, code)
       isWatching = options.watchMs !== null
-      if (isWatching) await interrupt.wait(options.watchMs)
+      if (!isWatching) continue
+      const draw = () => show(look, options, EXIT.ok)
+      await (options.json ? interrupt.wait(options.watchMs) : whileResized(draw, interrupt.wait(options.watchMs)))
     } while (isWatching && !interrupt.signal.aborted)
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error
@@ -51,6 +53,13 @@ export async function runStatus(options: StatusOptions): Promise<void> {
   // Ctrl+C is how watching ends.
   if (isWatching && isRead) await endProcess(code ?? EXIT.ok, !isClean)
   else await interrupt.end(isWatching ? null : code, !isClean)
+}
+
+/** A terminal that gets another size meanwhile shows the same look in it. */
+async function whileResized(draw: () => void, over: Promise<void>): Promise<void> {
+  process.stdout.on('resize', draw)
+  await over
+  process.stdout.off('resize', draw)
 }
 
 function show(look: Look, options: StatusOptions, code: number): void {

@@ -9,11 +9,12 @@ import { AdvisoryUnavailableError, MountlockError } from '../../errors.js'
 import { printable } from '../../log/printable.js'
 import { type Identity, person } from '../shared/identity.js'
 import { type MountProfile, fileSystemText } from '../shared/mounts.js'
-import { messageOf } from '../shared/output.js'
+import { messageOf, type Printer } from '../shared/output.js'
+import type { LockType } from '../../types.js'
 import { spell } from '../shared/spelling.js'
 import type { Neighbour } from './neighbours.js'
 import { nameOf, type TestedLock } from './tested-locks.js'
-import { type Finding, supported } from './verdict.js'
+import { decisive, type Finding, supported } from './verdict.js'
 
 /** One of the lines that are a contract. */
 export function findingLine({ tested, result }: Finding): string {
@@ -97,8 +98,15 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   TOO_MANY_FILES: 'This process cannot',
 }
 
-/** Why a lock that failed with an error did: it is the reader's first question. */
-export function failureText(tested: TestedLock, error: unknown): string {
+/** Why a lock that failed with an error did: it is the reader's first question. @param configured decides whether it counts */
+export function tellFailure(printer: Printer, finding: Finding, configured: LockType): void {
+  if (finding.result !== 'failed') return
+  const text = failureText(finding.tested, finding.error)
+  if (decisive([finding], configured).length > 0) printer.error(text)
+  else printer.warn('NOT_TRIED', `${text} This does not count here: lock-type=${configured} is in force.`)
+}
+
+function failureText(tested: TestedLock, error: unknown): string {
   if (error instanceof AdvisoryUnavailableError) return `The ${nameOf(tested)} could not be tried. ${messageOf(error)}`
   if (error instanceof MountlockError && error.code === 'SERVER_TIMEOUT') {
     return `It was too slow to tell whether the ${nameOf(tested)} can be acquired. ${messageOf(error)}`

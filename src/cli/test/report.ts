@@ -7,7 +7,7 @@ import type { MountProfile } from '../shared/mounts.js'
 import type { Neighbour } from './neighbours.js'
 import { errorReport, type Warning } from '../shared/output.js'
 import type { Verdict } from '../shared/verdicts.js'
-import { exitCodeOf, type Finding, limitationOfFindings, supported, verdictOf } from './verdict.js'
+import { decisive, exitCodeOf, type Finding, limitationOfFindings, supported, verdictOf } from './verdict.js'
 
 export interface Facts {
   directory: string
@@ -68,7 +68,7 @@ export interface Report {
 
 export function reportOf({ directory, mount, config, findings, others, warnings, holds }: Facts): Report {
   const { file, found, settings, diagnostics } = config
-  const verdict = verdictOf(findings, limitationOfFindings(findings, ownIdentity(), mount))
+  const verdict = verdictOf(decisive(findings, settings.lockType), limitationOfFindings(findings, ownIdentity(), mount))
   return {
     version: 1,
     directory,

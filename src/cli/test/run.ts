@@ -20,7 +20,7 @@ import * as words from './print.js'
 import { reportOf } from './report.js'
 import { NoSuchDirectoryError, openDefaultDirectory, openNamedDirectory } from '../shared/state-directory.js'
 import { Trial } from './trial.js'
-import { exitCodeOf, type Finding, holdsOn, limitationOfFindings, verdictOf } from './verdict.js'
+import { decisive, exitCodeOf, type Finding, holdsOn, limitationOfFindings, verdictOf } from './verdict.js'
 
 export interface TestOptions {
   /** `undefined`: the user's client-state directory. */
@@ -73,7 +73,7 @@ class TestRun {
     } catch (error) {
       if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
       if (error instanceof Interrupted) this.#isCutShort = true
-      else this.#code = explainUnexpected(error, (text) => this.#printer.error(text))
+      else this.#code = explainUnexpected(error)
     }
     const patience = setTimeout(() => this.#printer.talk(words.RELEASING), RELEASING_MS)
     const isClean = (await this.#trial?.end()) ?? true
@@ -108,7 +108,7 @@ class TestRun {
 
     const holds = this.#options.holdMs !== 0 && holdsOn(findings, this.#options.holdMs !== undefined)
     const limitation = limitationOfFindings(findings, ownIdentity(), mount)
-    this.#code = exitCodeOf(verdictOf(findings, limitation))
+    this.#code = exitCodeOf(verdictOf(decisive(findings, this.#config.settings.lockType), limitation))
     this.#isHolding = holds
     // The last line comes only now: a program that reads it knows that all is judged. If all was acquired, it also knows that
     // the hold has begun.
@@ -143,7 +143,7 @@ class TestRun {
 
   #show(finding: Finding): void {
     this.#printer.line(words.findingLine(finding))
-    if (finding.result === 'failed') this.#printer.error(words.failureText(finding.tested, finding.error))
+    words.tellFailure(this.#printer, finding, this.#config.settings.lockType)
   }
 
   /** Finds the other testers: those that hold the same locks, and those that run as another user. */

@@ -1,5 +1,7 @@
 /** What the attempts amount to: pure, so that the lines, the JSON report and the exit code cannot contradict each other. */
 
+import { AdvisoryUnavailableError } from '../../errors.js'
+import type { LockType } from '../../types.js'
 import { EXIT } from '../shared/exit-codes.js'
 import type { MountProfile } from '../shared/mounts.js'
 import { isSameMachine, type Limitation, type Whereabouts } from '../shared/scope.js'
@@ -14,6 +16,15 @@ export type Finding = { tested: TestedLock } /** `alsoHeldBy`: processes that ho
   | { result: 'excluded'; heldBy: Neighbour | null }
   | { result: 'failed'; error: unknown }
 )
+
+/** Without its addon this program cannot try a lock, which says nothing of the directory. */
+const isUntried = (finding: Finding): boolean =>
+  finding.result === 'failed' && finding.error instanceof AdvisoryUnavailableError
+
+/** Those that verdict and exit code go by: a lock that could not be tried counts where the configuration chooses it. */
+export function decisive(findings: readonly Finding[], configured: LockType): Finding[] {
+  return findings.filter((finding) => !isUntried(finding) || finding.tested.lockType === configured)
+}
 
 /** @param limitation of what an exclusion proves: see {@link limitationOfFindings} */
 export function verdictOf(findings: readonly Finding[], limitation: ExclusionLimitation): Verdict {

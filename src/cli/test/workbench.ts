@@ -28,7 +28,7 @@ import * as words from './print.js'
 import { reportOf } from './report.js'
 import type { TestOptions } from './run.js'
 import type { TestedLock } from './tested-locks.js'
-import { exitCodeOf, type Finding, holdsOn, limitationOfFindings, verdictOf } from './verdict.js'
+import { decisive, exitCodeOf, type Finding, holdsOn, limitationOfFindings, verdictOf } from './verdict.js'
 import * as remarks from './workbench-print.js'
 
 type WorkbenchTestOptions = Pick<TestOptions, 'file' | 'config' | 'json' | 'quiet' | 'holdMs'>
@@ -65,7 +65,7 @@ class WorkbenchTest {
       code = await this.#test()
     } catch (error) {
       if (error instanceof NoSuchDirectoryError) throw new UsageError(messageOf(error))
-      code = error instanceof Interrupted ? null : explainUnexpected(error, (text) => this.#printer.error(text))
+      code = error instanceof Interrupted ? null : explainUnexpected(error)
     }
     const isClean = await endsWithin(CLEAN_UP_LIMIT_MS, Promise.all(this.#lockers.map((locker) => locker.close())))
     if (!isClean) this.#printer.warn('NOT_RELEASED', words.NOT_RELEASED)
@@ -95,11 +95,11 @@ class WorkbenchTest {
     const { lock, findings } = await this.#take(place)
     const holds = this.#options.holdMs !== 0 && holdsOn(findings, this.#options.holdMs !== undefined)
     const limitation = limitationOfFindings(findings, ownIdentity(), mount)
-    const code = exitCodeOf(verdictOf(findings, limitation))
+    const code = exitCodeOf(verdictOf(decisive(findings, this.#config.settings.lockType), limitation))
     this.#isHolding = holds
     for (const finding of findings) {
       printer.line(words.findingLine(finding))
-      if (finding.result === 'failed') printer.error(words.failureText(finding.tested, finding.error))
+      words.tellFailure(printer, finding, this.#config.settings.lockType)
     }
     const verdict = words.verdictLine(findings)
     if (verdict !== null) printer.line(`\n${verdict}`)
