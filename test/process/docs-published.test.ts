@@ -149,6 +149,12 @@ describe('what is generated is of this state of the source (npm run docs writes 
     expect(codes).toEqual(Object.values(EXIT).toSorted((one, other) => one - other))
     expect(page).toContain('\\fB\\-\\-older\\-than\\fR \\fISECONDS\\fR')
     expect(page).toContain('\\fB\\-\\-config\\fR \\fIFILE\\fR')
+    // What the help says below the options, and what it has for every command.
+    for (const schema of ['test', 'status', 'doctor', 'nodes']) expect(page).toContain(`docs/schema/${schema}.json`)
+    for (const text of ['Default: terminate.', 'locktester completion [bash|zsh]', '\\fB\\-\\-version\\fR'])
+      expect(page).toContain(text)
+    // A heading is one line; further ways to write a command stand below it.
+    for (const [, heading] of page.matchAll(/^\.SS (.*)\n/gm)) expect(heading).toMatch(/^locktester \w+$/)
   })
 
   test('the pictures of what locktester nodes printed, of which the README shows a part', async () => {
@@ -158,6 +164,23 @@ describe('what is generated is of this state of the source (npm run docs writes 
     const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
     for (const line of text.trim().split('\n').slice(0, 4)) expect(readme).toContain(line)
   })
+})
+
+test('the changelog begins with the version of the package, and has no part beside it that belongs to none', async () => {
+  const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  const changelog = await readFile(join(ROOT, 'CHANGELOG.md'), 'utf8')
+  const versions = [...changelog.matchAll(/^## (.*)$/gm)].map(([, heading = '']) => heading)
+  expect(versions[0]).toMatch(new RegExp(`^${version.replaceAll('.', '\\.')}\\b`))
+  for (const heading of versions) expect(heading).toMatch(/^\d+\.\d+\.\d+\b/)
+})
+
+test('a reader that has found a fault learns where the report goes, also while the package names no address', async () => {
+  const { bugs } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { bugs?: { url: string } }
+  const contributing = await readFile(join(ROOT, 'CONTRIBUTING.md'), 'utf8')
+  const [, section = ''] = contributing.split('\n## Where a report goes\n')
+  expect(section.split('\n## ')[0]).toContain(bugs?.url ?? 'no address is known')
+  for (const page of ['SECURITY.md', 'docs/file-systems.md', 'docs/cli.md'])
+    expect(await readFile(join(ROOT, page), 'utf8'), page).toContain('CONTRIBUTING.md#where-a-report-goes')
 })
 
 test('the README is short', async () => {

@@ -18,8 +18,7 @@ export type Finding = { tested: TestedLock } /** `alsoHeldBy`: processes that ho
 )
 
 /** Without its addon this program cannot try a lock, which says nothing of the directory. */
-const isUntried = (finding: Finding): boolean =>
-  finding.result === 'failed' && finding.error instanceof AdvisoryUnavailableError
+const isUntried = (finding: Finding): boolean => finding.result === 'failed' && finding.error instanceof AdvisoryUnavailableError
 
 /** Those that verdict and exit code go by: a lock that could not be tried counts where the configuration chooses it. */
 export function decisive(findings: readonly Finding[], configured: LockType): Finding[] {
