@@ -47,6 +47,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
   readonly #claim: Claim
   readonly #memory = newMemory()
   ticketsRestUntilMs = 0
+  readonly aliveUntilMs = new Map<string, number>()
   /** Which directory was last seen at its path, where other users could swap it. */
   #listed: Identity | null = null
   /** It was seen to be no mount of its own. */

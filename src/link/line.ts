@@ -11,7 +11,7 @@ import { freshListing, listing } from '../protocol/settle.js'
 import type { Site } from '../protocol/site.js'
 import { moveOutWaitRoom } from '../protocol/wait-room.js'
 import { queueOf, type Waiting } from '../waiting/queue.js'
-import { judgeTicket, listTickets, makeTicket, removeTickets, ticketPath } from '../waiting/tickets.js'
+import { judgeTicket, listTickets, makeTicket, removeTickets, ticketPath, type WaitRoom } from '../waiting/tickets.js'
 import type { LinkSession } from './link-session.js'
 import type { LockDirectory } from './lock-directory.js'
 
@@ -22,6 +22,8 @@ export interface Lined {
   readonly directory: LockDirectory
   /** Until then, by `monotonicMs()`, its tickets are not asked for: there are too many, and they cannot be moved out. */
   ticketsRestUntilMs: number
+  /** Waiters that were seen alive, each with the time until which that is not asked again, by `monotonicMs()`. */
+  readonly aliveUntilMs: Map<string, number>
   /** Runs a little program in the directory in which the lock was last seen. */
   run<Result>(program: Protocol<Result>): Promise<Result>
 }
@@ -34,6 +36,11 @@ interface OwnTicket {
 
 /** So many waiters are asked whether they live. If all of them are dead, no process is believed to wait. */
 const JUDGED_MAX = 4
+
+/** A waiter that was seen alive is taken for alive for so long. Chosen: one that has died meanwhile costs some graces. */
+const ALIVE_MS = 1000
+/** A bound on memory, not measured. */
+const REMEMBERED_MAX = 1000
 
 /** What may not be moved out now may not be soon after. Chosen: listing 60,000 tickets takes 0.2 s, which is 2 % of it. */
 const CROWD_REST_MS = 10_000
@@ -64,12 +71,11 @@ export class LinkLine implements Line {
     this.#behind ??= generation
     this.#isCoarse ??= await this.#lock.run(isCoarse(this.#lock.site))
     const own = await this.#ticket(this.#behind)
-    const line = queueOf((await this.#tickets()) ?? [], this.#dead)
+    const line = queueOf((await this.#tickets())?.tickets ?? [], this.#dead)
     if (own !== null && !line.some(({ ticket }) => ticket === own.ticket)) await this.#make(own)
     const ahead = own === null ? line : line.filter((waiting) => isBefore(waiting, own))
     if (isLate) this.#lookAfter(ahead.at(-1))
-    const paths = ahead.map(({ ticket }) => ticketPath(this.#lock.site, ticket))
-    return { before: ahead.length, ahead: paths, isCoarse: this.#isCoarse }
+    return { ahead: ahead.map((one) => ({ ...one, ticket: ticketPath(this.#lock.site, one.ticket) })), isCoarse: this.#isCoarse }
   }
 
   /** With the session that takes new locks now; `null`: there is none to be had. */
@@ -97,10 +103,10 @@ export class LinkLine implements Line {
   }
 
   /** `null`: there are so many that they say nothing. */
-  async #tickets(): Promise<string[] | null> {
+  async #tickets(): Promise<WaitRoom | null> {
     if (monotonicMs() < this.#lock.ticketsRestUntilMs) return null
-    const { tickets, isCrowded } = await this.#lock.run(listTickets(this.#lock.site))
-    if (!isCrowded) return tickets
+    const room = await this.#lock.run(listTickets(this.#lock.site))
+    if (!room.isCrowded) return room
     this.#lock.ticketsRestUntilMs = monotonicMs() + CROWD_REST_MS
     this.#lock.directory.seeThrough(this.#moveOut())
     return null
@@ -114,18 +120,18 @@ export class LinkLine implements Line {
 
   async others(): Promise<number> {
     const own = this.#lock.directory.ownSessionFiles()
-    const names = await this.#tickets()
-    if (names === null) return 0
-    const others = queueOf(names, this.#dead).filter(({ sessionFile }) => !own.includes(sessionFile))
+    const room = await this.#tickets()
+    if (room === null) return 0
+    const others = queueOf(room.tickets, this.#dead).filter(({ sessionFile }) => !own.includes(sessionFile))
     const dead: string[] = []
     let isAwaited = false
     for (const { ticket, sessionFile } of others.slice(0, JUDGED_MAX)) {
-      isAwaited = !(await this.#isDead(sessionFile))
+      isAwaited = this.#wasAlive(sessionFile) || !(await this.#isDead(sessionFile))
       if (isAwaited) break
       dead.push(ticket)
     }
     // An empty room goes too.
-    if (dead.length > 0 || names.length === 0) this.#remove(dead)
+    if (dead.length > 0 || (room.isThere && room.tickets.length === 0)) this.#remove(dead)
     return isAwaited ? others.length - dead.length : 0
   }
 
@@ -141,7 +147,18 @@ export class LinkLine implements Line {
   async #isDead(sessionFile: string): Promise<boolean> {
     const verdict = await this.#lock.run(judgeTicket(this.#lock.site, sessionFile))
     if (verdict.state === 'dead') this.#dead.add(sessionFile)
+    else this.#remember(sessionFile)
     return verdict.state === 'dead'
+  }
+
+  #wasAlive(sessionFile: string): boolean {
+    return monotonicMs() < (this.#lock.aliveUntilMs.get(sessionFile) ?? 0)
+  }
+
+  #remember(sessionFile: string): void {
+    const { aliveUntilMs } = this.#lock
+    if (aliveUntilMs.size >= REMEMBERED_MAX) aliveUntilMs.clear()
+    aliveUntilMs.set(sessionFile, monotonicMs() + ALIVE_MS)
   }
 
   leave(): void {
@@ -165,9 +182,9 @@ export class LinkLine implements Line {
 function* glanceAt(site: Site, isCertain: boolean): Protocol<Glance | null> {
   const listed = yield* isCertain ? freshListing(site) : listing(site)
   if (!listed.ok) return null
-  const { kind, highest, crowded, free } = listed.value
+  const { kind, highest, crowded, free, sessionFile } = listed.value
   if (kind !== site.claim.kind || highest === null || crowded) return null
-  return { generation: highest, isFree: free }
+  return { generation: highest, isFree: free, sessionFile }
 }
 
 /** Whether the time stamps of a server are whole seconds. A client that has just listed it knows them. */

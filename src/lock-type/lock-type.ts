@@ -64,18 +64,27 @@ export interface Line {
 
 /** A place in a line. */
 export interface Place {
-  /** How many living waiters came before. */
-  before: number
-  /** The tickets of those, as paths, the oldest first. */
-  ahead: readonly string[]
+  /** The waiters that came before, as far as they may live, the oldest first. */
+  ahead: readonly Ahead[]
   /** The server's time stamps are whole seconds: two changes within one look like one. */
   isCoarse: boolean
+}
+
+/** A waiter that came before. */
+export interface Ahead {
+  /** The path of its ticket. */
+  ticket: string
+  /** The generation that was in its way. */
+  generation: bigint
+  sessionFile: string
 }
 
 export interface Glance {
   /** The highest generation. */
   generation: bigint
   isFree: boolean
+  /** The session that holds it, where the name of its entry tells. */
+  sessionFile: string | null
 }
 
 export interface TryOptions {

@@ -9,6 +9,7 @@ import { runAsynchronously } from '../drivers/work.js'
 import type { Busy, Line, Lockable, Taken, TryOptions, TryOutcome } from '../lock-type/lock-type.js'
 import type { ComingBack } from '../waiting/coming-back.js'
 import { TURNS_MAX } from '../waiting/queue.js'
+import type { Occasion } from '../waiting/decision.js'
 import { Waiter } from '../waiting/waiter.js'
 import type { LockHandle } from './handle.js'
 import type { HeldLocks } from './held-locks.js'
@@ -69,8 +70,7 @@ export class Acquisition {
   async waiting(): Promise<LockHandle> {
     try {
       if (!this.#shared) await this.#takePlace()
-      await this.#leaveToOthers(TURNS_MAX)
-      let sight = UNSEEN
+      let sight = (await this.#leaveToOthers(TURNS_MAX)) ? await this.#waitUntried() : UNSEEN
       for (;;) {
         const outcome = await this.#try(sight)
         const lock = outcome.kind === 'acquired' ? this.#handOut(outcome) : null
@@ -98,15 +98,27 @@ export class Acquisition {
     patience.waitingFor = waitingFor
   }
 
-  /** A process that has just released the lock leaves it to those that wait for it, a grace for each of so many, once. */
-  async #leaveToOthers(othersMax: number): Promise<void> {
-    if (this.#comingBack.leaveUntilMs(monotonicMs(), 1) === null) return
+  /**
+   * A process that has just released the lock leaves it to those that wait for it, a grace for each of so many, once. Tells
+   * whether one of them has taken it.
+   */
+  async #leaveToOthers(othersMax: number): Promise<boolean> {
+    if (this.#comingBack.leaveUntilMs(monotonicMs(), 1) === null) return false
     const { line } = this.#begun
     const others = line === null ? 1 : await this.#patience.race(line.others())
     const untilMs = this.#comingBack.leaveUntilMs(monotonicMs(), Math.min(others, othersMax))
-    if (untilMs !== null) await this.#patience.race(this.#begun.listen().standBack(untilMs))
+    const isTaken = untilMs !== null && (await this.#patience.race(this.#begun.listen().standBack(untilMs)))
     // Without tickets nothing was asked: a process that meets no other goes on coming back freely.
     this.#comingBack.asked(monotonicMs(), line !== null && others > 0)
+    return isTaken
+  }
+
+  /** Another process has it now. A try would only tell which one: that is told later, as long as there is patience for it. */
+  async #waitUntried(): Promise<Sight> {
+    const waiter = this.#begun.listen()
+    if (!this.#patience.lastsFor(waiter.untriedMs)) return UNSEEN
+    this.#waits(null)
+    return this.#until(waiter, waiter.untried())
   }
 
   /** One try. What it took is given back when patience is over. */
@@ -134,18 +146,26 @@ export class Acquisition {
 
   /** Until it is worth trying again. */
   async #wait({ holder, owner, generation }: Busy): Promise<Sight> {
-    this.#patience.endFirstTry()
-    this.#patience.waitingFor = heldBy(holder)
+    this.#waits(holder)
     this.#patience.holder = owner
     this.#comingBack.met(monotonicMs())
-    if (!this.#hadToWait) this.#report.waits(this.#lockable.path, holder)
-    this.#hadToWait = true
     const isListening = this.#begun.isListening
     const waiter = this.#begun.listen()
     // Listen first, then look once more: a release in between is not missed.
     if (!isListening) return { fresh: true, seenFree: null }
+    return this.#until(waiter, waiter.again(generation))
+  }
+
+  #waits(holder: string | null): void {
+    this.#patience.endFirstTry()
+    this.#patience.waitingFor = heldBy(holder)
+    if (!this.#hadToWait) this.#report.waits(this.#lockable.path, holder)
+    this.#hadToWait = true
+  }
+
+  async #until(waiter: Waiter, isWorthTrying: Promise<Occasion>): Promise<Sight> {
     this.#patience.waitersBefore = () => waiter.before
-    const occasion = await this.#patience.race(waiter.again(generation))
+    const occasion = await this.#patience.race(isWorthTrying)
     return { fresh: occasion === 'late', seenFree: waiter.seenFree }
   }
 }

@@ -94,6 +94,10 @@ export class Patience {
     this.end(new LockTimeoutError(this.path, this.#waitMs, { why, holder, waitersBefore: this.waitersBefore() }))
   }
 
+  lastsFor(ms: number): boolean {
+    return this.#startMs + this.#waitMs - monotonicMs() > ms
+  }
+
   /** From now on only the wait that the caller asked for counts. */
   endFirstTry(): void {
     if (!this.#isFirstTry || this.isOver) return

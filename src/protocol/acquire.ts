@@ -97,8 +97,10 @@ export function* attempt(site: Site, session: Session, fresh: boolean, seenFree:
       // Whose entry it is cannot be told. It is judged by the look, as that of another process would be.
     } else memory.unsettled = null
   }
-  const own = memory.known !== null
-  const known = memory.known ?? freeByHint(site, seenFree)
+  const hint = freeByHint(site, seenFree)
+  // Of what this process released itself, and what it has seen since, the later one counts.
+  const own = memory.known !== null && (hint === null || memory.known >= hint)
+  const known = own ? memory.known : hint
   memory.known = null
   if (known !== null) {
     const outcome = yield* claim(site, session, { generation: known, entry: freeName(known), below: [], own, takenFrom: null })

@@ -154,10 +154,15 @@ export function lockKindIn(names: readonly string[]): LockKind | null {
 }
 
 /** What the name of an entry in a lock directory says by itself; `null`: it is none. */
-export function parseEntry(name: string): { generation: bigint; isFree: boolean } | null {
+export function parseEntry(name: string): { generation: bigint; isFree: boolean; sessionFile: string | null } | null {
   const [, generation, owner] = ENTRY.exec(name) ?? []
-  return generation === undefined ? null : { generation: BigInt(generation), isFree: owner === 'free' }
+  return generation === undefined
+    ? null
+    : { generation: BigInt(generation), isFree: owner === 'free', sessionFile: sessionOf(owner) }
 }
+
+/** The session file that the name of an entry tells, if it tells one. */
+const sessionOf = (owner: string | undefined) => (owner === undefined || owner === 'free' ? null : `${SESSION_PREFIX}${owner}`)
 
 interface Entry {
   generation: bigint
@@ -216,5 +221,5 @@ function takeAsHighest(listing: LockListing, { generation, owner, name }: Entry)
   if (listing.free) return
   listing.free = owner === 'free'
   listing.entry = name
-  listing.sessionFile = owner === undefined || owner === 'free' ? null : `${SESSION_PREFIX}${owner}`
+  listing.sessionFile = sessionOf(owner)
 }

@@ -40,6 +40,7 @@ const CROWD_MIN = 4096
 export interface WaitRoom {
   /** The names of the tickets that were looked at, in no order. */
   tickets: string[]
+  isThere: boolean
   /** So much is in it that it is worth moving out as it is: those that still wait make their tickets again. */
   isCrowded: boolean
 }
@@ -48,7 +49,7 @@ export function* listTickets(view: LockView): Protocol<WaitRoom> {
   const listed = yield* ask.list(roomOf(view))
   const names = listed.ok ? listed.value : []
   const tickets = names.slice(0, LOOKED_AT_MAX).filter((name) => parseTicketName(name) !== null)
-  return { tickets, isCrowded: names.length >= CROWD_MIN }
+  return { tickets, isThere: listed.ok, isCrowded: names.length >= CROWD_MIN }
 }
 
 /** Removes tickets: one's own, or those of the dead. With the last one goes their directory. */

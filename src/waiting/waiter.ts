@@ -3,14 +3,15 @@
  *
  * 1. Its first try was in vain. It listens to the lock's directory, so that no release is missed, and tries once more.
  * 2. It makes a ticket (`tickets.ts`), whose name tells which generation was in its way: so waiters are in order, and no
- *    process has to agree on a number. `queue.ts` puts them in that order, for the waiter as for those that show it.
+ *    process has to agree on a number. `queue.ts` puts them in that order, for the waiter as for those that show it. From then
+ *    on the waiter follows which processes take the lock, and so knows its place (`standing.ts`).
  * 3. A file watch tells releases on the same host. On a network mount the waiter looks as well: cheaply and often, by a
  *    listing that costs one request while nothing changed, now and then for certain, by one after a change of its own, and
  *    more rarely by a try, which also tells whether the holder lives (`pace.ts`).
  * 4. A free lock is left to the first in line for a grace, and then to the next (`decision.ts`). So one process tries, and one
  *    that is slow, stopped or dead delays the others by no more than the grace.
  * 5. A process that comes back to a lock which it has just released leaves it for a grace to those that have tickets
- *    (`coming-back.ts`).
+ *    (`coming-back.ts`). When it sees one of them take it, it makes its ticket at once.
  *
  * All of it is a courtesy. That a lock is held by one process at a time is the protocol's doing, and it knows nothing of this.
  *
@@ -22,11 +23,12 @@
 import { assert } from '../assert.js'
 import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
 import { type NameWatch, watchNames } from '../drivers/name-watch.js'
-import type { Line, WaitStyle } from '../lock-type/lock-type.js'
+import type { Ahead, Line, WaitStyle } from '../lock-type/lock-type.js'
 import { parseEntry } from '../protocol/names.js'
 import { decide, type Known, type Occasion } from './decision.js'
 import { Backoff, BRISK_MS, CERTAIN_GROWTH, CERTAIN_LOOK_MS, FIRST_BRISK_MS, jittered, type Pace, paceOf } from './pace.js'
-import { turnMsOf } from './queue.js'
+import { TURNS_MAX, turnMsOf } from './queue.js'
+import { Standing } from './standing.js'
 
 /** A process that has taken the lock removes its ticket by then. */
 const TICKET_GONE_MS = 3
@@ -50,8 +52,7 @@ export class Waiter {
   readonly #pace: Pace
   readonly #backoff: Backoff
   readonly #known: Known = { freeMs: null, turnMs: 0, standMs: null, lookMs: null, tryMs: NEVER }
-  /** How many came before, as far as is known; `null`: it has no place in the line. */
-  #before: number | null = null
+  readonly #standing = new Standing()
   /** The highest generation that was seen, and when it last changed. */
   #generation = -1n
   #changedMs = Number.NEGATIVE_INFINITY
@@ -83,7 +84,7 @@ export class Waiter {
 
   /** How many waiters came before, `null` where that is not known. */
   get before(): number | null {
-    return this.#before
+    return this.#standing.before
   }
 
   /** The generation that was seen to be free, if that is why it is worth trying. */
@@ -94,14 +95,27 @@ export class Waiter {
   /** Resolves when it is worth trying again. `generation`: which one was in the way, where there are any. */
   again(generation: bigint | null): Promise<Occasion> {
     const nowMs = monotonicMs()
-    if (generation !== null) this.#sawHeld(generation, nowMs)
+    if (generation !== null) this.#sawHeld(generation, null, nowMs)
     if (this.#line === null) this.#known.tryMs = nowMs + this.#backoff.nextMs()
     else this.#planInLine(nowMs)
     return this.#wait() as Promise<Occasion>
   }
 
-  /** Leaves the lock, which this process has released, to others: until then, or until one of them has it. */
-  async standBack(untilMs: number): Promise<void> {
+  /** The same for a process that has seen another one take the lock. By {@link untriedMs} a try tells which one that was. */
+  untried(): Promise<Occasion> {
+    assert(this.#line !== null, 'a line, which has shown it', this.#line)
+    const nowMs = monotonicMs()
+    this.#planInLine(nowMs)
+    this.#known.tryMs = Math.min(this.#known.tryMs, nowMs + this.untriedMs)
+    return this.#wait() as Promise<Occasion>
+  }
+
+  get untriedMs(): number {
+    return TURNS_MAX * this.#pace.graceMs
+  }
+
+  /** Leaves the lock, which this process has released, to others until then. Resolves with whether one of them has taken it. */
+  async standBack(untilMs: number): Promise<boolean> {
     const nowMs = monotonicMs()
     Object.assign(this.#known, {
       freeMs: nowMs,
@@ -111,9 +125,10 @@ export class Waiter {
       lookMs: this.#nextLookMs(nowMs),
     })
     this.#standsBack = true
-    await this.#wait()
+    const end = await this.#wait()
     this.#standsBack = false
     this.#known.freeMs = null
+    return end === 'taken'
   }
 
   #planInLine(nowMs: number): void {
@@ -125,7 +140,7 @@ export class Waiter {
 
   #tryInMs(nowMs: number): number {
     const { first, others } = this.#pace.tryMs
-    const inMs = this.#isFirst ? first : others
+    const inMs = this.#standing.isFirst ? first : others
     const isBrisk = this.#needsTries && nowMs - this.#changedMs < BRISK_MS
     return isBrisk ? Math.min(inMs, this.#certainLookMs) : inMs
   }
@@ -135,19 +150,15 @@ export class Waiter {
     return !this.#isLocal && (this.#isCoarse || this.#isContended)
   }
 
-  get #isFirst(): boolean {
-    return this.#before === 0
-  }
-
   #nextLookMs(nowMs: number): number | null {
     const { lookMs } = this.#pace
     if (lookMs === null || this.#line === null) return null
     const { brisk, first, others } = lookMs
     const sinceMs = nowMs - this.#changedMs
-    if (this.#isFirst) return nowMs + jittered(sinceMs < FIRST_BRISK_MS ? brisk : first)
+    if (this.#standing.isFirst) return nowMs + jittered(sinceMs < FIRST_BRISK_MS ? brisk : first)
     if (this.#standsBack) return nowMs + jittered(first)
     const isBrisk = sinceMs < BRISK_MS || this.#known.freeMs !== null
-    return nowMs + jittered(isBrisk ? Math.min(others, (1 + (this.#before ?? 0)) * first) : others)
+    return nowMs + jittered(isBrisk ? Math.min(others, (1 + (this.before ?? 0)) * first) : others)
   }
 
   #wait(): Promise<End> {
@@ -197,19 +208,19 @@ export class Waiter {
 
   async #stand(line: Line): Promise<void> {
     const sinceMs = this.#changedMs
-    const guess = this.#before
-    const { before, ahead, isCoarse } = await line.stand(this.#generation, this.#isLate)
+    const guess = this.before
+    const place = await line.stand(this.#generation, this.#isLate)
+    const ahead = this.#standing.stillWaiting(place.ahead)
     this.#isLate = false
-    this.#isCoarse = isCoarse
-    this.#isContended ||= before > 0
+    this.#isCoarse = place.isCoarse
+    this.#isContended ||= ahead.length > 0
     const nowMs = monotonicMs()
     if (this.#needsTries) this.#known.tryMs = Math.min(this.#known.tryMs, nowMs + this.#tryInMs(nowMs))
-    this.#watchFor(line, before, ahead)
-    if (sinceMs !== this.#changedMs) return this.#standAgain(nowMs)
     // The ticket of the process that has just taken the lock may still be there.
-    const mayBeHolders = guess !== null && before > guess && nowMs - sinceMs < TICKET_GONE_MS_MAX
+    const mayBeHolders = guess !== null && ahead.length > guess && nowMs - sinceMs < TICKET_GONE_MS_MAX
     if (mayBeHolders) this.#known.standMs = sinceMs + TICKET_GONE_MS_MAX
-    else this.#setBefore(before)
+    else this.#standAt(line, ahead)
+    if (sinceMs !== this.#changedMs) this.#standAgain(nowMs)
     const nextLookMs = this.#nextLookMs(nowMs)
     if (nextLookMs !== null) this.#known.lookMs = Math.min(this.#known.lookMs ?? nextLookMs, nextLookMs)
   }
@@ -218,22 +229,29 @@ export class Waiter {
    * A release concerns those that are near: all others sleep on, and each of them watches the ticket that is gone when it has
    * become one of these.
    */
-  #watchFor(line: Line, before: number, ahead: readonly string[]): void {
+  #watchFor(line: Line, ahead: readonly Ahead[]): void {
     // A waiter without a watch looks, and sees its turn come.
     if (this.#pace.lookMs !== null || this.#isClosed) return
-    const followed = ahead[before - NEAR] ?? null
+    const followed = ahead[ahead.length - NEAR]?.ticket ?? null
     if (followed === this.#followed) return
     this.#watch?.close()
-    const watch = followed === null ? null : watchNames(followed, () => this.#onTicketGone())
-    this.#followed = watch === null ? null : followed
-    if (watch === null) this.#known.lookMs = monotonicMs() // what happened while it watched a ticket
-    this.#watch = watch ?? watchNames(line.path, (name) => this.#onName(name))
+    this.#followed = followed
+    this.#watch = followed === null ? null : watchNames(followed, () => this.#onTicketGone(line))
+    if (this.#watch === null) this.#comeNear(line)
   }
 
-  #onTicketGone(): void {
+  #onTicketGone(line: Line): void {
     if (this.#followed === null) return
-    this.#known.standMs = monotonicMs()
+    this.#watch?.close()
+    this.#comeNear(line)
     this.#act(monotonicMs())
+  }
+
+  #comeNear(line: Line): void {
+    this.#followed = null
+    this.#watch = watchNames(line.path, (name) => this.#onName(name))
+    this.#standing.outdated()
+    this.#known.lookMs = monotonicMs() // what happened while it watched a ticket
   }
 
   async #look(line: Line): Promise<void> {
@@ -242,10 +260,10 @@ export class Waiter {
     const nowMs = monotonicMs()
     if (isCertain) this.#certainMs = this.#nextCertainMs(nowMs)
     if (seen?.isFree) this.#sawFree(seen.generation, nowMs)
-    else if (seen !== null) this.#sawHeld(seen.generation, nowMs)
+    else if (seen !== null) this.#sawHeld(seen.generation, seen.sessionFile, nowMs)
     // It may have been free for longer than this node has shown it.
     if (isCertain && this.#known.freeMs !== null) this.#known.freeMs = nowMs - this.#known.turnMs
-    else if (isCertain) this.#known.standMs ??= nowMs
+    else if (isCertain || this.#standing.isOutdated) this.#known.standMs ??= nowMs
     this.#known.lookMs = this.#nextLookMs(nowMs)
   }
 
@@ -259,7 +277,7 @@ export class Waiter {
   }
 
   get #certainLookMs(): number {
-    return (1 + (this.#before ?? 0)) * CERTAIN_LOOK_MS
+    return (1 + (this.before ?? 0)) * CERTAIN_LOOK_MS
   }
 
   #onName(name: string | null): void {
@@ -272,7 +290,7 @@ export class Waiter {
     if (entry === null) return
     // A name is told when it appears, and again when the next holder removes it.
     if (entry.isFree) this.#sawFree(entry.generation, nowMs)
-    else this.#sawHeld(entry.generation, nowMs)
+    else this.#sawHeld(entry.generation, entry.sessionFile, nowMs)
     this.#act(nowMs)
   }
 
@@ -284,26 +302,32 @@ export class Waiter {
     this.#known.freeMs = nowMs
   }
 
-  /** Another process has it, and most likely it was the first in line. */
-  #sawHeld(generation: bigint, nowMs: number): void {
+  /** Another process has it: the one that its entry tells, or most likely the first in line. */
+  #sawHeld(generation: bigint, sessionFile: string | null, nowMs: number): void {
     if (generation <= this.#generation) return
     this.#generation = generation
     this.#changedMs = nowMs
     this.#certainMs = nowMs + this.#certainLookMs
     this.#known.freeMs = null
     if (this.#standsBack) return this.#end('taken')
-    if (this.#before !== null) this.#setBefore(Math.max(0, this.#before - 1))
-    this.#standAgain(nowMs)
+    const isCertain = this.#standing.served(generation, sessionFile)
+    if (!this.#standing.isCurrent) return // it is asked for
+    this.#known.turnMs = this.#turnMs
+    if (!isCertain || !this.#standing.isFirst) this.#standAgain(nowMs)
   }
 
-  /** Those that are far from their turn need not know how far. */
   #standAgain(nowMs: number): void {
-    if (this.#before === null || this.#before <= 1) this.#known.standMs ??= nowMs + TICKET_GONE_MS
+    if (!this.#standing.isFar) this.#known.standMs ??= nowMs + TICKET_GONE_MS
   }
 
-  #setBefore(before: number): void {
-    this.#before = before
-    this.#known.turnMs = turnMsOf(before, this.#pace.graceMs)
+  #standAt(line: Line, ahead: readonly Ahead[]): void {
+    this.#standing.placed(ahead)
+    this.#known.turnMs = this.#turnMs
+    this.#watchFor(line, ahead)
+  }
+
+  get #turnMs(): number {
+    return turnMsOf(this.before ?? 0, this.#pace.graceMs)
   }
 
   #end(end: End): void {

@@ -64,7 +64,7 @@ describe.each(LINKED)('$kind', ({ locker }) => {
       sessionsIn(folder).map((session, index) => `${index + 1}.${session}`),
     )
     const held = await holder.acquire(path)
-    const refusal = await waiter.refusal(path, 'acquire', 1500)
+    const refusal = await waiter.refusal(path, 'acquire', 3000)
     expect(refusal.message).toContain(`held by process ${holder.pid} `)
     expect(refusal.message).toContain('waiters before this one: 2')
     const waiting = await queue(path, [waiter], holder)

@@ -144,9 +144,22 @@ test('the first ticket makes their directory, and the last one takes it along', 
   expect(run(world, makeTicket(site, other))).toBe(true)
   expect(run(world, listTickets(site)).tickets.toSorted()).toEqual([one, other])
   run(world, removeTickets(site, [one]))
-  expect(run(world, listTickets(site))).toEqual({ tickets: [other], isCrowded: false })
+  expect(run(world, listTickets(site))).toEqual({ tickets: [other], isThere: true, isCrowded: false })
   run(world, removeTickets(site, [other]))
   expect(world.nodes.has('/dir/lock/.wait')).toBe(false)
+})
+
+test('of what a process released itself, and what it has seen to be free since, it claims the later one first', () => {
+  for (const [released, seenFree] of [
+    [17n, 20n],
+    [20n, 17n],
+  ] as const) {
+    const { world, session } = worldWith(['.renames', '20.free'], null)
+    const site = siteOf(renameClaim, true)
+    Object.assign(site.memory, { known: released, floor: 17n, isMarked: true, isDirectory: true })
+    expect(run(world, attempt(site, session, false, seenFree))).toMatchObject({ kind: 'acquired', generation: 21n })
+    expect(world.asked.map(({ op }) => op).filter((op) => op === 'rename' || op === 'list')).toEqual(['rename'])
+  }
 })
 
 test('a generation that was seen to be free is a hint: it saves the listing, and stale, a look follows or the claim is given back', () => {
