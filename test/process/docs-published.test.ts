@@ -100,7 +100,7 @@ test('a link that leads nowhere is found', async () => {
 })
 
 test('every example in README and docs compiles, in a strict program', async () => {
-  const folder = await installed()
+  const folder = await withLibraries()
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
   const programs = BLOCKS.filter(({ language }) => language === 'ts')
   expect(programs.length).toBeGreaterThan(10)
@@ -113,14 +113,32 @@ test('every example in README and docs compiles, in a strict program', async () 
   for (const { language, text } of BLOCKS) if (language === 'js') await transform(text, { format: 'esm' })
 })
 
+/** What the recipes name, each with what it needs itself. */
+const LIBRARIES = ['fs-ext', 'nan', 'prom-client', 'tdigest', 'bintrees', '@opentelemetry']
+
+async function withLibraries(): Promise<string> {
+  const folder = await installed()
+  for (const library of LIBRARIES) await symlink(join(ROOT, 'node_modules', library), join(folder, 'node_modules', library))
+  return folder
+}
+
+/** What a program has to print, by its title, where that is the point of it. */
+const PRINTS: Readonly<Record<string, RegExp>> = {
+  'See which process holds it': /^nightly report: process \d+ on /m,
+  'Take several locks without a deadlock': /\[ \d+n, \d+n \]/,
+  'Lock in worker threads': /^\d+n$/m,
+  'Test a program that locks': /^null$/m,
+  'Count for Prometheus': /^mountlock_events_total\{event="acquire",outcome="acquired"\} 1$/m,
+  'Write to your own logger': /event: 'release',[^]*outcome: 'released'/,
+  'Lock in a serverless function': /^nightly is done$/m,
+}
+
 describe('every program of the tutorial, the recipes, the README and the library runs as it stands', () => {
   const isProgram = ({ page, language }: Block) =>
     (language === 'ts' || language === 'js') && /^(README|docs\/(how-to|library|tutorial))\.md$/.test(page)
 
-  test.each(BLOCKS.filter(isProgram))('$page: $title', async ({ text }) => {
-    const folder = await installed()
-    for (const optional of ['fs-ext', 'nan'])
-      await symlink(join(ROOT, 'node_modules', optional), join(folder, 'node_modules', optional))
+  test.each(BLOCKS.filter(isProgram))('$page: $title', async ({ title, text }) => {
+    const folder = await withLibraries()
     const shared = join(folder, 'shared')
     await mkdir(shared)
     await writeFile(join(shared, 'report.json'), '{ "runs": 0 }')
@@ -128,8 +146,13 @@ describe('every program of the tutorial, the recipes, the README and the library
     const [format, file] = isCommonJs ? (['cjs', 'program.cjs'] as const) : (['esm', 'program.mjs'] as const)
     const { code } = await transform(text.replaceAll('/shared/ann', shared), { loader: 'ts', target: 'node20', format })
     await writeFile(join(folder, file), code)
-    const { stderr } = await run(process.execPath, [file, shared], { cwd: folder, timeout: RUN_MS_MAX })
+    const { stdout, stderr } = await run(process.execPath, [file, shared], { cwd: folder, timeout: RUN_MS_MAX })
     expect(stderr).toBe('')
+    expect(stdout).toMatch(PRINTS[title] ?? '')
+  })
+
+  test('each program that has to print something is there', () => {
+    expect(BLOCKS.filter(isProgram).map(({ title }) => title)).toEqual(expect.arrayContaining(Object.keys(PRINTS)))
   })
 })
 
