@@ -23,7 +23,10 @@ const CHAPTERS = [
 ]
 
 /** A function may be declared several times, each time with words of its own. @typedef {{ code: string, comment: string }} Commented */
-/** @typedef {{ name: string, declared: Commented[], code: string, members: Commented[] }} Entry */
+/** @typedef {{ name: string, isExported: boolean, declared: Commented[], code: string, members: Commented[] }} Entry */
+
+/** Of a type that cannot be imported, and of which others are made. */
+const PART_OF_OTHERS = 'It has no name for an import: other types here are made of it.'
 
 /** @returns {Promise<Map<string, string>>} the pages, by file name */
 export async function apiPages() {
@@ -51,7 +54,7 @@ function pageOf(title, entries) {
 }
 
 /** @param {Entry} entry @param {Set<string>} names */
-function chapterOf({ name, declared, code, members }, names) {
+function chapterOf({ name, isExported, declared, code, members }, names) {
   const words = (/** @type {string} */ comment) => wordsOf(comment, names)
   const rows = members
     .filter((member) => !PLAIN.test(member.code))
@@ -64,13 +67,21 @@ function chapterOf({ name, declared, code, members }, names) {
   return [
     `### ${name}`,
     ...declared.flatMap((each) => [
-      words(each.comment),
+      words(isExported ? each.comment : `${each.comment} ${PART_OF_OTHERS}`),
       members.length === 0 || !/^(interface|declare class)/.test(code)
         ? `\`\`\`ts\n${each.code}\n\`\`\``
-        : `\`${each.code.split(' {')[0]}\``,
+        : `\`${each.code.split(' {')[0]}\`${inheritance(each.code, names)}`,
     ]),
     ...(rows.length === 0 ? [] : [['| member | |', '| - | - |', ...rows].join('\n')]),
   ]
+}
+
+/** Where the other members are. @param {string} code @param {Set<string>} names */
+function inheritance(code, names) {
+  const [, parents = ''] = / extends ([^{]*)/.exec(code) ?? []
+  const known = [...parents.matchAll(/\w+/g)].map(([name]) => name).filter((name) => names.has(name))
+  const links = [...new Set(known)].map((name) => `[${name}](#${name.toLowerCase()})`)
+  return links.length === 0 ? '' : `, with all that ${links.join(' and ')} has`
 }
 
 /** Comment to Markdown. @param {string} comment @param {Set<string>} names */
@@ -99,18 +110,19 @@ function entriesOf(file, text) {
   /** @type {Map<string, Entry>} */
   const entries = new Map()
   for (const statement of program.body) {
-    if (statement.type !== 'ExportNamedDeclaration' || !statement.declaration) continue
-    const code = text.slice(statement.declaration.start, statement.declaration.end)
+    const isExported = statement.type === 'ExportNamedDeclaration'
+    const declaration = isExported ? statement.declaration : statement
+    if (!declaration) continue
+    const code = text.slice(declaration.start, declaration.end)
     const name = /(?:function|const|interface|type|class) (\w+)/.exec(code)?.[1] ?? ''
-    const { declaration } = statement
-    const body = 'body' in declaration && declaration.body && 'body' in declaration.body ? declaration.body.body : []
-    const members = body.map((member) => ({
+    const isListed = declaration.type === 'TSInterfaceDeclaration' || declaration.type === 'ClassDeclaration'
+    const members = (isListed ? declaration.body.body : []).map((member) => ({
       code: text.slice(member.start, member.end).replace(/\s*\n\s*/g, ' '),
       comment: commentBefore(member.start),
     }))
     const earlier = entries.get(name)
     const comment = commentBefore(statement.start)
-    if (earlier === undefined) entries.set(name, { name, declared: [{ code, comment }], code, members })
+    if (earlier === undefined) entries.set(name, { name, isExported, declared: [{ code, comment }], code, members })
     else earlier.declared.push({ code, comment })
   }
   return [...entries.values()]

@@ -110,7 +110,7 @@ export class LockTimeoutError extends MountlockError {
   }
 }
 
-/** Why a lock may have been lost; see {@link LockLostError}. */
+/** Why a lock may have been lost: docs/troubleshooting.md explains each, under `LOCK_LOST`. See {@link LockLostError}. */
 export type LostReason =
   | 'lease-expired' // no heartbeat was completed in time
   | 'retired' // its session is over: a heartbeat found that the lease had run out, or that the session file is gone
@@ -138,7 +138,7 @@ const LOST_TEXT: Record<LostReason, string> = {
 /** The lock may not be ours any more. `code` is `LOCK_LOST`. The reason of `lock.signal`, thrown by `assertHeld()`. */
 export class LockLostError extends MountlockError {
   override readonly name = 'LockLostError'
-  /** Why. */
+  /** What became of it. */
   readonly reason: LostReason
   constructor(path: string, reason: LostReason, cause?: unknown) {
     super(`The lock may have been lost (${LOST_TEXT[reason]})`, {

@@ -42,9 +42,12 @@ export interface LockerOptions {
    * The lock of ours that goes with each is link-based, whatever `lockType` says. @default false
    */
   workbench?: boolean | WorkbenchOptions
-  /** How often held locks are refreshed, in milliseconds; at least 100. @default 20000 */
+  /** How often held locks are refreshed, in whole milliseconds; at least 100. @default 20000 */
   refreshRateMs?: number
-  /** Locks that were not refreshed for this long count as abandoned, in milliseconds; more than refreshRateMs. @default 30000 */
+  /**
+   * Locks that were not refreshed for this long count as abandoned, in whole milliseconds; more than `refreshRateMs`, and a
+   * day at the most. @default 30000
+   */
   timeoutIntervalMs?: number
   /** A few words about the holder, shown to waiters and by `inspect`; at most 120 characters are kept. @default '' */
   label?: string
@@ -195,6 +198,7 @@ export interface WaitingProcess {
   sameHost: boolean
 }
 
+/** What `inspect` tells of every lock. */
 interface InspectionBase {
   /** The absolute path of the lock. */
   path: string
@@ -216,7 +220,7 @@ interface InspectionBase {
   waiters: WaitingProcess[]
 }
 
-/** What `inspect` has found. `state` tells which fields there are. */
+/** What `inspect` has found: {@link InspectionBase}, and what `state` adds to it. */
 export type Inspection =
   /** No process holds it. */
   | (InspectionBase & { state: 'free' })
@@ -281,28 +285,31 @@ export interface Locker<Type extends LockType = LockType> extends AsyncDisposabl
    * @throws LockFileSystemError, ForeignLockError, MountChangedError, LockTimeoutError when the mount does not answer
    */
   inspect(path: string): Promise<Inspection>
-  /** Releases everything that it holds; its waits end with a {@link LockerClosedError}. A second call waits for the first. */
+  /**
+   * Releases everything that it holds; its waits end with a {@link LockerClosedError}. A second call waits for the first. A lock
+   * that cannot be given back then goes to others after its `timeoutIntervalMs`.
+   */
   close(): Promise<void>
 }
 
-/** The settings in force. */
+/** The settings in force; {@link LockerOptions} explains each. */
 export interface LockerSettings {
-  /** As in {@link LockerOptions}. */
+  /** The lock type. */
   lockType: LockType
   /** Symbolic links in place of hard links; link-based locks only. */
   useSymlinks: boolean
-  /** Advisory locks only. */
+  /** Which system calls; advisory locks only. */
   advisoryKind: AdvisoryKind
-  /** `null`: locks that Workbench does not know of. */
+  /** The locks that Workbench respects; `null`: its sessions know nothing of these locks. */
   workbench: Required<WorkbenchOptions> | null
-  /** In milliseconds. */
+  /** How often held locks are refreshed, in milliseconds. */
   refreshRateMs: number
-  /** In milliseconds. */
+  /** After how long without a refresh a lock counts as abandoned, in milliseconds. */
   timeoutIntervalMs: number
-  /** At most 120 characters, without control characters. */
+  /** What waiters and `inspect` see of the holder: at most 120 characters, without control characters. */
   label: string
   /** Is there a log? */
   enableLogging: boolean
-  /** An absolute path; `null` means the system log. */
+  /** The absolute path of the log file; `null`: the system log. */
   logFile: string | null
 }

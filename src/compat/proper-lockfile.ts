@@ -34,20 +34,20 @@ export interface UnlockOptions {
   lockfilePath?: string | undefined
   /**
    * Not supported: locks need the real file system. Node's own `fs` is accepted, in whatever object its functions are
-   * handed over.
+   * handed over. @default Node's own
    */
   fs?: unknown
 }
 
 /** Options of `check`. */
 export interface CheckOptions extends UnlockOptions {
-  /** Has no meaning here: a lock is stale after the time that its *holder* set. */
+  /** Has no meaning here: a lock is stale after the time that its *holder* set. @default ignored */
   stale?: number | undefined
 }
 
 /** Options of `lock`. */
 export interface LockOptions extends UnlockOptions {
-  /** After how many milliseconds without a refresh others may take the lock; at least 2000. @default 10000 */
+  /** After how many milliseconds without a refresh others may take the lock; from 2000 to a day. @default 10000 */
   stale?: number | undefined
   /** How often it is refreshed, in milliseconds; from 1000 to half of `stale`. @default stale / 2 */
   update?: number | undefined
@@ -86,7 +86,11 @@ const held = new Map<string, Held>()
 const lockers = new Map<string, Locker>()
 let useSymlinks = false
 
-/** Acquires the lock of a file. @returns the function that releases it. @throws ELOCKED when another holder has it */
+/**
+ * Acquires the lock of a file.
+ * @returns the function that releases it: it rejects with ERELEASED when that was done, and ECOMPROMISED when the lock was lost
+ * @throws ELOCKED when another holder has it; the codes of the system; FOREIGN_LOCK when there is something else at the path
+ */
 export async function lock(file: string, given: LockOptions | null = null): Promise<() => Promise<void>> {
   const options = given ?? {}
   const canonical = await canonicalPath(file, options)
@@ -104,7 +108,7 @@ export async function lock(file: string, given: LockOptions | null = null): Prom
   }
 }
 
-/** {@link lock}, with blocking calls. `retries` would block the process, and is refused (ESYNC). */
+/** {@link lock}, with blocking calls. @throws what {@link lock} throws, and ESYNC for `retries`, which would block the process */
 export function lockSync(file: string, given: LockOptions | null = null): () => void {
   const options = given ?? {}
   refuseRetries(options)
@@ -131,20 +135,20 @@ function refuseRetries(options: UnlockOptions): void {
   if (typeof count === 'number' && count > 0) throw lockfileError('ESYNC', 'Cannot use retries with the sync api')
 }
 
-/** Releases the lock of a file. @throws ENOTACQUIRED when this process does not hold it */
+/** Releases the lock of a file. @throws ENOTACQUIRED when this process does not hold it, ECOMPROMISED when it was lost */
 export async function unlock(file: string, given: UnlockOptions | null = null): Promise<void> {
   const options = given ?? {}
   await leave(find(await canonicalPath(file, options), options))
 }
 
-/** {@link unlock}, with blocking calls. */
+/** {@link unlock}, with blocking calls. @throws what {@link unlock} throws */
 export function unlockSync(file: string, given: UnlockOptions | null = null): void {
   const options = given ?? {}
   refuseRetries(options)
   leaveSync(find(canonicalPathSync(file, options), options))
 }
 
-/** Is the file locked? `true` also where that cannot be told. */
+/** Is the file locked? `true` also where that cannot be told. @throws the codes of the system */
 export async function check(file: string, given: CheckOptions | null = null): Promise<boolean> {
   const options = given ?? {}
   const path = lockPathOf(await canonicalPath(file, options), options)
@@ -157,7 +161,7 @@ export async function check(file: string, given: CheckOptions | null = null): Pr
   }
 }
 
-/** {@link check}, with blocking calls. */
+/** {@link check}, with blocking calls. @throws what {@link check} throws */
 export function checkSync(file: string, given: CheckOptions | null = null): boolean {
   const options = given ?? {}
   refuseRetries(options)

@@ -2,7 +2,11 @@
 
 import { printable } from '../log/printable.js'
 
-/** What is wrong. */
+/**
+ * What is wrong in a `file-locks` file. `UNREADABLE`, `NOT_A_FILE` and `TOO_LARGE` are about the file as a whole;
+ * `REFRESH_NOT_BELOW_TIMEOUT` and `TIMEOUT_TIGHT` about two intervals that do not go together (with the second, a single late
+ * heartbeat may cost the lock); `TOO_MANY`: there are more faults than are listed; the others are about one line.
+ */
 export type DiagnosticCode =
   | 'UNREADABLE' // the file is there, but cannot be read
   | 'NOT_A_FILE' // a directory, a pipe, a device

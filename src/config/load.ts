@@ -41,7 +41,8 @@ const LISTED_DIAGNOSTICS_MAX = 10
 
 /**
  * Finds and reads the `file-locks` file.
- * @throws ConfigError only when `strict`; its message lists the diagnostics with file, line and column.
+ * @throws InvalidArgumentError for an option; ConfigError only when `strict`: its message lists the diagnostics with file, line
+ * and column
  */
 export function loadConfig(options: LoadConfigOptions = {}): LoadedConfig {
   checkOptions<LoadConfigOptions>('loadConfig', options, OPTIONS)

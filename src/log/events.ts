@@ -8,7 +8,7 @@ export type LockEventName = 'acquire' | 'wait' | 'release' | 'refresh' | 'lost' 
 /** The diagnostics channel of each event: `diagnostics_channel.subscribe('mountlock:acquire', (event) => …)`. */
 export type ChannelName = `mountlock:${LockEventName}`
 
-/** How it ended. */
+/** How it ended: docs/events.md tells which outcomes each event can have. */
 export type LockOutcome =
   'acquired' | 'busy' | 'timeout' | 'aborted' | 'failed' | 'released' | 'lost' | 'taken-over' | 'reaped' | 'terminating'
 
