@@ -12,11 +12,18 @@ import { htmlPage } from '../../src/cli/evidence/page.js'
 import { drawCourse } from '../../src/cli/evidence/picture.js'
 import type { Evidence, StormEvent } from '../../src/cli/evidence/records.js'
 import { NARROW_WIDTH, type Timeline, timelineSvg } from '../../src/cli/evidence/timeline.js'
-import { BROWSER, type Picture, screenshot } from './fixtures/locktester-browser.mjs'
+import { BROWSER, type Picture, screenshot, sheetsOf } from './fixtures/locktester-browser.mjs'
 import { Bench } from './fixtures/locktester-driver.mjs'
+import { pageOfNodes, pageOfStress } from './support/reports.js'
 
 const [BLUE, ORANGE, RED, GREEN] = ['#0072b2', '#e69f00', '#d00000', '#1a9850']
 const AMBER = '#9a6700'
+/** Of the verdict, each with the report that comes to it. */
+const VERDICTS = [
+  ['a pass', 'good', '#1a7f37'],
+  ['a warning', 'mixed', AMBER],
+  ['a failure', 'bad', '#b01e28'],
+] as const
 /** The pictures of the pages, to be looked at. */
 const ARTEFACTS = join(import.meta.dirname, '../../.vitest/pictures')
 const [WHITE, INK, NIGHT, CHALK] = ['#ffffff', '#1a1a1a', '#16181c', '#e6e6e6']
@@ -168,6 +175,41 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
         expect(page).toContain(words)
     },
   )
+
+  test.each(VERDICTS)(
+    '%s is understood in a second: its colour is on the first screen, and no other verdict has it',
+    async (_, ending, colour) => {
+      await mkdir(ARTEFACTS, { recursive: true })
+      for (const [name, html] of [
+        ['stress', pageOfStress(ending)],
+        ['nodes', pageOfNodes(ending)],
+      ] as const) {
+        const file = join(directory, `${name}.html`)
+        await writeFile(file, html)
+        const keepAs = join(ARTEFACTS, `${name}-${ending}.png`)
+        const picture = await screenshot(file, { width: 1280, height: 900, keepAs })
+        expect(picture.count(colour, { height: 400 })).toBeGreaterThan(1280 * 20)
+        for (const [, , other] of VERDICTS) if (other !== colour) expect(picture.count(other), name).toBe(0)
+      }
+    },
+  )
+
+  test('what a failure proves is said as proved, once, and under its headline', () => {
+    const [stress, nodes] = [pageOfStress('bad'), pageOfNodes('mixed')]
+    const [proved = '', notProved = ''] =
+      /What was proved([^]*?)What was not proved([^]*?)What was tried/.exec(nodes)?.slice(1) ?? []
+    expect(proved).toContain('Locks by flock do not exclude')
+    expect(notProved).not.toContain('flock')
+    expect(stress).toMatch(/What was proved<\/h2><ul><li>Locks by hard link cannot be trusted here/)
+    for (const page of [stress, pageOfStress('good')]) expect(page).not.toMatch(/<strong>([^<]*)<\/strong><p>\1:/)
+  })
+
+  test('on paper the drawings have the long side of the sheet, and the rest the short one', async () => {
+    const file = join(directory, 'stress.html')
+    await writeFile(file, pageOfStress('good'))
+    const sheets = await sheetsOf(file)
+    expect(sheets.map(({ width, height }) => width > height)).toEqual([...sheets.slice(1).map(() => false), true])
+  })
 
   test('the results of five kinds of lock are all to be seen on a telephone', async () => {
     const file = join(directory, 'matrix.html')

@@ -18,7 +18,9 @@ const STYLE =
   '@media screen and (max-width:932px){.wide:has(>svg){display:none}.narrow{display:block}.narrow svg{max-width:560px}}' +
   '@media (prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181c}}' +
   '@media print{:root{color-scheme:light}body{color:#1a1a1a;background:#fff;margin:0;max-width:none}.wide{overflow:visible}.wide>svg{min-width:0}' +
-  'svg,table,.verdict{break-inside:avoid}details::details-content{content-visibility:visible}}'
+  'svg,table,.verdict,li{break-inside:avoid}h2,h2+p,summary{break-after:avoid}h2{margin-top:1.5rem}td,th{print-color-adjust:exact;-webkit-print-color-adjust:exact}' +
+  // All is open on paper. What is written in a drawing can be read on the long side of a sheet.
+  'details::details-content{content-visibility:visible}summary{list-style:none}.drawings{page:drawings}}@page drawings{size:landscape;margin:12mm}'
 
 /** @param title plain text @param body markup */
 export function htmlPage(title: string, body: string): string {
@@ -34,14 +36,24 @@ ${body}
 export type Mood = 'good' | 'unsure' | 'bad'
 
 export function verdictMarkup(mood: Mood, headline: string, text: string): string {
-  const lines = text.split('\n').map((line) => `<p>${escapeText(line)}</p>`)
+  const lines = withoutHeadline(text, headline)
+    .split('\n')
+    .map((line) => `<p>${escapeText(line)}</p>`)
   return `<div class="verdict ${mood}"><strong>${escapeText(headline)}</strong>${lines.join('')}</div>`
 }
 
-/** What is known, a row each; a value of several lines keeps them. */
+/** On a terminal the text stands alone, and begins with the headline. */
+function withoutHeadline(text: string, headline: string): string {
+  if (!text.startsWith(`${headline}: `)) return text
+  const rest = text.slice(headline.length + 2)
+  return `${rest.charAt(0).toUpperCase()}${rest.slice(1)}`
+}
+
+/** What is known, a row each; a value keeps its lines, and may be broken behind a comma: options of a mount are one word. */
 export function factsMarkup(facts: readonly (readonly [what: string, value: string])[]): string {
   const rows = facts.map(
-    ([what, value]) => `<tr><th>${escapeText(what)}</th><td>${escapeText(value).replaceAll('\n', '<br>')}</td></tr>`,
+    ([what, value]) =>
+      `<tr><th>${escapeText(what)}</th><td>${escapeText(value).replaceAll('\n', '<br>').replaceAll(',', ',<wbr>')}</td></tr>`,
   )
   return `<div class="wide facts"><table>${rows.join('')}</table></div>`
 }

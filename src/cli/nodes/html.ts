@@ -57,7 +57,7 @@ function provedBy({ kinds, nodes, result }: NodesReport): { proved: string[]; no
   const named = (wanted: string) => kinds.filter(({ mark }) => mark === wanted).map(({ kind }) => kind)
   const passed = named('pass')
   const whose = result === 'excludes' ? 'node' : 'process'
-  const others = kinds.filter(({ mark }) => mark !== 'pass')
+  const others = kinds.filter(({ mark }) => mark === 'failed' || mark === 'unclear')
   return {
     proved: [
       ...(passed.length === 0

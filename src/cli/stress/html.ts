@@ -24,14 +24,14 @@ ${remarks.length === 0 ? '' : `<h2>What went wrong</h2><ul>${remarks.map((remark
 ${provedMarkup(provedBy(outcome))}
 <h2>What was tried</h2>${factsMarkup(factsOf(outcome))}
 <h2>What happened</h2><p>${text(countsLine(outcome))}</p>${nodeTable(outcome)}
-<h2>The holders of the lock</h2>
+<section class="drawings"><h2>The holders of the lock</h2>
 <p>The first row is the lock: two bars over each other would be two holders at once. Below it, each process has a row. Hatched is the time in which a process is stalled, or a holder dead and its lock not taken over yet.</p>
 ${draw()
   .map((picture) => `<div class="wide">${picture}</div>`)
   .join('\n')}
 ${draw(NARROW_WIDTH)
   .map((picture) => `<div class="narrow">${picture}</div>`)
-  .join('\n')}`,
+  .join('\n')}</section>`,
   )
 }
 
@@ -52,7 +52,6 @@ function moodOf({ verdict, failures }: Outcome): { mood: Mood; headline: string 
 
 function provedBy({ verdict, gap, counts, facts }: Outcome): { proved: string[]; notProved: string[] } {
   const { nodes, processesPerNode, chaos, kind, limitation, fromMs, toMs } = facts
-  const isSafe = verdict !== 'not-safe' && verdict !== 'nothing-proved'
   const where = limitation === null ? `on ${count(nodes.length, 'node')}` : 'on this machine'
   const proved = [
     `Of ${count(nodes.length * processesPerNode, 'process', 'processes')} ${where}, never two were sure of the lock at once, in ${count(counts.acquisitions, 'acquisition')}.`,
@@ -66,8 +65,9 @@ function provedBy({ verdict, gap, counts, facts }: Outcome): { proved: string[];
         ]
       : []),
   ]
+  const violated = `Locks by ${kind} cannot be trusted here: ${count(counts.violations, 'violation')}, see above.`
   return {
-    proved: isSafe ? proved : [],
+    proved: verdict === 'nothing-proved' ? [] : verdict === 'not-safe' ? [violated] : proved,
     notProved: [
       ...(gap === null ? [] : [`${gap}.`]),
       ...(limitation === null ? [] : [limitationText(limitation)]),
@@ -81,9 +81,11 @@ function provedBy({ verdict, gap, counts, facts }: Outcome): { proved: string[];
 function factsOf({ facts }: Outcome): (readonly [string, string])[] {
   const { kind, settings, processesPerNode, nodes, chaos, fromMs, toMs } = facts
   return [
-    ['date', `${dateText()}, for ${seconds(toMs - fromMs)}`],
+    ['date', dateText()],
+    ['duration', seconds(toMs - fromMs)],
     ['version', `locktester ${version()}`],
-    ['kind of lock', `${kind}, ${spellIntervals(settings)}`],
+    ['kind of lock', kind],
+    ['settings', spellIntervals(settings)],
     ['processes', `${processesPerNode} on each node${chaos ? ', killed and stalled on purpose' : ''}`],
     ...nodes.map(({ name, directory, facts: { host, nodeVersion }, mount, clockSlackMs }) => {
       const lines = [
