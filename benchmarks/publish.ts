@@ -83,6 +83,8 @@ function inShort({ verdict, target, reached, ratio, note }: Row): string {
   return verdict === 'not measured' && note !== undefined ? `${marked} (${note})` : marked
 }
 
+const LEGEND = '✔: the target is met. ✘: it is not. A figure is a median; in parentheses is the spread of what was measured.'
+
 /** Each question with all its rows and its pictures. */
 function writePage(report: Report, directory: string): string {
   rmSync(directory, { recursive: true, force: true })
@@ -93,9 +95,10 @@ function writePage(report: Report, directory: string): string {
       writeFileSync(join(directory, name), plotFile(plot))
       return `**${plot.title}**\n\n![${plot.title}](${name})`
     })
-    return [`## ${title}`, `${about}.`, tableOf(rows), ...pictures]
+    return [`## ${title}`, `${about.charAt(0).toUpperCase()}${about.slice(1)}.`, tableOf(rows), ...pictures]
   })
   const page = join(directory, 'README.md')
-  writeFileSync(page, `${['# Benchmarks', describe(report), ...warnings(report), ...sections].join('\n\n')}\n`)
+  const intro = ['# Benchmarks', describe(report), ...warnings(report), LEGEND]
+  writeFileSync(page, `${[...intro, ...sections].join('\n\n')}\n`)
   return page
 }

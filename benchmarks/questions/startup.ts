@@ -37,7 +37,7 @@ const PROGRAMS: readonly Program[] = [
 export const startup: Question = {
   id: 'startup',
   title: 'Starting',
-  about: "import 'mountlock' and locktester --help, next to node -e 0",
+  about: "how long import 'mountlock' and locktester --help take, next to node -e 0",
   ask,
 }
 

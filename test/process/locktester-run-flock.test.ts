@@ -160,7 +160,8 @@ const ROWS: Record<string, () => Promise<void>> = {
   },
   'the exit status': async () => {
     for (const code of [0, 1, 129, 143, 255]) expect((await same(`$run L sh -c 'exit ${code}'`)).end).toBe(code)
-    expect((await same(`$run L sh -c 'kill -TERM $$'; exit $?`)).end).toBe(143)
+  },
+  'the command is not there, or cannot be executed': async () => {
     await writeFile(join(folder, 'text'), '')
     for (const [command, end] of [
       ['nowhere', 127],
@@ -169,8 +170,13 @@ const ROWS: Record<string, () => Promise<void>> = {
       expect((await flock(`$run L ${command}`)).end).toBe(69)
       expect((await ours(`$run L ${command}`)).end).toBe(end)
     }
+  },
+  'the directory of the lock is not there': async () => {
     expect((await flock('$run missing/L true')).end).toBe(66)
     for (const program of [ours, advisory]) expect((await program('$run missing/L true')).end).toBe(69)
+  },
+  'a signal ends the command': async () => {
+    expect((await same(`$run L sh -c 'kill -TERM $$'; exit $?`)).end).toBe(143)
     expect(await bench.locktester(['run', join(folder, 'x'), 'sh', '-c', 'kill -TERM $$']).end).toBe('SIGTERM')
   },
   'a real-time signal ends the command': async () => {
@@ -183,7 +189,7 @@ const ROWS: Record<string, () => Promise<void>> = {
       (await ours(`mkfifo go; $run L sh -c '${BACKGROUND} kill -40 $$'; code=$?; echo >go; $run L true; exit $code`)).end,
     ).toBe(255)
   },
-  'the same without a thread or a `/proc`': async () => {
+  'a signal ends the command, where Node can start no thread or there is no `/proc`': async () => {
     const hidden = (line: string) =>
       `unshare -m bash -c 'mount --make-rprivate /; umount -l /proc; eval "$0"' "$(cat <<'END'\n${line}\nEND\n)"`
     for (const [ending, end] of [
