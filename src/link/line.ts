@@ -4,7 +4,7 @@ import { monotonicMs } from '../drivers/clock.js'
 import { runAsynchronously } from '../drivers/work.js'
 import { MountlockError } from '../errors.js'
 import type { Glance, Line, Place } from '../lock-type/lock-type.js'
-import { ticketName } from '../protocol/names.js'
+import { parseTicketName, ticketName } from '../protocol/names.js'
 import { ask, type Protocol } from '../protocol/operations.js'
 import { coarsenessMs } from '../protocol/lease.js'
 import { freshListing, listing } from '../protocol/settle.js'
@@ -24,6 +24,8 @@ export interface Lined {
   ticketsRestUntilMs: number
   /** Waiters that were seen alive, each with the time until which that is not asked again, by `monotonicMs()`. */
   readonly aliveUntilMs: Map<string, number>
+  /** The removal of a ticket of this process that was begun last; `null`: there was none. */
+  ticketsGoing: Promise<unknown> | null
   /** Runs a little program in the directory in which the lock was last seen. */
   run<Result>(program: Protocol<Result>): Promise<Result>
 }
@@ -34,12 +36,12 @@ interface OwnTicket {
   ticket: string
 }
 
-/** So many waiters are asked whether they live. If all of them are dead, no process is believed to wait. */
+/** So many waiters are asked whether they live. If all are dead, no process is believed to wait, and the next call goes on. */
 const JUDGED_MAX = 4
 
 /** A waiter that was seen alive is taken for alive for so long. Chosen: one that has died meanwhile costs some graces. */
 const ALIVE_MS = 1000
-/** A bound on memory, not measured. */
+/** Bounds on memory, as many as are listed. Chosen: to forget them all costs a few more questions. */
 const REMEMBERED_MAX = 1000
 
 /** What may not be moved out now may not be soon after. Chosen: listing 60,000 tickets takes 0.2 s, which is 2 % of it. */
@@ -50,9 +52,8 @@ export class LinkLine implements Line {
   /** The generation that was in the way first: it stays, also in the ticket of a later session. */
   #behind: bigint | null = null
   #own: OwnTicket | null = null
+  #making: Promise<unknown> = Promise.resolve()
   #isCoarse: boolean | null = null
-  /** Session files of owners that were found to be dead. */
-  readonly #dead = new Set<string>()
   #isOver = false
 
   constructor(lock: Lined) {
@@ -67,15 +68,31 @@ export class LinkLine implements Line {
     return this.#lock.run(glanceAt(this.#lock.site, isCertain))
   }
 
-  async stand(generation: bigint, isLate: boolean): Promise<Place> {
+  async stand(generation: bigint | null, isLate: boolean): Promise<Place> {
     this.#behind ??= generation
     this.#isCoarse ??= await this.#lock.run(isCoarse(this.#lock.site))
-    const own = await this.#ticket(this.#behind)
-    const line = queueOf((await this.#tickets())?.tickets ?? [], this.#dead)
-    if (own !== null && !line.some(({ ticket }) => ticket === own.ticket)) await this.#make(own)
-    const ahead = own === null ? line : line.filter((waiting) => isBefore(waiting, own))
-    if (isLate) this.#lookAfter(ahead.at(-1))
+    const own = this.#behind === null ? null : await this.#ticket(this.#behind)
+    const names = (await this.#tickets())?.tickets ?? []
+    if (own !== null && !names.includes(own.ticket)) await this.#make(own)
+    this.#removeLeftOf(own, names)
+    const others = this.#othersIn(names)
+    const before = own === null ? others : others.filter((waiting) => isBefore(waiting, own))
+    const ahead = isLate ? await this.#withoutDead(before) : before
     return { ahead: ahead.map((one) => ({ ...one, ticket: ticketPath(this.#lock.site, one.ticket) })), isCoarse: this.#isCoarse }
+  }
+
+  #othersIn(names: readonly string[]): Waiting[] {
+    const { deadOwners } = this.#lock.directory
+    return queueOf(names, new Set([...deadOwners, ...this.#lock.directory.ownSessionFiles()]))
+  }
+
+  /** Tickets of this process that could not be removed in their time: as long as it lives no other process may remove them. */
+  #removeLeftOf(own: OwnTicket | null, names: readonly string[]): void {
+    if (own !== this.#own) return // it was given up meanwhile
+    const sessions = this.#lock.directory.ownSessionFiles()
+    const isLeft = (name: string) => name !== own?.ticket && sessions.includes(parseTicketName(name)?.sessionFile ?? '')
+    const left = names.filter(isLeft)
+    if (left.length > 0) void this.#remove(left)
   }
 
   /** With the session that takes new locks now; `null`: there is none to be had. */
@@ -87,8 +104,10 @@ export class LinkLine implements Line {
       if (!(error instanceof MountlockError)) throw error
       return null
     }
+    // That of the last acquisition may have the same name.
+    if (this.#own === null) await this.#lock.ticketsGoing
     if (this.#isOver || session === this.#own?.session) return this.#own
-    this.#giveUp()
+    void this.#giveUp()
     // Waiting is use: a session with a ticket is not ended for idleness.
     session.enter()
     this.#own = { session, behind, ticket: ticketName(behind, session.file.name) }
@@ -97,9 +116,9 @@ export class LinkLine implements Line {
   }
 
   async #make(own: OwnTicket): Promise<void> {
-    if (own !== this.#own) return
-    await this.#lock.run(makeTicket(this.#lock.site, own.ticket))
-    if (own !== this.#own) this.#remove([own.ticket]) // it was given up meanwhile
+    if (own !== this.#own) return // it was given up meanwhile
+    this.#making = this.#lock.run(makeTicket(this.#lock.site, own.ticket))
+    await this.#making
   }
 
   /** `null`: there are so many that they say nothing. */
@@ -119,40 +138,43 @@ export class LinkLine implements Line {
   }
 
   async others(): Promise<number> {
-    const own = this.#lock.directory.ownSessionFiles()
     const room = await this.#tickets()
     if (room === null) return 0
-    const others = queueOf(room.tickets, this.#dead).filter(({ sessionFile }) => !own.includes(sessionFile))
-    const dead: string[] = []
-    let isAwaited = false
-    for (const { ticket, sessionFile } of others.slice(0, JUDGED_MAX)) {
-      isAwaited = this.#wasAlive(sessionFile) || !(await this.#isDead(sessionFile))
-      if (isAwaited) break
-      dead.push(ticket)
-    }
+    const others = this.#othersIn(room.tickets)
+    const dead = this.#wasAlive(others[0]) ? [] : await this.#deadAmong(others)
     // An empty room goes too.
-    if (dead.length > 0 || (room.isThere && room.tickets.length === 0)) this.#remove(dead)
-    return isAwaited ? others.length - dead.length : 0
+    if (dead.length > 0 || (room.isThere && room.tickets.length === 0)) this.#removeOfDead(dead)
+    return dead.length < Math.min(others.length, JUDGED_MAX) ? others.length - dead.length : 0
   }
 
-  /** Each looks after the one before it: a ticket of the dead is removed by the next in line. */
-  #lookAfter(waiting: Waiting | undefined): void {
-    if (waiting === undefined) return
-    const { sessionFile, ticket } = waiting
-    this.#lock.directory.mount.inBackground(async () => {
-      if (!this.#isOver && (await this.#isDead(sessionFile))) await this.#lock.run(removeTickets(this.#lock.site, [ticket]))
-    })
+  /** Each looks after those right before it: tickets of the dead are removed by the next in line. */
+  async #withoutDead(ahead: readonly Waiting[]): Promise<readonly Waiting[]> {
+    const dead = await this.#deadAmong(ahead.toReversed())
+    if (dead.length > 0) this.#removeOfDead(dead)
+    return ahead.slice(0, ahead.length - dead.length)
+  }
+
+  /** The tickets of the dead, up to the first process that lives. */
+  async #deadAmong(waiting: readonly Waiting[]): Promise<string[]> {
+    const dead: string[] = []
+    for (const { ticket, sessionFile } of waiting.slice(0, JUDGED_MAX)) {
+      if (!(await this.#isDead(sessionFile))) break
+      dead.push(ticket)
+    }
+    return dead
   }
 
   async #isDead(sessionFile: string): Promise<boolean> {
-    const verdict = await this.#lock.run(judgeTicket(this.#lock.site, sessionFile))
-    if (verdict.state === 'dead') this.#dead.add(sessionFile)
-    else this.#remember(sessionFile)
-    return verdict.state === 'dead'
+    const { state } = await this.#lock.run(judgeTicket(this.#lock.site, sessionFile))
+    const { deadOwners } = this.#lock.directory
+    if (state !== 'dead') this.#remember(sessionFile)
+    else if (deadOwners.size < REMEMBERED_MAX) deadOwners.add(sessionFile)
+    else deadOwners.clear()
+    return state === 'dead'
   }
 
-  #wasAlive(sessionFile: string): boolean {
-    return monotonicMs() < (this.#lock.aliveUntilMs.get(sessionFile) ?? 0)
+  #wasAlive(waiting: Waiting | undefined): boolean {
+    return waiting !== undefined && monotonicMs() < (this.#lock.aliveUntilMs.get(waiting.sessionFile) ?? 0)
   }
 
   #remember(sessionFile: string): void {
@@ -161,21 +183,31 @@ export class LinkLine implements Line {
     aliveUntilMs.set(sessionFile, monotonicMs() + ALIVE_MS)
   }
 
-  leave(): void {
+  leave(): Promise<unknown> {
     this.#isOver = true
-    this.#giveUp()
+    return this.#giveUp()
   }
 
-  #giveUp(): void {
+  async #giveUp(): Promise<void> {
     const own = this.#own
     if (own === null) return
     this.#own = null
     own.session.leave()
-    this.#remove([own.ticket])
+    await this.#remove([own.ticket])
   }
 
-  #remove(tickets: readonly string[]): void {
-    this.#lock.directory.seeThrough(this.#lock.run(removeTickets(this.#lock.site, tickets)))
+  /** Tickets of this process, once they are made. */
+  #remove(tickets: readonly string[]): Promise<unknown> {
+    const making = this.#making.catch(() => {})
+    const removing = making.then(() => this.#lock.run(removeTickets(this.#lock.site, tickets))).catch(() => {}) // best effort
+    this.#lock.ticketsGoing = removing
+    this.#lock.directory.seeThrough(removing)
+    return removing
+  }
+
+  /** One piece after the other: a server may make the removal of a file wait for a dead client. */
+  #removeOfDead(tickets: readonly string[]): void {
+    this.#lock.directory.mount.inBackground(() => this.#lock.run(removeTickets(this.#lock.site, tickets)))
   }
 }
 

@@ -36,6 +36,8 @@ const SEEN_THROUGH_MS_MAX = 1000
 export class LockDirectory implements Patrolled {
   readonly path: string
   readonly markerLooks = new MarkerLooks()
+  /** Session files of waiters that were found to be dead, whose tickets may have to stay all the same. */
+  readonly deadOwners = new Set<string>()
   readonly #directories: Directories
   readonly #options: LockDirectoryOptions
   readonly #patrol: Patrol

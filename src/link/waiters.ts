@@ -7,8 +7,9 @@ import type { WaitingProcess } from '../types.js'
 import { queueOf } from '../waiting/queue.js'
 import { judgeTicket, listTickets, readTicket } from '../waiting/tickets.js'
 
-/** Of a longer queue the rest is left out: each takes some round trips. */
+/** Of a longer queue the rest is left out: each takes some round trips, those of the dead too. */
 const SHOWN_MAX = 100
+const JUDGED_MAX = 400
 const NONE: ReadonlySet<string> = new Set()
 
 export interface SeenWaiters {
@@ -21,7 +22,8 @@ export interface SeenWaiters {
 export function* seeWaiters(view: LockView, generation: bigint | null): Protocol<SeenWaiters> {
   const { tickets: names } = yield* listTickets(view)
   const seen: SeenWaiters = { waiters: [], lockChangedMs: null }
-  for (const { ticket, sessionFile, host, pid, generation: behind } of queueOf(names, NONE).slice(0, SHOWN_MAX)) {
+  for (const { ticket, sessionFile, host, pid, generation: behind } of queueOf(names, NONE).slice(0, JUDGED_MAX)) {
+    if (seen.waiters.length === SHOWN_MAX) break
     const verdict = yield* judgeTicket(view, sessionFile)
     if (verdict.state === 'dead') continue
     const { madeMs, lockChangedMs } = yield* readTicket(view, ticket)

@@ -49,17 +49,17 @@ export interface Line {
    */
   glance(isCertain: boolean): Promise<Glance | null>
   /**
-   * Takes a place in the line, behind those that came before this generation, and tells where that is. `isLate`: also looks
-   * whether the one right before it still lives.
+   * Takes a place in the line, behind those that came before this generation, and tells where that is; `null`: none was seen,
+   * and without one there is no place. `isLate`: also looks whether those right before it still live.
    */
-  stand(generation: bigint, isLate: boolean): Promise<Place>
+  stand(generation: bigint | null, isLate: boolean): Promise<Place>
   /**
    * How many other processes wait; 0 where none of them was found alive. What the dead have left of their waiting goes on the
    * way.
    */
   others(): Promise<number>
-  /** Gives the place up, in the background. */
-  leave(): void
+  /** Gives the place up, in the background. @returns when it is given up */
+  leave(): Promise<unknown>
 }
 
 /** A place in a line. */

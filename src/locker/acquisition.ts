@@ -153,6 +153,7 @@ export class Acquisition {
     const waiter = this.#begun.listen()
     // Listen first, then look once more: a release in between is not missed.
     if (!isListening) return { fresh: true, seenFree: null }
+    this.#patience.since = () => waiter.since(generation)
     return this.#until(waiter, waiter.again(generation))
   }
 
@@ -226,9 +227,10 @@ class Begun {
   }
 
   /** @returns when all is undone */
-  end(): Promise<void> {
-    this.#waiter?.close()
-    return this.#leave(this.#place)
+  async end(): Promise<void> {
+    const left = this.#waiter?.close()
+    await this.#leave(this.#place)
+    await left
   }
 
   /** What is still under way keeps its place: it may yet have to be undone. */

@@ -6,6 +6,7 @@ import { wantsProcessor } from '../drivers/threads.js'
 import { type Work, runAsynchronously } from '../drivers/work.js'
 import { AbortError, LockTimeoutError } from '../errors.js'
 import type { Holder } from '../types.js'
+import type { Since } from '../waiting/decision.js'
 import { onAbort } from './abort-listeners.js'
 
 const NO_ANSWER = 'the file system has not answered: does the mount hang?'
@@ -13,6 +14,12 @@ const NO_ANSWER = 'the file system has not answered: does the mount hang?'
 export const THIS_PROCESS = 'this process'
 /** What is waited for where a lock has a holder; `null`: it is not known which. */
 export const heldBy = (holder: string | null): string => (holder === null ? 'it is held' : `held by ${holder}`)
+/** A waiter asks for the holder now and then, and sees more often that it is another one. */
+const SINCE: Record<Since, string> = {
+  nothing: '',
+  released: ' at the last try, and released since',
+  'changed hands': ' at the last try, and it has changed hands since',
+}
 
 /**
  * While nothing is answered for so long, and no thread of this process waits for a processor, the file system is what
@@ -41,6 +48,8 @@ export class Patience {
   /** The holder that was seen last, and how many waiters came before, as far as is known. */
   holder: Holder | null = null
   waitersBefore: () => number | null = () => null
+  /** What was seen since then. */
+  since: () => Since = () => 'nothing'
 
   /** `leastMs`: how long it lasts at the least, until {@link endFirstTry}. */
   constructor(path: string, waitMs: number, signal?: AbortSignal | undefined, leastMs = 0) {
@@ -90,7 +99,8 @@ export class Patience {
   }
 
   #giveUp(): void {
-    const { waitingFor: why, holder } = this
+    const { holder } = this
+    const why = `${this.waitingFor}${SINCE[this.since()]}`
     this.end(new LockTimeoutError(this.path, this.#waitMs, { why, holder, waitersBefore: this.waitersBefore() }))
   }
 

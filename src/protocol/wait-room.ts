@@ -5,7 +5,7 @@
  */
 
 import { isAbsent } from './doubt.js'
-import { movedWaitRoomName, parseTicketName, WAIT_ROOM } from './names.js'
+import { isSillyRenamed, movedWaitRoomName, parseTicketName, WAIT_ROOM } from './names.js'
 import { ask, type Protocol } from './operations.js'
 import type { LockView } from './settle.js'
 
@@ -20,7 +20,8 @@ export function* moveOutWaitRoom({ path, directory }: Pick<LockView, 'path' | 'd
   const room = `${path}/${WAIT_ROOM}`
   const inside = yield* ask.list(room)
   if (!inside.ok) return inside.code === 'ENOENT'
-  if (!inside.value.every((name) => parseTicketName(name) !== null)) return false
+  // What an NFS client keeps of a ticket that was removed while it was read goes by itself, there as well.
+  if (!inside.value.every((name) => parseTicketName(name) !== null || isSillyRenamed(name))) return false
   const moved = `${directory}/${movedWaitRoomName(yield* ask.name())}`
   const out = yield* ask.rename(room, moved)
   if (!out.ok) return isAbsent(out.code)

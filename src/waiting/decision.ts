@@ -20,6 +20,9 @@ export interface Known {
 /** Why it is worth trying. */
 export type Occasion = 'released' | 'late'
 
+/** What became of a lock since a try. `released`: it is left to those that came before, or is being tried. */
+export type Since = 'nothing' | 'released' | 'changed hands'
+
 export type Decision =
   | { kind: 'try'; occasion: Occasion }
   /** Read the tickets. */

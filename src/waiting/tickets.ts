@@ -12,7 +12,7 @@ import { isAbsent } from '../protocol/doubt.js'
 import { judge, type Verdict } from '../protocol/judge.js'
 import { parseTicketName, WAIT_ROOM } from '../protocol/names.js'
 import { ask, type Protocol } from '../protocol/operations.js'
-import type { LockView } from '../protocol/settle.js'
+import { listing, type LockView } from '../protocol/settle.js'
 
 const roomOf = ({ path }: LockView) => `${path}/${WAIT_ROOM}`
 export const ticketPath = (view: LockView, ticket: string) => `${roomOf(view)}/${ticket}`
@@ -23,6 +23,9 @@ export function* makeTicket(view: LockView, ticket: string): Protocol<boolean> {
   const first = yield* ask.create(ticketPath(view, ticket), '', 0o600)
   if (first.ok || first.code === 'EEXIST') return true
   if (!isAbsent(first.code)) return false
+  // What has no marker may be another program's by now, whose empty directory is a lock.
+  const listed = yield* listing(view)
+  if (!listed.ok || listed.value.kind === null) return false
   const lock = yield* ask.stat(view.path)
   if (!lock.ok || lock.value.type !== 'directory') return false
   const made = yield* ask.mkdir(room, lock.value.mode)

@@ -22,10 +22,10 @@
 
 import { assert } from '../assert.js'
 import { clearTimeout, monotonicMs, setTimeout } from '../drivers/clock.js'
-import { type NameWatch, watchNames } from '../drivers/name-watch.js'
 import type { Ahead, Line, WaitStyle } from '../lock-type/lock-type.js'
 import { parseEntry } from '../protocol/names.js'
-import { decide, type Known, type Occasion } from './decision.js'
+import { decide, type Known, type Occasion, type Since } from './decision.js'
+import { LineWatch } from './line-watch.js'
 import { Backoff, BRISK_MS, CERTAIN_GROWTH, CERTAIN_LOOK_MS, FIRST_BRISK_MS, jittered, type Pace, paceOf } from './pace.js'
 import { TURNS_MAX, turnMsOf } from './queue.js'
 import { Standing } from './standing.js'
@@ -45,11 +45,10 @@ type End = Occasion | 'taken'
 
 /** Waits between the tries of one acquisition. Listens from the moment it is made, so that no release is missed. */
 export class Waiter {
+  readonly #style: WaitStyle
   readonly #line: Line | null
-  /** Of the lock's directory; or, far from the first, of the ticket that will be gone when its turn comes near. */
-  #watch: NameWatch | null
-  #followed: string | null = null
-  readonly #pace: Pace
+  readonly #watch: LineWatch | null
+  #pace: Pace
   readonly #backoff: Backoff
   readonly #known: Known = { freeMs: null, turnMs: 0, standMs: null, lookMs: null, tryMs: NEVER }
   readonly #standing = new Standing()
@@ -60,7 +59,6 @@ export class Waiter {
   #seenFree: bigint | null = null
   /** From then on the next look is a certain one. */
   #certainMs = NEVER
-  readonly #isLocal: boolean
   /** The server's time stamps are whole seconds. */
   #isCoarse = false
   /** Others have waited as well. */
@@ -75,10 +73,10 @@ export class Waiter {
   #fail: (error: unknown) => void = () => {}
 
   constructor(style: WaitStyle, line: Line | null) {
+    this.#style = style
     this.#line = line
-    this.#isLocal = style.isLocal
-    this.#watch = line === null ? null : watchNames(line.path, (name) => this.#onName(name))
-    this.#pace = paceOf(style, this.#watch !== null)
+    this.#watch = line && new LineWatch(line.path, (name) => this.#onName(name), this.#onTicketGone.bind(this))
+    this.#pace = paceOf(style, this.#watch?.isThere === true)
     this.#backoff = new Backoff(style)
   }
 
@@ -90,6 +88,13 @@ export class Waiter {
   /** The generation that was seen to be free, if that is why it is worth trying. */
   get seenFree(): bigint | null {
     return this.#seenFree
+  }
+
+  /** What it has seen since that generation was in the way. */
+  since(generation: bigint | null): Since {
+    if (generation === null || this.#generation < generation) return 'nothing'
+    if (this.#generation > generation) return 'changed hands'
+    return this.#known.freeMs !== null || this.#seenFree === generation ? 'released' : 'nothing'
   }
 
   /** Resolves when it is worth trying again. `generation`: which one was in the way, where there are any. */
@@ -147,7 +152,7 @@ export class Waiter {
 
   /** Between nodes: by looks alone one of two busy nodes had a third of the turns, and with time stamps of a second a tenth. */
   get #needsTries(): boolean {
-    return !this.#isLocal && (this.#isCoarse || this.#isContended)
+    return !this.#style.isLocal && (this.#isCoarse || this.#isContended)
   }
 
   #nextLookMs(nowMs: number): number | null {
@@ -209,7 +214,7 @@ export class Waiter {
   async #stand(line: Line): Promise<void> {
     const sinceMs = this.#changedMs
     const guess = this.before
-    const place = await line.stand(this.#generation, this.#isLate)
+    const place = await line.stand(this.#generation < 0n ? null : this.#generation, this.#isLate)
     const ahead = this.#standing.stillWaiting(place.ahead)
     this.#isLate = false
     this.#isCoarse = place.isCoarse
@@ -219,7 +224,7 @@ export class Waiter {
     // The ticket of the process that has just taken the lock may still be there.
     const mayBeHolders = guess !== null && ahead.length > guess && nowMs - sinceMs < TICKET_GONE_MS_MAX
     if (mayBeHolders) this.#known.standMs = sinceMs + TICKET_GONE_MS_MAX
-    else this.#standAt(line, ahead)
+    else this.#standAt(ahead)
     if (sinceMs !== this.#changedMs) this.#standAgain(nowMs)
     const nextLookMs = this.#nextLookMs(nowMs)
     if (nextLookMs !== null) this.#known.lookMs = Math.min(this.#known.lookMs ?? nextLookMs, nextLookMs)
@@ -229,29 +234,23 @@ export class Waiter {
    * A release concerns those that are near: all others sleep on, and each of them watches the ticket that is gone when it has
    * become one of these.
    */
-  #watchFor(line: Line, ahead: readonly Ahead[]): void {
-    // A waiter without a watch looks, and sees its turn come.
-    if (this.#pace.lookMs !== null || this.#isClosed) return
-    const followed = ahead[ahead.length - NEAR]?.ticket ?? null
-    if (followed === this.#followed) return
-    this.#watch?.close()
-    this.#followed = followed
-    this.#watch = followed === null ? null : watchNames(followed, () => this.#onTicketGone(line))
-    if (this.#watch === null) this.#comeNear(line)
+  #watchFor(ahead: readonly Ahead[]): void {
+    if (this.#watch === null || this.#isClosed) return
+    // A waiter that looks sees its turn come.
+    const followed = this.#pace.lookMs === null ? (ahead[ahead.length - NEAR]?.ticket ?? null) : null
+    if (this.#watch.listenTo(followed)) this.#comeNear()
+    this.#pace = paceOf(this.#style, this.#watch.isThere)
   }
 
-  #onTicketGone(line: Line): void {
-    if (this.#followed === null) return
-    this.#watch?.close()
-    this.#comeNear(line)
+  #onTicketGone(): void {
+    this.#watch?.listenTo(null)
+    this.#comeNear()
     this.#act(monotonicMs())
   }
 
-  #comeNear(line: Line): void {
-    this.#followed = null
-    this.#watch = watchNames(line.path, (name) => this.#onName(name))
+  #comeNear(): void {
     this.#standing.outdated()
-    this.#known.lookMs = monotonicMs() // what happened while it watched a ticket
+    this.#known.lookMs = monotonicMs() // what happened while it did not listen to the lock
   }
 
   async #look(line: Line): Promise<void> {
@@ -320,10 +319,10 @@ export class Waiter {
     if (!this.#standing.isFar) this.#known.standMs ??= nowMs + TICKET_GONE_MS
   }
 
-  #standAt(line: Line, ahead: readonly Ahead[]): void {
+  #standAt(ahead: readonly Ahead[]): void {
     this.#standing.placed(ahead)
     this.#known.turnMs = this.#turnMs
-    this.#watchFor(line, ahead)
+    this.#watchFor(ahead)
   }
 
   get #turnMs(): number {
@@ -338,12 +337,13 @@ export class Waiter {
     resume?.(end)
   }
 
-  /** Ends the wait at once, the watch, and its place in the line. */
-  close(): void {
+  /** Ends the wait at once, the watch, and its place in the line. @returns when that is given up */
+  close(): Promise<unknown> {
     this.#isClosed = true
     this.#watch?.close()
     clearTimeout(this.#timer)
-    this.#line?.leave()
+    const left = this.#line?.leave()
     this.#end('late')
+    return left ?? Promise.resolve()
   }
 }

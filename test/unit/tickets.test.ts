@@ -10,7 +10,7 @@ import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
 import { renameClaim } from '../../src/protocol/claim-rename.js'
 import { symlinkClaim } from '../../src/protocol/claim-symlink.js'
 import { inspect } from '../../src/protocol/inspect.js'
-import { breakHolder } from '../../src/protocol/maintain.js'
+import { breakHolder, prune } from '../../src/protocol/maintain.js'
 import { ticketName } from '../../src/protocol/names.js'
 import type { Operation } from '../../src/protocol/operations.js'
 import { createSession, type Session } from '../../src/protocol/session.js'
@@ -76,6 +76,28 @@ function worldWith(names: readonly string[], tickets: readonly string[] | null):
   return { world, session: own.value }
 }
 
+const tickets = fc.array(
+  fc
+    .tuple(fc.bigInt({ min: 0n, max: 20n }), fc.integer({ min: 77, max: 80 }))
+    .map(([generation, pid]) => ticketName(generation, sessionOf(pid))),
+)
+
+const entries = fc.uniqueArray(
+  fc.constantFrom(
+    '.links',
+    '.renames',
+    '16',
+    '17',
+    '17.free',
+    '18',
+    '18.free',
+    '.look-0123456789abcdef',
+    'README',
+    '.dissolving-links-0123456789abcdef',
+  ),
+  { maxLength: 8 },
+)
+
 const plain = (value: unknown) =>
   JSON.stringify(value, (key, inner) =>
     key === 'isWaitedFor' ? undefined : typeof inner === 'bigint' ? String(inner) : inner,
@@ -83,29 +105,9 @@ const plain = (value: unknown) =>
 const asked = (operations: readonly Operation[]) => operations.map((operation) => plain(operation))
 
 test('every decision of the protocol is the same with any set of tickets and with none', () => {
-  const entries = fc.uniqueArray(
-    fc.constantFrom(
-      '.links',
-      '.renames',
-      '16',
-      '17',
-      '17.free',
-      '18',
-      '18.free',
-      '.look-0123456789abcdef',
-      'README',
-      '.dissolving-links-0123456789abcdef',
-    ),
-    { maxLength: 8 },
-  )
   const crowd = fc
     .integer({ min: 28, max: 34 })
     .map((many) => ['.links', ...Array.from({ length: many }, (_, index) => `${index}`)])
-  const tickets = fc.array(
-    fc
-      .tuple(fc.bigInt({ min: 0n, max: 20n }), fc.integer({ min: 77, max: 80 }))
-      .map(([generation, pid]) => ticketName(generation, sessionOf(pid))),
-  )
   const steps = {
     attempt: (site: Site, session: Session) => attempt(site, session, false),
     'an attempt past the cache': (site: Site, session: Session) => attempt(site, session, true),
@@ -135,6 +137,16 @@ test('every decision of the protocol is the same with any set of tickets and wit
   )
 })
 
+test('a lock is taken away, or is not, with any set of tickets as with none', () => {
+  fc.assert(
+    fc.property(entries, tickets, fc.constantFrom(hardLinkClaim, renameClaim), fc.boolean(), (names, some, claim, coherent) => {
+      const [without, withSome] = [null, some].map((these) => run(worldWith(names, these).world, prune(siteOf(claim, coherent))))
+      expect(plain(withSome)).toEqual(plain(without))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
 test('the first ticket makes their directory, and the last one takes it along', () => {
   const { world } = worldWith(['.links', '18'], null)
   const site = siteOf(hardLinkClaim, true)
@@ -160,6 +172,18 @@ test('of what a process released itself, and what it has seen to be free since, 
     expect(run(world, attempt(site, session, false, seenFree))).toMatchObject({ kind: 'acquired', generation: 21n })
     expect(world.asked.map(({ op }) => op).filter((op) => op === 'rename' || op === 'list')).toEqual(['rename'])
   }
+})
+
+test.each<readonly string[]>([[], ['18'], ['README']])('no ticket is made in what may be another program’s: %j', (...names) => {
+  const { world } = worldWith(names, null)
+  const before = [...world.nodes.keys()]
+  expect(run(world, makeTicket(siteOf(hardLinkClaim, true), ticketName(18n, sessionOf(1))))).toBe(false)
+  expect([...world.nodes.keys()]).toEqual(before)
+})
+
+test('what an NFS client keeps of a ticket that was removed while it was read keeps no lock from being pruned', () => {
+  const { world } = worldWith(['.links', '18.free'], ['.nfs0000000000000184', ticketName(18n, sessionOf(1))])
+  expect(run(world, prune(siteOf(hardLinkClaim, true)))).toEqual({ kind: 'pruned' })
 })
 
 test('a generation that was seen to be free is a hint: it saves the listing, and stale, a look follows or the claim is given back', () => {
