@@ -12,7 +12,8 @@ export type AdvisoryCall = 'flock' | 'fcntl'
 /**
  * Which system calls an advisory lock uses. `both`: `flock`, then `fcntl`, so that it excludes programs which use either; one
  * of them where they are one lock (NFS, SMB). A file that is executable, or may not be written, is locked by
- * `flock` alone. `fcntl` needs the main thread and an asynchronous call: elsewhere name `flock`.
+ * `flock` alone. `fcntl` needs the main thread and an asynchronous call: elsewhere name `flock`. On SMB flock does not exclude:
+ * there it is `fcntl` alone, and what could only have `flock` is refused (`FLOCK_UNSAFE`).
  */
 export type AdvisoryKind = 'both' | AdvisoryCall
 

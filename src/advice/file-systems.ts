@@ -128,7 +128,7 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     SMB,
     [
       'no hard links; symbolic ones with mfsymlinks',
-      'byte ranges of SMB, mandatory; EACCES where they are held',
+      'byte ranges of SMB, mandatory; EACCES where they are held; flock does not exclude (as on any SMB)',
       'leases; with actimeo=30 attributes for 30 s',
       'Microsoft Learn, "Create Hard Link" (NFS only) and "mountOptions settings in Azure Files"',
     ],
@@ -136,7 +136,7 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
   ),
   row(['smb', 'SMB', 'shared'], SMB, [
     'hard links as the server has them, with nolease only; symbolic ones with mfsymlinks, or as the server has them',
-    'byte ranges of SMB, mandatory; EACCES where they are held; flock had two holders where several processes of two nodes contended, fcntl had not',
+    "byte ranges of SMB, mandatory; EACCES where they are held; fcntl excludes, flock does not: another process of the holder's node that closes the file ends it on the server",
     'leases of the server; attributes for 1 s (actimeo)',
     'mount.cifs(8); the lab: Samba 4.17 with cifs of Linux 6.1, in the full run also of 6.12',
   ]),
@@ -276,4 +276,9 @@ export const remedyForHardLinks = (fileSystem: string | null): string =>
     ? 'Mount it with mfsymlinks, and set use-symlinks=1'
     : 'Mount it with nolease on every node, or set use-symlinks=1 on a mount with mfsymlinks'
 
-export const isSmb = ({ type }: Pick<MountedAs, 'type'>): boolean => SMB.test(type)
+/**
+ * On SMB Linux lets the processes of a node that open a file with the same flags share one open file of the server, and gives a
+ * flock back for all of it: once another process closes the file, the server has no lock any more, and the holder is not told.
+ * Seen with Samba 4.17 and Linux 6.1, each time, with leases and without. An fcntl lock is given back by its process alone.
+ */
+export const breaksFlock = ({ type }: Pick<MountedAs, 'type'>): boolean => SMB.test(type)

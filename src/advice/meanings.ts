@@ -142,7 +142,7 @@ const LOCKING: readonly Row[] = [
   row(
     ['BEING_EXECUTED', 'The file is a program that is being executed, so it cannot be opened for writing'],
     ['ETXTBSY'],
-    'Use flock, which only reads it where the file system lets it (fcntl and NFSv4 do not), or lock another file.',
+    'Use flock, which only reads it where the file system lets it (fcntl, NFSv4 and SMB do not), or lock another file.',
   ),
 ]
 

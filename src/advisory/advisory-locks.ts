@@ -4,6 +4,7 @@ import type { AdvisoryHold } from './advisory.js'
 import { tryCalls, tryCallsSync, BothHold, callsOf } from './both.js'
 import { LossWatch, type Watched } from './loss-watch.js'
 import { probeCalls } from './probe.js'
+import { refuseUnsafeFlock } from './unsafe-flock.js'
 import { leadsTo, type Written } from './lock-file.js'
 import { areOneLock } from './one-lock.js'
 import { runInLane, runNow } from './calls.js'
@@ -60,13 +61,16 @@ export class AdvisoryLocks implements Locks {
     if (!wanted()) return { kind: 'cancelled' }
     const { dev, leasesLocks, plainLocal, fileSystem } = facts
     const { lane } = mountOfDevice(dev)
-    const calls = callsOf(this.#kind, facts)
+    const callsWith = ({ isBlocking }: { isBlocking: boolean }) => {
+      refuseUnsafeFlock(parts.path, facts, { kind: this.#kind, isBlocking })
+      return callsOf(this.#kind, facts)
+    }
     const areOne = () => areOneLock(parts.directory, facts, lane)
     const refusalOf = (written: Written) => this.#refusalOf(parts.path, { ...written, isLocal: plainLocal })
     const options = { shared, pastCache: leasesLocks, lane, localDevice: plainLocal ? dev : null, fileSystem, refusalOf }
     const hold = yield* eitherWay(
-      () => tryCallsSync(parts.path, calls, options),
-      () => tryCalls(parts.path, calls, { ...options, areOne }),
+      () => tryCallsSync(parts.path, callsWith({ isBlocking: true }), options),
+      async () => await tryCalls(parts.path, callsWith({ isBlocking: false }), { ...options, areOne }),
     )
     if (hold === 'busy') return { kind: 'busy', holder: null, owner: null, generation: null }
     // A server is asked at each release; a kernel only about what was held so long that it is looked at meanwhile, too.
@@ -89,7 +93,9 @@ export class AdvisoryLocks implements Locks {
    */
   *#moved({ directory, path }: LockPath, before: DirectoryFacts, held: HeldAdvisory): Work<void> {
     try {
-      const { dev } = yield* this.#look(directory)
+      const { dev, breaksFlock } = yield* this.#look(directory)
+      // It was locked by what the mount before needs.
+      if (breaksFlock && !before.breaksFlock) throw new MountChangedError(directory, describe(before), fileOnDevice(held.dev))
       if (dev === held.dev) return
       const { lane } = mountOfDevice(dev)
       const isThere = yield* eitherWay(

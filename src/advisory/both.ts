@@ -2,7 +2,8 @@
  * An advisory lock of both system calls: flock, then fcntl, on one inode. Programs that use either are kept out, be it flock(1),
  * Workbench, or another version of this package. Each of ours takes flock first, so ours exclude each other also where one of
  * them cannot take fcntl, because it may only read the file, or because that is executed. Where both calls are one lock (NFS,
- * SMB, GlusterFS) the second is refused because of the first, and flock alone keeps out programs that use either.
+ * GlusterFS) the second is refused because of the first, and flock alone keeps out programs that use either. On SMB both are one
+ * lock as well, and there it is fcntl alone: see `unsafe-flock.ts`.
  */
 
 import type { DirectoryFacts } from '../drivers/file-system.js'
@@ -15,6 +16,8 @@ import { knownToBeOne } from './one-lock.js'
 
 /** Which calls a lock of that kind is made of there, as far as that is known. */
 export function callsOf(kind: AdvisoryKind, facts: DirectoryFacts): readonly AdvisoryCall[] {
+  // A kind that names flock is refused there; to ask whether flock is free would end the lock of another process.
+  if (facts.breaksFlock) return ['fcntl']
   if (kind !== 'both') return [kind]
   return knownToBeOne(facts) === true ? ['flock'] : ['flock', 'fcntl']
 }

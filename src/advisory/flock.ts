@@ -2,8 +2,6 @@
 
 import { isMainThread } from 'node:worker_threads'
 import type { Lane } from '../drivers/lane.js'
-import { isSmb } from '../advice/file-systems.js'
-import { mountsOfDevice } from '../drivers/mount-info.js'
 import type { LostReason } from '../errors.js'
 import { type Call, make, type Program, runInLane, runNow } from './calls.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
@@ -24,7 +22,7 @@ import { closeOrPark, closeOrParkSync } from './process-registry.js'
 import { closeInWorker, isAnyKept, takeKept } from './worker-descriptors.js'
 
 /**
- * Servers that make a byte-range lock of it (NFSv4, SMB) want an exclusive one through a descriptor that can write: errors
+ * Servers that make a byte-range lock of it (NFSv4) want an exclusive one through a descriptor that can write: errors
  * that say so.
  */
 const WANTS_WRITING = new Set(['EBADF', 'EIO'])
@@ -162,23 +160,13 @@ export class FlockHold {
   }
 }
 
-function* tryFlock(fsExt: FsExt, { fd, dev }: LockFile, shared: boolean): Program<boolean> {
+function* tryFlock(fsExt: FsExt, { fd }: LockFile, shared: boolean): Program<boolean> {
   try {
     yield* make(flockCall(fsExt, fd, shared))
     return true
   } catch (error) {
-    if (codeOf(error) === 'EACCES' && isOnSmb(dev)) return false
     return refusedBy(error)
   }
-}
-
-/**
- * There a flock is a byte range of SMB, and of one that is held the server says STATUS_LOCK_NOT_GRANTED, which Linux translates
- * as `EACCES`. The file is open by then, so permission is not what is missing.
- */
-function isOnSmb(dev: number): boolean {
-  const mount = mountsOfDevice(dev).at(-1)
-  return mount !== undefined && isSmb(mount)
 }
 
 function flockCall(fsExt: FsExt, fd: number, shared: boolean): Call<void> {

@@ -1,7 +1,7 @@
 /** What kind of file system a directory is on, and what that means for how far it can be believed. */
 
 import { type Stats, type StatsFs, stat, statfs, statfsSync, statSync } from 'node:fs'
-import { breaksHardLinks, fileSystemOf } from '../advice/file-systems.js'
+import { breaksFlock, breaksHardLinks, fileSystemOf } from '../advice/file-systems.js'
 import { type Ground, groundOf } from './ground.js'
 import type { Lane } from './lane.js'
 import { type MountInfo, mountsOfDevice } from './mount-info.js'
@@ -33,6 +33,8 @@ export interface DirectoryFacts {
   fileSystem: string | null
   /** A session file that other names lead to cannot be kept alive there (SMB with leases). */
   breaksHardLinks: boolean
+  /** Another process of the holder's node ends a flock on the server, and the holder is not told (SMB); fcntl excludes. */
+  breaksFlock: boolean
   /** There other users could swap what is worked in, so that work needs a footing; `null`: they could not. */
   ground: Ground | null
   /** The file system in words, the same before and after a remount: "nfs4 server:/export". */
@@ -54,8 +56,11 @@ const RENAMING_TYPES = new Set([0x6969, 0xef53, 0x58465342, 0x9123683e, 0x010219
 /** ext2/3/4, xfs, tmpfs, f2fs. Not btrfs and overlayfs: there `stat` tells another device than the kernel's own tables. */
 const PLAIN_LOCAL_TYPES = new Set([0xef53, 0x58465342, 0x01021994, 0xf2f52010])
 
-/** NFS; cifs, as `cifs` and as `smb3`: their clients make the same request of both calls. */
-const ONE_LOCK_TYPES = new Set([0x6969, 0xff534d42, 0xfe534d42])
+/** cifs, as `cifs` and as `smb3`. */
+const SMB_TYPES = [0xff534d42, 0xfe534d42]
+
+/** NFS; SMB: their clients make the same request of both calls. */
+const ONE_LOCK_TYPES = new Set([0x6969, ...SMB_TYPES])
 
 /** One machine's own file system, of which `/proc/locks` and the clock of this machine tell the whole truth. */
 export function isPlainLocal(statfsType: number): boolean {
@@ -88,6 +93,7 @@ function facts(path: string, status: Stats, { type }: StatsFs, ground: Ground | 
     locksAreOne: areLocksOne(type, mount),
     fileSystem: mount === undefined ? null : fileSystemOf(mount).id,
     breaksHardLinks: mount !== undefined && breaksHardLinks(mount),
+    breaksFlock: (SMB_TYPES.includes(type) || (mount !== undefined && breaksFlock(mount))) && !keepsLocksLocal(mount),
     ground,
     identity: mount === undefined ? `device ${status.dev}` : `${mount.type} ${mount.source}`,
   }

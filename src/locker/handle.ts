@@ -197,7 +197,7 @@ async function refuseToRead(path: string, lane: Lane): Promise<void> {
   if (there === null || !isLockedHere(there)) return
   throw new InvalidArgumentError(
     `Expected the path of another file to read, got one that this process has locked: ${path}`,
-    "Lock a file beside it, or with advisoryKind: 'flock': an fcntl lock ends as soon as its process closes the file.",
+    "Lock a file beside it, or with advisoryKind: 'flock' (not on SMB): an fcntl lock ends once its process closes the file.",
   )
 }
 

@@ -19,6 +19,7 @@ const BREAK = 'unit/protocol-break.test.ts'
 const SIGHTS = 'unit/protocol-doubtful-sights.test.ts'
 const STEPS = ['sim/workbench-steps.test.ts', 'that comes between any two steps has the lock'] as const
 const BOTH = 'process/advisory-both.test.ts'
+const ONE_LOCK = 'process/advisory-one-lock.test.ts'
 const HUNG = ['process/link-hung-mount.test.ts', 'a mount that hangs stops neither the event loop'] as const
 
 export const LIBRARY_MUTATIONS: LibraryMutation[] = [
@@ -534,6 +535,22 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     from: "?.syscall === 'open'",
     to: '?.syscall !== undefined',
     caughtBy: [BOTH, 'a refusal of the fcntl call itself is an error'],
+    redundantBecause: null,
+  },
+  {
+    name: 'flock is taken where another process of the node can end it',
+    file: 'advisory/unsafe-flock.ts',
+    from: 'if (!breaksFlock) return',
+    to: 'if (breaksFlock !== null) return',
+    caughtBy: [ONE_LOCK, 'a locker that names flock is refused'],
+    redundantBecause: null,
+  },
+  {
+    name: 'by default flock is taken where another process of the node can end it',
+    file: 'advisory/both.ts',
+    from: "if (facts.breaksFlock) return ['fcntl']",
+    to: '',
+    caughtBy: [ONE_LOCK, 'the default takes fcntl alone'],
     redundantBecause: null,
   },
   {

@@ -93,6 +93,8 @@ export const LOCK_KINDS = {
   fcntl: { lockType: 'advisory', advisoryKind: 'fcntl' },
 } as const
 export type LockKind = keyof typeof LOCK_KINDS
+/** With the default of `lock-type=advisory`. */
+export const LOCKERS = { ...LOCK_KINDS, advisory: { lockType: 'advisory' } } as const
 export const ALL_KINDS = Object.keys(LOCK_KINDS) as LockKind[]
 export const LINK_KINDS = ['hard link', 'symlink'] as const
 /** Those with sessions, leases and fencing tokens. */

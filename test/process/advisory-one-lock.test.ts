@@ -19,6 +19,8 @@ import { type MountedAs, type Refusing, refusing, shownAs } from './support/refu
 const CALLS = ['flock', 'fcntl'] as const
 const ADVISORY: LockerOptions = { lockType: 'advisory' }
 const GLUSTERFS: MountedAs = { type: 'fuse.glusterfs', source: 'server:/volume' }
+const SMB: MountedAs = { type: 'cifs', source: '//server/share', options: ['vers=3.1.1', 'nolease'] }
+const SMB_OF_ITS_NODE: MountedAs = { ...SMB, options: ['vers=3.1.1', 'nolease', 'nobrl'] }
 const CEPHFS: MountedAs = { type: 'ceph', source: '10.0.0.1:6789:/' }
 
 let folder: string
@@ -138,6 +140,97 @@ describe('where flock and fcntl are one lock', () => {
     const named = await start({ ...ADVISORY, advisoryKind: 'flock' })
     expect(await named.ask('tryAcquire', { path })).not.toBeNull()
   })
+})
+
+describe('on SMB, where they are one lock, and flock does not exclude', () => {
+  const NOT_FLOCK = /flock does not exclude: another process of the same node that closes the file ends it on the server/
+  const IS_UNSAFE = { name: 'LockFileSystemError', code: 'FLOCK_UNSAFE', message: expect.stringMatching(NOT_FLOCK) }
+
+  beforeEach(async () => {
+    await mountAs(SMB, true)
+    // Whatever asks for a flock there is told this error, and has none.
+    refusal.refuse('flock', constants.errno.EIO, '/lock never')
+  })
+
+  test('the default takes fcntl alone, which keeps out programs that use either call', async () => {
+    const agent = await start()
+    const lock = (await agent.ask('tryAcquire', { path })) as object
+    expect(lock).not.toBeNull()
+    expect(await agent.ask('inspect', { path })).toMatchObject({ state: 'held' })
+    refusal.refuse('flock', 0, '/no-other-path')
+    expect(CALLS.map(answerTo)).toEqual(['busy', 'busy'])
+    expect(await agent.ask('release', lock)).toEqual({ lost: false })
+    expect(CALLS.map(answerTo)).toEqual(['held', 'held'])
+  })
+
+  test('one of its two calls that another program holds is seen by inspect and status without a flock', async () => {
+    refusal.refuse('flock', 0, '/no-other-path')
+    for (const call of CALLS) {
+      const end = await rival(call)
+      refusal.refuse('flock', constants.errno.EIO, '/lock never')
+      const named = await start({ ...ADVISORY, advisoryKind: 'flock' })
+      expect(await named.ask('inspect', { path })).toMatchObject({ state: 'held' })
+      refusal.refuse('flock', 0, '/no-other-path')
+      await end()
+    }
+  })
+
+  test('a locker that names flock is refused before anything is made, and told to name none', async () => {
+    const agent = await start({ ...ADVISORY, advisoryKind: 'flock' })
+    for (const call of ['tryAcquire', 'acquire'] as const) {
+      const refused = await agent.refusal(path, call)
+      expect(refused).toMatchObject(IS_UNSAFE)
+      expect(refused.advice).toMatch(/Leave advisoryKind out.*or use lock-type=linkbased.*nothing was locked/)
+    }
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test.each(['both', 'flock', 'fcntl'] as const)(
+    'blocking calls are refused before anything is made, with what they could use (%s)',
+    async (advisoryKind) => {
+      const agent = await start({ ...ADVISORY, advisoryKind })
+      for (const call of ['tryAcquireSync', 'acquireSync'] as const) {
+        const refused = await agent.refusal(path, call)
+        expect(refused).toMatchObject(IS_UNSAFE)
+        expect(refused.message).toContain('fs-ext cannot take an fcntl lock with a blocking call')
+        expect(refused.advice).toMatch(/Use the asynchronous acquire, or use lock-type=linkbased.*nothing was locked/)
+      }
+      expect(readdirSync(folder)).toEqual([])
+    },
+  )
+
+  test('worker threads are refused before anything is made, with what they could use', () => {
+    const library = JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)
+    const program = `
+      const { isMainThread, Worker, parentPort } = require('node:worker_threads')
+      if (isMainThread) new Worker(process.argv[1], { eval: true, argv: process.argv.slice(1) }).on('message', console.log)
+      else import(${library}).then(async ({ createLocker }) => {
+        for (const advisoryKind of ['both', 'flock', 'fcntl']) {
+          const locker = createLocker({ lockType: 'advisory', advisoryKind })
+          parentPort.postMessage(await locker.tryAcquire(process.argv[3]).then(() => 'acquired', ({ code, advice }) => code + ' ' + advice))
+        }
+      })`
+    const ran = spawnSync(process.execPath, ['-e', program, program, path], { env: { ...process.env, ...env }, encoding: 'utf8' })
+    expect(ran.stderr).toBe('')
+    const said = ran.stdout.trim().split('\n')
+    expect(said).toHaveLength(3)
+    for (const line of said) expect(line).toMatch(/^FLOCK_UNSAFE Acquire it in the main thread, or use lock-type=linkbased/)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('an fcntl lock that is answered EACCES, after the file was opened, is busy', async () => {
+    refusal.refuse('fcntl', constants.errno.EACCES, '/lock never')
+    expect(await (await start()).ask('tryAcquire', { path })).toBeNull()
+  })
+})
+
+test('with nobrl, where all locks stay on the node, both calls are taken as on any mount of which that is so', async () => {
+  await mountAs(SMB_OF_ITS_NODE, false)
+  const lock = (await (await start()).ask('tryAcquire', { path })) as object
+  expect(lock).not.toBeNull()
+  expect(CALLS.map(answerTo)).toEqual(['busy', 'busy'])
+  const named = await start({ ...ADVISORY, advisoryKind: 'flock' })
+  expect(await named.ask('tryAcquire', { path })).toBeNull()
 })
 
 describe('where they do not see each other, on a mount of which nothing tells', () => {

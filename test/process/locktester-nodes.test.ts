@@ -11,6 +11,7 @@ import { conformsTo } from './fixtures/locktester-schema.mjs'
 import { startSshd } from './fixtures/locktester-sshd.mjs'
 
 interface Attempt {
+  by: string
   result: string
   heldBefore: boolean
   heldAfter: boolean
@@ -20,6 +21,8 @@ interface Attempt {
 interface Round {
   node: string
   mark: string
+  /** Of advisory locks. */
+  neighbour: Attempt | null
   attempts: Attempt[]
   handOver: { tookMs: number } | null
   takeOver: { tookMs: number } | null
@@ -98,13 +101,15 @@ describe('local local', () => {
     expect(only.stdout).toBe('')
   })
 
-  test('of three nodes each attempt lies between two answers of the holder that it holds', async () => {
+  test('of three nodes each attempt lies between two answers of the holder that it holds, and of an advisory lock so does one of its node', async () => {
     const { kinds } = await report(['--kinds', 'hard-link,flock', 'local', 'local', 'local'])
     expect(kinds.map(({ kind }: Kind) => kind)).toEqual(['hard link', 'flock'])
-    for (const { rounds } of kinds as Kind[]) {
+    for (const { kind, rounds } of kinds as Kind[]) {
       expect(rounds.map(({ node }) => node)).toEqual(['local#1', 'local#2', 'local#3'])
-      for (const { attempts, handOver, takeOver } of rounds) {
+      for (const { node, neighbour, attempts, handOver, takeOver } of rounds) {
         const excluded = { result: 'excluded', heldBefore: true, heldAfter: true, heldByBoth: false }
+        if (kind === 'hard link') expect(neighbour).toBeNull()
+        else expect(neighbour).toMatchObject({ ...excluded, by: node })
         expect(attempts).toMatchObject([excluded, excluded])
         expect(handOver?.tookMs).toBeGreaterThan(0)
         expect(takeOver?.tookMs).toBeGreaterThan(0)

@@ -245,11 +245,16 @@ describe('doctor', () => {
   })
   afterEach(() => bench.close())
 
-  async function examine(on: MountedAs, refusal?: readonly [call: string, errno: number, part: string], more = {}) {
+  async function examine(
+    on: MountedAs,
+    refusal?: readonly [call: string, errno: number, part: string],
+    more = {},
+    args: readonly string[] = [],
+  ) {
     const { env, refuse } = await refusing()
     const folder = await temporaryFolder()
     if (refusal !== undefined) refuse(...refusal)
-    const only = bench.locktester(['doctor', '--json', folder], { env: { ...env, ...more, ...shownAs(folder, on) } })
+    const only = bench.locktester(['doctor', '--json', ...args, folder], { env: { ...env, ...more, ...shownAs(folder, on) } })
     await only.end
     expect(only.stdout, only.stderr).not.toBe('')
     const { findings, recommendation } = JSON.parse(only.stdout) as {
@@ -281,6 +286,17 @@ describe('doctor', () => {
     expect(quiet.recommendation).toEqual({ lockType: 'linkbased', useSymlinks: false })
   })
 
+  test('SMB: flock is named as what does not exclude, fcntl works, and so does lock-type=advisory, which takes it', async () => {
+    const config = join(await temporaryFolder(), 'file-locks')
+    writeFileSync(config, 'lock-type=advisory\n')
+    const share = { type: 'cifs', source: '//server/share', options: ['vers=3.1.1', 'nolease'] }
+    const { finding } = await examine(share, undefined, {}, ['--config', config])
+    expect(finding('LOCK_FLOCK')).toMatchObject({ severity: 'note', seen: expect.stringContaining('flock does not exclude') })
+    expect(finding('LOCK_FCNTL')).toMatchObject({ severity: 'ok' })
+    expect(finding('LOCK_ADVISORY')).toMatchObject({ severity: 'ok' })
+    expect(finding('CONFIGURED_LOCK_TYPE')).toBeUndefined()
+  })
+
   test('a client that breaks the heartbeat of an opened file is found out, whatever the mount says of itself', async () => {
     const { finding } = await examine(GPFS, ['pwrite', errno.EINVAL, 'file- never'])
     expect(finding('HEARTBEAT')).toMatchObject({
@@ -307,23 +323,12 @@ describe('doctor', () => {
   })
 })
 
-describe('a flock that is answered EACCES, after the file was opened', () => {
-  async function answer(on: MountedAs): Promise<unknown> {
-    const { env, refuse } = await refusing()
-    const folder = await temporaryFolder()
-    const agent = await Agent.start({ locker: FLOCK, env: { ...env, ...shownAs(folder, on) } })
-    refuse('flock', errno.EACCES, '/lock never')
-    return await agent.ask('tryAcquire', { path: join(folder, 'lock') }).catch((error) => error.remote)
-  }
-
-  test('is busy on SMB', async () => {
-    expect(await answer(AZURE_FILES)).toBeNull()
-    expect(await answer({ type: 'smb3', source: '//server/share' })).toBeNull()
-  })
-
-  test('is a missing permission elsewhere', async () => {
-    expect(await answer(GPFS)).toMatchObject({ code: 'ACCESS_DENIED', errno: 'EACCES' })
-  })
+test('a flock that is answered EACCES, after the file was opened, is a missing permission', async () => {
+  const { env, refuse } = await refusing()
+  const folder = await temporaryFolder()
+  const agent = await Agent.start({ locker: FLOCK, env: { ...env, ...shownAs(folder, GPFS) } })
+  refuse('flock', errno.EACCES, '/lock never')
+  expect(await agent.refusal(join(folder, 'lock'))).toMatchObject({ code: 'ACCESS_DENIED', errno: 'EACCES' })
 })
 
 describe('locks by hard links on SMB', () => {

@@ -47,6 +47,7 @@ const EVIDENCE: readonly Evidence[] = [
   { what: 'takes a lock that another node holds for held', cell: SHOWN },
   { what: NEVER_TWO_BUT_REFUSED, cell: 'rare errors' },
   { what: 'refuses rename-based locks, with the reason', cell: 'refused', kinds: ['rename'] },
+  { what: 'refuses locks that a mount breaks, with the remedies', cell: 'refused' },
   { what: 'locktester: says that advisory locks do not exclude', cell: '–', kinds: ['flock', 'fcntl'] },
 ]
 

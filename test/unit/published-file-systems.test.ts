@@ -127,7 +127,7 @@ test('whatever doctor, nodes and the test come to, there is a next step, and of 
     [...(line.split(' | ')[0] as string).matchAll(/`([^`]+)`/g)].map(([, word]) => word as string),
   )
   // A family of codes, and an error of the library that stands beside what doctor says of it.
-  const others = ['CONFIG_…', 'LOCK_…', 'HARD_LINKS_UNSAFE']
+  const others = ['CONFIG_…', 'LOCK_…', 'HARD_LINKS_UNSAFE', 'FLOCK_UNSAFE']
   const verdicts = [...TROUBLE_CODES, ...Object.values(CELL_TEXTS), ...RESULTS, ...VERDICTS, ...WARNING_CODES, ...others]
   expect([...named].sort()).toEqual([...new Set(verdicts)].sort())
   for (const line of rows) expect(line.split(' | ')).toHaveLength(3)

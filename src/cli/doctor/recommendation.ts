@@ -1,7 +1,7 @@
 /** From what works to what to configure: pure. */
 
 import { EXIT } from '../shared/exit-codes.js'
-import { KINDS, type Kind, type Recommendation, settingsFor } from '../shared/kinds.js'
+import { KINDS, type Kind, type Recommendation, refusesFlock, settingsFor } from '../shared/kinds.js'
 import type { Finding, PlacedFinding } from './finding.js'
 import type { LockTrial } from './lock-trials.js'
 
@@ -9,10 +9,11 @@ import type { LockTrial } from './lock-trials.js'
 export function recommend(trials: readonly LockTrial[], findings: readonly Finding[]): Recommendation | null {
   if (findings.some(({ code }) => code === 'OBJECT_STORE')) return null
   const works = (kind: Kind) => trials.some((trial) => trial.kind === kind && trial.failure === null && !trial.isLocal)
-  // lock-type=advisory takes both calls.
+  // lock-type=advisory takes both calls, but where flock is refused.
   const isTaken = (kind: Kind) => kind !== 'flock' || trials.some((trial) => trial.kind === 'fcntl' && trial.failure === null)
-  const kind = KINDS.find((each) => settingsFor(each) !== null && works(each) && isTaken(each))
-  return kind === undefined ? null : settingsFor(kind)
+  const isFlockRefused = trials.some(({ kind, failure }) => refusesFlock(kind, failure))
+  const kind = KINDS.find((each) => settingsFor(each, isFlockRefused) !== null && works(each) && isTaken(each))
+  return kind === undefined ? null : settingsFor(kind, isFlockRefused)
 }
 
 export function exitCodeOf(

@@ -3,8 +3,8 @@
 import { EXIT } from '../shared/exit-codes.js'
 import { type Limitation, limitationText } from '../shared/scope.js'
 import { CELL_TEXTS, type Result } from '../shared/verdicts.js'
-import { KINDS, type Kind, type Recommendation, settingsFor } from '../shared/kinds.js'
-import type { Round } from './study.js'
+import { KINDS, type Kind, type Recommendation, refusesFlock, settingsFor } from '../shared/kinds.js'
+import { type Round, triesOf } from './study.js'
 
 export type Mark =
   | 'pass' // excluded every other node, handed over, was taken over
@@ -27,13 +27,18 @@ export interface KindResult {
 }
 
 export function cellOf(kind: Kind, round: Round): Cell {
-  const { node, attempts, handOver, takeOver, error, doubt } = round
-  const evidence = [...attempts.map((attempt) => attemptText(node, attempt)), ...passingTexts(node, round)]
+  const { node, neighbour, attempts, handOver, takeOver, error, doubt } = round
+  const tries = triesOf(round)
+  const evidence = [
+    ...attempts.map((attempt) => attemptText(node, attempt.by, attempt)),
+    ...(neighbour === null ? [] : [attemptText(node, `another process on ${node}`, neighbour)]),
+    ...passingTexts(node, round),
+  ]
   if (error !== null || doubt !== null) evidence.push(`${node}: ${(doubt ?? error)?.message}`)
-  const overlap = attempts.find(({ heldByBoth }) => heldByBoth)
+  const overlap = tries.find(({ heldByBoth }) => heldByBoth)
   if (overlap !== undefined) return { node, mark: 'unsafe', text: CELL_TEXTS.unsafe, evidence }
   if (doubt !== null) return { node, mark: 'unclear', text: doubt.code === 'GONE' ? CELL_TEXTS.gone : CELL_TEXTS.slow, evidence }
-  const failed = attempts.find(({ result }) => result !== 'excluded')
+  const failed = tries.find(({ result }) => result !== 'excluded')
   if (failed !== undefined) return { node, mark: 'failed', text: failed.error?.code ?? CELL_TEXTS.lost, evidence }
   if (error !== null) return { node, mark: 'failed', text: error.code, evidence }
   if (handOver?.tookMs == null) return { node, mark: 'failed', text: CELL_TEXTS.notHandedOver, evidence }
@@ -50,6 +55,9 @@ export function markOf({ kind, rounds }: KindResult): Mark {
 
 const kindsOf = (results: readonly KindResult[], mark: Mark) =>
   results.filter((result) => markOf(result) === mark).map(({ kind }) => kind)
+
+const isFlockRefused = (results: readonly KindResult[]): boolean =>
+  results.some(({ kind, rounds }) => rounds.some(({ error }) => refusesFlock(kind, error)))
 
 /** Why there is no file to install. `guide`: where it says what to do about the mount. */
 export const nothingToInstall = (result: Result, guide: string): string =>
@@ -72,12 +80,14 @@ export interface Findings {
 /** The first kind that passed everywhere; `null` where none did, or where that proves nothing about other nodes. */
 export function recommend({ results, limitation }: Findings): Recommendation | null {
   const passed = limitation === null ? kindsOf(results, 'pass') : []
-  const kind = KINDS.find((each) => passed.includes(each) && settingsFor(each) !== null)
-  return kind === undefined ? null : settingsFor(kind)
+  const isRefused = isFlockRefused(results)
+  const kind = KINDS.find((each) => passed.includes(each) && settingsFor(each, isRefused) !== null)
+  return kind === undefined ? null : settingsFor(kind, isRefused)
 }
 
 export function exitCodeOf(results: readonly KindResult[]): number {
-  if (kindsOf(results, 'pass').some((kind) => settingsFor(kind) !== null)) return EXIT.ok
+  const isRefused = isFlockRefused(results)
+  if (kindsOf(results, 'pass').some((kind) => settingsFor(kind, isRefused) !== null)) return EXIT.ok
   return kindsOf(results, 'unsafe').length > 0 ? EXIT.notSafe : EXIT.cannotLock
 }
 
@@ -98,10 +108,8 @@ export function verdictText({ results, limitation }: Findings): string {
   ].join('\n')
 }
 
-function attemptText(
-  holder: string,
-  { by, result, heldBy, heldBefore, heldAfter, heldByBoth, error }: Round['attempts'][number],
-): string {
+function attemptText(holder: string, by: string, attempt: Round['attempts'][number]): string {
+  const { result, heldBy, heldBefore, heldAfter, heldByBoth, error } = attempt
   if (heldByBoth) return `${holder} held it, said so before and after, and ${by} acquired it in between and held it too`
   if (result === 'acquired') return `${by} acquired it; ${holder} had lost it (held before: ${heldBefore}, after: ${heldAfter})`
   if (result === 'failed') return `${by} could not try: ${error?.message}`

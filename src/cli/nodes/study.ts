@@ -3,13 +3,16 @@
  * another one waits. That two hold at the same time is proved by messages only: the holder says before and after the attempt of
  * another that it holds, so the attempt lies between, whatever any clock shows.
  *
+ * An advisory lock is kept by the kernel of its node, for all processes there: what another one of them does may end it, and only
+ * the server knows. So a neighbour, a second process of the holder's node, is refused first, and the others try after it.
+ *
  * Slowness is no refusal: a round in which a node was too slow to keep its lease, or to answer, says nothing about the lock,
  * and is played again.
  */
 
 import { present } from '../../assert.js'
 import type { LockerOptions } from '../../types.js'
-import type { Kind } from '../shared/kinds.js'
+import { choiceOf, type Kind } from '../shared/kinds.js'
 import { errorReport } from '../shared/output.js'
 import type { LostReason } from '../../errors.js'
 import { endsWithin } from '../shared/bounded.js'
@@ -52,6 +55,8 @@ export interface Round {
   /** How often it was played until it said something, or was given up. */
   tries: number
   holder: { pid: number; token: string | null } | null
+  /** What another process of its node came to that tried before the others; `null`: none did. */
+  neighbour: TryBesideHolder | null
   attempts: TryBesideHolder[]
   /** The holder released while another one waited. */
   handOver: Passing | null
@@ -85,14 +90,17 @@ export async function study(setup: StudyOptions): Promise<Round[]> {
   const start = (node: Node) => RemoteHolder.start(node, setup.options, setup.pathOn(node))
   const rounds: Round[] = []
   try {
-    const workers = await Promise.all(setup.nodes.map(start))
+    const withNeighbour = choiceOf(setup.kind).lockType === 'advisory' ? setup.nodes : []
+    const startAll = (nodes: readonly Node[]) => Promise.all(nodes.map(start))
+    const [workers, neighbours] = await Promise.all([startAll(setup.nodes), startAll(withNeighbour)])
     for (const [index, node] of setup.nodes.entries()) {
       setup.onProgress(`${setup.kind}: ${node.name} holds, the others try`)
       const others = [...workers.slice(index + 1), ...workers.slice(0, index)]
       for (let tries = 1; tries <= TRIES_MAX; tries++) {
         const round = newRound(node, tries)
         rounds[index] = round
-        await playRound(round, present(workers[index], 'a worker on each node'), others, setup)
+        const holder = present(workers[index], 'a worker on each node')
+        await playRound(round, { holder, neighbour: neighbours[index], others }, setup)
         for (const other of others) await other.release()
         workers[index] = await start(node) // the killed one
         if (round.doubt === null) break
@@ -110,22 +118,42 @@ export async function study(setup: StudyOptions): Promise<Round[]> {
 }
 
 function newRound({ name }: Node, tries: number): Round {
-  return { node: name, tries, holder: null, attempts: [], handOver: null, takeOver: null, error: null, doubt: null }
+  return {
+    node: name,
+    tries,
+    holder: null,
+    neighbour: null,
+    attempts: [],
+    handOver: null,
+    takeOver: null,
+    error: null,
+    doubt: null,
+  }
+}
+
+/** What was tried beside the holder, in this order. */
+export const triesOf = ({ neighbour, attempts }: Round): TryBesideHolder[] => [
+  ...(neighbour === null ? [] : [neighbour]),
+  ...attempts,
+]
+
+interface Players {
+  holder: RemoteHolder
+  /** On its node. */
+  neighbour: RemoteHolder | undefined
+  /** One on each other node. */
+  others: readonly RemoteHolder[]
 }
 
 /** Ends with the holder killed, unless something went wrong on the way. */
-async function playRound(
-  round: Round,
-  holder: RemoteHolder,
-  others: readonly RemoteHolder[],
-  setup: StudyOptions,
-): Promise<void> {
+async function playRound(round: Round, { holder, neighbour, others }: Players, setup: StudyOptions): Promise<void> {
   try {
     round.holder = { pid: holder.pid, token: await acquire(holder, setup) }
+    if (neighbour !== undefined) round.neighbour = await tryBeside(holder, neighbour)
     for (const other of others) round.attempts.push(await tryBeside(holder, other))
-    round.doubt = doubtOfAttempts(holder, round.attempts)
+    round.doubt = doubtOfAttempts(holder, triesOf(round))
     const next = present(others[0], 'a second node')
-    if (round.doubt === null && round.attempts.every(({ result }) => result === 'excluded')) {
+    if (round.doubt === null && triesOf(round).every(({ result }) => result === 'excluded')) {
       round.handOver = await passTo(next, setup, holder, async () => assertKept(holder, (await holder.release()).lost))
       await next.release()
       await acquire(holder, setup)

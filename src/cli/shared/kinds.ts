@@ -1,6 +1,7 @@
 /** The kinds of lock that can be tried one by one, each with what makes a locker take that kind. */
 
 import type { ConfigSettings } from '../../config/settings.js'
+import type { ErrorCode } from '../../errors.js'
 import type { Claim } from '../../protocol/site.js'
 import type { LockerOptions, LockType } from '../../types.js'
 import { UsageError } from './usage.js'
@@ -53,10 +54,18 @@ export interface Recommendation {
   useSymlinks: boolean
 }
 
-/** The settings that choose a kind; `null` for one that no settings choose. */
-export function settingsFor(kind: Kind): Recommendation | null {
-  return kind === 'fcntl' ? null : { lockType: choiceOf(kind).lockType, useSymlinks: kind === 'symlink' }
+/**
+ * The settings that choose a kind; `null` for one that no settings choose. `isFlockRefused`: then `lock-type=advisory` takes
+ * fcntl alone.
+ */
+export function settingsFor(kind: Kind, isFlockRefused: boolean): Recommendation | null {
+  if (kind === 'fcntl' && !isFlockRefused) return null
+  return { lockType: choiceOf(kind).lockType, useSymlinks: kind === 'symlink' }
 }
+
+/** It was refused since it does not exclude: see `advisory/unsafe-flock.ts`. */
+export const refusesFlock = (kind: Kind, error: { code: string } | null | undefined): boolean =>
+  kind === 'flock' && error?.code === ('FLOCK_UNSAFE' satisfies ErrorCode)
 
 /** The lines of a file-locks file. */
 export function settingLines({ lockType, useSymlinks }: Recommendation): string[] {

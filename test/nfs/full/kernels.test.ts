@@ -37,7 +37,7 @@ const LEASES = smb('mfsymlinks')
 const KINDS: readonly (readonly [Place, readonly LockKind[]])[] = [
   [V3, ['hard link', 'rename', 'flock']],
   [V42, ['hard link', 'rename', 'fcntl']],
-  [QUIET, ['hard link', 'symlink']],
+  [QUIET, ['hard link', 'symlink', 'fcntl']],
 ]
 
 beforeAll(() => startSamba(lab), TEST_MS_MAX)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { acquiredBy, type Contender, contend, NO_VIOLATIONS, prepare, type Start, violations } from '../contention.js'
 import type { LabClient } from '../lab/client.js'
 import type { NodeName } from '../lab/messages.js'
-import { LOCK_KINDS, type LockKind, newDirectory, NODES, type Place, program, proves } from '../support.js'
+import { LOCKERS, newDirectory, NODES, type Place, program, proves } from '../support.js'
 
 export interface Contention {
   durationMs: number
@@ -31,7 +31,12 @@ export async function preparedDirectory(lab: LabClient, place: Place, nodes: rea
   return directory
 }
 
-export function askForExclusion(lab: LabClient, place: Place, kinds: readonly LockKind[], contention: Contention): void {
+export function askForExclusion(
+  lab: LabClient,
+  place: Place,
+  kinds: readonly (keyof typeof LOCKERS)[],
+  contention: Contention,
+): void {
   const { durationMs, processesPerNode, isShared, nodes = NODES } = contention
   test.for(kinds)(
     `processes on ${IN_WORDS[nodes.length]} nodes never hold one %s lock at the same time`,
@@ -40,7 +45,7 @@ export function askForExclusion(lab: LabClient, place: Place, kinds: readonly Lo
       const tell = proves(context, place, 'excludes, in the order of the tokens', kind)
       const directory = await preparedDirectory(lab, place, nodes)
       const contenders = nodes.flatMap((node): Contender[] =>
-        Array.from({ length: processesPerNode }, () => ({ start: starter(lab, node), directory, locker: LOCK_KINDS[kind] })),
+        Array.from({ length: processesPerNode }, () => ({ start: starter(lab, node), directory, locker: LOCKERS[kind] })),
       )
       const reports = await contend(contenders, durationMs)
 

@@ -53,6 +53,7 @@ export function pageOfNodes(ending: Ending): string {
         node,
         tries: 1,
         holder: { pid: 4711, token: '1795351902122005' },
+        neighbour: null,
         attempts: [attempt],
         ...passed,
         error: null,
