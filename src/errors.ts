@@ -87,7 +87,7 @@ export class LockTimeoutError extends MountlockError {
   /** How long the caller was ready to wait, in milliseconds. */
   readonly waitMs: number
   /** The holder that was seen last; `null` where none was, or the lock type does not tell. */
-  readonly holder: SeenHolder | null
+  declare readonly holder: SeenHolder | null
   /** How many waiters came before this one, as far as it knew; `null` where waiters have no tickets, or it had none yet. */
   readonly waitersBefore: number | null
   constructor(path: string, waitMs: number, { why: waitedFor, holder = null, waitersBefore = null }: LockTimeoutDetails) {
@@ -105,7 +105,8 @@ export class LockTimeoutError extends MountlockError {
       advice: 'Wait longer (waitMs), or find out what the holder is doing.',
     })
     this.waitMs = waitMs
-    this.holder = holder
+    // The message has it in words. Eight lines of it are too many where no program catches the error.
+    Object.defineProperty(this, 'holder', { value: holder, enumerable: false })
     this.waitersBefore = waitersBefore
   }
 }

@@ -19,11 +19,13 @@ import { onAbort } from '../locker/abort-listeners.js'
 import { createLocker } from '../locker/locker.js'
 import { warn } from '../log/talk.js'
 import type { Lock, Locker } from '../types.js'
+import { asSystemError, forCaller, forCallerSync, type LockfileError, lockfileError } from './errors.js'
 import { isHeldSync } from './inspect-sync.js'
 import { isProperLockfile, isProperLockfileSync, lookAt } from './neighbour.js'
 import { isOwnFs } from './own-fs.js'
 import { type Retries, type RetryOptions, retry } from './retries.js'
 
+export type { LockfileError, LockfileErrorCode } from './errors.js'
 export type { Retries, RetryOptions } from './retries.js'
 
 /** Which lock: options of `unlock`, and part of all others. */
@@ -57,17 +59,6 @@ export interface LockOptions extends UnlockOptions {
   onCompromised?: ((error: Error) => unknown) | undefined
 }
 
-/** The codes of `proper-lockfile`. */
-export type LockfileErrorCode = 'ELOCKED' | 'ENOTACQUIRED' | 'ERELEASED' | 'ECOMPROMISED' | 'ESYNC'
-
-/** An error with a code of `proper-lockfile`. */
-export interface LockfileError extends Error {
-  /** One of {@link LockfileErrorCode}, or the name of a system error such as `ENOENT`. */
-  code: LockfileErrorCode | (string & {})
-  /** `ELOCKED` only: the file whose lock is held. */
-  file?: string
-}
-
 interface Held {
   readonly file: string
   readonly lockfilePath: string
@@ -92,25 +83,37 @@ let useSymlinks = false
  * @throws ELOCKED when another holder has it; the codes of the system; FOREIGN_LOCK when there is something else at the path
  */
 export async function lock(file: string, given: LockOptions | null = null): Promise<() => Promise<void>> {
-  const options = given ?? {}
+  const entry = await forCaller(() => acquire(file, given ?? {}))
+  return async () =>
+    await forCaller(async () => {
+      if (entry.isReleased) throw lockfileError('ERELEASED', 'Lock is already released')
+      await leave(entry)
+    })
+}
+
+async function acquire(file: string, options: LockOptions): Promise<Held> {
   const canonical = await canonicalPath(file, options)
   const lockfilePath = lockPathOf(canonical, options)
-  const entry = await retry(async () => {
+  return await retry(async () => {
     if (await isProperLockfile(lockfilePath)) throw lockedByNeighbour(canonical, lockfilePath)
     const acquired = await withKindOfLink((locker) => locker.tryAcquire(lockfilePath), options).catch((error) => {
       throw meanwhile(error, canonical, lockfilePath)
     })
     return enter(canonical, lockfilePath, acquired, options)
   }, options.retries)
-  return async () => {
-    if (entry.isReleased) throw lockfileError('ERELEASED', 'Lock is already released')
-    await leave(entry)
-  }
 }
 
 /** {@link lock}, with blocking calls. @throws what {@link lock} throws, and ESYNC for `retries`, which would block the process */
 export function lockSync(file: string, given: LockOptions | null = null): () => void {
-  const options = given ?? {}
+  const entry = forCallerSync(() => acquireSync(file, given ?? {}))
+  return () =>
+    forCallerSync(() => {
+      if (entry.isReleased) throw lockfileError('ERELEASED', 'Lock is already released')
+      leaveSync(entry)
+    })
+}
+
+function acquireSync(file: string, options: LockOptions): Held {
   refuseRetries(options)
   const canonical = canonicalPathSync(file, options)
   const lockfilePath = lockPathOf(canonical, options)
@@ -121,11 +124,7 @@ export function lockSync(file: string, given: LockOptions | null = null): () => 
   } catch (error) {
     throw meanwhile(error, canonical, lockfilePath)
   }
-  const entry = enter(canonical, lockfilePath, acquired, options)
-  return () => {
-    if (entry.isReleased) throw lockfileError('ERELEASED', 'Lock is already released')
-    leaveSync(entry)
-  }
+  return enter(canonical, lockfilePath, acquired, options)
 }
 
 /** Of every blocking call, as one object of options often serves all of them. Only a number counts, as in `proper-lockfile`. */
@@ -138,19 +137,24 @@ function refuseRetries(options: UnlockOptions): void {
 /** Releases the lock of a file. @throws ENOTACQUIRED when this process does not hold it, ECOMPROMISED when it was lost */
 export async function unlock(file: string, given: UnlockOptions | null = null): Promise<void> {
   const options = given ?? {}
-  await leave(find(await canonicalPath(file, options), options))
+  await forCaller(async () => await leave(find(await canonicalPath(file, options), options)))
 }
 
 /** {@link unlock}, with blocking calls. @throws what {@link unlock} throws */
 export function unlockSync(file: string, given: UnlockOptions | null = null): void {
   const options = given ?? {}
-  refuseRetries(options)
-  leaveSync(find(canonicalPathSync(file, options), options))
+  forCallerSync(() => {
+    refuseRetries(options)
+    leaveSync(find(canonicalPathSync(file, options), options))
+  })
 }
 
 /** Is the file locked? `true` also where that cannot be told. @throws the codes of the system */
 export async function check(file: string, given: CheckOptions | null = null): Promise<boolean> {
-  const options = given ?? {}
+  return await forCaller(() => isHeld(file, given ?? {}))
+}
+
+async function isHeld(file: string, options: CheckOptions): Promise<boolean> {
   const path = lockPathOf(await canonicalPath(file, options), options)
   if (await isProperLockfile(path)) return true
   try {
@@ -163,7 +167,10 @@ export async function check(file: string, given: CheckOptions | null = null): Pr
 
 /** {@link check}, with blocking calls. @throws what {@link check} throws */
 export function checkSync(file: string, given: CheckOptions | null = null): boolean {
-  const options = given ?? {}
+  return forCallerSync(() => isFileHeldSync(file, given ?? {}))
+}
+
+function isFileHeldSync(file: string, options: CheckOptions): boolean {
   refuseRetries(options)
   const path = lockPathOf(canonicalPathSync(file, options), options)
   if (isProperLockfileSync(path)) return true
@@ -325,16 +332,6 @@ function lockedByNeighbour(file: string, lockfilePath: string): LockfileError {
   const what = `Lock file is already being held, by proper-lockfile itself: ${lockfilePath} is an empty directory`
   const advice = 'If no process that uses proper-lockfile is running any more, remove it (rmdir).'
   return Object.assign(lockfileError('ELOCKED', `${what}. ${advice}`), { file })
-}
-
-function lockfileError(code: LockfileErrorCode, message: string, cause?: unknown): LockfileError {
-  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code })
-}
-
-/** A program that used to look for `EACCES` finds it; the original, with its advice, is the cause. */
-function asSystemError(error: unknown): unknown {
-  if (!(error instanceof LockFileSystemError)) return error
-  return Object.assign(new Error(error.message, { cause: error }), { code: error.errno })
 }
 
 /** As in `proper-lockfile`, the module itself is the function `lock`, also for `require`. */

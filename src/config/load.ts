@@ -5,6 +5,7 @@
 
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats, statSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
+import { forCaller } from '../advice/callers-line.js'
 import { systemErrorCode } from '../drivers/error-code.js'
 import { ConfigError } from '../errors.js'
 import { type Diagnostic, type DiagnosticCode, formatDiagnostic } from './diagnostics.js'
@@ -45,6 +46,10 @@ const LISTED_DIAGNOSTICS_MAX = 10
  * and column
  */
 export function loadConfig(options: LoadConfigOptions = {}): LoadedConfig {
+  return forCaller(() => load(options))
+}
+
+function load(options: LoadConfigOptions): LoadedConfig {
   checkOptions<LoadConfigOptions>('loadConfig', options, OPTIONS)
   const { file, env = process.env, strict = false } = options
   const loaded = readConfig(file ?? chooseFile(env))

@@ -1,5 +1,6 @@
 /** The handle of a held lock. */
 
+import { fromCallersLine } from '../advice/callers-line.js'
 import { isAnyLockedHere, isLockedHere } from '../advisory/process-registry.js'
 import { fileAt, readFresh, replaceFile } from '../drivers/coherent-files.js'
 import { randomName } from '../drivers/identity.js'
@@ -10,7 +11,6 @@ import { fileSystemError } from '../advice/file-system-error.js'
 import { checkArgument, type Form, PATH } from '../config/options.js'
 import { InvalidArgumentError, LockLostError, type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
-import { fromCallersLine } from './callers-line.js'
 import { Patience } from './patience.js'
 import type { Lock, LockType, ReleaseResult } from '../types.js'
 
@@ -79,7 +79,7 @@ export class LockHandle implements Lock {
   }
 
   assertHeld(): void {
-    if (!this.held) throw this.tellLoss()
+    if (!this.held) throw fromCallersLine(this.tellLoss())
   }
 
   /** To be thrown, of a lock that is not held: what is wrong with it, which is the reason of its signal where that is aborted. */
@@ -90,6 +90,14 @@ export class LockHandle implements Lock {
   }
 
   async readFile(path: string): Promise<Buffer> {
+    try {
+      return await this.#readFile(path)
+    } catch (error) {
+      throw fromCallersLine(error)
+    }
+  }
+
+  async #readFile(path: string): Promise<Buffer> {
     checkArgument('the path of `readFile`', PATH, path)
     this.assertHeld()
     const { coherent, lane } = await this.#keeper.fileSystemOf(path)
@@ -100,6 +108,14 @@ export class LockHandle implements Lock {
   }
 
   async replaceFile(path: string, data: string | Uint8Array): Promise<void> {
+    try {
+      await this.#replaceFile(path, data)
+    } catch (error) {
+      throw fromCallersLine(error)
+    }
+  }
+
+  async #replaceFile(path: string, data: string | Uint8Array): Promise<void> {
     checkArgument('the path of `replaceFile`', PATH, path)
     checkArgument('the data of `replaceFile`', DATA, data)
     this.assertHeld()

@@ -5,6 +5,7 @@
  * `blocking-acquisition.ts`; what is held is in `held-locks.ts`, what is told of it in `report.ts`.
  */
 
+import { forCaller, fromCallersLine } from '../advice/callers-line.js'
 import { AdvisoryLocks } from '../advisory/advisory-locks.js'
 import { Changeover } from '../changeover/changeover.js'
 import { InvalidArgumentError, LockerClosedError, UnsupportedPlatformError } from '../errors.js'
@@ -35,7 +36,6 @@ import { Acquisition } from './acquisition.js'
 import { BlockingAcquisition } from './blocking-acquisition.js'
 import { atExit } from './exit.js'
 import { HeldLocks } from './held-locks.js'
-import { fromCallersLine } from './callers-line.js'
 import type { LockHandle } from './handle.js'
 import { Patience } from './patience.js'
 import { Report } from './report.js'
@@ -57,7 +57,7 @@ export function createLocker(options: LockerOptions = {}): Locker {
     throw new UnsupportedPlatformError('mountlock does not work on Windows', 'Run it on Linux, or in WSL 2.')
   }
   hearFileSizeSignal()
-  return new LockerOnMounts(lockerSettings(options))
+  return forCaller(() => new LockerOnMounts(lockerSettings(options)))
 }
 
 /**
@@ -123,7 +123,7 @@ class LockerOnMounts implements Locker {
   }
 
   async acquire(path: string, options: AcquireOptions = {}): Promise<LockHandle> {
-    const { waitMs, signal, shared } = this.#read('acquire', options)
+    const { waitMs, signal, shared } = forCaller(() => this.#read('acquire', options))
     const patience = new Patience(path, waitMs, signal, FIRST_TRY_MS_MAX)
     return await this.#patiently(path, patience, async () => {
       const lockable = await patience.run(this.#locks.at(path))
@@ -132,8 +132,8 @@ class LockerOnMounts implements Locker {
   }
 
   async acquireAll(paths: readonly string[], options: AcquireOptions = {}): Promise<LockList> {
-    const read = this.#read('acquireAll', options)
-    checkArgument('the paths of `acquireAll`', PATHS, paths)
+    const read = forCaller(() => this.#read('acquireAll', options))
+    forCaller(() => checkArgument('the paths of `acquireAll`', PATHS, paths))
     const patience = new Patience(paths.join(', '), read.waitMs, read.signal, FIRST_TRY_MS_MAX)
     const wanted = await this.#patiently(paths.join(', '), patience, async () => {
       const keyOf = async (path: string) => (await patience.run(this.#locks.at(path))).key
@@ -143,7 +143,7 @@ class LockerOnMounts implements Locker {
   }
 
   async tryAcquire(path: string, options: TryAcquireOptions = {}): Promise<Lock | null> {
-    const { shared } = this.#read('tryAcquire', options)
+    const { shared } = forCaller(() => this.#read('tryAcquire', options))
     const patience = new Patience(path, this.#defaultWaitMs)
     return await this.#patiently(path, patience, async () => {
       const lockable = await patience.run(this.#locks.at(path))
@@ -172,26 +172,18 @@ class LockerOnMounts implements Locker {
   }
 
   acquireSync(path: string, options: AcquireSyncOptions = {}): Lock {
-    const { waitMs, shared } = this.#read('acquireSync', options)
-    return this.#blockingly(() => this.#blocking.waiting(path, shared, waitMs))
+    const { waitMs, shared } = forCaller(() => this.#read('acquireSync', options))
+    return forCaller(() => this.#blocking.waiting(path, shared, waitMs))
   }
 
   tryAcquireSync(path: string, options: TryAcquireOptions = {}): Lock | null {
-    const { shared } = this.#read('tryAcquireSync', options)
-    return this.#blockingly(() => this.#blocking.withoutWaiting(path, shared))
-  }
-
-  #blockingly<Result>(acquire: () => Result): Result {
-    try {
-      return acquire()
-    } catch (error) {
-      throw fromCallersLine(error, this.#blockingly)
-    }
+    const { shared } = forCaller(() => this.#read('tryAcquireSync', options))
+    return forCaller(() => this.#blocking.withoutWaiting(path, shared))
   }
 
   async withLock<T>(path: string, work: (lock: Lock) => Promise<T> | T, options: AcquireOptions = {}): Promise<T> {
-    this.#read('withLock', options)
-    checkArgument('the work of `withLock`', WORK, work)
+    forCaller(() => this.#read('withLock', options))
+    forCaller(() => checkArgument('the work of `withLock`', WORK, work))
     const lock = await this.acquire(path, options)
     let result: T
     try {
@@ -206,9 +198,9 @@ class LockerOnMounts implements Locker {
   }
 
   async inspect(path: string): Promise<Inspection> {
-    this.#checkOpen()
     const patience = new Patience(path, this.#defaultWaitMs)
     try {
+      this.#checkOpen()
       return await patience.race(this.#locks.inspect(path))
     } catch (error) {
       throw fromCallersLine(error)

@@ -4,12 +4,13 @@
  * tarball in a program of its own.
  */
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { installed } from './support/installed.js'
 
 const run = promisify(execFile)
@@ -109,6 +110,64 @@ test('in a program that is minified, an error keeps its name and is told in few 
   expect(stderr.length).toBeLessThan(2000)
   expect(stderr.split('\n').findIndex((line) => line.includes('small.cjs'))).toBeLessThan(8)
 })
+
+/** One call for each kind of error, and for each way in which it leaves the library. */
+const UNCAUGHT: Record<string, string> = {
+  'a lock that another process holds': 'await createLocker().acquire(path, { waitMs: 1 })',
+  'a call that was aborted before': 'await createLocker().acquire(path, { signal: AbortSignal.abort() })',
+  'an option that is unknown': 'createLocker({ stale: 5 })',
+  'an option of a call that is unknown': 'createLocker().acquireSync(path, { timeout: 5 })',
+  'a configuration that is not clean': 'createLocker({ config: config, strict: true })',
+  'an addon that is not installed': "createLocker({ lockType: 'advisory', advisoryKind: 'flock' }).acquireSync(path + '.file')",
+  'a locker that is closed': 'const locker = createLocker(); await locker.close(); await locker.inspect(path)',
+  'a lock that was released': "const lock = createLocker().acquireSync(path + '2'); lock.releaseSync(); lock.assertHeld()",
+  'the drop-in, where no lock can be': "await lockfile.lock(path + '/missing/file', { realpath: false })",
+  'the drop-in, for a lock that is held': 'lockfile.lockSync(config); lockfile.lockSync(config)',
+}
+
+test.each([false, true])(
+  'every error that leaves the library is told at one glance, in a bundle as well (minified: %s)',
+  async (minify) => {
+    const folder = await installed()
+    const [source, outfile, config] = ['all.mjs', 'all.cjs', 'file-locks'].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ]
+    await writeFile(config, 'lock-type=both\nrefersh=1\nuse-symlinks=2\n')
+    const cases = Object.values(UNCAUGHT).map((call) => `async function fails() { ${call} },`)
+    const imports = `${ESM}\nimport lockfile from 'mountlock/proper-lockfile'`
+    await writeFile(
+      source,
+      `${imports}\nconst [path, config, which] = process.argv.slice(2)\nasync function main() { await [${cases.join('\n')}][which]() }\nmain()`,
+    )
+    await build({ entryPoints: [source], outfile, bundle: true, minify, platform: 'node', format: 'cjs', logLevel: 'error' })
+    const path = join(folder, 'lock')
+    await writeFile(
+      join(folder, 'holds.mjs'),
+      `${ESM}\nawait createLocker({ label: 'a label of some words' }).acquire(process.argv[2])\nconsole.log('held')\nsetInterval(() => {}, 1000)`,
+    )
+    const holder = spawn(process.execPath, ['holds.mjs', path], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+    onTestFinished(() => void holder.kill())
+    await once(holder.stdout, 'data')
+    await Promise.all(
+      Object.keys(UNCAUGHT).map(async (what, which) => {
+        const failed = run(process.execPath, [outfile, path, config, String(which)], { cwd: folder })
+        const { stderr } = await failed.then(
+          () => ({ stderr: 'no error' }),
+          (error: { stderr: string }) => error,
+        )
+        const lines = stderr.trimEnd().split('\n')
+        expect(lines.length, `${what}:\n${stderr}`).toBeLessThanOrEqual(LINES_MAX)
+        expect(stderr.length, what).toBeLessThan(2000)
+        // First a function of ours, then the caller's, whose name a minifier has shortened.
+        const frames = lines.filter((line) => line.startsWith('    at '))
+        expect(frames.length, what).toBeGreaterThan(1)
+        if (!minify) expect(frames.slice(0, 2).join(), `${what}:\n${stderr}`).toMatch(/at (async )?(Object\.|Array\.)?fails /)
+      }),
+    )
+  },
+)
 
 test('the stack leads to our own source where source maps are on', async () => {
   const folder = await installed()

@@ -10,8 +10,7 @@ const run = promisify(execFile)
 export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mountlock-versions')
 
 const nodeFolder = (major: string) => join(CACHE, 'node_modules', `node${major}`)
-export const binFolderOf = (major: string) => join(nodeFolder(major), 'bin')
-export const nodeOf = (major: string) => join(binFolderOf(major), 'node')
+export const nodeOf = (major: string) => join(nodeFolder(major), 'bin/node')
 
 /** What is in the cache stays. @param packages further ones, as npm knows them */
 export async function installNodes(majors: readonly string[], packages: readonly string[] = []): Promise<void> {
