@@ -39,8 +39,18 @@ export function harmless(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-const svg = (height: number, parts: readonly string[]) =>
-  `<svg viewBox="0 0 ${WIDTH} ${height}" role="img">${parts.join('\n')}</svg>`
+/** @param left room beyond the left edge, for labels that are longer than usual */
+const svg = (height: number, parts: readonly string[], left = 0) =>
+  `<svg viewBox="${-left} 0 ${WIDTH + left} ${height}" role="img">${parts.join('\n')}</svg>`
+
+/** Of the widest of the fonts that readers have, about; those of ours are bold. */
+const CHARACTER_WIDTH = { ours: 8.2, others: 6.4 }
+
+/** By how much the longest label is wider than its column. */
+function overhang(measurements: readonly Measurement[]): number {
+  const widths = measurements.map(({ label, role }) => label.length * CHARACTER_WIDTH[role === 'ours' ? 'ours' : 'others'])
+  return Math.ceil(Math.max(0, ...widths.map((width) => width - (LABEL_WIDTH - 10))))
+}
 
 const text = (x: number, y: number, content: string, classes = '') =>
   `<text x="${at(x)}" y="${at(y)}" class="${classes}">${harmless(content)}</text>`
@@ -90,7 +100,7 @@ function distribution(measurements: readonly Measurement[]): string {
       '</g>',
     )
   }
-  return svg(bottom + 24, parts)
+  return svg(bottom + 24, parts, overhang(measurements))
 }
 
 function axis(
