@@ -10,8 +10,12 @@ import { pathToFileURL } from 'node:url'
 import { parseSync } from 'rolldown/utils'
 
 const PAGES = {
-  'mountlock.md': { title: 'mountlock', declarations: 'dist/index.d.ts' },
-  'proper-lockfile.md': { title: 'mountlock/proper-lockfile', declarations: 'dist/compat/proper-lockfile.d.ts' },
+  'mountlock.md': { title: 'mountlock', declarations: 'dist/index.d.ts', note: '' },
+  'proper-lockfile.md': {
+    title: 'mountlock/proper-lockfile',
+    declarations: 'dist/compat/proper-lockfile.d.ts',
+    note: ' The default export, and what `require` gives, is the function `lock`, which has all six functions as its properties.',
+  },
 }
 /** Members that only the language calls, and parts of the JavaScript that every error has. */
 const PLAIN = /^(private )?constructor\b|^readonly name\b|^\[Symbol/
@@ -30,19 +34,19 @@ const PART_OF_OTHERS = 'It has no name for an import: other types here are made 
 
 /** @returns {Promise<Map<string, string>>} the pages, by file name */
 export async function apiPages() {
-  const pages = Object.entries(PAGES).map(async ([file, { title, declarations }]) => {
+  const pages = Object.entries(PAGES).map(async ([file, { title, declarations, note }]) => {
     const entries = entriesOf(declarations, await readFile(declarations, 'utf8'))
-    return /** @type {const} */ ([file, pageOf(title, entries)])
+    return /** @type {const} */ ([file, pageOf(title, note, entries)])
   })
   return new Map(await Promise.all(pages))
 }
 
-/** @param {string} title @param {Entry[]} entries */
-function pageOf(title, entries) {
+/** @param {string} title @param {string} note @param {Entry[]} entries */
+function pageOf(title, note, entries) {
   const names = new Set(entries.map(({ name }) => name))
   const parts = [
     `# ${title}`,
-    'Written from the comments in the source by `npm run docs`. Times are in milliseconds, paths absolute or resolved.',
+    `Written from the comments in the source by \`npm run docs\`. Times are in milliseconds, paths absolute or resolved.${note}`,
   ]
   for (const [chapter, kind] of CHAPTERS) {
     const some = entries.filter(({ code }) => /** @type {RegExp} */ (kind).test(code)).sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -67,7 +71,7 @@ function chapterOf({ name, isExported, declared, code, members }, names) {
   return [
     `### ${name}`,
     ...declared.flatMap((each) => [
-      words(isExported ? each.comment : `${each.comment} ${PART_OF_OTHERS}`),
+      isExported ? words(each.comment) : `${words(each.comment)} ${PART_OF_OTHERS}`,
       members.length === 0 || !/^(interface|declare class)/.test(code)
         ? `\`\`\`ts\n${each.code}\n\`\`\``
         : `\`${each.code.split(' {')[0]}\`${inheritance(each.code, names)}`,
@@ -93,10 +97,10 @@ function wordsOf(comment, names) {
       names.has(name) ? `[\`${name}${member}\`](#${name.toLowerCase()})` : `\`${name}${member}\``,
     )
     .replace(/\n(?!@|\n)/g, ' ')
-    .replace(/\s*@default /g, '\n**Default:** ')
-    .replace(/\s*@throws /g, '\n**Throws:** ')
-    .replace(/\s*@returns /g, '\n**Returns:** ')
-    .replace(/\s*@param (\w+) /g, '\n`$1`: ')
+    .replace(/\s*@default /g, '\n\n**Default:** ')
+    .replace(/\s*@throws /g, '\n\n**Throws:** ')
+    .replace(/\s*@returns /g, '\n\n**Returns:** ')
+    .replace(/\s*@param (\w+) /g, '\n\n`$1`: ')
     .trim()
 }
 
@@ -112,7 +116,7 @@ function entriesOf(file, text) {
   for (const statement of program.body) {
     const isExported = statement.type === 'ExportNamedDeclaration'
     const declaration = isExported ? statement.declaration : statement
-    if (!declaration) continue
+    if (!declaration || (!isExported && !/^TS(Interface|TypeAlias)/.test(declaration.type))) continue
     const code = text.slice(declaration.start, declaration.end)
     const name = /(?:function|const|interface|type|class) (\w+)/.exec(code)?.[1] ?? ''
     const isListed = declaration.type === 'TSInterfaceDeclaration' || declaration.type === 'ClassDeclaration'

@@ -41,12 +41,13 @@ import { Patience } from './patience.js'
 import { Report } from './report.js'
 import { lockerSettings } from './settings.js'
 
-/** Creates a locker for locks that Workbench respects too, whose lock type is `linkbased`. */
-export function createLocker(options: LockerOptions & { workbench: true | WorkbenchOptions }): Locker<'linkbased'>
 /**
- * Creates a locker. Keep it as long as the program locks, and `close` it at the end: what it holds is released then.
+ * Creates a locker. Keep it as long as the program locks, and `close` it at the end: what it holds is released then. With
+ * `workbench`, its locks are link-based, and the sessions of Workbench respect them.
  * @throws InvalidArgumentError, ConfigError (`strict`), UnsupportedPlatformError
  */
+export function createLocker(options: LockerOptions & { workbench: true | WorkbenchOptions }): Locker<'linkbased'>
+/** Creates a locker whose lock type the program names. */
 export function createLocker<Type extends LockType>(options: LockerOptions & { lockType: Type }): Locker<Type>
 /** Creates a locker with the default lock type, `linkbased`. */
 export function createLocker(options?: LockerOptions & { lockType?: undefined; config?: undefined }): Locker<'linkbased'>

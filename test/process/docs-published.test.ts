@@ -93,6 +93,18 @@ test('every link and anchor of the packed tarball leads somewhere', async () => 
   expect(broken.flat()).toEqual([])
 })
 
+/** What the help, the manual page, messages and comments call a page: `docs/schema/test.json`. */
+const PAGE_NAME = /\bdocs\/[\w./-]+\.(?:md|json|svg)/g
+
+test('every page that the help, the manual page, a message or a comment of the packed tarball names is in it', async () => {
+  const root = join(await installed(), 'node_modules/mountlock')
+  const files = (await readdir(root, { recursive: true })).filter((name) => /\.(js|cjs|mjs|ts|1)$/.test(name))
+  const named = await Promise.all(files.map(async (name) => (await readFile(join(root, name), 'utf8')).match(PAGE_NAME) ?? []))
+  const pagesNamed = [...new Set(named.flat())]
+  expect(pagesNamed).toEqual(expect.arrayContaining(['docs/schema/nodes.json', 'docs/file-systems.md']))
+  expect(pagesNamed.filter((name) => !existsSync(join(root, name)))).toEqual([])
+})
+
 test('a link that leads nowhere is found', async () => {
   const folder = await temporaryFolder()
   await writeFile(join(folder, 'page.md'), '# A\n[b](b.md) [a](#a) [c](#c) `[d](d.md)` <img src="e.svg">\n')
@@ -158,7 +170,10 @@ describe('every program of the tutorial, the recipes, the README and the library
 
 describe('what is generated is of this state of the source (npm run docs writes it)', () => {
   test('the API reference', async () => {
-    for (const [file, page] of await apiPages()) expect(await readFile(join(ROOT, 'docs/api', file), 'utf8')).toBe(page)
+    for (const [file, page] of await apiPages()) {
+      expect(withoutCode(page)).not.toMatch(/\*\/|\{@/)
+      expect(await readFile(join(ROOT, 'docs/api', file), 'utf8')).toBe(page)
+    }
   })
 
   test('the manual page', async () => {
