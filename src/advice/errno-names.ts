@@ -60,7 +60,10 @@ const NAMES = new Map([
   ...(process.platform === 'linux'
     ? Object.entries(NAMELESS_ON_LINUX).map(([number, name]) => [Number(number), name] as const)
     : []),
-  ...Object.entries(constants.errno).map(([name, number]) => [number, name] as const),
+  // Of two names the last one counts, and Node says the first: EAGAIN, not EWOULDBLOCK.
+  ...Object.entries(constants.errno)
+    .reverse()
+    .map(([name, number]) => [number, name] as const),
 ])
 
 /** Of a number with either sign. What has no name anywhere is called by its number: `E531`. */

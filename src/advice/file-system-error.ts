@@ -5,6 +5,8 @@ import { withName } from './errno-names.js'
 import { type Circumstances, meaningOf } from './meanings.js'
 
 export interface FileSystemFailure extends Circumstances {
+  /** Each caller says which, or that it is not known (`null`): without it the advice may be that of another one. */
+  readonly fileSystem: string | null
   /** The lock, or the file, that it is about. */
   readonly path: string
   /** The system's own error, where there is one. */
@@ -22,7 +24,13 @@ export function fileSystemError({ path, cause, ...circumstances }: FileSystemFai
 }
 
 /** As the system calls it, for an error that came without the system's own. */
-const CALLS: Partial<Record<Circumstances['action'], string>> = { 'hard-link': 'link', release: 'rename', remove: 'unlink' }
+const CALLS: Partial<Record<Circumstances['action'], string>> = {
+  'hard-link': 'link',
+  release: 'rename',
+  remove: 'unlink',
+  create: 'open',
+  list: 'readdir',
+}
 
 /** The cause's stack is ten lines of ours, and would hide the caller's. */
 function withoutFrames(cause: unknown, { action, errno, means }: Circumstances): unknown {

@@ -29,6 +29,8 @@ export interface FileSystem {
   readonly type: RegExp | null
   /** If absent, any source. */
   readonly mountSource?: RegExp
+  /** The source by which it is known where the kernel calls it no more than `fuse`. */
+  readonly fuseSource?: RegExp
   /** If present, an option that it must have. */
   readonly option?: RegExp
 }
@@ -50,7 +52,7 @@ const row = (
   [id, title, reach]: readonly [id: string, title: string, reach: Reach],
   type: RegExp | null,
   [links, advisory, caches, source]: readonly [links: string, advisory: string, caches: string, source: string],
-  more: Pick<FileSystem, 'mountSource' | 'option'> = {},
+  more: Pick<FileSystem, 'mountSource' | 'fuseSource' | 'option'> = {},
 ): FileSystem => ({ id, title, reach, type, links, advisory, caches, source, ...more })
 
 const NOTHING_KNOWN = [UNKNOWN, UNKNOWN, UNKNOWN] as const
@@ -93,7 +95,12 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     NFS_CACHES,
     'what NFS promises, nfs(5)',
   ]),
-  row(['azure-netapp', 'Azure NetApp Files', 'shared'], null, [...NOTHING_KNOWN, 'no source was found']),
+  row(['azure-netapp', 'Azure NetApp Files', 'shared'], null, [
+    UNKNOWN,
+    'version 3: NLM, and what an outage leaves held is broken by hand; version 4.1: leased by the server',
+    NFS_CACHES,
+    'Microsoft Learn, Azure NetApp Files, "Understand file locking and lock types"',
+  ]),
   row(['filestore', 'Google Filestore', 'shared'], null, [
     UNKNOWN,
     'version 3 in all tiers, version 4.1 in some; the rest is ' + UNKNOWN,
@@ -154,14 +161,14 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
   ]),
   row(
     ['moosefs', 'MooseFS', 'shared'],
-    /^(fuse(\.(mfs|moosefs|mfsmount))?|moosefs)$/,
+    /^(fuse\.(mfs|moosefs|mfsmount)|moosefs)$/,
     [
       'hard and symbolic links',
       'flock and fcntl exclude other nodes, unless mounted with mfsnobsdlocks or mfsnoposixlocks',
       'attributes and names of directories for 1 s (mfsattrcacheto, mfsdirentrycacheto)',
       'mfsmount(8); the full run of the lab: version 3.0, one chunkserver',
     ],
-    { mountSource: /^mfs#|^mfs|:9421$/ },
+    { fuseSource: /^mfs|^moosefs|:9421$/ },
   ),
   row(['lustre', 'Lustre, FSx for Lustre', 'shared'], /^lustre$/, [
     'hard and symbolic links',
@@ -170,7 +177,12 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     'mount.lustre(8); Amazon FSx for Lustre User Guide, "Mounting from an EC2 instance"',
   ]),
   row(['gpfs', 'IBM Storage Scale (GPFS)', 'shared'], /^gpfs$/, [...NOTHING_KNOWN, 'no source was found']),
-  row(['beegfs', 'BeeGFS', 'shared'], /^beegfs(_nodev)?$/, [...NOTHING_KNOWN, 'no source was found']),
+  row(['beegfs', 'BeeGFS', 'shared'], /^beegfs(_nodev)?$/, [
+    UNKNOWN,
+    'on this node only, unless beegfs-client.conf of each node says tuneUseGlobalFileLocks=true (its default is false)',
+    UNKNOWN,
+    'the BeeGFS client, defaults of beegfs-client.conf',
+  ]),
   row(['weka', 'WEKA', 'shared'], /^wekafs$/, [...NOTHING_KNOWN, 'no source was found']),
   row(['cluster-disk', 'GFS2, OCFS2', 'shared'], /^(gfs2|ocfs2)$/, [
     'hard and symbolic links',
@@ -178,32 +190,44 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     'kept coherent by locks of the cluster',
     'Linux, Documentation/filesystems/ocfs2.rst and gfs2.rst',
   ]),
-  row(['other-shared', 'AFS, PanFS, OrangeFS, SeaweedFS', 'shared'], /^(afs|panfs|orangefs|pvfs2|fuse\.seaweedfs)$/, [
-    ...NOTHING_KNOWN,
-    'no source was found',
-  ]),
-  row(['juicefs', 'JuiceFS', 'shared'], /^(fuse\.)?juicefs$/, [
-    'hard and symbolic links',
-    'flock and fcntl exclude other nodes',
-    'open sees what was closed before; attributes and names for 1 s',
-    'JuiceFS documentation, "POSIX Compatibility"',
-  ]),
+  row(
+    ['other-shared', 'AFS, Coda, NCP, PanFS, OrangeFS, SeaweedFS', 'shared'],
+    /^(afs|coda|ncpfs|ncp|panfs|orangefs|pvfs2|fuse\.seaweedfs)$/,
+    [...NOTHING_KNOWN, 'no source was found'],
+  ),
+  row(
+    ['juicefs', 'JuiceFS', 'shared'],
+    /^(fuse\.)?juicefs$/,
+    [
+      'hard and symbolic links',
+      'flock and fcntl exclude other nodes',
+      'open sees what was closed before; attributes and names for 1 s',
+      'JuiceFS documentation, "POSIX Compatibility"',
+    ],
+    { fuseSource: /^JuiceFS:/ },
+  ),
   row(
     ['object-store', 'Object stores (s3fs, gcsfuse, blobfuse, Mountpoint for S3, goofys, rclone)', 'shared'],
-    /^fuse\.(s3fs|gcsfuse|blobfuse2?|mount-s3|goofys|rclone)$/,
+    /^fuse\.(s3fs|gcsfuse|blobfuse2?|mount-s3|mountpoint-s3|goofys|rclone)$/,
     [
       OBJECTS,
       NO_LOCKS,
       'names and contents of this node',
       'Google Cloud, "Cloud Storage FUSE", limitations; s3fs README, limitations',
     ],
+    { fuseSource: /^(s3fs|gcsfuse|blobfuse2?|mount-s3|mountpoint-s3|goofys)$/ },
   ),
-  row(['sshfs', 'sshfs', 'shared'], /^fuse\.sshfs$/, [
-    'hard links as the server has them (not with disable_hardlink); symbolic links',
-    'on this node only',
-    'names and attributes for 20 s',
-    'sshfs(1); the lab',
-  ]),
+  row(
+    ['sshfs', 'sshfs', 'shared'],
+    /^fuse\.sshfs$/,
+    [
+      'hard links as the server has them (not with disable_hardlink); symbolic links',
+      'on this node only',
+      'names and attributes for 20 s',
+      'sshfs(1); the lab',
+    ],
+    { fuseSource: /^sshfs#/ },
+  ),
   row(['virtiofs', 'virtiofs', 'shared'], /^virtiofs$/, [
     'as the file system of the host',
     'on this virtual machine only, unless virtiofsd passes them on',
@@ -222,10 +246,10 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
   ]),
   row(
     ['bindfs', 'bindfs', 'unknown'],
-    /^fuse(\.bindfs)?$/,
+    /^fuse\.bindfs$/,
     ['as the file system below; owners and modes as the mount says', UNKNOWN, 'of FUSE, 1 s', 'bindfs(1); the tests'],
-    // It calls itself no more than fuse, and names the directory that it shows.
-    { mountSource: /^\// },
+    // It names the directory that it shows. A program that names nothing is called by its device.
+    { fuseSource: /^\/(?!dev\/)/ },
   ),
   row(['mergerfs', 'mergerfs', 'unknown'], /^fuse\.mergerfs$/, [
     'within a branch; EXDEV between branches',
@@ -241,10 +265,14 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
   ]),
   row(
     ['local-disk', 'Disks of this machine', 'local'],
-    /^(ext[234]|xfs|btrfs|zfs|bcachefs|f2fs|jfs|reiserfs|(dev)?tmpfs|ramfs|(ex|v)fat|msdos|ntfs3?|fuseblk|hfsplus|minix|squashfs|erofs|iso9660|ubifs|fuse\.(encfs|gocryptfs)|ecryptfs)$/,
+    // What shows another directory in another form (encfs, eCryptfs) is none: that may be a share.
+    /^(ext[234]|xfs|btrfs|zfs|bcachefs|f2fs|nilfs2|jfs|jffs2|reiserfs|(dev)?tmpfs|ramfs|rootfs|(ex|v)fat|msdos|ntfs3?|fuseblk|hfs(plus)?|udf|minix|squashfs|erofs|iso9660|ubifs)$/,
     ['as that file system has them', 'of this machine', 'none: it is of this machine', 'flock(2), fcntl(2)'],
   ),
 ]
+
+/** How the kernel calls those that are in the table. */
+export const FILE_SYSTEM_TYPES: readonly RegExp[] = [/^fuse$/, ...FILE_SYSTEMS.flatMap(({ type }) => type ?? [])]
 
 const OTHER_FUSE = row(['fuse', 'FUSE, by a program that is not in the table', 'unknown'], /^fuse(\.|$)/, [
   ...NOTHING_KNOWN,
@@ -254,11 +282,11 @@ const OTHER = row(['unknown', 'Unknown file system', 'unknown'], /./, [...NOTHIN
 
 /** What it is, by what the kernel says of the mount. */
 export function fileSystemOf({ type, source, options }: MountedAs): FileSystem {
+  const isCalled = (each: FileSystem) =>
+    (each.type?.test(type) === true && (each.mountSource?.test(source) ?? true)) ||
+    (type === 'fuse' && each.fuseSource?.test(source) === true)
   const fits = (each: FileSystem) =>
-    each.type !== null &&
-    each.type.test(type) &&
-    (each.mountSource?.test(source) ?? true) &&
-    (each.option === undefined || options.some((option) => each.option?.test(option)))
+    isCalled(each) && (each.option === undefined || options.some((option) => each.option?.test(option)))
   return FILE_SYSTEMS.find(fits) ?? (fits(OTHER_FUSE) ? OTHER_FUSE : OTHER)
 }
 

@@ -5,7 +5,7 @@ import { tryCalls, tryCallsSync, BothHold, callsOf } from './both.js'
 import { LossWatch, type Watched } from './loss-watch.js'
 import { probeCalls } from './probe.js'
 import { refuseUnsafeFlock } from './unsafe-flock.js'
-import { leadsTo, type Written } from './lock-file.js'
+import { leadsTo, lockError, type Written } from './lock-file.js'
 import { areOneLock } from './one-lock.js'
 import { runInLane, runNow } from './calls.js'
 import { describe, Directories, fileOnDevice } from '../mounts/directories.js'
@@ -104,8 +104,8 @@ export class AdvisoryLocks implements Locks {
       )
       if (!isThere) throw new MountChangedError(directory, describe(before), fileOnDevice(held.dev))
     } catch (error) {
-      yield* held.release()
-      throw error
+      yield* held.giveBack()
+      throw lockError(path, error, this.#kind === 'fcntl' ? 'fcntl' : 'flock', before.fileSystem)
     }
   }
 
@@ -241,6 +241,15 @@ class HeldAdvisory implements Hold, Watched {
       if (this.#lost === null) throw error
     }
     return this.#lost
+  }
+
+  /** Where something else has failed before, that is the error to tell. */
+  *giveBack(): Work<void> {
+    try {
+      yield* this.release()
+    } catch {
+      // It is given back in any case.
+    }
   }
 
   async look(): Promise<void> {

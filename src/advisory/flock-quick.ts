@@ -12,7 +12,7 @@ import { fstatSync, lstatSync, openSync, type Stats } from 'node:fs'
 import { wallClockMs } from '../drivers/clock.js'
 import type { Lane } from '../drivers/lane.js'
 import { FlockHold, giveUpNow } from './flock.js'
-import { tryFlockNow } from './flock-calls.js'
+import { tryFlockNow, unlockNow } from './flock-calls.js'
 import { isAnyKept } from './worker-descriptors.js'
 import { type FsExt, loadFsExt } from './fs-ext.js'
 import { identityOf, isExecutable, READ_ONLY, WRITTEN_BYTES_MAX } from './lock-file.js'
@@ -41,16 +41,32 @@ export function takeFlockQuickly(path: string, shared: boolean, lane: Lane): Flo
     return undefined
   }
   const outcome = lockQuickly(fsExt, fd, shared)
-  const there = fstatSync(fd)
-  const asChecked = isAsChecked(there, checked)
+  const seen = lookQuickly(fd, checked)
+  if (seen === null) {
+    // It stays open for good: closing it could drop an fcntl lock that this process holds on that inode.
+    unlockNow(fsExt, fd)
+    checkedFiles.delete(path)
+    return undefined
+  }
+  const { there, asChecked, identity } = seen
   const { dev, ino } = checked
-  const identity = asChecked ? checked.identity : identityOf(fstatSync(fd, { bigint: true }))
   const file = { fd, dev, ino, identity, writable: false, isExecutable: isExecutable(there.mode), asksServer: false }
   if (asChecked && outcome === 'locked') return new FlockHold(path, file, lane, true)
   giveUpNow(file, lane)
   if (asChecked && outcome === 'busy') return 'busy'
   checkedFiles.delete(path)
   return undefined
+}
+
+/** `null`: the file system does not tell. */
+function lookQuickly(fd: number, checked: Checked) {
+  try {
+    const there = fstatSync(fd)
+    const asChecked = isAsChecked(there, checked)
+    return { there, asChecked, identity: asChecked ? checked.identity : identityOf(fstatSync(fd, { bigint: true })) }
+  } catch {
+    return null
+  }
 }
 
 function lockQuickly(fsExt: FsExt, fd: number, shared: boolean): 'locked' | 'busy' | 'failed' {

@@ -27,6 +27,7 @@ import { randomName } from '../drivers/identity.js'
 import { Lane } from '../drivers/lane.js'
 import { fileSystemAt } from '../drivers/mount-info.js'
 import { fileSystemError } from '../advice/file-system-error.js'
+import { actionOfCall } from '../advice/meanings.js'
 import { ForeignLockError, LockFileSystemError, MountlockError } from '../errors.js'
 import type { AdvisoryCall } from '../types.js'
 import { lockFileMode, share } from './sharing.js'
@@ -229,11 +230,14 @@ export function codeOf(error: unknown): string {
   return systemErrorCode(error) ?? ''
 }
 
-/** The error to throw for whatever a program threw: system errors get their sentence, our own stay. */
+/**
+ * The error to throw for whatever a program threw: system errors get their sentence, our own stay. What the lock's file is opened
+ * or looked at for means something else than the lock itself.
+ */
 export function lockError(path: string, error: unknown, means: AdvisoryCall, fileSystem = fileSystemAt(path)): unknown {
   const code = codeOf(error)
   if (error instanceof MountlockError || code === '') return error
-  return fileSystemError({ action: 'advisory-lock', path, errno: code, means, fileSystem, cause: error })
+  return fileSystemError({ action: actionOfCall(error) ?? 'advisory-lock', path, errno: code, means, fileSystem, cause: error })
 }
 
 export function replacedError(path: string): ForeignLockError {

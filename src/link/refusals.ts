@@ -97,6 +97,7 @@ export interface Refused {
 /** An attempt that the file system refused. */
 export function attemptFailed({ path, claim, fileSystem }: Refused, { action, code, error }: FailedAttempt): MountlockError {
   if (code === 'ECROWDED') return crowdedError(path)
+  if (code === 'EVANISHING') return vanishingError(path)
   const doing = { claim: CLAIMING[claim.name], settle: 'rename', create: 'create', list: 'list', remove: 'remove' } as const
   return fileSystemError({ action: doing[action], path, errno: code, means: claim.name, fileSystem, cause: error })
 }
@@ -107,6 +108,19 @@ function crowdedError(path: string): LockFileSystemError {
     path,
     advice: 'They are probably of other users: let their owners remove them, or give each user a lock of its own.',
   })
+}
+
+/** Each look found nothing, and each time it was made, or another process had just made it. */
+function vanishingError(path: string): LockFileSystemError {
+  return new LockFileSystemError(
+    'ENOENT',
+    'The lock directory was made several times, and was missing at each look that followed',
+    {
+      code: 'FILE_SYSTEM_ERROR',
+      path,
+      advice: 'Find out which program removes or replaces it, and see the system log of the file server; then try again.',
+    },
+  )
 }
 
 export function mountedError(path: string): LockFileSystemError {
@@ -126,8 +140,13 @@ const SPENT = {
   doubtful: 'it is in doubt',
 }
 
-/** One session after the other was found spent, each as soon as it was made. */
+/** One session after the other was found spent, each as soon as it was made. The system has reported no error. */
 export function sessionsSpent(path: string, sessions: number, why: keyof typeof SPENT): LockFileSystemError {
-  const cause = new Error(`${sessions} sessions in a row could take no lock, the last one because ${SPENT[why]}`)
-  return fileSystemError({ action: 'create', path, errno: 'EIO', cause })
+  const what = `${sessions} session files in a row could take no lock, the last one because ${SPENT[why]}`
+  return new LockFileSystemError('EIO', what, {
+    code: 'FILE_SYSTEM_ERROR',
+    path,
+    advice:
+      'Find out which program removes files that begin with .mountlock-, and whether this node or the file server is overloaded; then try again.',
+  })
 }

@@ -42,7 +42,7 @@ function takeApart(path: string): LockPath {
   if (name === '')
     throw new InvalidArgumentError(`Expected the path of a lock, got the root directory`, 'Name a lock in a directory.')
   if (Buffer.byteLength(name) > NAME_BYTES_MAX) {
-    throw fileSystemError({ action: 'open', path: absolute, errno: 'ENAMETOOLONG' })
+    throw fileSystemError({ action: 'open', path: absolute, errno: 'ENAMETOOLONG', fileSystem: null })
   }
   const parts = { path: absolute, directory: dirname(absolute), name }
   if (known.size >= KNOWN_MAX) known.clear()
@@ -55,6 +55,7 @@ function absolutePath(path: string): string {
   try {
     return resolve(path)
   } catch (error) {
-    throw fileSystemError({ action: 'stat', path, errno: systemErrorCode(error) ?? 'ENOENT', cause: error })
+    const errno = systemErrorCode(error) ?? 'ENOENT'
+    throw fileSystemError({ action: 'stat', path, errno, fileSystem: null, cause: error })
   }
 }

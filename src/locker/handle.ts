@@ -5,11 +5,12 @@ import { isAnyLockedHere, isLockedHere } from '../advisory/process-registry.js'
 import { fileAt, readFresh, replaceFile } from '../drivers/coherent-files.js'
 import { randomName } from '../drivers/identity.js'
 import type { Lane } from '../drivers/lane.js'
+import { fileSystemAt } from '../drivers/mount-info.js'
 import { runCalls } from '../drivers/run.js'
 import { type Work, runAsynchronously, runBlocking } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { checkArgument, type Form, PATH } from '../config/options.js'
-import { InvalidArgumentError, LockLostError, type LostReason } from '../errors.js'
+import { InvalidArgumentError, type LockFileSystemError, LockLostError, type LostReason } from '../errors.js'
 import type { Hold } from '../lock-type/lock-type.js'
 import { Patience } from './patience.js'
 import type { Lock, LockType, ReleaseResult } from '../types.js'
@@ -165,7 +166,7 @@ export class LockHandle implements Lock {
     try {
       return await patience.race(runAsynchronously(releasing, first))
     } catch (error) {
-      throw fromCallersLine(patience.isOver ? fileSystemError({ action: 'release', path: this.path, errno: 'ETIMEDOUT' }) : error)
+      throw fromCallersLine(patience.isOver ? notGivenBack(this.path, this.#keeper.releaseMsMax) : error)
     } finally {
       patience.done()
     }
@@ -205,6 +206,11 @@ export class LockHandle implements Lock {
     const { path, lockType, token, held, remainingMs } = this
     return `Lock ${inspect({ path, lockType, token, held, remainingMs: Math.floor(remainingMs) }, options)}`
   }
+}
+
+function notGivenBack(path: string, limitMs: number): LockFileSystemError {
+  const cause = new Error(`it was not given back within ${limitMs} ms`)
+  return fileSystemError({ action: 'release', path, errno: 'ETIMEDOUT', fileSystem: fileSystemAt(path), cause })
 }
 
 /** What this process has locked by fcntl, through this lock or another, would be let go of. @throws InvalidArgumentError */

@@ -55,7 +55,7 @@ function refuseReplaced(before: Ground | null, now: Ground | null): void {
   if (before === null || now === null || placeOf(before) === placeOf(now)) return
   if (!before.mayLeadElsewhere && !now.mayLeadElsewhere) return
   const cause = new Error(`it led to ${placeOf(before)} and leads to ${placeOf(now)} now`)
-  throw fileSystemError({ action: 'stat', path: before.path, errno: 'EREPLACED', cause })
+  throw fileSystemError({ action: 'stat', path: before.path, errno: 'EREPLACED', fileSystem: null, cause })
 }
 
 /**

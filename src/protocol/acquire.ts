@@ -138,7 +138,7 @@ const inconclusive = (sight: AttemptOutcome): Inconclusive => ({ kind: 'inconclu
 
 /** Finds the highest generation and whether it is free. The first look may trust a cache; those that follow it do not. */
 function* look(site: Site, freshFromTheStart: boolean): Protocol<Sight> {
-  let last: AttemptOutcome = failed('list', { code: 'EAGAIN' })
+  let last: AttemptOutcome = failed('list', { code: 'EVANISHING' })
   for (let looks = 0; looks < LOOKS_MAX; looks++) {
     if (!(yield* ask.wanted())) return { kind: 'cancelled' }
     const planted = yield* notADirectory(site)

@@ -11,6 +11,7 @@ import { STICKY } from '../drivers/permissions.js'
 import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, type Work } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
+import type { FileSystemAction } from '../advice/meanings.js'
 import { ForeignLockError, LockFileSystemError, type MountlockError } from '../errors.js'
 import { LinkLocks, type LinkLocksOptions } from '../link/link-locks.js'
 import { lockPath } from '../lock-type/lock-path.js'
@@ -104,7 +105,7 @@ export class InnerLock {
     if (this.#ground === null || (ground !== null && placeOf(ground) === hidden)) return
     yield* this.#restart() // nothing is done there
     const cause = new Error(`it leads to ${ground === null ? 'another place' : placeOf(ground)}`)
-    throw fileSystemError({ action: 'stat', path: hidden, errno: 'ENOTDIR', cause })
+    throw fileSystemError({ action: 'stat', path: hidden, errno: 'ENOTDIR', fileSystem: this.#facts.fileSystem, cause })
   }
 
   /** A process that died as it took our lock away left a directory that is no lock. One that lives is not hurried. */
@@ -117,7 +118,7 @@ export class InnerLock {
       case 'busy':
         return 'busy'
       case 'failed':
-        throw fileSystemError({ action: 'rename', path: this.#names.inner, errno: outcome.code, cause: outcome.error })
+        throw this.#refused('rename', this.#names.inner, outcome)
       default:
         throw refusal
     }
@@ -159,8 +160,11 @@ export class InnerLock {
     const { hidden } = this.#names
     this.#isMade = true
     const made = yield* this.#work(() => ask.mkdir(hidden, this.#facts.mode))
-    if (!made.ok && made.code !== 'EEXIST')
-      throw fileSystemError({ action: 'create', path: hidden, errno: made.code, cause: made.error })
+    if (!made.ok && made.code !== 'EEXIST') throw this.#refused('create', hidden, made)
+  }
+
+  #refused(action: FileSystemAction, path: string, { code: errno, error: cause }: { code: string; error?: unknown }) {
+    return fileSystemError({ action, path, errno, fileSystem: this.#facts.fileSystem, cause })
   }
 
   /** `null`: there is no lock of ours. */

@@ -34,7 +34,10 @@ export async function inspectLock(place: LockPlace, own: Inspection | null): Pro
     waiters: own?.waiters ?? [],
   }
   const looked = await runProtocol(look(names.path), lane)
-  if (!looked.ok) throw fileSystemError({ action: 'stat', path, errno: looked.code, cause: looked.error })
+  if (!looked.ok) {
+    const { code: errno, error: cause } = looked
+    throw fileSystemError({ action: 'stat', path, errno, fileSystem: facts.fileSystem, cause })
+  }
   const { seen, status } = looked.value
   const found = whatLies(seen)
   switch (found.kind) {

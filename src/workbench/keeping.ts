@@ -3,6 +3,7 @@
 import { monotonicMs, readClock, setImmediate, setTimeout } from '../drivers/clock.js'
 import type { Lane } from '../drivers/lane.js'
 import type { Ground } from '../drivers/ground.js'
+import { fileSystemAt } from '../drivers/mount-info.js'
 import { type NameWatch, watchNames } from '../drivers/name-watch.js'
 import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, runAsynchronously, type Work } from '../drivers/work.js'
@@ -181,9 +182,9 @@ export class WorkbenchHold implements Hold {
       () => void afterClose(),
       () => afterClose(),
     )
-    return retracted.ok
-      ? null
-      : fileSystemError({ action: 'write', path: file.path, errno: retracted.code, cause: retracted.error })
+    if (retracted.ok) return null
+    const { code: errno, error: cause } = retracted
+    return fileSystemError({ action: 'release', path: file.path, errno, fileSystem: fileSystemAt(file.path), cause })
   }
 
   /** What the thread writes must not come after our last word. */

@@ -1,13 +1,14 @@
 /** One public path, ready to be tried: our own lock, then theirs. Whatever was begun and not completed is given back. */
 
 import { lockKept, lockOpened } from '../advisory/fcntl.js'
+import { lockError } from '../advisory/lock-file.js'
 import { readClock } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground } from '../drivers/ground.js'
 import { runProtocol, runProtocolBlocking } from '../drivers/run.js'
 import { eitherWay, type Work } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
-import { ForeignLockError } from '../errors.js'
+import { ForeignLockError, type MountlockError } from '../errors.js'
 import type { Hold, Lockable, TryOptions, TryOutcome, WaitStyle } from '../lock-type/lock-type.js'
 import { footingOn } from '../mounts/directories.js'
 import { type Mount, mountOfDevice } from '../mounts/mount.js'
@@ -105,7 +106,7 @@ export class WorkbenchLockable implements Lockable {
       yield* own.hold.release()
       return outcome
     } catch (error) {
-      yield* own.hold.release()
+      yield* givenBack(own.hold)
       throw error
     }
   }
@@ -147,7 +148,10 @@ export class WorkbenchLockable implements Lockable {
     const opened = yield* this.#run(() => ask.keep(path))
     if (!opened.ok) return this.#refuse(REPLACED.has(opened.code) ? FASTER : { ...opened, kind: 'failed', action: 'open', path })
     const { names } = this.#parts
-    const lock = async () => await lockOpened(names.path, opened.value, this.#mount.lane)
+    const lock = async () =>
+      await lockOpened(names.path, opened.value, this.#mount.lane).catch((error: unknown) => {
+        throw this.#fcntlError(error)
+      })
     const release = yield* eitherWay(() => refuseWithoutFcntlSync(this.#parts.path), lock)
     if (release === 'busy') return this.#refuse({ kind: 'busy', holder: BY_FCNTL })
     if (`${opened.value.dev}:${opened.value.ino}` === identity) return release
@@ -198,10 +202,18 @@ export class WorkbenchLockable implements Lockable {
       async () =>
         await lockKept(names.path, prepared.held, this.#mount.lane).catch(async (error: unknown) => {
           await runProtocol(abandon(this.#terms, prepared), this.#mount.lane, undefined, footingOn(this.ground))
-          throw fileSystemError({ action: 'advisory-lock', path, errno: 'EIO', means: 'fcntl', cause: error })
+          throw this.#fcntlError(error)
         }),
     )
     return unlock
+  }
+
+  #fcntlError(error: unknown): unknown {
+    return lockError(this.#parts.path, error, 'fcntl', this.#parts.facts.fileSystem)
+  }
+
+  #failed({ action, path, code: errno, error: cause }: Extract<Refused, { kind: 'failed' }>): MountlockError {
+    return fileSystemError({ action, path, errno, fileSystem: this.#parts.facts.fileSystem, cause })
   }
 
   #refuse(refused: Refused): Refusal {
@@ -216,12 +228,21 @@ export class WorkbenchLockable implements Lockable {
       case 'foreign':
         throw new ForeignLockError(path, `${refused.what}, and no lock of Workbench`, 'It is left alone: choose another path.')
       case 'failed':
-        throw fileSystemError({ action: refused.action, path: refused.path, errno: refused.code, cause: refused.error })
+        throw this.#failed(refused)
     }
   }
 }
 
 function* nothing(): Work<void> {}
+
+/** Where something else has failed before, that is the error to tell. */
+function* givenBack(hold: Hold): Work<void> {
+  try {
+    yield* hold.release()
+  } catch {
+    // It is being settled.
+  }
+}
 
 function* give(release: Release): Work<void> {
   yield* eitherWay<void>(() => void release(), release)

@@ -5,6 +5,7 @@ import { loadFsExt } from '../advisory/fs-ext.js'
 import { wallClockMs } from '../drivers/clock.js'
 import type { DirectoryFacts } from '../drivers/file-system.js'
 import type { Ground } from '../drivers/ground.js'
+import { fileSystemAt } from '../drivers/mount-info.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { LockFileSystemError, UnsupportedPlatformError } from '../errors.js'
 import { warn } from '../log/talk.js'
@@ -34,7 +35,10 @@ export function refuseWithoutFcntl(path: string): void {
 /** The owner's sessions could not change a file that root makes there, and would be locked out. @throws LockFileSystemError */
 export function* refuseOthersDirectory(directory: string): Protocol<void> {
   const status = yield* ask.stat(directory)
-  if (!status.ok) throw fileSystemError({ action: 'stat', path: directory, errno: status.code, cause: status.error })
+  if (!status.ok) {
+    const { code: errno, error: cause } = status
+    throw fileSystemError({ action: 'stat', path: directory, errno, fileSystem: fileSystemAt(directory), cause })
+  }
   const { uid } = status.value
   if (process.geteuid?.() !== 0 || uid === 0) return
   throw new LockFileSystemError('EPERM', `The directory belongs to the user ${uid}, and this process runs as root`, {

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { present } from '../../src/assert.js'
 import { fileSystemOf } from '../../src/advice/file-systems.js'
 import { linkFindings, spaceFindings } from '../../src/cli/doctor/measures.js'
+import { kernelShape } from '../../src/cli/doctor/anonymous.js'
 import { localLocks, mountFindings, sessionFindings } from '../../src/cli/doctor/mount-rules.js'
 import { mountOf } from '../../src/cli/shared/mounts.js'
 import { Bench, withMounts } from './fixtures/locktester-driver.mjs'
@@ -296,7 +297,12 @@ describe('--report', () => {
     for (const personal of ['ann', 'filer', 'example', directory, served, hostname(), userInfo().username])
       expect(text).not.toContain(personal)
     const sent = JSON.parse(text)
-    expect(sent).toMatchObject({ version: 1, kernel: release(), exitCode: 69, recommendation: { useSymlinks: true } })
+    expect(sent).toMatchObject({
+      version: 1,
+      kernel: kernelShape(release()),
+      exitCode: 69,
+      recommendation: { useSymlinks: true },
+    })
     expect(sent.fileSystem).toMatchObject({
       id: 'sshfs',
       type: 'fuse.sshfs',
@@ -366,6 +372,11 @@ describe('what mount options mean', () => {
     ['cifs', ['vers=3.0', 'nobrl'], ['error ADVISORY_LOCAL', 'note SMB', 'error SMB_LEASES']],
     ['cifs', ['vers=3.0', 'nolease'], ['note SMB']],
     ['gpfs', [], ['note UNKNOWN']],
+    ['beegfs', [], ['note UNKNOWN', 'warning BEEGFS']],
+    ['coda', [], ['note UNKNOWN']],
+    ['fuse.gocryptfs', [], ['warning FUSE']],
+    ['ecryptfs', [], ['note UNKNOWN']],
+    ['newfs', [], ['note UNKNOWN']],
     ['fuse.something', [], ['warning FUSE']],
     ['fuse.sshfs', [], ['warning SSHFS']],
     ['fuse.s3fs', [], ['error OBJECT_STORE']],
@@ -376,6 +387,31 @@ describe('what mount options mean', () => {
     ['lustre', ['flock'], []],
   ] as [string, string[], string[]][])('%s with %j: %j', (type, options, expected) => {
     expect(codes(type, ...options)).toEqual(expected)
+  })
+
+  test('of no file system what is not known is called well: it is to be proved between nodes', () => {
+    const types = [
+      'gpfs',
+      'wekafs',
+      'panfs',
+      'orangefs',
+      'pvfs2',
+      'afs',
+      'coda',
+      'ncpfs',
+      'vboxsf',
+      '9p',
+      'beegfs',
+      'newfs',
+      'fuse.x',
+      'fuse',
+    ]
+    for (const type of types) {
+      const findings = mountFindings(mount(type))
+      const said = findings.filter(({ severity, remedy }) => severity !== 'ok' && remedy?.includes('locktester nodes'))
+      expect(said.length, type).toBeGreaterThan(0)
+      for (const { severity, seen } of findings) if (severity === 'ok') expect(seen, type).not.toContain('unknown: prove')
+    }
   })
 
   test('MooseFS has options that keep advisory locks on a node and that no mount table shows', () => {

@@ -5,7 +5,7 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -211,6 +211,28 @@ with open(sys.argv[1], 'r+') as file:
       }
     },
   )
+})
+
+describe('a lock that Workbench respects too', () => {
+  test.each([
+    [errno.ENOSYS, 'NOT_SUPPORTED', 'fcntl: ENOSYS'],
+    [errno.EIO, 'IO_ERROR', 'fcntl: EIO'],
+    [EREMOTEIO, 'IO_ERROR', 'fcntl: EREMOTEIO'],
+  ] as const)('says that fcntl was refused with error %i, and leaves nothing behind', async (error, code, seen) => {
+    const { env, plan, refuse } = await refusing()
+    const folder = await temporaryFolder()
+    const directory = join(folder, 'sources', 'session-1a2b3c4d')
+    mkdirSync(directory, { recursive: true })
+    const path = join(directory, 'lock_file')
+    const agent = await Agent.start({ locker: { workbench: true }, env: { ...env, ...shownAs(folder, NETAPP) } })
+    refuse('fcntl', error, 'session-1a2b3c4d never')
+    const refused = await agent.refusal(path)
+    expect(refused).toMatchObject({ name: 'LockFileSystemError', code })
+    expect(refused.message).toContain(`(${seen})`)
+    rmSync(plan)
+    const held = (await agent.ask('acquire', { path })) as object
+    expect(await agent.ask('release', held)).toEqual({ lost: false })
+  })
 })
 
 test('NetApp: a lock in a snapshot is refused with the way out of it', async () => {

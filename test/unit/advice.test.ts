@@ -13,8 +13,8 @@ const ACTIONS: Record<LockMeans, readonly FileSystemAction[]> = {
   'hard link': ['hard-link', 'rename', 'release', 'create', 'list', 'read', 'write', 'open', 'remove', 'stat'],
   symlink: ['symlink', 'rename', 'release', 'create', 'list', 'read', 'write', 'open', 'remove', 'stat'],
   rename: ['rename', 'release', 'create', 'list', 'read', 'write', 'open', 'remove', 'stat'],
-  flock: ['advisory-lock', 'stat'],
-  fcntl: ['advisory-lock', 'stat'],
+  flock: ['advisory-lock', 'open', 'create', 'read', 'write', 'remove', 'list', 'stat'],
+  fcntl: ['advisory-lock', 'open', 'create', 'read', 'write', 'remove', 'list', 'stat'],
 }
 /** What would be no help: it is what was refused. */
 const IN_USE: Record<LockMeans, RegExp> = {
@@ -40,6 +40,56 @@ describe('what an error means', () => {
       // A symbolic link that is refused may well give way to a hard one.
       .map(({ means, action, errno, fileSystem }) => `${means}, ${action}, ${errno}, ${fileSystem}`)
     expect(wrong).toEqual([])
+  })
+
+  test('each error of each operation has a sentence and a next step, in words that a reader knows', () => {
+    const inner = /EIO_After|Unknown system error|undefined|null|\bE(CROWDED|REPLACED)\b/
+    const wrong = [...circumstances()]
+      .map((each) => ({ ...each, ...meaningOf(each) }))
+      .filter(({ what, advice }) => !/^[A-Z][^.]*$/.test(what) || !/^[A-Z].{8,}[.)]$/.test(advice) || inner.test(what + advice))
+    expect(wrong).toEqual([])
+  })
+
+  test('an operation that takes no lock is not told that the file system has none, or does not support that kind', () => {
+    const wrong = [...circumstances()].filter(
+      (each) =>
+        each.action !== 'advisory-lock' && /this kind of lock|lock of this kind|has no lock to give$/.test(meaningOf(each).what),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('a link-based lock is not told of flock, nor that a program is being executed', () => {
+    const wrong = [...circumstances()].filter(
+      (each) =>
+        each.means !== 'flock' && each.means !== 'fcntl' && /[Uu]se flock|executed/.test(Object.values(meaningOf(each)).join()),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('on an object store no kind of lock is advised', () => {
+    const wrong = [...circumstances()].filter(
+      (each) =>
+        each.fileSystem === 'object-store' && /use-symlinks=|lock-type=(linkbased|renamebased)/.test(meaningOf(each).advice),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('on SMB no hard links are advised but with nolease, and no link-based lock but with mfsymlinks', () => {
+    const isWrong = (advice: string) =>
+      (/use-symlinks=0/.test(advice) && !/nolease/.test(advice)) ||
+      (/lock-type=linkbased/.test(advice) && !/mfsymlinks/.test(advice))
+    const wrong = [...circumstances()]
+      .filter((each) => each.fileSystem === 'smb' || each.fileSystem === 'azure-files-smb')
+      .map((each) => ({ ...each, advice: meaningOf(each).advice }))
+      .filter(({ advice }) => isWrong(advice))
+    expect(wrong).toEqual([])
+  })
+
+  test('what was there when it was looked at is not called a missing directory', () => {
+    for (const action of ['hard-link', 'symlink', 'rename', 'release', 'remove', 'write', 'advisory-lock'] as const)
+      expect(meaningOf({ action, errno: 'ENOENT' }).what).not.toMatch(/directory/)
+    for (const action of ['stat', 'create', 'open', 'list'] as const)
+      expect(meaningOf({ action, errno: 'ENOENT' }).code).toBe('PARENT_MISSING')
   })
 
   test('of what was given back no message says that nothing was locked', () => {
@@ -108,15 +158,21 @@ describe('the names of errors', () => {
     const message = "Unknown system error -121: Unknown system error -121, link 'a' -> 'b'"
     const error = Object.assign(new Error(message), { code: 'Unknown system error -121', errno: -121, syscall: 'link' })
     expect(withName(error)).toMatchObject({ code: 'EREMOTEIO', message: "EREMOTEIO, link 'a' -> 'b'" })
-    const failure = fileSystemError({ action: 'hard-link', path: '/shared/lock', errno: 'EREMOTEIO', cause: error })
+    const failure = fileSystemError({
+      action: 'hard-link',
+      path: '/shared/lock',
+      errno: 'EREMOTEIO',
+      fileSystem: null,
+      cause: error,
+    })
     expect(failure.message).toContain('/shared/lock (link: EREMOTEIO)')
   })
 
   test('an error that came without the system error names the operation', () => {
-    expect(fileSystemError({ action: 'hard-link', path: '/x', errno: 'EMLINK' }).message).toContain('(link: EMLINK)')
-    expect(fileSystemError({ action: 'advisory-lock', path: '/x', errno: 'ENOLCK', means: 'fcntl' }).message).toContain(
-      '(fcntl: ENOLCK)',
-    )
+    const failure = { path: '/x', fileSystem: null }
+    expect(fileSystemError({ ...failure, action: 'hard-link', errno: 'EMLINK' }).message).toContain('(link: EMLINK)')
+    const ofLock = fileSystemError({ ...failure, action: 'advisory-lock', errno: 'ENOLCK', means: 'fcntl' })
+    expect(ofLock.message).toContain('(fcntl: ENOLCK)')
   })
 })
 
@@ -149,6 +205,41 @@ describe('what a mount is', () => {
     ['object-store', 'fuse.gcsfuse', 'bucket'],
     ['sshfs', 'fuse.sshfs', 'server:/home'],
     ['bindfs', 'fuse', '/srv/home'],
+    ['bindfs', 'fuse.bindfs', 'anything'],
+    // What names nothing is called by its device.
+    ['fuse', 'fuse', '/dev/fuse'],
+    ['moosefs', 'fuse.mfs', 'anything'],
+    ['moosefs', 'moosefs', 'mfsmaster'],
+    ['juicefs', 'fuse', 'JuiceFS:home'],
+    ['object-store', 'fuse', 'mountpoint-s3'],
+    ['object-store', 'fuse', 'blobfuse2'],
+    ['object-store', 'fuse.blobfuse2', 'blobfuse2'],
+    ['object-store', 'fuse.goofys', 'bucket'],
+    ['object-store', 'fuse.rclone', 'remote:bucket'],
+    ['sshfs', 'fuse', 'sshfs#server:/home'],
+    ['beegfs', 'beegfs_nodev', 'beegfs_nodev'],
+    ['weka', 'wekafs', 'backend/default'],
+    ['cluster-disk', 'gfs2', '/dev/vg/shared'],
+    ['cluster-disk', 'ocfs2', '/dev/sdb'],
+    ['other-shared', 'panfs', 'panfs://realm/volume'],
+    ['other-shared', 'pvfs2', 'tcp://server:3334/orangefs'],
+    ['other-shared', 'afs', 'AFS'],
+    ['other-shared', 'coda', 'Coda'],
+    ['other-shared', 'ncpfs', 'SERVER/ann'],
+    ['smb', 'smb3', '//server/share'],
+    // Below each of these may be a share.
+    ['fuse', 'fuse.gocryptfs', '/srv/home'],
+    ['fuse', 'fuse.encfs', 'encfs'],
+    ['unknown', 'ecryptfs', '/home/.ecryptfs/ann/.Private'],
+    ['overlay', 'aufs', 'none'],
+    ['local-disk', 'vfat', 'vfat'],
+    ['local-disk', 'exfat', 'exfat'],
+    ['local-disk', 'fuseblk', 'fuseblk'],
+    ['local-disk', 'zfs', 'zfs'],
+    ['local-disk', 'btrfs', 'btrfs'],
+    ['local-disk', 'xfs', 'xfs'],
+    ['local-disk', 'tmpfs', 'tmpfs'],
+    ['local-disk', 'ramfs', 'ramfs'],
     ['mergerfs', 'fuse.mergerfs', 'a:b'],
     ['fuse', 'fuse', 'something'],
     ['fuse', 'fuse.something', 'something'],

@@ -134,7 +134,7 @@ export async function ownerFindings(directory: string): Promise<Finding[]> {
         ? 'root is mapped to nobody (root_squash)'
         : 'all users are mapped to nobody (all_squash, or another NFSv4 domain)'
       : 'users are mapped on the way'
-  const breaks = `${why}: a process that cleans up after us may lack permission, and locks of different users may clash.`
+  const breaks = `Probably ${why}: a process that cleans up after us may lack permission, and locks of different users may clash.`
   const remedy =
     own === 0
       ? 'Lock as an ordinary user, or export with no_root_squash.'

@@ -2,16 +2,20 @@
 
 import { assert } from '../../assert.js'
 import { defaultSettings } from '../../config/settings.js'
-import { fileSystemError } from '../../advice/file-system-error.js'
+import { fileSystemAt } from '../../drivers/mount-info.js'
 import { describeHolder } from '../../lock-type/describe-holder.js'
 import { LinkLocks } from '../../link/link-locks.js'
+import { attemptFailed, foreignError } from '../../link/refusals.js'
 import type { AttemptOutcome } from '../../protocol/acquire.js'
 import { CLAIMS, type ClaimedLockType } from '../../protocol/claims.js'
 import type { Claim } from '../../protocol/site.js'
 import { endsWithin } from '../shared/bounded.js'
+import { messageOf } from '../shared/output.js'
 import type { FoundLock } from './find-locks.js'
 
 const CLEAN_UP_LIMIT_MS = 5000
+
+const TOO_SLOW = 'this program was stopped for too long meanwhile, or its file beside the lock was removed. Run it again.'
 
 /** What did not come to pass, and why: of an acquisition that is the first step of everything here. */
 interface Failed {
@@ -51,17 +55,21 @@ function isClaimRefused(result: { kind: string; outcome?: unknown }): boolean {
   return result.kind === 'failed' && outcome !== 'beaten' && outcome.kind === 'failed' && outcome.action === 'claim'
 }
 
-/** Why an acquisition was in vain. */
-export function whyNot(outcome: AttemptOutcome | 'beaten'): string {
+/** Why an acquisition of that lock was in vain. */
+export function whyNot(outcome: AttemptOutcome | 'beaten', { path, lockType }: FoundLock): string {
   if (outcome === 'beaten') return 'another process was faster'
+  assert(lockType !== 'advisory', 'a lock directory', path)
+  const refused = { path, claim: CLAIMS[lockType][0], fileSystem: fileSystemAt(path) }
   switch (outcome.kind) {
     case 'busy':
       return outcome.holder === null ? outcome.why : `held by ${describeHolder(outcome.holder)}`
     case 'failed':
-      return `the file system refused to change it (${outcome.code}). ${fileSystemError({ action: 'create', path: '', errno: outcome.code }).advice}`
+      return messageOf(attemptFailed(refused, outcome))
     case 'foreign':
-      return `it is not a lock of this kind any more (${outcome.what})`
+      return messageOf(foreignError(path, outcome.what))
+    case 'session-spent':
+      return outcome.failure === undefined ? TOO_SLOW : messageOf(attemptFailed(refused, outcome.failure))
     default:
-      return outcome.kind
+      return 'it was interrupted'
   }
 }

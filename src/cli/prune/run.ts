@@ -74,7 +74,7 @@ async function pruneOne(found: FoundLock, olderThanMs: number, dryRun: boolean):
     if (outcome.kind === 'obstructed') return { failed: `${inWords(outcome.names)} is in the way. ${adviceFor(outcome.names)}` }
     const { outcome: refusal } = outcome
     const isInUse = refusal === 'beaten' || refusal.kind === 'busy'
-    return isInUse ? { kept: 'in-use' } : { failed: whyNot(refusal) }
+    return isInUse ? { kept: 'in-use' } : { failed: whyNot(refusal, found) }
   } catch (error) {
     return { failed: reasonOf(error) }
   }

@@ -7,7 +7,7 @@ import type { Dirent } from 'node:fs'
 import { opendir } from 'node:fs/promises'
 import { withName } from '../../advice/errno-names.js'
 import { fileSystemError } from '../../advice/file-system-error.js'
-import type { FileSystemAction } from '../../advice/meanings.js'
+import { actionOfCall } from '../../advice/meanings.js'
 import { fileSystemAt } from '../../drivers/mount-info.js'
 import { MountlockError } from '../../errors.js'
 
@@ -20,7 +20,12 @@ export async function bounded<T>(path: string, operation: Promise<T>, limitMs = 
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () =>
-        reject(fileSystemError({ action: 'stat', path, errno: 'ETIMEDOUT', cause: new Error(`no answer within ${limitMs} ms`) })),
+        reject(
+          fileSystemError({
+            ...{ action: 'stat', path, errno: 'ETIMEDOUT', fileSystem: fileSystemAt(path) },
+            cause: new Error(`no answer within ${limitMs} ms`),
+          }),
+        ),
       limitMs,
     )
   })
@@ -69,28 +74,5 @@ export function codeOf(error: unknown): string | null {
 export function asLockError(error: unknown, path: string): unknown {
   const errno = codeOf(error)
   if (error instanceof MountlockError || errno === null) return error
-  return fileSystemError({ action: actionOf(error), path, errno, fileSystem: fileSystemAt(path), cause: error })
-}
-
-const ACTIONS: Readonly<Record<string, FileSystemAction>> = {
-  link: 'hard-link',
-  symlink: 'symlink',
-  rename: 'rename',
-  stat: 'stat',
-  lstat: 'stat',
-  statfs: 'stat',
-  realpath: 'stat',
-  scandir: 'list',
-  opendir: 'list',
-  read: 'read',
-  write: 'write',
-  unlink: 'remove',
-  rmdir: 'remove',
-  rm: 'remove',
-}
-
-/** What was being done, by the system call that failed. */
-export function actionOf(error: unknown): FileSystemAction {
-  const { syscall } = error as { syscall?: unknown }
-  return (typeof syscall === 'string' ? ACTIONS[syscall] : undefined) ?? 'create'
+  return fileSystemError({ action: actionOfCall(error) ?? 'create', path, errno, fileSystem: fileSystemAt(path), cause: error })
 }
