@@ -98,13 +98,15 @@ const OPTIONS_OF = {
   tryAcquireSync: WITHOUT_WAITING,
 } satisfies Record<string, Partial<Forms<AcquireOptions>>>
 
+/** Of all lockers of this thread: whichever of them comes back to a lock, other processes wait for this one. */
+const comingsBack = new ComingsBack()
+
 class LockerOnMounts implements Locker {
   readonly settings: Readonly<LockerSettings>
   readonly #report: Report
   readonly #locks: Locks
   readonly #held: HeldLocks
   readonly #blocking: BlockingAcquisition
-  readonly #comingsBack = new ComingsBack()
   /** The acquisitions that are under way. */
   readonly #underWay = new Map<Patience, Promise<unknown>>()
   readonly #forgetExit: () => void
@@ -153,7 +155,7 @@ class LockerOnMounts implements Locker {
   }
 
   #acquisition(lockable: Lockable, shared: boolean, patience: Patience): Acquisition {
-    const comingBack = this.#comingsBack.of(lockable)
+    const comingBack = comingsBack.of(lockable)
     return new Acquisition({ lockable, comingBack, shared, patience }, this.#held, this.#report)
   }
 

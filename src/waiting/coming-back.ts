@@ -85,7 +85,7 @@ export class ComingBack {
 /** A bound on memory, not measured: each is a hundred bytes, and forgetting one costs a little fairness. */
 const LOCKS_MAX = 1000
 
-/** Those locks of a locker that were used last. */
+/** Those locks that were used last. */
 export class ComingsBack {
   readonly #locks = new Map<string, ComingBack>()
 

@@ -7,7 +7,9 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { setTimeout } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createLocker } from '../../dist/index.js'
 import { Agent, type RemoteLock } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { installation } from './support/installation.js'
@@ -216,6 +218,27 @@ test.each(LINKED.filter(({ kind }) => kind !== 'rename'))(
     expect(performance.now() - fromMs).toBeGreaterThanOrEqual((times - 1) * TURNS * GRACE_MS)
   },
 )
+
+test('lockers of one process that take a lock in turns stand back for other processes as a single one does', async () => {
+  const folder = await temporaryFolder()
+  const path = join(folder, 'lock')
+  const living = await Agent.start({ locker: UNHURRIED })
+  await (await living.acquire(path)).release()
+  // The owner of the first lives, and does not take the lock: so all of the graces go by.
+  plant(path, [`1.${sessionIn(folder)}`, ...Array.from({ length: TURNS - 1 }, (_, index) => `2.other-1-0123456789abcde${index}`)])
+  const turns = 20
+  const takeTurns = async () => {
+    const locker = createLocker(UNHURRIED)
+    onTestFinished(() => locker.close())
+    for (let turn = 0; turn < turns; turn++) {
+      // For longer than a grace: so its own last release is long ago when it comes back.
+      await locker.withLock(path, () => setTimeout(GRACE_MS + 1))
+    }
+  }
+  const fromMs = performance.now()
+  await Promise.all([takeTurns(), takeTurns()])
+  expect(performance.now() - fromMs).toBeGreaterThanOrEqual((2 * turns - 4) * TURNS * GRACE_MS)
+})
 
 test.runIf(process.getuid?.() === 0)(
   'a first waiter of another user in a sticky directory delays the others by no more than the grace',
