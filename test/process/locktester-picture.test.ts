@@ -236,11 +236,14 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
     expect((await screenshot(file, { width: 1280, height: WINDOW_HEIGHT })).count(RED, { left: 1000 })).toBeGreaterThan(20)
   })
 
-  test('the legend names what occurs only, and a stall shows the colour of the holder below it', async () => {
+  test.each([
+    ['during it', 450],
+    ['before it', 350],
+  ])('the legend names what occurs only, and a stall shows the holder whose last sign came %s', async (_, sureMs) => {
     const events: StormEvent[] = [
       { type: 'asked', attempt: 0, lock: 0, atMs: 0 },
       { type: 'acquired', attempt: 0, lock: 0, atMs: 200, token: '1' },
-      { type: 'sure', attempt: 0, lock: 0, atMs: 450, token: '1' },
+      { type: 'sure', attempt: 0, lock: 0, atMs: sureMs, token: '1' },
     ]
     const processes = [{ name: 'a 1', events }]
     const lives = [{ name: 'a 1', place: 'a 1', fromMs: 0, toMs: 1000 }]

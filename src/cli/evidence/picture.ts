@@ -124,9 +124,9 @@ function goneSpans({ from, to, afterMs }: Takeover, { colours }: Course): Timeli
 /** Which lock a process held when it was stalled is seen under the veil. */
 function stalledSpans(stall: Fault, sections: readonly Section[], { colours }: Course): TimelineSpan[] {
   const { fromMs, toMs, process } = stall
-  const held = sections.find(
-    (section) => section.process === process && section.acquiredMs <= fromMs && (section.sureUntilMs ?? 0) >= fromMs,
-  )
+  // It may have been stopped between the last sign of its hold and the release.
+  const isOver = ({ releasingMs, lostMs }: Section) => Math.min(releasingMs ?? Infinity, lostMs ?? Infinity) < fromMs
+  const held = sections.find((section) => section.process === process && section.acquiredMs <= fromMs && !isOver(section))
   const veil: TimelineSpan = { fromMs, toMs, colour: INK, height: 'hatched', title: 'stalled' }
   if (held === undefined) return [veil]
   return [{ fromMs, toMs: Math.min(toMs, held.lostMs ?? toMs), colour: colourOf(colours.of(held)), height: 'full' }, veil]
