@@ -86,6 +86,20 @@ const CASES: readonly Case[] = [
     ['NOT_SUPPORTED', 'fcntl: ENOTSUP', /option flock on every node/],
   ),
   row(['GPFS', GPFS, FLOCK], ['flock', errno.EOPNOTSUPP, '/lock'], ['NOT_SUPPORTED', 'flock: ENOTSUP', /lock-type=linkbased/]),
+  // The file is what was refused, and not the lock.
+  row(
+    ['GPFS', GPFS, FLOCK],
+    ['create', errno.EOPNOTSUPP, '/lock'],
+    ['NOT_SUPPORTED', 'open: ENOTSUP', /another file system/],
+    /lock-type=/,
+  ),
+  row(['GPFS', GPFS, FCNTL], ['create', errno.ENOLCK, '/lock'], ['NO_LOCK_SERVICE', 'open: ENOLCK', /system log/], /lock-type=/),
+  row(
+    ['GPFS', GPFS, FLOCK],
+    ['flock', errno.EINVAL, '/lock'],
+    ['NOT_SUPPORTED', 'flock: EINVAL', /probably.*lock-type=linkbased/],
+  ),
+  row(['GPFS', GPFS, FCNTL], ['fcntl', errno.EPERM, '/lock'], ['NOT_PERMITTED', 'fcntl: EPERM', /lock-type=linkbased/], /lsattr/),
   row(['GPFS', GPFS, HARD_LINK], ['link', errno.ENOLCK, '/lock/'], ['NO_LOCK_SERVICE', 'link: ENOLCK', /system log/]),
   row(['GPFS', GPFS, HARD_LINK], ['link', EREMOTEIO, '/lock/'], ['IO_ERROR', 'link: EREMOTEIO', /system log/]),
   row(['GPFS', GPFS, HARD_LINK], ['link', EKEYEXPIRED, '/lock/'], ['CREDENTIALS_EXPIRED', 'link: EKEYEXPIRED', /kinit/]),

@@ -39,7 +39,7 @@ const ERRORS: readonly number[] = [
 ]
 const SOME = 1
 const MOUNTS_TRIED = isFull ? 3 : 1
-const LIMIT_MS = isFull ? 600_000 : 60_000
+const LIMIT_MS = isFull ? 600_000 : 120_000
 
 interface Mount extends MountedAs {
   /** What statfs(2) calls it. */
