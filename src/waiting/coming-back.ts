@@ -17,18 +17,23 @@ interface Terms {
   graceMs: number
   /** Before that it comes back freely for so long: where waiters take longer to notice a release than to use the lock. */
   turnMs: number
-  /** Others are remembered for so long, and so long a process that meets none goes on without asking. */
+  /** Others are remembered for so long. */
   memoryMs: number
+  /** A process that meets none goes on for so long without asking. */
+  askMs: number
 }
 
 /** A waiter with a watch is woken within it (`pace.ts`). One without a watch looks after 10 ms or more, and may miss it. */
-const LOCAL: Terms = { graceMs: 5, turnMs: 0, memoryMs: 1000 }
-/** Two cheap looks of the first in line. */
-const NETWORK: Terms = { graceMs: 130, turnMs: 0, memoryMs: 5000 }
+const LOCAL: Terms = { graceMs: 5, turnMs: 0, memoryMs: 1000, askMs: 1000 }
+/**
+ * Two cheap looks of the first in line. Asking for tickets is one request: two a second are few, and the first waiters of a lock
+ * wait no longer than that for a process which has not met any.
+ */
+const NETWORK: Terms = { graceMs: 130, turnMs: 0, memoryMs: 5000, askMs: 500 }
 /** A waiter without a ticket asks within it for its first tenth of a second. Within the memory it has some eighty chances. */
-const LOCAL_BLIND: Terms = { graceMs: 12, turnMs: 0, memoryMs: 1000 }
+const LOCAL_BLIND: Terms = { graceMs: 12, turnMs: 0, memoryMs: 1000, askMs: 1000 }
 /** By then every waiter has asked. 250 ms of use first make that worth its cost. */
-const NETWORK_BLIND: Terms = { graceMs: 450, turnMs: 250, memoryMs: 5000 }
+const NETWORK_BLIND: Terms = { graceMs: 450, turnMs: 250, memoryMs: 5000, askMs: 5000 }
 
 function termsOf({ isLocal }: WaitStyle, hasTickets: boolean): Terms {
   if (hasTickets) return isLocal ? LOCAL : NETWORK
@@ -70,9 +75,9 @@ export class ComingBack {
     const untilMs = this.#releasedMs + others * this.#terms.graceMs
     if (untilMs <= nowMs) return null
     if (this.#isAwaited !== null) return this.#isAwaited ? untilMs : null
-    const { turnMs, memoryMs } = this.#terms
+    const { turnMs, memoryMs, askMs } = this.#terms
     const hasMet = nowMs - this.#metMs < memoryMs
-    return nowMs - (this.#sinceMs ?? nowMs) >= (hasMet ? turnMs : memoryMs) ? untilMs : null
+    return nowMs - (this.#sinceMs ?? nowMs) >= (hasMet ? turnMs : askMs) ? untilMs : null
   }
 
   /** It has asked, or left the lock alone: it may come back freely again. */

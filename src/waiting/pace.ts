@@ -31,7 +31,7 @@ const BLIND: Pace = { graceMs: 20, lookMs: { brisk: 10, first: 10, others: 40 },
  * Each look of the first in line is a GETATTR, and a hand-off takes half of its interval and a few requests: so many that a wait
  * of a minute takes less than twenty requests a second (docs/performance.md, "Waiting between nodes").
  */
-const NETWORK_LOOK_MS = { brisk: 40, first: 65, others: 500 }
+const NETWORK_LOOK_MS = { brisk: 25, first: 65, others: 500 }
 /** A try is a certain look that also reads the holder's record: eight to ten requests. Chosen, not measured. */
 const NETWORK: Pace = { graceMs: 2 * NETWORK_LOOK_MS.first, lookMs: NETWORK_LOOK_MS, tryMs: { first: 5000, others: 20_000 } }
 
@@ -43,16 +43,16 @@ export function paceOf({ isLocal, refreshRateMs = Number.POSITIVE_INFINITY }: Wa
 }
 
 /** Most holds are short: the first in line looks more often for so long after the lock changed hands. Chosen, not measured. */
-export const FIRST_BRISK_MS = 5000
+export const FIRST_BRISK_MS = 3000
 /**
- * While a lock changes hands again and again, those behind the first look more often, the nearer the more. Where several wait, or
- * time stamps are whole seconds, tries are made as often as certain looks.
+ * While a lock changes hands again and again, those behind the first look more often, the nearer the more, and where time stamps
+ * are whole seconds certain looks come at their first interval.
  */
 export const BRISK_MS = 1000
 
 /**
- * The first certain look after a change of hands, for the first in line; for the second after twice as long, and so on. Within a
- * grace: by looks that come later one of two busy nodes had a third of the turns and less.
+ * The first certain look after a change of hands, for the first in line; for the second after twice as long, and so on: the first
+ * makes one within a grace.
  */
 export const CERTAIN_LOOK_MS = 100
 /** One that found nothing new is made again when the lock has stood still for so many times as long. */

@@ -47,15 +47,15 @@ export class Standing {
   }
 
   /**
-   * A process has taken the lock: that session, or, where the entry tells none, most likely the first in line. Tells whether the
-   * place is certain.
+   * A process has taken the lock: that session, or, where the entry tells none, most likely the first in line. `missed`: so many
+   * have had it before, and were not seen. Tells whether the place is certain.
    */
-  served(generation: bigint, sessionFile: string | null): boolean {
+  served(generation: bigint, sessionFile: string | null, missed = 0): boolean {
     if (sessionFile !== null) this.#served.set(sessionFile, generation)
     const ahead = this.#ahead ?? []
     const others = ahead.filter((one) => one.sessionFile !== sessionFile)
     const isTold = sessionFile !== null && others.length < ahead.length
-    if (this.#isCurrent) this.#ahead = isTold ? others : ahead.slice(1)
-    return isTold
+    if (this.#isCurrent) this.#ahead = (isTold ? others : ahead.slice(1)).slice(missed)
+    return isTold && missed === 0
   }
 }

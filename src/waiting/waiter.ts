@@ -8,8 +8,8 @@
  * 3. A file watch tells releases on the same host. On a network mount the waiter looks as well: cheaply and often, by a
  *    listing that costs one request while nothing changed, now and then for certain, by one after a change of its own, and
  *    more rarely by a try, which also tells whether the holder lives (`pace.ts`).
- * 4. A free lock is left to the first in line for a grace, and then to the next (`decision.ts`). So one process tries, and one
- *    that is slow, stopped or dead delays the others by no more than the grace.
+ * 4. A free lock is left to the first in line for a grace, and then to the next (`decision.ts`), whatever showed that it is free.
+ *    So one process tries, and one that is slow, stopped or dead delays the others by no more than the grace.
  * 5. A process that comes back to a lock which it has just released leaves it for a grace to those that have tickets
  *    (`coming-back.ts`). When it sees one of them take it, it makes its ticket at once.
  *
@@ -61,8 +61,6 @@ export class Waiter {
   #certainMs = NEVER
   /** The server's time stamps are whole seconds. */
   #isCoarse = false
-  /** Others have waited as well. */
-  #isContended = false
   #isLate = false
   #isAsking = false
   #isClosed = false
@@ -115,21 +113,17 @@ export class Waiter {
     return this.#wait() as Promise<Occasion>
   }
 
+  /** Between nodes a try may find the lock free before a look does, and then it passes by all that wait. */
   get untriedMs(): number {
-    return TURNS_MAX * this.#pace.graceMs
+    return this.#style.isLocal ? TURNS_MAX * this.#pace.graceMs : this.#pace.tryMs.first
   }
 
   /** Leaves the lock, which this process has released, to others until then. Resolves with whether one of them has taken it. */
   async standBack(untilMs: number): Promise<boolean> {
     const nowMs = monotonicMs()
-    Object.assign(this.#known, {
-      freeMs: nowMs,
-      turnMs: untilMs - nowMs,
-      standMs: null,
-      tryMs: NEVER,
-      lookMs: this.#nextLookMs(nowMs),
-    })
     this.#standsBack = true
+    const lookMs = this.#nextLookMs(nowMs)
+    Object.assign(this.#known, { freeMs: nowMs, turnMs: untilMs - nowMs, standMs: null, tryMs: NEVER, lookMs })
     const end = await this.#wait()
     this.#standsBack = false
     this.#known.freeMs = null
@@ -137,22 +131,11 @@ export class Waiter {
   }
 
   #planInLine(nowMs: number): void {
-    this.#known.tryMs = nowMs + jittered(this.#tryInMs(nowMs))
+    const { first, others } = this.#pace.tryMs
+    this.#known.tryMs = nowMs + jittered(this.#standing.isFirst ? first : others)
     this.#known.lookMs = this.#nextLookMs(nowMs)
     // After a try in vain; and one that was late looks whether the one before it still lives.
     this.#known.standMs = nowMs
-  }
-
-  #tryInMs(nowMs: number): number {
-    const { first, others } = this.#pace.tryMs
-    const inMs = this.#standing.isFirst ? first : others
-    const isBrisk = this.#needsTries && nowMs - this.#changedMs < BRISK_MS
-    return isBrisk ? Math.min(inMs, this.#certainLookMs) : inMs
-  }
-
-  /** Between nodes: by looks alone one of two busy nodes had a third of the turns, and with time stamps of a second a tenth. */
-  get #needsTries(): boolean {
-    return !this.#style.isLocal && (this.#isCoarse || this.#isContended)
   }
 
   #nextLookMs(nowMs: number): number | null {
@@ -163,7 +146,7 @@ export class Waiter {
     if (this.#standing.isFirst) return nowMs + jittered(sinceMs < FIRST_BRISK_MS ? brisk : first)
     if (this.#standsBack) return nowMs + jittered(first)
     const isBrisk = sinceMs < BRISK_MS || this.#known.freeMs !== null
-    return nowMs + jittered(isBrisk ? Math.min(others, (1 + (this.before ?? 0)) * first) : others)
+    return nowMs + jittered(isBrisk ? Math.min(others, Math.max(1, this.before ?? 0) * first) : others)
   }
 
   #wait(): Promise<End> {
@@ -218,9 +201,7 @@ export class Waiter {
     const ahead = this.#standing.stillWaiting(place.ahead)
     this.#isLate = false
     this.#isCoarse = place.isCoarse
-    this.#isContended ||= ahead.length > 0
     const nowMs = monotonicMs()
-    if (this.#needsTries) this.#known.tryMs = Math.min(this.#known.tryMs, nowMs + this.#tryInMs(nowMs))
     // The ticket of the process that has just taken the lock may still be there.
     const mayBeHolders = guess !== null && ahead.length > guess && nowMs - sinceMs < TICKET_GONE_MS_MAX
     if (mayBeHolders) this.#known.standMs = sinceMs + TICKET_GONE_MS_MAX
@@ -260,19 +241,19 @@ export class Waiter {
     if (isCertain) this.#certainMs = this.#nextCertainMs(nowMs)
     if (seen?.isFree) this.#sawFree(seen.generation, nowMs)
     else if (seen !== null) this.#sawHeld(seen.generation, seen.sessionFile, nowMs)
-    // It may have been free for longer than this node has shown it.
-    if (isCertain && this.#known.freeMs !== null) this.#known.freeMs = nowMs - this.#known.turnMs
-    else if (isCertain || this.#standing.isOutdated) this.#known.standMs ??= nowMs
+    this.#isLate ||= isCertain
+    if (isCertain || this.#standing.isOutdated) this.#known.standMs ??= nowMs
     this.#known.lookMs = this.#nextLookMs(nowMs)
   }
 
   /**
    * A cached listing hides a change that fell into the same tick of the server's clock as the one that it shows. So a certain
-   * look follows a change; and since that makes a change itself, another one follows, later each time.
+   * look follows a change; and since that makes a change itself, another one follows, later each time. Where a tick is a second,
+   * all that happens within one is hidden.
    */
   #nextCertainMs(nowMs: number): number {
     const sinceMs = nowMs - this.#changedMs
-    return nowMs + (CERTAIN_GROWTH - 1) * sinceMs
+    return nowMs + (this.#isCoarse && sinceMs < BRISK_MS ? this.#certainLookMs : (CERTAIN_GROWTH - 1) * sinceMs)
   }
 
   get #certainLookMs(): number {
@@ -296,23 +277,33 @@ export class Waiter {
   #sawFree(generation: bigint, nowMs: number): void {
     if (generation < this.#generation || (generation === this.#generation && this.#known.freeMs !== null) || this.#standsBack)
       return
+    const isHandOver = generation > this.#generation
+    if (isHandOver) this.#served(generation, null)
     this.#generation = generation
     this.#changedMs = nowMs
     this.#known.freeMs = nowMs
+    // While it is left to those that came before, there is time to see whether they still wait.
+    if (isHandOver) this.#known.standMs ??= nowMs
   }
 
   /** Another process has it: the one that its entry tells, or most likely the first in line. */
   #sawHeld(generation: bigint, sessionFile: string | null, nowMs: number): void {
     if (generation <= this.#generation) return
+    const isCertain = !this.#standsBack && this.#served(generation, sessionFile)
     this.#generation = generation
     this.#changedMs = nowMs
     this.#certainMs = nowMs + this.#certainLookMs
     this.#known.freeMs = null
     if (this.#standsBack) return this.#end('taken')
-    const isCertain = this.#standing.served(generation, sessionFile)
     if (!this.#standing.isCurrent) return // it is asked for
-    this.#known.turnMs = this.#turnMs
     if (!isCertain || !this.#standing.isFirst) this.#standAgain(nowMs)
+  }
+
+  /** Each generation was claimed by a process: looks may have missed some of them. */
+  #served(generation: bigint, sessionFile: string | null): boolean {
+    const isCertain = this.#standing.served(generation, sessionFile, Number(generation - this.#generation) - 1)
+    if (this.#standing.isCurrent) this.#known.turnMs = this.#turnMs
+    return isCertain
   }
 
   #standAgain(nowMs: number): void {

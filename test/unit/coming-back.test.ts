@@ -58,3 +58,16 @@ test('between nodes, where no tickets tell, a process comes back freely for a tu
   cycle(comingBack, 1249, null)
   expect(comingBack.leaveUntilMs(1250, 1)).toBe(1249 + 450)
 })
+
+test('between nodes, a claim that tells nothing of waiters asks for their tickets twice a second', () => {
+  const comingBack = new ComingBack({ isLocal: false }, true)
+  const asks: number[] = []
+  for (let nowMs = 1000; nowMs <= 2500; nowMs += 10) {
+    if (comingBack.leaveUntilMs(nowMs, 1) !== null) {
+      asks.push(nowMs)
+      comingBack.asked(nowMs, false)
+    }
+    cycle(comingBack, nowMs, null)
+  }
+  expect(asks).toEqual([1500, 2000, 2500])
+})
