@@ -5,7 +5,9 @@
 
 import yargs, { type Argv, type Options } from 'yargs'
 import { Parser } from 'yargs/helpers'
+import { completionLines } from './completion.js'
 import { type Command, COMPLETION, DEFAULT_COMMAND, GLOBAL_OPTIONS } from './shared/command.js'
+import { writeOut } from './shared/output.js'
 import { version } from './shared/program.js'
 import { speakAs } from './shared/speaker.js'
 import { checkChoice, MeantError, type Parsed, readWords, UsageError, wordMeant } from './shared/usage.js'
@@ -42,7 +44,7 @@ export class WrongCommandLineError extends Error {
  * @throws WrongCommandLineError, and what the command throws
  */
 export async function runCommandLine(args: readonly string[], commands: readonly Command[]): Promise<void> {
-  if (args[0] === SHELL_QUESTION) return await answerShell(args, commands)
+  if (args[0] === SHELL_QUESTION) return answerShell(args.slice(2), commands)
   const choice: { command: Command | null } = { command: null }
   const choose = (command: Command) => {
     choice.command = command
@@ -88,18 +90,13 @@ function helpWords(names: readonly string[], commands: readonly Command[]): stri
 const namesOf = (commands: readonly Command[]) =>
   commands.flatMap(({ command, aliases }) => [command, ...aliases]).filter((name) => name !== DEFAULT_COMMAND)
 
-async function answerShell(args: readonly string[], commands: readonly Command[]): Promise<void> {
-  const answerer = parserOf(commands.map(withoutHandler)).fail(() => {})
-  await answerer.parseAsync(args.filter((arg) => !RESERVED.test(arg)))
-}
-
-/** Half a command line must not do anything. */
-function withoutHandler(command: Command): Command {
-  return { ...command, commands: command.commands.map(withoutHandler), handler: () => {} }
+/** @param words behind the name of the program */
+function answerShell(words: readonly string[], commands: readonly Command[]): void {
+  for (const line of completionLines(words, commands)) writeOut(line)
 }
 
 /** @param note is told which command was chosen */
-function parserOf(commands: readonly Command[], note: (command: Command) => void = () => {}): Argv {
+function parserOf(commands: readonly Command[], note: (command: Command) => void): Argv {
   // Told a directory, it does not ask for the current one, which may be gone.
   const parser = yargs([], '/')
     .scriptName('locktester')

@@ -1,5 +1,6 @@
 /** `locktester status`: locks of every type and state, held by real processes, as the table and the JSON report show them. */
 
+import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
@@ -234,6 +235,22 @@ describe('how it says it', () => {
     const screen = watch.stdout.split('\x1b[H\x1b[2J').at(1)?.trimEnd().split(/\r?\n/) ?? []
     expect(screen).toHaveLength(4)
     expect(screen[1]).toMatch(/^job\.lock +held/)
+    for (const line of screen) expect(line.length).toBeLessThanOrEqual(40)
+  })
+
+  test('--watch fits a window at once that gets another size, and does not wait for the next look', async () => {
+    await hold('job.lock')
+    for (const name of ['b', 'c', 'd', 'e', 'f']) await (await hold(`${name}.lock`)).endInput()
+    const gate = join(await bench.directory(), 'gate')
+    execFileSync('mkfifo', [gate])
+    const status = `${process.execPath} ${join(import.meta.dirname, '../../bin/locktester')} status --watch --interval 3600 ${directory}`
+    const script = `stty cols 80 rows 24; ${status} & read line < ${gate}; stty cols 40 rows 5; wait`
+    const watch = bench.start(['script', '-qec', script, '/dev/null'], { env: { TERM: 'xterm', NO_COLOR: '1' } })
+    await watch.says('f.lock')
+    await writeFile(gate, 'now\n')
+    await watch.says('more lines')
+    const screen = watch.stdout.split('\x1b[H\x1b[2J').at(-1)?.trimEnd().split(/\r?\n/) ?? []
+    expect(screen).toHaveLength(4)
     for (const line of screen) expect(line.length).toBeLessThanOrEqual(40)
   })
 
