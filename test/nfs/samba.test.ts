@@ -141,6 +141,9 @@ for (const place of [QUIET, LEASES]) {
     proves(context, place, KEEPS_BESIDE_OTHERS, 'advisory')
     const path = `${await newDirectory(lab, place)}/lock`
     const [holder, neighbour, other] = await Promise.all([startDefault('A'), startDefault('A'), startDefault('B')])
+    // The process that makes the file opens it with other flags than those that find it, and shares it with none.
+    expect(await other.ask('acquire', { path, name: 'first' })).toMatchObject({ held: true })
+    expect(await other.ask('release', { name: 'first' })).toMatchObject({ lost: false })
     expect(await holder.ask('acquire', { path, name: 'lock' })).toMatchObject({ held: true })
     expect(await neighbour.ask('tryAcquire', { path })).toMatchObject({ held: false })
     expect(await neighbour.ask('inspect', { path })).toMatchObject({ state: 'held' })

@@ -148,6 +148,7 @@ interface Players {
 /** Ends with the holder killed, unless something went wrong on the way. */
 async function playRound(round: Round, { holder, neighbour, others }: Players, setup: StudyOptions): Promise<void> {
   try {
+    if (neighbour !== undefined) await makeFile(holder, setup)
     round.holder = { pid: holder.pid, token: await acquire(holder, setup) }
     if (neighbour !== undefined) round.neighbour = await tryBeside(holder, neighbour)
     for (const other of others) round.attempts.push(await tryBeside(holder, other))
@@ -217,6 +218,12 @@ async function tryBeside(holder: RemoteHolder, other: RemoteHolder): Promise<Try
   if (made.result === 'acquired') await other.release()
   const heldByBoth = made.result === 'acquired' && heldBefore && heldAfter && heldByOther
   return { by: other.node.name, ...made, heldBefore, heldAfter, heldByBoth, lost: lostByHolder ?? lostByOther }
+}
+
+/** A process that makes a file opens it in another way than those that find it, and a client may keep it apart for that. */
+async function makeFile(holder: RemoteHolder, setup: StudyOptions): Promise<void> {
+  await acquire(holder, setup)
+  assertKept(holder, (await holder.release()).lost)
 }
 
 /** Nothing stands in its way. @returns the token */
