@@ -22,7 +22,7 @@ export async function main(args: readonly string[], commands = COMMANDS): Promis
       writeComplaint('error', `${printable(error.message)}\n${help} shows how it is used.`)
       process.exitCode = EXIT.usage
     } else if ((error as NodeJS.ErrnoException).syscall === 'uv_cwd') {
-      writeComplaint('error', 'The current directory is gone: write paths in full, from the root')
+      writeComplaint('error', 'the current directory is gone: write paths in full, from the root')
       process.exitCode = EXIT.usage
     } else process.exitCode = explainUnexpected(error)
   }
