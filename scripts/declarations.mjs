@@ -13,6 +13,9 @@ const TO = 'dist'
 /** What begins a declaration; the lines in it are indented. */
 const DECLARES = /^(?:declare )?(?:abstract )?(?:class|const|function|interface|type) (\w+)/m
 
+/** From TypeScript 6 on a program has the types of Node only where it, or what it imports, asks for them. */
+const NODE = '/// <reference types="node" />\n'
+
 /** What `require` gives where a module exports something of this name. */
 const WHOLE = / as 'module\.exports'$/
 
@@ -29,8 +32,8 @@ for (const entry of ['index.d.ts', 'compat/proper-lockfile.d.ts']) {
   )
   // Where there is a list of exports, even an empty one, nothing is exported without saying so.
   const text = [...lines, `export { ${[...exported].join(', ')} };\n`].join('\n')
-  await writeFile(join(TO, entry), text)
-  await writeFile(join(TO, entry.replace(/\.ts$/, '.cts')), namespace ?? text)
+  await writeFile(join(TO, entry), NODE + text)
+  await writeFile(join(TO, entry.replace(/\.ts$/, '.cts')), NODE + (namespace ?? text))
 }
 
 /**

@@ -239,6 +239,7 @@ function withCommandHint(complaint: string, args: readonly string[], commands: r
   const word = args.find((arg) => !arg.startsWith('-')) ?? ''
   const meant = wordMeant(word, namesOf(commands))
   if (meant === null) return complaint
-  const fault = word === meant ? '' : `${word} is no command. `
+  const isTold = word === meant || complaint.includes(word)
+  const fault = isTold ? '' : `${word} is no command. `
   return `${fault}${complaint.replace(/\.$/, '')}. Did you mean the command: locktester ${meant}?`
 }

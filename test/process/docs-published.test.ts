@@ -118,7 +118,7 @@ test('every example in README and docs compiles, in a strict program', async () 
   expect(programs.length).toBeGreaterThan(10)
   for (const [index, { page, title, text }] of programs.entries())
     await writeFile(join(folder, `example-${index}.ts`), `${text}\nexport {} // ${page}, ${title}\n`)
-  const options = '--noEmit --strict --module nodenext --target es2023 --lib es2023,esnext.disposable --types node'
+  const options = '--noEmit --strict --module nodenext --target es2023 --lib es2023,esnext.disposable'
   const names = programs.map((_, index) => `example-${index}.ts`)
   const compiled = run(join(ROOT, 'node_modules/.bin/tsc'), [...options.split(' '), ...names], { cwd: folder })
   expect(await compiled.catch(({ stdout }: { stdout: string }) => ({ stdout }))).toMatchObject({ stdout: '' })

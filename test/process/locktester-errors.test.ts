@@ -152,6 +152,7 @@ describe('wrong arguments end with 64 and a sentence', () => {
     [['demo', 'extra'], 'Unknown argument: extra'],
     [['/does/not/exist'], 'There is no such directory: /does/not/exist'],
     [['/etc/passwd'], 'It is not a directory: /etc/passwd'],
+    [['dmeo'], 'locktester: error: There is no such directory: dmeo. It is no command either'],
     [['dmeo'], 'Did you mean the command: locktester demo'],
     [['frobnicate'], 'There is no such directory: frobnicate. It is no command either'],
     [['--workbench', '/does/not/exist/file'], 'There is no such directory: /does/not/exist'],

@@ -66,18 +66,7 @@ describe('the package', () => {
     await symlink(join(root, 'node_modules/@types'), join(consumer.path, 'node_modules/@types'))
     await writeFile(join(consumer.path, 'package.json'), '{ "type": "module" }')
     await writeFile(join(consumer.path, 'program.ts'), CONSUMER)
-    const options = [
-      '--noEmit',
-      '--strict',
-      '--module',
-      'nodenext',
-      '--target',
-      'es2023',
-      '--lib',
-      'es2023,esnext.disposable',
-      '--types',
-      'node',
-    ]
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,esnext.disposable']
     await run(join(root, 'node_modules/.bin/tsc'), [...options, 'program.ts'], { cwd: consumer.path })
     await consumer.cleanup()
   })
