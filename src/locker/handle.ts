@@ -94,7 +94,7 @@ export class LockHandle implements Lock {
     try {
       return await this.#readFile(path)
     } catch (error) {
-      throw fromCallersLine(error)
+      throw fromCallersLine(error, undefined, isError)
     }
   }
 
@@ -112,7 +112,7 @@ export class LockHandle implements Lock {
     try {
       await this.#replaceFile(path, data)
     } catch (error) {
-      throw fromCallersLine(error)
+      throw fromCallersLine(error, undefined, isError)
     }
   }
 
@@ -207,6 +207,9 @@ export class LockHandle implements Lock {
     return `Lock ${inspect({ path, lockType, token, held, remainingMs: Math.floor(remainingMs) }, options)}`
   }
 }
+
+/** Those of files are Node's own, and have no stack at all. */
+const isError = (error: unknown): error is Error => error instanceof Error
 
 function notGivenBack(path: string, limitMs: number): LockFileSystemError {
   const cause = new Error(`it was not given back within ${limitMs} ms`)

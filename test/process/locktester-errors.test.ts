@@ -163,7 +163,7 @@ describe('wrong arguments end with 64 and a sentence', () => {
     [['prune', '/does/not/exist'], 'There is no such file or directory: /does/not/exist'],
     [['prune', '/etc/passwd'], '/etc/passwd is a file, and prune removes lock directories'],
     [['break', '/does/not/exist', '--token', '1'], 'There is no such file or directory: /does/not/exist'],
-    [['config', 'check', '/does/not/exist'], 'There is no such file: /does/not/exist'],
+    [['config', 'check', '/does/not/exist'], 'There is no such file: /does/not/exist. Check the name'],
   ])('%j: %s', async (args, sentence) => {
     const only = bench.locktester(args, { cwd: directory })
     expect(await only.end).toBe(64)

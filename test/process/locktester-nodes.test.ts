@@ -284,6 +284,7 @@ describe('a node that cannot be used', () => {
     ])
     expect(await only.end).toBe(69)
     expect(only.stderr).toContain('127.0.0.1: ssh could not connect')
+    expect(only.stderr).toContain('ssh -F none -p 1 -o BatchMode=yes 127.0.0.1 true')
     expect(only.stderr).toContain('Connection refused')
     expect(await readdir(directory)).toEqual([])
   })

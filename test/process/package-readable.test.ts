@@ -121,6 +121,9 @@ const UNCAUGHT: Record<string, string> = {
   'an addon that is not installed': "createLocker({ lockType: 'advisory', advisoryKind: 'flock' }).acquireSync(path + '.file')",
   'a locker that is closed': 'const locker = createLocker(); await locker.close(); await locker.inspect(path)',
   'a lock that was released': "const lock = createLocker().acquireSync(path + '2'); lock.releaseSync(); lock.assertHeld()",
+  'a file under the lock that is not there': "await (await createLocker().acquire(path + '3')).readFile(path + '/data.json')",
+  'a file under the lock whose directory is not there':
+    "await (await createLocker().acquire(path + '4')).replaceFile(path + '/missing/data.json', '')",
   'the drop-in, where no lock can be': "await lockfile.lock(path + '/missing/file', { realpath: false })",
   'the drop-in, for a lock that is held': 'lockfile.lockSync(config); lockfile.lockSync(config)',
 }

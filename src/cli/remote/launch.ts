@@ -22,20 +22,30 @@ export function remoteScript(remoteCommand: string | undefined, program: string)
   return `exec sh -c ${quoted(script)}`
 }
 
-/** @param exitCode of ssh: 255 is its own, the others come from over there */
-export function explainFailure(host: string, exitCode: number | null, stderr: string, error: Error): string {
+export interface LaunchFailure {
+  host: string
+  /** How the host is reached: `ssh`, or what the user named in its place. */
+  sshCommand: string
+  /** Of that command: 255 is ssh's own, the others come from over there. */
+  exitCode: number | null
+  stderr: string
+  error: Error
+}
+
+export function explainFailure({ host, sshCommand, exitCode, stderr, error }: LaunchFailure): string {
+  const reach = `${sshCommand} ${host} true`
   const said = stderr.trim() === '' ? '' : `\n  it said: ${stderr.trim().split('\n').map(printable).join('\n           ')}`
   const how = 'Or say where it is: --remote-command "/opt/node/bin/node /opt/mountlock/bin/locktester".'
   if (error instanceof RemoteError && NO_AGENTS.includes(error.code)) return `${host}: ${printable(error.message)}.${said}`
   if (error instanceof RemoteError && error.code === NO_ANSWER) {
-    const next = host === 'local' ? 'Try again when this machine is less busy' : `Try how long this takes: ssh ${host} true`
+    const next = host === 'local' ? 'Try again when this machine is less busy' : `Try how long this takes: ${reach}`
     return `${printable(error.message)}: it is too slow, or something there waits for an answer. ${next}${said}`
   }
   if (host === 'local') return `local: the agent did not start (${printable(error.message)})${said}`
   if (stderr.includes(NO_NODE)) return `${host}: there is no Node in the PATH there. Install Node 20.19 or newer. ${how}`
   if (stderr.includes(NO_PROGRAM))
     return `${host}: the package is not there: npm install --global mountlock --allow-scripts=fs-ext. ${how}`
-  if (exitCode === 255) return `${host}: ssh could not connect. It must not ask for a password: ssh ${host} true${said}`
+  if (exitCode === 255) return `${host}: ssh could not connect. It must not ask for a password: ${reach}${said}`
   if (exitCode === 127) return `${host}: the command of --remote-command is not there.${said}`
   if (exitCode === 64) return `${host}: the locktester there knows no agent: install the same version on all nodes.${said}`
   return `${host}: the agent did not start (${exitCode === null ? printable(error.message) : `exit code ${exitCode}`}). ${how}${said}`

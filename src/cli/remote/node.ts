@@ -97,7 +97,10 @@ export class Node {
     } catch (error) {
       await endsWithin(END_LIMIT_MS, this.end())
       await endsWithin(LAST_WORDS_LIMIT_MS, this.#closed)
-      throw new UnreachableError(explainFailure(this.#host, this.#process.exitCode, this.#stderr, error as Error))
+      const { exitCode } = this.#process
+      const { sshCommand } = this.#reach
+      const failure = { host: this.#host, sshCommand, exitCode, stderr: this.#stderr, error: error as Error }
+      throw new UnreachableError(explainFailure(failure))
     }
   }
 
