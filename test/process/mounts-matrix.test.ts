@@ -148,8 +148,9 @@ function isSeen({ name, message }: RemoteError, { call }: Call, error: number): 
   )
 }
 
-/** An answer that says that another process has the lock. */
-function saysHeld({ call }: Call, error: number): boolean {
+/** An answer that says that another process has the lock, or was faster: it has made, removed or changed what was asked for. */
+function saysHeld({ call, part }: Call, error: number): boolean {
+  if (part === '/lock/' && [errno.EEXIST, errno.ENOENT, errno.ENOTDIR].includes(error)) return true
   const held = { flock: [errno.EAGAIN], fcntl: [errno.EAGAIN, errno.EACCES] }
   return (call === 'flock' || call === 'fcntl') && held[call].includes(error)
 }
