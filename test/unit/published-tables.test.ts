@@ -154,7 +154,7 @@ it('the figures of cost in the README are those of the pages', () => {
     )
   expect(told.map(Number)).toEqual([
     Math.round(ofPage(/a cycle of ours takes ([\d.]+)/)),
-    Number(ofPage(/✔ ([\d.]+) × .*≥ 5 × faster than proper-lockfile/).toFixed(1)),
+    Number(ofPage(/acquire \+ release, blocking \| [✔✘] ([\d.]+) × .*≥ 5 × faster than proper-lockfile/).toFixed(1)),
     ...['hard link', 'rename'].map((kind) => Math.round(Number.parseFloat(requests(kind)?.figures ?? ''))),
     ofPage(/hand-off, NFSv3 \| ✔ (\d+),/),
   ])
