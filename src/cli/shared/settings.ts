@@ -14,7 +14,10 @@ import { UsageError } from './usage.js'
  */
 export function loadNamedConfig(file: string | undefined): LoadedConfig {
   const loaded = loadConfig({ file })
-  if (file !== undefined && !loaded.found) throw new UsageError(`There is no such file: ${printable(file)}. Check the name; where none is named, it is /etc/rstudio/file-locks.`)
+  if (file !== undefined && !loaded.found)
+    throw new UsageError(
+      `There is no such file: ${printable(file)}. Check the name; where none is named, it is /etc/rstudio/file-locks.`,
+    )
   return loaded
 }
 
