@@ -41,7 +41,7 @@ const JUDGED_MAX = 4
 
 /** A waiter that was seen alive is taken for alive for so long. Chosen: one that has died meanwhile costs some graces. */
 const ALIVE_MS = 1000
-/** Bounds on memory, as many as are listed. Chosen: to forget them all costs a few more questions. */
+/** So many are remembered, as many as are listed. Chosen: to forget them all costs a few more questions. */
 const REMEMBERED_MAX = 1000
 
 /** What may not be moved out now may not be soon after. Chosen: listing 60,000 tickets takes 0.2 s, which is 2 % of it. */
@@ -168,8 +168,7 @@ export class LinkLine implements Line {
     const { state } = await this.#lock.run(judgeTicket(this.#lock.site, sessionFile))
     const { deadOwners } = this.#lock.directory
     if (state !== 'dead') this.#remember(sessionFile)
-    else if (deadOwners.size < REMEMBERED_MAX) deadOwners.add(sessionFile)
-    else deadOwners.clear()
+    else makeRoom(deadOwners).add(sessionFile)
     return state === 'dead'
   }
 
@@ -178,9 +177,7 @@ export class LinkLine implements Line {
   }
 
   #remember(sessionFile: string): void {
-    const { aliveUntilMs } = this.#lock
-    if (aliveUntilMs.size >= REMEMBERED_MAX) aliveUntilMs.clear()
-    aliveUntilMs.set(sessionFile, monotonicMs() + ALIVE_MS)
+    makeRoom(this.#lock.aliveUntilMs).set(sessionFile, monotonicMs() + ALIVE_MS)
   }
 
   leave(): Promise<unknown> {
@@ -209,6 +206,11 @@ export class LinkLine implements Line {
   #removeOfDead(tickets: readonly string[]): void {
     this.#lock.directory.mount.inBackground(() => this.#lock.run(removeTickets(this.#lock.site, tickets)))
   }
+}
+
+function makeRoom<Memory extends { size: number; clear(): void }>(memory: Memory): Memory {
+  if (memory.size >= REMEMBERED_MAX) memory.clear()
+  return memory
 }
 
 function* glanceAt(site: Site, isCertain: boolean): Protocol<Glance | null> {

@@ -22,7 +22,7 @@ export class Standing {
     return this.#isCurrent
   }
 
-  /** Whether those that are far from their turn may go on without knowing how far. */
+  /** Its turn is far: it need not know how far. */
   get isFar(): boolean {
     return this.before !== null && this.before > 1
   }

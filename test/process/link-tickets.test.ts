@@ -13,18 +13,11 @@ import { createLocker } from '../../dist/index.js'
 import { Agent, type RemoteLock } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { installation } from './support/installation.js'
+import { GRACE_MS, PATIENCE, TOLD_MS_MAX, TURNS, UNHURRIED } from './support/waiting.js'
 
-const PATIENCE = { timeout: 20_000, interval: 5 }
-const GRACE_MS = 5
-/** The lock is left to so many for a grace each. */
-const TURNS = 8
-/** Far less than a waiter takes that is not told, and looks by itself. */
-const TOLD_MS_MAX = 100
 const ROUNDS = 9
 /** More tickets than are listed again and again: `CROWD_MIN` in src/waiting/tickets.ts. */
 const CROWD = 4200
-/** A session that stands still or idles is not ended meanwhile. */
-const UNHURRIED = { refreshRateMs: 20_000, timeoutIntervalMs: 60_000 }
 
 const LINKED = KINDS.filter(({ locker }) => (locker as { lockType?: string }).lockType !== 'advisory')
 const tickets = (path: string): string[] => (readdirSync(path).includes('.wait') ? readdirSync(join(path, '.wait')) : [])

@@ -1,4 +1,7 @@
-/** What a round of `locktester nodes` says about the lock: slowness says nothing, and a neighbour of the holder counts as any node. */
+/**
+ * Goal: a round of `locktester nodes` is judged by what was shown. Slowness shows nothing about the lock. A second process on the
+ * holder's node that gets the lock shows as much as one on another node.
+ */
 
 import { expect, test } from 'vitest'
 import { cellOf, exitCodeOf, type KindResult, recommend } from '../../src/cli/nodes/judgement.js'
