@@ -580,8 +580,8 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
   {
     name: 'dead waiters not remembered',
     file: 'link/line.ts',
-    from: 'else if (deadOwners.size < REMEMBERED_MAX) deadOwners.add(sessionFile)',
-    to: 'else if (deadOwners.size < REMEMBERED_MAX) return true',
+    from: 'else makeRoom(deadOwners).add(sessionFile)',
+    to: 'else return true',
     caughtBy: ['process/link-line.test.ts', 'a process that comes back asks more of those that wait each time'],
     redundantBecause: null,
   },
