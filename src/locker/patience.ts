@@ -34,7 +34,10 @@ export class Patience {
   readonly #waitMs: number
   readonly #startMs: number
   readonly #ignoreSignal: (() => void) | undefined
+  readonly #leastMs: number
   readonly #firstTryMs: number
+  /** When the timer should fire. */
+  #dueMs = 0
   #timer: NodeJS.Timeout | undefined
   #error: Error | undefined
   readonly #racing = new Set<(error: Error) => void>()
@@ -56,6 +59,7 @@ export class Patience {
     this.path = path
     this.#waitMs = waitMs
     this.#startMs = monotonicMs()
+    this.#leastMs = leastMs
     this.#firstTryMs = Math.max(waitMs, leastMs)
     if (signal === undefined) return
     const abort = () => this.end(new AbortError(path, signal.reason))
@@ -66,21 +70,33 @@ export class Patience {
   /** A patience without an end has no timer. */
   #startTimer(forMs: number): NodeJS.Timeout | undefined {
     if (forMs === Number.POSITIVE_INFINITY) return undefined
-    const restMs = Math.max(0, this.#startMs + forMs - monotonicMs())
-    return setTimeout(() => this.#timeIsUp(), restMs)
+    this.#dueMs = this.#startMs + forMs
+    return setTimeout(() => this.#timeIsUp(), Math.max(0, this.#dueMs - monotonicMs()))
   }
 
   #timeIsUp(): void {
+    const missedMs = this.#missedMs()
     this.#afterAnswers((answersBefore) => {
       if (!this.#isFirstTry) this.#giveUp()
-      else this.#timer = setTimeout(() => this.#endUnlessStarved(answersBefore), SILENCE_MS)
+      else this.#listen(SILENCE_MS + Math.min(missedMs, this.#leastMs), answersBefore)
     })
+  }
+
+  /** How late the timer fired: for so long this process stood still, and its operations may have stood still with it. */
+  #missedMs(): number {
+    return Math.max(0, monotonicMs() - this.#dueMs)
+  }
+
+  #listen(silenceMs: number, answersBefore: number): void {
+    this.#dueMs = monotonicMs() + silenceMs
+    this.#timer = setTimeout(() => this.#endUnlessStarved(answersBefore), silenceMs)
   }
 
   /** The first try ends when the file system does not answer. That this process or its threads get no processor is no reason. */
   #endUnlessStarved(answersBefore: number): void {
+    const stoodStill = this.#missedMs() > SILENCE_MS
     this.#afterAnswers(() => {
-      const isStarved = answersSoFar() !== answersBefore || wantsProcessor()
+      const isStarved = answersSoFar() !== answersBefore || stoodStill || wantsProcessor()
       if (isStarved && monotonicMs() < this.#startMs + this.#firstTryMs + BUSY_MS_MAX) this.#timeIsUp()
       else this.#giveUp()
     })

@@ -57,9 +57,17 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     redundantBecause: null,
   },
   {
+    name: 'a first try does not listen anew for what the process missed',
+    file: 'locker/patience.ts',
+    from: 'SILENCE_MS + Math.min(missedMs, this.#leastMs)',
+    to: 'SILENCE_MS',
+    caughtBy: ['process/locker-first-try.test.ts', 'the file system has the time for its answer'],
+    redundantBecause: null,
+  },
+  {
     name: 'a first try is waited for while nothing answers',
     file: 'locker/patience.ts',
-    from: 'answersSoFar() !== answersBefore || wantsProcessor()',
+    from: 'answersSoFar() !== answersBefore || stoodStill',
     to: 'answersSoFar() >= answersBefore',
     caughtBy: ['process/locker-first-try.test.ts', 'where the file system does not answer'],
     redundantBecause: null,

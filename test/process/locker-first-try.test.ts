@@ -18,22 +18,52 @@ const LIBRARY = new URL('../../dist/index.js', import.meta.url).href
 /** Shorter and longer than a first try has in any case. */
 const WAITS_MS = [0, 1200]
 
+/**
+ * Starts an acquisition that stops its process in the middle of the first try.
+ * @returns what lets it go on and tells how it ends: `true`, or the message
+ */
+async function stoppedInFirstTry({ path, waitMs = 0, entrance = [], then = '' }: StoppedTry): Promise<() => Promise<string>> {
+  const text = `import { createLocker } from ${JSON.stringify(LIBRARY)}
+    const acquiring = createLocker().acquire(process.argv[1], { waitMs: ${waitMs} })
+    process.kill(process.pid, 'SIGSTOP')
+    ${then}
+    console.log(await acquiring.then(({ held }) => held, ({ message }) => message))
+    process.exit()`
+  const [command = '', ...args] = [...entrance, process.execPath, '--input-type=module', '-e', text, path]
+  const node = spawn(command, args)
+  const lines = createInterface(node.stdout)[Symbol.asyncIterator]()
+  await processState(node.pid as number, 'T')
+  return async () => {
+    node.kill('SIGCONT')
+    return (await lines.next()).value
+  }
+}
+
+interface StoppedTry {
+  path: string
+  waitMs?: number
+  entrance?: readonly string[]
+  /** What the program does first when it goes on. */
+  then?: string
+}
+
 test.each(WAITS_MS)(
   'a process that gets no processor in the middle of its first try has the free lock when it goes on (%i ms)',
   async (waitMs) => {
-    const text = `import { createLocker } from ${JSON.stringify(LIBRARY)}
-    const acquiring = createLocker().acquire(process.argv[1], { waitMs: ${waitMs} })
-    process.kill(process.pid, 'SIGSTOP')
-    console.log(await acquiring.then(({ held }) => held, ({ message }) => message))
-    process.exit()`
-    const node = spawn(process.execPath, ['--input-type=module', '-e', text, join(await temporaryFolder(), 'lock')])
-    const lines = createInterface(node.stdout)[Symbol.asyncIterator]()
-    await processState(node.pid as number, 'T')
+    const goOn = await stoppedInFirstTry({ path: join(await temporaryFolder(), 'lock'), waitMs })
     await outlast(1500)
-    node.kill('SIGCONT')
-    expect((await lines.next()).value).toBe('true')
+    expect(await goOn()).toBe('true')
   },
 )
+
+test('the file system has the time for its answer that the process stood still', async () => {
+  const { space, path, hang, pid } = await sshShare()
+  await hang()
+  const then = `setTimeout(() => process.kill(${pid}, 'SIGCONT'), 300)`
+  const goOn = await stoppedInFirstTry({ path: join(path, 'lock'), entrance: space.entrance, then })
+  await outlast(2500)
+  expect(await goOn()).toBe('true')
+})
 
 test('where the file system does not answer, the first try ends', async () => {
   const { space, path, hang } = await sshShare()

@@ -18,6 +18,8 @@ export interface SshShare {
   /** From now on no operation is answered, until {@link goOn}. They can be killed, as on a hard NFS mount. */
   hang(): Promise<void>
   goOn(): void
+  /** The process that answers the kernel: SIGCONT is {@link goOn}. */
+  pid: number
 }
 
 export async function sshShare(options: string[] = []): Promise<SshShare> {
@@ -52,6 +54,7 @@ export async function sshShare(options: string[] = []): Promise<SshShare> {
       } while ((await requestsUnderWay()) > 0)
     },
     goOn,
+    pid: client.pid as number,
   }
 }
 
