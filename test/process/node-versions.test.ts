@@ -79,7 +79,7 @@ export const release: Promise<() => Promise<void>> = lockfile.lock('/nowhere', {
 `
     await writeFile(join(folder, 'program.ts'), text)
     const options =
-      '--noEmit --strict --module commonjs --esModuleInterop --target es2022 --lib es2023,esnext.disposable --types node --skipLibCheck false'
+      '--noEmit --strict --module commonjs --esModuleInterop --target es2022 --lib es2023,esnext.disposable --skipLibCheck false'
     const compiler = join(CACHE, 'node_modules/typescript-oldest/bin/tsc')
     const compiled = run(process.execPath, [compiler, ...options.split(' '), 'program.ts'], { cwd: folder })
     expect(await compiled.catch(({ stdout }: { stdout: string }) => ({ stdout }))).toMatchObject({ stdout: '' })
@@ -97,8 +97,7 @@ export const release: Promise<() => Promise<void>> = lockfile.lock('/nowhere')
 `
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
     await writeFile(join(folder, 'program.ts'), text)
-    const options =
-      '--noEmit --strict --module nodenext --target es2022 --lib es2023,esnext.disposable --types node --skipLibCheck false'
+    const options = '--noEmit --strict --module nodenext --target es2022 --lib es2023,esnext.disposable --skipLibCheck false'
     const compiled = run(process.execPath, [compiler, ...options.split(' '), 'program.ts'], { cwd: folder })
     expect(await compiled.catch(({ stdout }: { stdout: string }) => ({ stdout }))).toMatchObject({ stdout: '' })
   })
