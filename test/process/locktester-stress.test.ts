@@ -191,10 +191,7 @@ describe('however it ends', () => {
     const [agent = 0] = await childrenOf(only.pid)
     await vi.waitUntil(async () => (await childrenOf(agent)).length === 2, PATIENCE)
     const [worker = 0] = await childrenOf(agent)
-    await vi.waitUntil(
-      async () => (await readdir(directory, { recursive: true })).some((name) => name.includes('.mountlock-')),
-      PATIENCE,
-    )
+    await vi.waitUntil(async () => (await namesBelow(directory)).some((name) => name.includes('.mountlock-')), PATIENCE)
     process.kill(worker, 'SIGKILL')
     expect(await only.end, only.stderr).toBe(69)
     const { failures, violations } = JSON.parse(only.stdout)
@@ -228,6 +225,23 @@ describe('however it ends', () => {
     const done = bench.locktester(['stress', join(directory, 'shared'), '--duration', '3', '--html', html])
     expect(await done.end).toBe(0)
     expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>/)
+  })
+
+  test('with chaos the first fault is a kill, so that no run of some seconds is without one', async () => {
+    const only = bench.locktester([
+      'stress',
+      '--json',
+      directory,
+      '--chaos',
+      '--procs',
+      '4',
+      '--duration',
+      '1.5',
+      '--kind',
+      'flock',
+    ])
+    await only.end
+    expect(JSON.parse(only.stdout).counts.kills).toBeGreaterThan(0)
   })
 
   test('chaos that had no time to kill says so, and not that there was no violation: 69', async () => {
@@ -319,6 +333,11 @@ const PATIENCE = { timeout: 20_000 }
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
   return text.split(' ').filter(Boolean).map(Number)
+}
+
+/** None where a directory has just gone that was to be read. */
+async function namesBelow(directory: string): Promise<string[]> {
+  return await readdir(directory, { recursive: true }).catch(() => [])
 }
 
 /** Those that this sshd has started, in the order of their ids. */

@@ -44,11 +44,11 @@ export class Chaos<V extends Victim> {
     this.options = options
   }
 
-  /** Strikes again and again. */
+  /** Strikes again and again; the first pause is of the middle length, so that it is known from when on a run has faults. */
   async blow(isOver: () => boolean): Promise<void> {
     const { random, pauseMsMax } = this.options
-    for (;;) {
-      await sleep(random() * pauseMsMax)
+    for (let pauseMs = pauseMsMax / 2; ; pauseMs = random() * pauseMsMax) {
+      await sleep(pauseMs)
       if (isOver()) return
       this.strike()
     }

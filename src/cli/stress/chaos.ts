@@ -11,11 +11,19 @@ const HOLDERS = 0.6
 
 export class StressChaos extends Chaos<Player> {
   readonly #onKilled: (victim: Player) => Promise<void>
+  #hasKilled = false
 
   /** @param onKilled another one follows */
   constructor(options: ChaosOptions<Player>, onKilled: (victim: Player) => Promise<void>) {
     super(options)
     this.#onKilled = onKilled
+  }
+
+  /** The first fault is a kill: with bad luck a run of some seconds would else have none, and prove nothing. */
+  protected override strike(): void {
+    const victim = this.#hasKilled ? undefined : this.victim()
+    if (victim === undefined) super.strike()
+    else this.start(this.kill(victim))
   }
 
   protected override victim(): Player | undefined {
@@ -24,6 +32,7 @@ export class StressChaos extends Chaos<Player> {
   }
 
   protected override async kill(victim: Player): Promise<void> {
+    this.#hasKilled = true
     await super.kill(victim)
     await this.#onKilled(victim)
   }
