@@ -9,6 +9,8 @@ import { connectLab, figure, LOCK_KINDS, newDirectory, program, proves, TOKEN_KI
 const lab = await connectLab()
 
 const MANY = figure(100, 500)
+/** No heartbeat and no patrol comes among the calls that are counted, however slow the machines are. */
+const SELDOM = { refreshRateMs: 200_000, timeoutIntervalMs: 600_000 }
 
 interface Cost {
   perTime: number
@@ -44,7 +46,7 @@ for (const place of [V3, V42]) {
 
     test.for(TOKEN_KINDS)('acquire and release of an uncontended %s lock cost few calls', async (kind, context) => {
       const tell = proves(context, place, 'calls per acquire + release', kind)
-      const cost = await measure({ what: 'cycles', locker: LOCK_KINDS[kind] })
+      const cost = await measure({ what: 'cycles', locker: { ...LOCK_KINDS[kind], ...SELDOM } })
       tell(inWords(cost))
       expect(cost.perTime).toBeLessThanOrEqual(CALLS_PER_CYCLE_MAX)
     })
@@ -53,7 +55,7 @@ for (const place of [V3, V42]) {
       'in a directory of one user a %s lock costs no call more than its file operations',
       async (kind, context) => {
         const tell = proves(context, place, 'calls per acquire + release in a directory of one user', kind)
-        const cost = await measure({ what: 'cycles', locker: LOCK_KINDS[kind] }, '755')
+        const cost = await measure({ what: 'cycles', locker: { ...LOCK_KINDS[kind], ...SELDOM } }, '755')
         tell(inWords(cost))
         expect(cost.perTime).toBeLessThanOrEqual(CALLS_OF_ONE_USER_MAX[kind])
       },

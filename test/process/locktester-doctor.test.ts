@@ -15,7 +15,7 @@ import { linkFindings, spaceFindings } from '../../src/cli/doctor/measures.js'
 import { kernelShape } from '../../src/cli/doctor/anonymous.js'
 import { localLocks, mountFindings, sessionFindings } from '../../src/cli/doctor/mount-rules.js'
 import { mountOf } from '../../src/cli/shared/mounts.js'
-import { Bench, withMounts } from './fixtures/locktester-driver.mjs'
+import { Bench, pausingUntil, withMounts } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
 const run = promisify(execFile)
@@ -119,16 +119,16 @@ describe('on a good file system', () => {
   })
 
   test('a client-state directory that it has created stays where another process uses it by then', async () => {
-    const only = bench.locktester(['doctor'], { env: { HOME: directory } })
-    await only.says('Mount\n')
     const file = join(directory, '.local/share/rstudio/file')
+    const only = bench.locktester(['doctor'], { env: { HOME: directory, ...pausingUntil(file) } })
+    await only.says('Mount\n')
     await writeFile(file, '')
     expect(await only.end).toBe(0)
     expect(await readFile(file, 'utf8')).toBe('')
   })
 
   test('Ctrl+C in the middle ends it by that signal, and leaves nothing behind', async () => {
-    const only = bench.locktester(['doctor', directory])
+    const only = bench.locktester(['doctor', directory], { env: pausingUntil('SIGINT') })
     await only.says('Mount\n')
     only.kill('SIGINT')
     expect(await only.end).toBe('SIGINT')

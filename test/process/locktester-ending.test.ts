@@ -6,7 +6,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Bench, OTHER_NODE, PACKAGE, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
+import { Bench, OTHER_NODE, PACKAGE, pausingUntil, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 
 const ACQUIRED_BOTH = '* Acquired advisory lock\n* Acquired link-based lock\n'
@@ -52,9 +52,9 @@ describe('signals', () => {
   })
 
   test('SIGQUIT lets a command clean up, as Ctrl+C does', async () => {
-    const only = bench.locktester(['doctor', directory], { through: ['sh', '-c', 'ulimit -c 0; exec "$@"', 'sh'] })
-    await only.says('Mount')
-    await vi.waitUntil(async () => (await readdir(directory)).length > 0, { timeout: 20_000, interval: 1 })
+    const through = ['sh', '-c', 'ulimit -c 0; exec "$@"', 'sh']
+    const only = bench.locktester(['doctor', directory], { through, env: pausingUntil('SIGQUIT') })
+    await vi.waitUntil(async () => (await readdir(directory)).length > 0, { timeout: 20_000 })
     only.kill('SIGQUIT')
     expect(await only.end).toBe('SIGQUIT')
     expect(await readdir(directory)).toEqual([])

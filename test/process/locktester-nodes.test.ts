@@ -143,7 +143,7 @@ describe('local local', () => {
     const html = join(await bench.directory(), 'report.html')
     const only = bench.locktester(['nodes', '--html', html, 'local', 'local', directory])
     await only.says('Holding, trying', 'stderr')
-    await vi.waitUntil(async () => (await readdir(directory)).length > 0)
+    await vi.waitUntil(async () => (await readdir(directory)).length > 0, { timeout: 20_000 })
     const children = await agentsOf(only.pid)
     expect(children).toHaveLength(2)
     only.kill('SIGINT')

@@ -57,7 +57,7 @@ async function lose(): Promise<void> {
   const directory = join(path, '..')
   const hasBeaten = async () => {
     const session = (await readdir(directory)).find((name) => name.startsWith('.mountlock-41c29')) as string
-    return /"beat":[2-9]/.test(await readFile(join(directory, session), 'utf8'))
+    return /"beat":([2-9]|\d\d)/.test(await readFile(join(directory, session), 'utf8'))
   }
   await vi.waitUntil(hasBeaten, PATIENCE)
   await rm(path, { recursive: true })
@@ -348,7 +348,8 @@ describe('the keeper', () => {
   const leaving = (told: string) => [
     'sh',
     '-c',
-    `sh -c 'trap "echo term >>${told}; exit" TERM; while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 & echo $!; exit 3`,
+    `sh -c 'trap "echo term >>${told}; exit" TERM; >${told}.trap; while :; do sleep 0.05; done' </dev/null >/dev/null 2>&1 & echo $!
+    until [ -e ${told}.trap ]; do sleep 0.01; done; exit 3`,
   ]
   const isGone = async (pid: number) => !/^\d+ \(.*\) [^ZX]/s.test(await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ''))
   const gone = (pid: number) => vi.waitUntil(() => isGone(pid), PATIENCE)

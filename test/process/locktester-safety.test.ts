@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Bench, OTHER_NODE, type Program, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
+import { processState } from './support/time.js'
 
 const ACQUIRED_BOTH = '* Acquired advisory lock\n* Acquired link-based lock\n'
 const ALARM = 'EVERY NODE ACQUIRED IT'
@@ -65,14 +66,11 @@ describe('every node acquired it', () => {
 
   test('of two that start at the same moment and do not hold, at least one notices it', async () => {
     await mkdir(join(directory, '.locktester'))
-    // Each is stopped as soon as it has announced itself, and goes on when both have: on a busy machine one would else be done first.
-    const both: Program[] = []
-    for (const count of [1, 2]) {
-      const next = bench.locktester(['--no-hold', directory], { through: hideLocks })
-      await vi.waitUntil(async () => (await presenceRecords(directory)).length === count, { timeout: 30_000, interval: 1 })
-      next.kill('SIGSTOP')
-      both.push(next)
-    }
+    // Each stops as soon as it has announced itself, and goes on when both have: on a busy machine one would else be done first.
+    const env = { NODE_OPTIONS: `--import ${new URL('fixtures/locktester-stop.mjs', import.meta.url).href}` }
+    const both = [1, 2].map(() => bench.locktester(['--no-hold', directory], { through: hideLocks, env }))
+    await Promise.all(both.map(({ pid }) => processState(pid, 'T')))
+    expect(await presenceRecords(directory)).toHaveLength(2)
     for (const each of both) each.kill('SIGCONT')
     expect(await Promise.all(both.map(({ end }) => end))).toContain(76)
   })

@@ -31,6 +31,13 @@ async function hold(
   return holder
 }
 
+/** A lock that was held, and is free by now. */
+async function leave(name: string): Promise<void> {
+  const holder = await hold(name)
+  holder.endInput()
+  await holder.end
+}
+
 /** A process that has held a lock, has given it back, and lives on. */
 async function startIdle(path: string): Promise<Program> {
   const library = new URL('../../dist/index.js', import.meta.url).href
@@ -83,9 +90,7 @@ describe('what it finds', () => {
   })
 
   test('a free lock, and the stale one of a killed process', async () => {
-    const free = await hold('free.lock')
-    free.endInput()
-    await free.end
+    await leave('free.lock')
     const killed = await hold('stale.lock')
     const keeper = await keeperOf(killed)
     process.kill(keeper, 'SIGKILL')
@@ -185,7 +190,7 @@ describe('what it finds', () => {
     expect((await report(directory)).locks).toEqual([])
     expect((await report(join(directory, 'link'))).locks).toHaveLength(1)
     await mkdir(join(directory, 'one/two'), { recursive: true })
-    await (await hold('one/two/deep.lock')).endInput()
+    await leave('one/two/deep.lock')
     expect((await report('--depth', '1', directory)).locks).toHaveLength(0)
     expect((await report('--depth', '2', directory)).locks).toHaveLength(1)
   })
@@ -206,7 +211,7 @@ describe('how it says it', () => {
   })
 
   test('held before free, by their way from what was named; tokens with --long', async () => {
-    await (await hold('a-free.lock')).endInput()
+    await leave('a-free.lock')
     await hold('held.lock')
     const only = bench.locktester(['status', '--long', directory])
     expect(await only.end).toBe(0)
@@ -220,7 +225,7 @@ describe('how it says it', () => {
 
   test('on a narrow terminal lines end between two words, and --watch fits its height', async () => {
     await hold('job.lock', ['--label', 'a label of several words'])
-    for (const name of ['b', 'c', 'd', 'e', 'f']) await (await hold(`${name}.lock`)).endInput()
+    await Promise.all(['b', 'c', 'd', 'e', 'f'].map((name) => leave(`${name}.lock`)))
     const locktester = `${process.execPath} ${join(import.meta.dirname, '../../bin/locktester')}`
     const onTerminal = (command: string) =>
       bench.start(['script', '-qec', `stty cols 40 rows 5; ${command}`, '/dev/null'], { env: { TERM: 'xterm', NO_COLOR: '1' } })
@@ -240,7 +245,7 @@ describe('how it says it', () => {
 
   test('--watch fits a window at once that gets another size, and does not wait for the next look', async () => {
     await hold('job.lock')
-    for (const name of ['b', 'c', 'd', 'e', 'f']) await (await hold(`${name}.lock`)).endInput()
+    await Promise.all(['b', 'c', 'd', 'e', 'f'].map((name) => leave(`${name}.lock`)))
     const gate = join(await bench.directory(), 'gate')
     execFileSync('mkfifo', [gate])
     const status = `${process.execPath} ${join(import.meta.dirname, '../../bin/locktester')} status --watch --interval 3600 ${directory}`

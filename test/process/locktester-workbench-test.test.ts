@@ -25,13 +25,18 @@ beforeEach(async () => {
 afterEach(() => bench.close())
 
 interface Setting {
+  timeoutIntervalS?: number
   fileLocks?: string
   loadBalancer?: boolean
 }
 
 /** The configuration that both programs read. */
-async function configure({ fileLocks = '', loadBalancer = false }: Setting): Promise<Record<string, string>> {
-  const RSTUDIO_CONFIG_DIR = dirname(await bench.config(`refresh-rate=1\ntimeout-interval=4\n${fileLocks}`))
+async function configure({
+  timeoutIntervalS = 4,
+  fileLocks = '',
+  loadBalancer = false,
+}: Setting): Promise<Record<string, string>> {
+  const RSTUDIO_CONFIG_DIR = dirname(await bench.config(`refresh-rate=1\ntimeout-interval=${timeoutIntervalS}\n${fileLocks}`))
   if (loadBalancer) await writeFile(join(RSTUDIO_CONFIG_DIR, 'load-balancer'), '')
   return { RSTUDIO_CONFIG_DIR }
 }
@@ -163,7 +168,7 @@ describe('theirs first, then ours', () => {
 
 describe('what makes theirs report wrongly is said when it is seen, with the remedy', () => {
   test('a fresh file where load-balancer is configured: theirs then claims support on the very first node', async () => {
-    const env = await configure({ loadBalancer: true })
+    const env = await configure({ loadBalancer: true, timeoutIntervalS: 600 })
     const first = theirs(env)
     expect(await first.end).toBe(0)
     expect(verdictOf(first)).toContain('Your filesystem appears to support link-based locks.') // of no other node
@@ -171,7 +176,7 @@ describe('what makes theirs report wrongly is said when it is seen, with the rem
     await second.end
     expect(second.stdout).toBe(BOTH_ACQUIRED)
     expect(second.stderr).toContain('says on the very first node that link-based')
-    expect(second.stderr).toContain('Run it again once the file is 4 s old')
+    expect(second.stderr).toContain('Run it again once the file is 10 min old')
   })
 
   test('an empty file that is old means nothing, and nothing is said of it', async () => {

@@ -21,11 +21,17 @@ const run = promisify(execFile)
 const PROGRAM = `
 import { createLocker } from 'mountlock'
 import { lock as lockFile } from 'mountlock/proper-lockfile'
+import { readdirSync, readFileSync } from 'node:fs'
+const beatIn = (folder) => {
+  const session = readdirSync(folder).find((name) => name.startsWith('.mountlock-41c29-'))
+  return Number(/"beat":(\\d+)/.exec(readFileSync(folder + '/' + session, 'utf8'))[1])
+}
 const main = async () => {
   const path = process.argv[2] + '/lock'
-  const locker = createLocker({ refreshRateMs: 100, timeoutIntervalMs: 1000 })
+  const locker = createLocker({ refreshRateMs: 100 })
   const lock = await locker.acquire(path)
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const first = beatIn(process.argv[2])
+  while (beatIn(process.argv[2]) < first + 3) await new Promise((resolve) => setTimeout(resolve, 20))
   lock.assertHeld()
   await lock.release()
   locker.acquireSync(path).releaseSync()
@@ -99,16 +105,23 @@ describe.each(Object.entries(BUNDLERS))('a program bundled by %s', (_, bundle) =
 const JEST_TEST = `
 const { createLocker, LockLostError, LockTimeoutError } = require('mountlock')
 const lockfile = require('mountlock/proper-lockfile')
-const { mkdtempSync, writeFileSync } = require('node:fs')
+const { mkdtempSync, readdirSync, readFileSync, writeFileSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 
+jest.setTimeout(60000)
 const folder = mkdtempSync(tmpdir() + '/mountlock-jest-')
-const locker = createLocker({ refreshRateMs: 100, timeoutIntervalMs: 1000 })
+const locker = createLocker({ refreshRateMs: 100 })
 afterAll(() => locker.close())
+
+const beat = () => {
+  const session = readdirSync(folder).find((name) => name.startsWith('.mountlock-41c29-'))
+  return Number(/"beat":(\\d+)/.exec(readFileSync(folder + '/' + session, 'utf8'))[1])
+}
 
 test('locks, with calls of both kinds, and keeps the lock alive', async () => {
   const lock = await locker.acquire(folder + '/lock')
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const first = beat()
+  while (beat() < first + 3) await new Promise((resolve) => setTimeout(resolve, 20))
   lock.assertHeld()
   const other = createLocker()
   await expect(other.acquire(folder + '/lock', { waitMs: 10 })).rejects.toThrow(LockTimeoutError)

@@ -3,16 +3,15 @@
  * created where something is already. Method: the system calls of real runs, as strace shows them.
  */
 
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { LockerOptions } from '../../dist/index.js'
+import { Bench } from './fixtures/locktester-driver.mjs'
 import { Agent } from './support/agent.js'
 import { temporaryFolder } from './support/folder.js'
 
-const PROGRAM = new URL('../../bin/locktester', import.meta.url).pathname
 const hasStrace = spawnSync('strace', ['-V']).status === 0
 
 const TRACED = ['-f', '-qq', '-e', 'trace=open,openat,openat2,creat,mknod,mknodat']
@@ -77,16 +76,15 @@ describe.skipIf(!hasStrace)('in the directory of the locks (needs strace)', () =
   })
 
   test('nothing is opened so by locktester either, with another instance beside it', async () => {
-    const [folder, traces] = [await temporaryFolder(), await temporaryFolder()]
+    const bench = new Bench()
+    onTestFinished(() => bench.close())
+    const [folder, traces] = [await bench.directory(), await bench.directory()]
     const trace = join(traces, 'trace')
-    const first = spawn(process.execPath, [PROGRAM, folder], { stdio: ['ignore', 'ignore', 'pipe'] })
-    await vi.waitFor(async () => expect(String((await once(first.stderr, 'data'))[0])).toContain('Holding'), { timeout: 20_000 })
-    const second = spawn('strace', ['-o', trace, ...TRACED, process.execPath, PROGRAM, '--all', '--no-hold', folder], {
-      stdio: 'ignore',
-    })
-    await once(second, 'exit')
+    const first = bench.locktester([folder])
+    await first.says('Holding.', 'stderr')
+    await bench.locktester(['--all', '--no-hold', folder], { through: ['strace', '-o', trace, ...TRACED] }).end
     first.kill('SIGTERM')
-    await once(first, 'exit')
+    await first.end
     const seen = opensIn(folder, trace)
     expect(seen.filter(({ name }) => /^\/\.locktester-.*json$/.test(name)).length).toBeGreaterThan(1)
     expect(seen.filter((open) => !isCareful(open))).toEqual([])

@@ -18,6 +18,6 @@ export async function processState(pid: number, state: 'Z' | 'T'): Promise<void>
       const present = text.charAt(text.lastIndexOf(')') + 2)
       if (present !== state) throw new Error(`Expected process ${pid} in state ${state}, got ${present}`)
     },
-    { timeout: 10_000, interval: 5 },
+    { timeout: 30_000, interval: 5 },
   )
 }
