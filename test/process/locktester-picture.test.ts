@@ -18,6 +18,8 @@ import { pageOfNodes, pageOfStress } from './support/reports.js'
 
 const [BLUE, ORANGE, RED, GREEN] = ['#0072b2', '#e69f00', '#d00000', '#1a9850']
 const AMBER = '#9a6700'
+/** Of a process that waits. */
+const GREY = '#a9a9a9'
 /** Of the verdict, each with the report that comes to it. */
 const VERDICTS = [
   ['a pass', 'good', '#1a7f37'],
@@ -143,7 +145,7 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
     const picture = await look(whole)
     const rows = [0, 1, 2].map((index) => rowAt(index, 1))
     expect(rows.map((y) => picture.at(timeAt(500), y))).toEqual([ORANGE, BLUE, ORANGE])
-    expect(rows.map((y) => picture.at(timeAt(300), y))).toEqual([BLUE, BLUE, '#a9a9a9'])
+    expect(rows.map((y) => picture.at(timeAt(300), y))).toEqual([BLUE, BLUE, GREY])
     expect(picture.at(timeAt(400) + 3, (rows[0] as number) - 5)).toBe(RED)
   })
 
@@ -257,6 +259,41 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
     const picture = await look(whole)
     const below = { left: Math.ceil(timeAt(500)), top: rowAt(1, 1) - 6, width: 200, height: 12 }
     expect(picture.count(WHITE, below)).toBe(0)
+  })
+
+  test('a lock is seen to be held until its loss is told, and a process to wait until it is killed', async () => {
+    const holder: StormEvent[] = [
+      { type: 'asked', attempt: 0, lock: 0, atMs: 0 },
+      { type: 'acquired', attempt: 0, lock: 0, atMs: 100, token: '1' },
+      { type: 'sure', attempt: 0, lock: 0, atMs: 200, token: '1' },
+      { type: 'lost', attempt: 0, lock: 0, atMs: 800, token: '1', how: 'asserted' },
+      { type: 'releasing', attempt: 0, lock: 0, atMs: 810, token: '1' },
+    ]
+    const waiter: StormEvent[] = [{ type: 'asked', attempt: 0, lock: 0, atMs: 150 }]
+    const processes = [
+      { name: 'a 1', events: holder },
+      { name: 'b 1', events: waiter },
+    ]
+    const lives = processes.map(({ name }, index) => ({ name, place: name, fromMs: 0, toMs: [1000, 600][index] as number }))
+    const faults = [
+      { kind: 'stall', process: 'a 1', fromMs: 210, toMs: 790 },
+      { kind: 'kill', process: 'b 1', fromMs: 600, toMs: 600 },
+    ] as const
+    const colours = { of: () => 0, names: ['held by a', 'held by b'] }
+    const sections = sectionsOf({ hasTokens: true, processes, resource: [] })
+    const course = { fromMs: 0, toMs: 1000, locks: 1, lives, processes, sections, violations: [], faults, colours }
+    const picture = await look(drawCourse(course, 'a loss that no takeover followed')[0] ?? '')
+    const inRow = (index: number, ms: number) => ({
+      left: Math.ceil(timeAt(ms)),
+      top: rowAt(index, 1) - 6,
+      width: 100,
+      height: 12,
+    })
+    expect(picture.count(WHITE, inRow(0, 500))).toBe(0)
+    // But for a line of the axis.
+    expect(picture.count(WHITE, inRow(0, 850))).toBeGreaterThan(1000)
+    expect(picture.count(GREY, inRow(2, 400))).toBeGreaterThan(300)
+    expect(picture.count(GREY, inRow(2, 700))).toBe(0)
   })
 
   test('a closer look has a legend of its own, and shows no time beyond the end', () => {

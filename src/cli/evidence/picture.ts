@@ -98,6 +98,7 @@ function rowsOf(course: Course): TimelineRow[] {
 function lockRow(course: Course, lock: number): TimelineRow {
   const { sections, violations, locks } = course
   const ofThis = sections.filter((section) => section.lock === lock)
+  const takeovers = takeoversOf(ofThis)
   const marks = violations
     .filter((violation) => violation.lock === lock)
     .map(({ atMs, rule, text }): TimelineMark => ({ atMs, shape: 'flag', colour: RED, title: `${rule}: ${text}` }))
@@ -105,18 +106,30 @@ function lockRow(course: Course, lock: number): TimelineRow {
     label: locks === 1 ? 'the lock' : `lock ${lock}`,
     spans: [
       ...ofThis.flatMap((section) => heldSpan(section, course)).sort(byStart),
-      ...takeoversOf(ofThis).flatMap((takeover) => goneSpans(takeover, course)),
+      ...takeovers.flatMap((takeover) => goneSpans(takeover, course)),
+      ...ofThis.flatMap((section) => (takeovers.some(({ from }) => from === section) ? [] : lostSpans(section, course))),
     ],
-    marks: [...takeoverMarks(ofThis), ...marks],
+    marks: [...takeovers.map(takeoverMark), ...marks],
   }
 }
 
-/** From the last sign of a holder to the takeover: the colour of the holder under the veil. */
-function goneSpans({ from, to, afterMs }: Takeover, { colours }: Course): TimelineSpan[] {
+/** From the last sign of a holder to the takeover. */
+function goneSpans({ from, to, afterMs }: Takeover, course: Course): TimelineSpan[] {
   const title = `${from.process}, its holder, was killed or stalled`
-  const when = { fromMs: to.acquiredMs - afterMs, toMs: to.acquiredMs, title }
+  return veiledSpans(from, { fromMs: to.acquiredMs - afterMs, toMs: to.acquiredMs, title }, course)
+}
+
+/** From the last sign of a holder to its loss, where no other process took the lock over. */
+function lostSpans(section: Section, course: Course): TimelineSpan[] {
+  const { process, sureUntilMs, lostMs } = section
+  if (sureUntilMs === null || lostMs === null) return []
+  return veiledSpans(section, { fromMs: sureUntilMs, toMs: lostMs, title: `${process}, its holder, lost it` }, course)
+}
+
+/** The colour of the holder under the veil. */
+function veiledSpans(holder: Section, when: Window & { title: string }, { colours }: Course): TimelineSpan[] {
   return [
-    { ...when, colour: colourOf(colours.of(from)), height: 'full' },
+    { ...when, colour: colourOf(colours.of(holder)), height: 'full' },
     { ...when, colour: INK, height: 'hatched' },
   ]
 }
@@ -132,13 +145,13 @@ function stalledSpans(stall: Fault, sections: readonly Section[], { colours }: C
   return [{ fromMs, toMs: Math.min(toMs, held.lostMs ?? toMs), colour: colourOf(colours.of(held)), height: 'full' }, veil]
 }
 
-function takeoverMarks(sections: readonly Section[]): TimelineMark[] {
-  return takeoversOf(sections).map(({ from, to, afterMs }) => ({
+function takeoverMark({ from, to, afterMs }: Takeover): TimelineMark {
+  return {
     atMs: to.acquiredMs,
     shape: 'diamond',
     colour: GREEN,
     title: `${to.process} took it over from ${from.process}, ${Math.round(afterMs)} ms after that was last sure of it`,
-  }))
+  }
 }
 
 function heldSpan(section: Section, { colours, locks }: Course): TimelineSpan[] {
@@ -178,7 +191,7 @@ function placeRow(course: Course, place: string): TimelineRow {
     label: place,
     spans: [
       ...here.map(({ fromMs, toMs, name }): TimelineSpan => ({ fromMs, toMs, colour: ALIVE, height: 'line', title: name })),
-      ...logs.flatMap(waits).sort(byStart),
+      ...here.flatMap((life) => waits(life, course)).sort(byStart),
       ...sections.flatMap((section) => heldSpan(section, course)).sort(byStart),
       ...befell('stall').flatMap((stall) => stalledSpans(stall, sections, course)),
     ],
@@ -190,16 +203,22 @@ function placeRow(course: Course, place: string): TimelineRow {
   }
 }
 
-function waits({ name, events }: ProcessLog): TimelineSpan[] {
+function waits({ name, toMs }: Life, { processes }: Course): TimelineSpan[] {
+  const events = processes.filter((log) => log.name === name).flatMap((log) => log.events)
   const asked = new Map<number, number>()
   const spans: TimelineSpan[] = []
+  const wait = (fromMs: number, toMs: number) =>
+    spans.push({ fromMs, toMs, colour: WAITING, height: 'half', title: `${name} waited` })
   for (const event of events) {
     if (event.type === 'asked') asked.set(event.attempt, event.atMs)
     const fromMs = asked.get(event.attempt)
     if (fromMs === undefined || (event.type !== 'acquired' && event.type !== 'failed')) continue
     asked.delete(event.attempt)
-    spans.push({ fromMs, toMs: event.atMs, colour: WAITING, height: 'half', title: `${name} waited` })
+    wait(fromMs, event.atMs)
   }
+  // Killed, or still waiting at the end of the run.
+  const last = events.at(-1)
+  if (last?.type === 'asked' && last.atMs < toMs) wait(last.atMs, toMs)
   return spans
 }
 
