@@ -1,8 +1,47 @@
 /** What errors mean whatever was done, after the rows that know more of it. Pure. */
 
-import { NOT_SUPPORTED, type Row, row, SMB } from './meaning-row.js'
+import { NFS, NOT_SUPPORTED, type Row, row, SMB, type Where } from './meaning-row.js'
 
 const FORCED_MODES = ['bindfs', 'vm-folder', '9p', 'virtiofs', 'sshfs', ...SMB]
+
+/** What the user lacks, and what can be done for it, by what was refused. The server of SMB decides otherwise than modes show. */
+const denied = (needs: string, more: string, where: Where = {}): readonly Row[] => {
+  const answer = (advice: string, fileSystems?: readonly string[]) =>
+    row(['ACCESS_DENIED', 'Permission denied'], ['EACCES'], advice, fileSystems === undefined ? where : { ...where, fileSystems })
+  return [
+    answer(`${needs}; the server decides, and the options uid=, gid=, file_mode= and dir_mode= of the mount.`, SMB),
+    answer(`${needs} (root may be mapped to nobody there: root_squash). ${more}`, NFS),
+    answer(`${needs}. ${more}`),
+  ]
+}
+
+const OWN_PLACE = 'Its owner can give it (chmod, chgrp); otherwise name a directory in which this user may lock.'
+
+const DENIED: readonly Row[] = [
+  ...denied(
+    'The user needs search permission on it and on each directory above it (namei -l shows where it is missing)',
+    OWN_PLACE,
+    { actions: ['stat'] },
+  ),
+  ...denied('Something was to be made there, for which the user needs write and search permission on the directory', OWN_PLACE, {
+    actions: ['create'],
+  }),
+  // It has the permissions of the directory around it, from when it was made.
+  ...denied(
+    'The user needs read, write and search permission on the lock',
+    'It was made with those of its directory: give them there first (where an ACL does, as a default ACL as well: setfacl -d -m u:USER:rwx DIRECTORY). Then the user that made the lock can remove it while it is free (locktester prune).',
+    { means: ['hard link', 'symlink', 'rename'] },
+  ),
+  ...denied(
+    'The user needs permission to read it, and search permission on each directory above it',
+    'Its owner can give it (chmod, chgrp).',
+    { actions: ['list', 'read'] },
+  ),
+  ...denied(
+    'The user needs permission to read and write it, and search permission on each directory above it',
+    'Its owner can give it (chmod, chgrp).',
+  ),
+]
 
 const NO_ROOM = 'There is no room for what is to be written'
 
@@ -36,17 +75,7 @@ export const ANY: readonly Row[] = [
     ['EDQUOT'],
     'Free some space, or raise the quota: of the user, the group, the directory tree or the volume. It may count files, and df may show free space all the same.',
   ),
-  row(
-    ['ACCESS_DENIED', 'Permission denied'],
-    ['EACCES'],
-    'The user needs read, write and search permission on the lock and its directory; the server decides, and the options uid=, gid=, file_mode= and dir_mode= of the mount.',
-    { fileSystems: SMB },
-  ),
-  row(
-    ['ACCESS_DENIED', 'Permission denied'],
-    ['EACCES'],
-    'The user needs read, write and search permission on the lock and its directory (on NFS, root may be mapped to nobody: root_squash). Where an ACL gives it, give the directory a default ACL as well (setfacl -d -m u:USER:rwx DIRECTORY), and have the lock made anew (locktester prune).',
-  ),
+  ...DENIED,
   row(
     ['NOT_PERMITTED', 'The operation is not permitted'],
     ['EPERM'],
@@ -56,7 +85,7 @@ export const ANY: readonly Row[] = [
   row(
     ['NOT_PERMITTED', 'The operation is not permitted'],
     ['EPERM'],
-    'Check the owner, the sticky bit and the attributes (lsattr) of its directory.',
+    'Check its owner, sticky bit and attributes (lsattr), and those of its directory.',
   ),
   row(
     ['STALE_HANDLE', 'The file system says that this handle is stale'],
@@ -102,20 +131,33 @@ export const ANY: readonly Row[] = [
     'Have it checked (fsck, xfs_repair) before anything is locked on it.',
   ),
   row(
-    ['NAME_TOO_LONG', 'The name of the lock, or its path, is too long'],
+    ['NAME_TOO_LONG', 'The name, or its path, is too long'],
     ['ENAMETOOLONG'],
     'Use a shorter one: most file systems take names of 255 bytes, and Linux paths of 4,095.',
   ),
   row(
     ['PARENT_MISSING', 'The directory of the lock was not found'],
     ['ENOENT'],
+    'Mount the share that the path should lead to, or correct the path or the link.',
+    { actions: ['follow'] },
+  ),
+  row(
+    ['PARENT_MISSING', 'The directory of the lock was not found'],
+    ['ENOENT'],
     'Create it first, or mount the share: mountlock never creates it, because the lock could end up on the wrong disk.',
   ),
-  row(['PARENT_NOT_DIRECTORY', 'A part of the path is not a directory'], ['ENOTDIR'], 'Correct the path of the lock.'),
+  // A look just before has told what is there, where it could.
+  row(
+    ['PARENT_NOT_DIRECTORY', 'The file system says that this, or a part of its path, is not a directory'],
+    ['ENOTDIR'],
+    'Look at what is there (namei -l); then correct the path, or find out which program replaces it.',
+    { actions: ['list'] },
+  ),
+  row(['PARENT_NOT_DIRECTORY', 'A part of the path is not a directory'], ['ENOTDIR'], 'Correct the path.'),
   row(
     ['SYMLINK_REFUSED', 'There is a symbolic link where a file or directory is needed, or they lead round in a circle'],
     ['ELOOP'],
-    'Remove the link, or correct the path of the lock.',
+    'Remove the link, or correct the path.',
   ),
   row(['TOO_MANY_FILES', 'This process has too many open files'], ['EMFILE'], 'Raise its limit (ulimit -n), or close some.'),
   row(

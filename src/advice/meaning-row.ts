@@ -2,7 +2,7 @@
 
 import type { ErrorCode } from '../errors.js'
 
-/** What was being done when the file system said no. `release`: a lock is given back. */
+/** What was being done when the file system said no. `release`: a lock is given back; `follow`: a link on a path was followed. */
 export type FileSystemAction =
   | 'hard-link'
   | 'symlink'
@@ -16,6 +16,7 @@ export type FileSystemAction =
   | 'remove'
   | 'advisory-lock'
   | 'stat'
+  | 'follow'
 
 /** The kinds of lock, by what each is made of. */
 export type LockMeans = 'hard link' | 'symlink' | 'rename' | 'flock' | 'fcntl'
@@ -37,7 +38,7 @@ export interface Meaning {
   readonly advice: string
 }
 
-interface Where {
+export interface Where {
   readonly actions?: readonly FileSystemAction[]
   readonly means?: readonly LockMeans[]
   readonly fileSystems?: readonly string[]
@@ -62,6 +63,7 @@ export const row = (
 })
 
 export const SMB = ['smb', 'azure-files-smb'] as const
+export const NFS = ['nfs3', 'nfs4', 'efs', 'fsx', 'azure-files-nfs'] as const
 /** As Linux and Node call it, by whichever layer says it. */
 export const NOT_SUPPORTED = ['EOPNOTSUPP', 'ENOTSUP', 'ENOTSUPP', 'ENOSYS', 'ENOTTY'] as const
 const SMB_LINKS = 'use lock-type=linkbased with use-symlinks=1, on a mount with mfsymlinks'

@@ -3,10 +3,12 @@
  * cannot be read is a diagnostic, and never an exception unless `strict` asks for one.
  */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats, statSync } from 'node:fs'
-import { dirname, isAbsolute, join } from 'node:path'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { forCaller } from '../advice/callers-line.js'
 import { systemErrorCode } from '../drivers/error-code.js'
+import { isMissing, obstacleTo } from '../drivers/obstacle.js'
+import { runCallsBlocking } from '../drivers/run.js'
 import { ConfigError } from '../errors.js'
 import { type Diagnostic, type DiagnosticCode, formatDiagnostic } from './diagnostics.js'
 import { type ParsedConfig, parseConfig } from './parse.js'
@@ -71,31 +73,7 @@ function isThere(file: string): boolean {
     lstatSync(file)
     return true
   } catch (error) {
-    return !isMissing(error) || obstacleTo(file) !== null || isUnnameable(file)
-  }
-}
-
-/**
- * What is on the way to a file and leads nowhere, in words: a link into the void, or a file in the place of a directory. `null`:
- * there is none, so the file is missing indeed.
- */
-function obstacleTo(file: string): string | null {
-  for (let path = file; path !== dirname(path); path = dirname(path)) {
-    if (statusOf(lstatSync, path) === null) continue
-    const status = statusOf(statSync, path)
-    if (status === null) return `${path === file ? 'it' : path} is a symbolic link to ${readlinkSync(path)}, which is not there`
-    return status.isDirectory() ? null : `${path} is not a directory` // so far the way is there
-  }
-  return null
-}
-
-/** `null`: it is missing. (`throwIfNoEntry` lets Node throw below a file.) */
-function statusOf(look: typeof statSync | typeof lstatSync, path: string): Stats | null {
-  try {
-    return look(path)
-  } catch (error) {
-    if (isMissing(error)) return null
-    throw error
+    return !isMissing(error) || runCallsBlocking(obstacleTo(file)) !== null || isUnnameable(file)
   }
 }
 
@@ -118,7 +96,7 @@ function readConfig(file: string): LoadedConfig {
   } catch (error) {
     if (isMissing(error)) {
       if (isUnnameable(file)) return unusable(file, 'UNREADABLE', 'the file cannot be read (its name is not UTF-8)')
-      const obstacle = obstacleTo(file)
+      const obstacle = runCallsBlocking(obstacleTo(file))
       if (obstacle !== null) return unusable(file, 'UNREADABLE', `the file cannot be read (${obstacle})`)
       return { file, found: false, settings: defaultSettings(), diagnostics: [], origins: defaultOrigins() }
     }
@@ -151,11 +129,6 @@ function strictError({ file, diagnostics }: LoadedConfig): ConfigError {
     path: file,
     advice: `Correct this:${listed.join('')}${more}`,
   })
-}
-
-function isMissing(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
 function causeOf(error: unknown): string {

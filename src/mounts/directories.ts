@@ -6,6 +6,7 @@ import { canUseDescriptors, Footing } from '../drivers/footing.js'
 import { type Ground, groundOf, type Identity, placeOf, realPathOf } from '../drivers/ground.js'
 import { Lane } from '../drivers/lane.js'
 import { fileSystemAt, mountAt } from '../drivers/mount-info.js'
+import { obstacleTo } from '../drivers/obstacle.js'
 import { runProtocol, runCalls, runCallsBlocking } from '../drivers/run.js'
 import { type Work, eitherWay } from '../drivers/work.js'
 import { fileSystemError } from '../advice/file-system-error.js'
@@ -25,6 +26,12 @@ function discoveryLane(path: string): Lane {
   return lane
 }
 
+const obstacleOnTheWay = (path: string): Work<string | null> =>
+  eitherWay(
+    () => runCallsBlocking(obstacleTo(path)),
+    () => runCalls(obstacleTo(path), discoveryLane(path)),
+  )
+
 export class Directories {
   readonly #seen = new Map<string, DirectoryFacts>();
 
@@ -38,7 +45,12 @@ export class Directories {
       )
     } catch (error) {
       const errno = systemErrorCode(error) ?? 'EIO'
-      throw fileSystemError({ action: 'stat', path, errno, fileSystem: fileSystemAt(path), cause: error })
+      const obstacle = errno === 'ENOENT' ? yield* obstacleOnTheWay(path) : null
+      const seen =
+        obstacle === null
+          ? ({ action: 'stat', cause: error } as const)
+          : ({ action: 'follow', cause: new Error(obstacle) } as const)
+      throw fileSystemError({ ...seen, path, errno, fileSystem: fileSystemAt(path) })
     }
     const before = this.#seen.get(path)
     if (before !== undefined && !isSame(before, facts)) {

@@ -163,7 +163,8 @@ function* makesListingFresh({ path, memory, surroundings }: Site, isWanted: bool
 
 /** There was no listing: where nothing is there, the lock directory is made. `before`: what the look before this one came to. */
 function* makeWhatIsMissing(site: Site, listed: Failure, before: AttemptOutcome): Protocol<Sight | Inconclusive> {
-  if (listed.code === 'ENOTDIR') return { kind: 'foreign', what: 'file' }
+  site.memory.isDirectory = false // the next look asks what is there: it may be anything, and so may a part of its path
+  if (listed.code === 'ENOTDIR') return inconclusive(failed('list', listed))
   if (listed.code !== 'ENOENT') return failed('list', listed)
   const failure = yield* createLockDirectory(site)
   if (failure === 'moved') return { kind: 'session-spent', why: 'missing' }

@@ -3,7 +3,7 @@
 import { type ForeignThing, whatIsNoDirectory, whatIsWithoutLock } from './foreign.js'
 import { judge, ownChange } from './judge.js'
 import { isDissolvedName, type LockListing, lockKindIn, lookName, parseReviving } from './names.js'
-import { ask, type Protocol, type Reply } from './operations.js'
+import { ask, type FileStatus, type Protocol, type Reply } from './operations.js'
 import { isSameHost, type SessionRecord } from './record.js'
 import { listing } from './settle.js'
 import type { Site } from './site.js'
@@ -38,12 +38,13 @@ const NOTHING: LinkInspection = {
 
 export function* inspect(site: Site): Protocol<InspectOutcome> {
   const lockDirectory = yield* ask.stat(site.path)
-  if (lockDirectory.ok && lockDirectory.value.type !== 'directory')
-    return { kind: 'foreign', what: whatIsNoDirectory(lockDirectory.value) }
+  const before = inItsPlace(lockDirectory)
+  if (before !== null) return { kind: 'foreign', what: before }
   const listed = yield* listOurs(site)
   if (!listed.ok) {
     if (listed.code === 'ENOENT') return { kind: 'seen', inspection: NOTHING }
-    return listed.code === 'ENOTDIR' ? { kind: 'foreign', what: 'file' } : { kind: 'failed', ...listed }
+    const now = listed.code === 'ENOTDIR' ? inItsPlace(yield* ask.stat(site.path)) : null
+    return now === null ? { kind: 'failed', ...listed } : { kind: 'foreign', what: now }
   }
   const found = listed.value
   const kind = found.kind ?? lockKindIn(found.unknown)
@@ -84,6 +85,10 @@ export function* inspect(site: Site): Protocol<InspectOutcome> {
   }
   return { kind: 'seen', inspection }
 }
+
+/** `null`: a directory, or it cannot be told. */
+const inItsPlace = (status: Reply<FileStatus>): ForeignThing | null =>
+  status.ok && status.value.type !== 'directory' ? whatIsNoDirectory(status.value) : null
 
 /**
  * A listing that does not come from a cache: after a change of our own, where we may write, but only in what is a lock

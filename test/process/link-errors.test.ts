@@ -40,6 +40,18 @@ describe.each(KINDS)('$kind', ({ locker }) => {
       expect(await agent.refusal(join(file, 'lock'), call)).toMatchObject({ code: 'PARENT_NOT_DIRECTORY', errno: 'ENOTDIR' })
   })
 
+  test('a directory that is a link into the void is an error that names the link, and does not ask to create it', async () => {
+    const link = join(await temporaryFolder(), 'link')
+    await symlink('/not/mounted', link)
+    const agent = await Agent.start({ locker })
+    for (const call of CALLS) {
+      const refused = await agent.refusal(join(link, 'lock'), call)
+      expect(refused).toMatchObject({ code: 'PARENT_MISSING', errno: 'ENOENT' })
+      expect(refused.message).toContain('is a symbolic link to /not/mounted, which is not there')
+      expect(refused.advice).not.toContain('Create')
+    }
+  })
+
   test('a path that is a file with something in it is refused, and the file stays as it is', async () => {
     const file = join(await temporaryFolder(), 'file')
     await writeFile(file, 'precious')

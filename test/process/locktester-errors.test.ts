@@ -4,7 +4,7 @@
  */
 
 import { execFile } from 'node:child_process'
-import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -169,6 +169,75 @@ describe('wrong arguments end with 64 and a sentence', () => {
     expect(await only.end).toBe(64)
     expect(only.stdout).toBe('')
     expect(only.stderr).toContain(sentence)
+  })
+})
+
+describe('a path that leads nowhere says what is in the way', () => {
+  const linkIntoTheVoid = async () => {
+    const link = join(directory, 'link')
+    await symlink('/not/mounted', link)
+    return link
+  }
+  test.each([
+    ['locktester', (path: string) => [path]],
+    ['doctor', (path: string) => ['doctor', path]],
+    ['status', (path: string) => ['status', path]],
+    ['prune', (path: string) => ['prune', path]],
+    ['break', (path: string) => ['break', path, '--token', '1']],
+    ['stress', (path: string) => ['stress', path]],
+  ])('%s: a link into the void, and a file in the place of a directory', async (_, args) => {
+    const link = await linkIntoTheVoid()
+    const file = join(directory, 'file')
+    await writeFile(file, '')
+    for (const [path, seen] of [
+      [link, 'It is a symbolic link to /not/mounted, which is not there: mount what the path should lead to'],
+      [join(link, 'below'), `${link} is a symbolic link to /not/mounted, which is not there`],
+      [join(file, 'below'), `${file} is not a directory`],
+    ] as const) {
+      const only = bench.locktester(args(path))
+      expect(await only.end).toBeGreaterThanOrEqual(64)
+      expect(only.stderr).toMatch(/There is no such (file or )?directory/)
+      expect(only.stderr).toContain(seen)
+      expect(only.stderr).not.toContain('Create it')
+    }
+  })
+})
+
+test('what is neither a file nor a directory is not called the file of a lock', async () => {
+  const fifo = join(directory, 'fifo')
+  await run('mkfifo', [fifo])
+  for (const args of [
+    ['status', fifo],
+    ['prune', fifo],
+    ['break', fifo, '--token', '1'],
+  ]) {
+    const only = bench.locktester(args)
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toContain('it is neither a file nor a directory')
+    expect(only.stderr).not.toContain('advisory')
+  }
+})
+
+describe('a user without permission is told what was refused, to what, and what can be done', () => {
+  const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+  test.each([
+    ['a directory that may be read alone', 0o755, /write and search permission on the directory\. Its owner can give it/],
+    ['a directory that is closed', 0o700, /search permission on (it and on each directory above it|the directory)/],
+  ])('%s', async (_, mode, needs) => {
+    await chmod(directory, mode)
+    for (const args of [
+      ['run', join(directory, 'lock'), '--', 'true'],
+      ['doctor', directory],
+      ['stress', directory, '--duration', '1'],
+      [directory, '--no-hold'],
+    ]) {
+      const only = bench.locktester(args, { through: asNobody })
+      expect(await only.end).toBe(69)
+      const said = only.stdout + only.stderr
+      expect(said).toMatch(new RegExp(`Permission denied: ${directory}[^ ]* \\(\\w+: EACCES\\)`))
+      expect(said).toMatch(needs)
+      expect(said).not.toMatch(/prune|root_squash|setfacl|permission on the lock/)
+    }
   })
 })
 

@@ -140,8 +140,7 @@ const KINDS: readonly Kind[] = [
 const isTold = ({ call }: Call, error: number): boolean => error !== errno.EINTR || call === 'flock' || call === 'fcntl'
 
 /** What stands for an error that says that nothing, or something else, is there: the protocol looks again, and tells what it saw. */
-function isSeen({ name, message }: RemoteError, { call }: Call, error: number): boolean {
-  if (call === 'list' && error === errno.ENOTDIR) return name === 'ForeignLockError'
+function isSeen({ message }: RemoteError, { call }: Call, error: number): boolean {
   const isThere = [errno.EEXIST, errno.ENOTEMPTY, errno.ENOENT, errno.ENOTDIR].includes(error)
   return (
     isThere && ['mkdir', 'create', 'rename', 'list'].includes(call) && message.includes('was missing at each look that followed')

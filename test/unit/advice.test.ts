@@ -92,6 +92,38 @@ describe('what an error means', () => {
       expect(meaningOf({ action, errno: 'ENOENT' }).code).toBe('PARENT_MISSING')
   })
 
+  describe('of a missing permission', () => {
+    const denied = (action: FileSystemAction, means: LockMeans | null = null, fileSystem: string | null = 'local-disk') =>
+      meaningOf({ action, means, fileSystem, errno: 'EACCES' }).advice
+
+    test('each operation is told what it needs, and on what', () => {
+      expect(denied('stat')).toMatch(/search permission on it and on each directory above it \(namei -l/)
+      expect(denied('create')).toMatch(/^Something was to be made there, .* write and search permission on the directory/)
+      for (const action of ['list', 'hard-link', 'rename', 'release', 'remove'] as const)
+        expect(denied(action, 'hard link')).toMatch(/read, write and search permission on the lock/)
+      expect(denied('open', 'fcntl')).toMatch(/read the file/)
+    })
+
+    test('a directory that is looked at, or in which something is made, is not told of a lock: none is there yet', () => {
+      for (const action of ['stat', 'create', 'list', 'read', 'open', 'write', 'remove'] as const)
+        expect(denied(action)).not.toMatch(/prune|the lock|setfacl/)
+    })
+
+    test('root that is nobody on the server is spoken of on NFS, and not elsewhere', () => {
+      for (const { id } of FILE_SYSTEMS)
+        expect([id, /root_squash/.test(denied('create', null, id))]).toEqual([
+          id,
+          ['efs', 'fsx', 'azure-files-nfs', 'nfs3', 'nfs4'].includes(id),
+        ])
+    })
+  })
+
+  test('what a listing calls no directory is told as the file system says it, and not as a file', () => {
+    const { code, what } = meaningOf({ action: 'list', means: 'hard link', errno: 'ENOTDIR' })
+    expect(code).toBe('PARENT_NOT_DIRECTORY')
+    expect(what).toMatch(/this, or a part of its path, is not a directory/)
+  })
+
   test('of what was given back no message says that nothing was locked', () => {
     const wrong = [...circumstances()].filter((each) => each.action === 'release' && /nothing was/.test(meaningOf(each).advice))
     expect(wrong).toEqual([])

@@ -6,7 +6,8 @@
  */
 
 import { link, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -14,6 +15,7 @@ import { sessionOwner } from '../../src/drivers/identity.js'
 import { attempt } from '../../src/protocol/acquire.js'
 import { hardLinkClaim } from '../../src/protocol/claim-hard-link.js'
 import { createLockDirectory } from '../../src/protocol/create-lock.js'
+import { inspect } from '../../src/protocol/inspect.js'
 import { judge } from '../../src/protocol/judge.js'
 import type { Operation, Reply } from '../../src/protocol/operations.js'
 import { encodeRecord, TIMEOUT_INTERVAL_MS_MAX } from '../../src/protocol/record.js'
@@ -181,4 +183,33 @@ test('an empty directory that another library has made meanwhile stays', async (
   expect(existsSync(path)).toBe(true)
   await rm(path, { recursive: true })
   await mkdir(path)
+})
+
+describe('a listing that says that there is no directory', () => {
+  test.each([
+    ['file', (at: string) => writeFileSync(at, 'precious')],
+    ['special', (at: string) => execFileSync('mkfifo', [at])],
+    ['symlink', (at: string) => symlinkSync('/not/mounted', at)],
+  ] as const)('is told as what is there by then: %s', async (what, put) => {
+    const site = siteOf()
+    const session = newSession()
+    const first = run(attempt(site, session, false))
+    expect(first.kind).toBe('acquired')
+    rmSync(path, { recursive: true })
+    put(path)
+    site.memory.known = null // the lock is listed again
+    expect(run(attempt(site, session, false))).toMatchObject({ kind: 'foreign', what })
+  })
+
+  test('while a directory is there is told as it was answered', () => {
+    const notDirectory = ({ op }: Operation) => (op === 'list' ? { ok: false, code: 'ENOTDIR' } : undefined)
+    const first = siteOf()
+    expect(run(attempt(first, newSession(), false)).kind).toBe('acquired')
+    expect(run(attempt(siteOf(), newSession(), false), notDirectory)).toMatchObject({
+      kind: 'failed',
+      action: 'list',
+      code: 'ENOTDIR',
+    })
+    expect(run(inspect(siteOf()), notDirectory)).toMatchObject({ kind: 'failed', code: 'ENOTDIR' })
+  })
 })

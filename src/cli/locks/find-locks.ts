@@ -7,6 +7,7 @@
 import type { Dirent, Stats } from 'node:fs'
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { isMissing } from '../../drivers/obstacle.js'
 import { foreignError } from '../../link/refusals.js'
 import { printable } from '../../log/printable.js'
 import { LOCK_TYPE_OF_KIND } from '../../protocol/claims.js'
@@ -24,6 +25,7 @@ import {
 } from '../../workbench/places.js'
 import { bounded, codeOf, listSome } from '../shared/bounded.js'
 import { messageOf } from '../shared/output.js'
+import { whyMissing } from '../shared/state-directory.js'
 import { UsageError } from '../shared/usage.js'
 import { reasonOf } from './reason.js'
 import type { LockedFiles } from './kernel-tables.js'
@@ -79,9 +81,15 @@ export class LockFinder {
       there = await bounded(path, stat(path))
       real = await bounded(path, realpath(path))
     } catch (error) {
-      if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? ''))
-        throw new UsageError(`There is no such file or directory: ${printable(named)}. Check the name, or mount the share.`)
+      if (isMissing(error)) {
+        const next = (await whyMissing(path)) ?? 'Check the name, or mount the share.'
+        throw new UsageError(printable(`There is no such file or directory: ${named}. ${next}`))
+      }
       this.unread.push({ path, message: reasonOf(error) })
+      return
+    }
+    if (!there.isDirectory() && !there.isFile()) {
+      this.unread.push({ path: real, message: messageOf(foreignError(real, 'special')) })
       return
     }
     if (!there.isDirectory()) {

@@ -10,13 +10,14 @@ import { userInfo } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { Lane } from '../../drivers/lane.js'
 import { giveMode } from '../../drivers/permissions.js'
+import { isMissing, obstacleTo } from '../../drivers/obstacle.js'
 import { runCalls } from '../../drivers/run.js'
 import { inDirectory } from '../../mounts/directories.js'
 import { fileSystemError } from '../../advice/file-system-error.js'
 import { fileSystemAt } from '../../drivers/mount-info.js'
 import { MountlockError } from '../../errors.js'
 import { ask } from '../../protocol/operations.js'
-import { asLockError, bounded, codeOf } from './bounded.js'
+import { asLockError, bounded } from './bounded.js'
 
 /** Where the locks lie, inside the directory under test. */
 export const LOCK_DIRECTORY = '.locktester'
@@ -45,7 +46,7 @@ async function existingHome(): Promise<string> {
   const isDirectory = await bounded(home, stat(home)).then(
     (status) => status.isDirectory(),
     (error: unknown) => {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false
+      if (isMissing(error)) return false
       throw asLockError(error, home)
     },
   )
@@ -68,16 +69,22 @@ function noHome(what: string, path: string | undefined): MountlockError {
 
 const OR_LEAVE_IT_OUT = 'Create it, mount the share, or leave it out for your client-state directory.'
 
+/** What is in the way, where that is why nothing is found there: as a sentence with the way out. */
+export async function whyMissing(path: string): Promise<string | null> {
+  const obstacle = await bounded(path, runCalls(obstacleTo(path), new Lane())).catch(() => null)
+  if (obstacle === null) return null
+  return `${obstacle.charAt(0).toUpperCase()}${obstacle.slice(1)}: mount what the path should lead to, or correct it.`
+}
+
 /** The named directory's real path. @throws NoSuchDirectoryError */
 export async function openNamedDirectory(directory: string, advice = OR_LEAVE_IT_OUT): Promise<string> {
   const path = resolve(directory)
-  const status = await bounded(path, stat(path)).catch((error: unknown) => {
-    const errno = codeOf(error)
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw asLockError(error, path)
+  const status = await bounded(path, stat(path)).catch(async (error: unknown) => {
+    if (!isMissing(error)) throw asLockError(error, path)
     throw new NoSuchDirectoryError('There is no such directory', {
       code: 'PARENT_MISSING',
       path: directory,
-      advice,
+      advice: (await whyMissing(path)) ?? advice,
     })
   })
   if (!status.isDirectory()) {
