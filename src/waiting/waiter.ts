@@ -138,6 +138,12 @@ export class Waiter {
     this.#known.standMs = nowMs
   }
 
+  /** The first in line is the one that finds a holder that died: what it had planned as one of the others comes sooner. */
+  #tryAsFirst(nowMs: number): void {
+    const { tryMs } = this.#known
+    if (this.#standing.isFirst && tryMs < NEVER) this.#known.tryMs = Math.min(tryMs, nowMs + jittered(this.#pace.tryMs.first))
+  }
+
   #nextLookMs(nowMs: number): number | null {
     const { lookMs } = this.#pace
     if (lookMs === null || this.#line === null) return null
@@ -296,6 +302,7 @@ export class Waiter {
     this.#known.freeMs = null
     if (this.#standsBack) return this.#end('taken')
     if (!this.#standing.isCurrent) return // it is asked for
+    this.#tryAsFirst(nowMs)
     if (!isCertain || !this.#standing.isFirst) this.#standAgain(nowMs)
   }
 
@@ -312,6 +319,7 @@ export class Waiter {
 
   #standAt(ahead: readonly Ahead[]): void {
     this.#standing.placed(ahead)
+    this.#tryAsFirst(monotonicMs())
     this.#known.turnMs = this.#turnMs
     this.#watchFor(ahead)
   }

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Glance, Line, Place } from '../../build/lock-type/lock-type.js'
+import type { Glance, Line, Place, WaitStyle } from '../../build/lock-type/lock-type.js'
 import { Waiter } from '../../build/waiting/waiter.js'
 
 const BETWEEN_NODES = { isLocal: false }
@@ -60,8 +60,8 @@ class ShownLine implements Line {
   }
 }
 
-function waiterAt(line: Line): Waiter {
-  const waiter = new Waiter(BETWEEN_NODES, line)
+function waiterAt(line: Line, style: WaitStyle = BETWEEN_NODES): Waiter {
+  const waiter = new Waiter(style, line)
   onTestFinished(async () => {
     await waiter.close()
   })
@@ -90,6 +90,21 @@ test('while a lock changes hands, a waiter that is not the first does not try be
   const waiting = waiterAt(line).again(5n)
   expect(await Promise.race([waiting, line.looked(5)])).toBeUndefined()
 })
+
+test.each([
+  ['that has just got its place', { before: 0, look: () => held(5n) }],
+  ['that sees the process before it take the lock', { before: 1, look: () => ({ ...held(6n), sessionFile: 'session-0' }) }],
+] as const)(
+  'the first in line, also one %s, looks after the holder within its own interval, and not that of the others',
+  async (_, shown) => {
+    const line = new ShownLine(shown)
+    const waiter = waiterAt(line, { isLocal: false, refreshRateMs: 1000 })
+    const fromMs = performance.now()
+    expect(await waiter.again(5n)).toBe('late')
+    // As one of the others it would have been 3200 ms at the least: four times as long, less a fifth.
+    expect(performance.now() - fromMs).toBeLessThan(3000)
+  },
+)
 
 test('a waiter counts the turns that its looks have missed, and knows when it is the first', async () => {
   const line = new ShownLine({ before: 3, look: () => free(8n) })
