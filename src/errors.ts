@@ -79,6 +79,8 @@ export interface LockTimeoutDetails {
   holder?: SeenHolder | null
   /** How many waiters came before. */
   waitersBefore?: number | null
+  /** The thread that would wait is that of the holder: it ended at once. @default false */
+  isInVain?: boolean
 }
 
 /** The wait was over before the lock was ours. `code` is `LOCK_TIMEOUT`. */
@@ -90,7 +92,8 @@ export class LockTimeoutError extends MountlockError {
   declare readonly holder: SeenHolder | null
   /** How many waiters came before this one, as far as it knew; `null` where waiters have no tickets, or it had none yet. */
   readonly waitersBefore: number | null
-  constructor(path: string, waitMs: number, { why: waitedFor, holder = null, waitersBefore = null }: LockTimeoutDetails) {
+  constructor(path: string, waitMs: number, details: LockTimeoutDetails) {
+    const { why: waitedFor, holder = null, waitersBefore = null, isInVain = false } = details
     const wait = waitMs === 0 ? 'at the first try' : `within ${Math.ceil(waitMs)} ms`
     const queue =
       waitersBefore === null
@@ -99,10 +102,12 @@ export class LockTimeoutError extends MountlockError {
           ? '; this waiter was first in line'
           : `; waiters before this one: ${waitersBefore}`
     const why = `${waitedFor}${queue}`
-    super(Number.isFinite(waitMs) ? `Not acquired ${wait} (${why})` : `It cannot be waited for (${why})`, {
+    super(isInVain ? `It cannot be waited for (${why})` : `Not acquired ${wait} (${why})`, {
       code: 'LOCK_TIMEOUT',
       path,
-      advice: 'Wait longer (waitMs), or find out what the holder is doing.',
+      advice: isInVain
+        ? 'Release it first, or wait with acquire, which does not block the thread.'
+        : `${waitMs === 0 ? 'Wait for it' : 'Wait longer'} (waitMs), or find out what the holder is doing.`,
     })
     this.waitMs = waitMs
     // The message has it in words. Eight lines of it are too many where no program catches the error.

@@ -3,7 +3,7 @@
 import { monotonicMs } from '../drivers/clock.js'
 import { runBlocking } from '../drivers/work.js'
 import { LockTimeoutError } from '../errors.js'
-import type { Busy, Locks, WaitStyle } from '../lock-type/lock-type.js'
+import type { Locks, WaitStyle } from '../lock-type/lock-type.js'
 import type { Holder } from '../types.js'
 import { Backoff } from '../waiting/pace.js'
 import { sleepBlocking } from '../waiting/sleep.js'
@@ -51,8 +51,8 @@ export class BlockingAcquisition {
     }
   }
 
-  #timeout(path: string, waitMs: number, { holder, owner }: Pick<Busy, 'holder' | 'owner'>): LockTimeoutError {
-    const error = new LockTimeoutError(path, waitMs, { why: heldBy(holder), holder: owner })
+  #timeout(path: string, waitMs: number, { holder, owner, isHere }: Extract<Outcome, { kind: 'busy' }>): LockTimeoutError {
+    const error = new LockTimeoutError(path, waitMs, { why: heldBy(holder), holder: owner, isInVain: isHere && waitMs > 0 })
     this.#report.notAcquired(path, error)
     return error
   }

@@ -172,10 +172,14 @@ test('Infinity waits until the lock is free', async () => {
   expect((await acquired).held).toBe(true)
 })
 
-test('Infinity with blocking calls ends at once where this process itself holds the lock, and says why', async () => {
+test('a blocking call ends at once where this process itself holds the lock, and says why, however long it would have waited', async () => {
   const path = await lockPath()
   await newLocker().acquire(path)
-  expect(() => newLocker().acquireSync(path, { waitMs: Infinity })).toThrowError(/cannot be waited for \(held by this process\)/)
+  for (const options of [{ waitMs: Infinity }, { waitMs: 60_000 }, {}])
+    expect(() => newLocker().acquireSync(path, options)).toThrowError(
+      `It cannot be waited for (held by this process): ${path}. Release it first, or wait with acquire, `,
+    )
+  expect(() => newLocker().acquireSync(path, { waitMs: 0 })).toThrowError('Not acquired at the first try (held by this process)')
 })
 
 test('a waiter whose locker is closed hears that it was closed while it waited; a later call that it is closed', async () => {
