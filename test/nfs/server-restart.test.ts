@@ -71,21 +71,24 @@ for (const place of isSoak ? [V3, V42] : [V3]) {
         const path = `${await newDirectory(lab, place)}/lock`
         const local = await lab.exec('A', 'mktemp -d')
         const [holder, other] = [await start('A', SHORT), await start('B', SHORT)]
+        // Beside it, and with nothing on the mount: how late a busy machine lets timers fire.
+        const idle = await start('A', SHORT)
         const { token } = await holder.ask('acquire', { path, name: 'lock' })
         await holder.ask('acquire', { path: `${local.trim()}/lock`, name: 'local' })
         await withoutServer(lab, async () => {
-          const latency = holder.begin('latency', { forMs: SHORT.timeoutIntervalMs + 2000 })
+          const forMs = SHORT.timeoutIntervalMs + 2000
+          const [latency, latencyOfIdle] = [holder.begin('latency', { forMs }), idle.begin('latency', { forMs })]
           const timeout = await holder.ask('acquire', { path: `${path}-2`, waitMs: 1000 })
           const aborted = await holder.ask('acquire', { path: `${path}-3`, abortAfterMs: 500 })
           expect(timeout).toMatchObject({ error: { code: 'LOCK_TIMEOUT' } })
           expect(aborted).toMatchObject({ error: { code: 'ABORT_ERR' } })
-          const { latencyMsMax } = await latency
-          tell(
-            `waitMs 1000: ${Math.round(timeout.tookMs)} ms, signal after 500: ${Math.round(aborted.tookMs)} ms, timers late by ${Math.round(latencyMsMax)} ms at the most`,
-          )
-          expect(aborted.tookMs).toBeLessThan(1500)
-          expect(timeout.tookMs).toBeLessThan(2000)
-          expect(latencyMsMax).toBeLessThan(500)
+          const [{ latencyMsMax }, { latencyMsMax: busyMs }] = await Promise.all([latency, latencyOfIdle])
+          const took = `waitMs 1000: ${Math.round(timeout.tookMs)} ms, signal after 500: ${Math.round(aborted.tookMs)} ms, timers late by ${Math.round(latencyMsMax)} ms at the most`
+          tell(took)
+          const said = `${took}; without the mount by ${Math.round(busyMs)} ms`
+          expect(aborted.tookMs, said).toBeLessThan(1500 + busyMs)
+          expect(timeout.tookMs, said).toBeLessThan(2000 + busyMs)
+          expect(latencyMsMax, said).toBeLessThan(500 + busyMs)
           expect(await holder.hears((message) => message.lost === 'lock', 'loss')).toMatchObject({ lost: 'lock' })
           expect(await holder.ask('state', { name: 'local' })).toMatchObject({ held: true, aborted: false })
         })
@@ -108,8 +111,10 @@ for (const place of isSoak ? [V3, V42] : [V3]) {
         await tester.sees(({ stderr }) => stderr.includes('Holding.') || undefined, { what: 'hold' })
         const holder = await start('B', SHORT)
         await holder.ask('acquire', { path: `${directory}/lock`, name: 'lock' })
+        const idle = await start('A', SHORT)
         await withoutServer(lab, async () => {
           await holder.hears((message) => message.lost === 'lock', 'loss') // so long the mount has been dead
+          const latencyOfIdle = idle.begin('latency', { forMs: 5000 })
           const endOf = async (node: NodeName, program: GuestProgram) => {
             const askedMs = performance.now()
             program.kill('SIGINT')
@@ -118,9 +123,10 @@ for (const place of isSoak ? [V3, V42] : [V3]) {
             return Math.round(performance.now() - askedMs)
           }
           const [testerMs, holderMs] = await Promise.all([endOf('A', tester), endOf('B', holder.program)])
+          const { latencyMsMax: busyMs } = await latencyOfIdle
           const took = `locktester ${testerMs} ms, a holder ${holderMs} ms`
           tell(took)
-          expect(Math.max(testerMs, holderMs), took).toBeLessThan(5000)
+          expect(Math.max(testerMs, holderMs), `${took}; timers late by ${Math.round(busyMs)} ms`).toBeLessThan(5000 + busyMs)
         })
       },
     )

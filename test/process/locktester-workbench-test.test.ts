@@ -46,13 +46,8 @@ const theirs = (env: Record<string, string>, through: readonly string[] = []): P
 const ours = (env: Record<string, string>, ...more: string[]): Program =>
   bench.locktester(['--workbench', file, ...more], { env })
 
-/** Another node, on which processes get numbers that no process has here. */
-async function nodeWithUnusedPids(): Promise<string[]> {
-  const highest = Math.max(...(await readdir('/proc')).map(Number).filter(Number.isInteger))
-  const limit = Number(await readFile('/proc/sys/kernel/pid_max', 'utf8'))
-  const from = highest + 5000 < limit ? highest + 4000 : 20_000
-  return [...OTHER_NODE, 'sh', '-c', `echo ${from} > /proc/sys/kernel/ns_last_pid && "$@"; :`, 'sh']
-}
+/** A node whose processes have high numbers: on one where only few have started, no process has them. */
+const NODE_WITH_HIGH_PIDS = [...OTHER_NODE, 'sh', '-c', 'echo 20000 > /proc/sys/kernel/ns_last_pid && "$@"; :', 'sh']
 
 /** What theirs says below its heading. */
 const verdictOf = ({ stdout }: Program) => stdout.slice(stdout.indexOf('* '))
@@ -192,8 +187,8 @@ describe('what makes theirs report wrongly is said when it is seen, with the rem
 
   test('no load-balancer: two of theirs on two nodes both acquire, and ours says why when it meets one', async () => {
     const env = await configure({})
-    await theirs(env, await nodeWithUnusedPids()).says(BOTH_ACQUIRED)
-    await theirs(env).says('* Acquired link-based lock') // on top of a lock that is held
+    await theirs(env, NODE_WITH_HIGH_PIDS).says(BOTH_ACQUIRED)
+    await theirs(env, OTHER_NODE).says('* Acquired link-based lock') // on top of a lock that is held
     const second = ours(env)
     await second.end
     expect(second.stderr).toContain(`There is no load-balancer file in ${env.RSTUDIO_CONFIG_DIR}`)
