@@ -1,9 +1,9 @@
 /** `locktester demo`, the first thing that a newcomer runs. */
 
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Bench } from './fixtures/locktester-driver.mjs'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Bench, childrenOf, stoppingFrom } from './fixtures/locktester-driver.mjs'
 
 let bench: Bench
 beforeEach(() => {
@@ -40,11 +40,17 @@ test.each(['linkbased', 'advisory'])(
 
 test('Ctrl+C in the middle leaves neither a process nor a directory', async () => {
   const TMPDIR = await bench.directory()
-  const demo = bench.locktester(['demo'], { env: { TMPDIR } })
+  const demo = bench.locktester(['demo'], { env: { TMPDIR, ...stoppingFrom(2) } })
   await demo.says('terminal 2')
+  const isStopped = async (pid: number) => / T /.test(await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ''))
+  const stopped = async () => (await Promise.all((await childrenOf(demo)).map(isStopped))).includes(true)
+  await vi.waitUntil(stopped, { timeout: 30_000 })
+  const children = await childrenOf(demo)
+  expect(children).toHaveLength(2)
   demo.kill('SIGINT')
   expect(await demo.end).toBe('SIGINT')
   expect(await readdir(TMPDIR)).toEqual([])
+  for (const child of children) expect(() => process.kill(child, 0)).toThrow('ESRCH')
 })
 
 test('where the temporary directory cannot be written it fails with the reason', async () => {

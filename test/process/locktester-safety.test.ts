@@ -6,7 +6,7 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Bench, OTHER_NODE, type Program, presenceRecords, withMounts } from './fixtures/locktester-driver.mjs'
+import { Bench, OTHER_NODE, type Program, presenceRecords, stoppingFrom, withMounts } from './fixtures/locktester-driver.mjs'
 import { conformsTo } from './fixtures/locktester-schema.mjs'
 import { processState } from './support/time.js'
 
@@ -67,8 +67,7 @@ describe('every node acquired it', () => {
   test('of two that start at the same moment and do not hold, at least one notices it', async () => {
     await mkdir(join(directory, '.locktester'))
     // Each stops as soon as it has announced itself, and goes on when both have: on a busy machine one would else be done first.
-    const env = { NODE_OPTIONS: `--import ${new URL('fixtures/locktester-stop.mjs', import.meta.url).href}` }
-    const both = [1, 2].map(() => bench.locktester(['--no-hold', directory], { through: hideLocks, env }))
+    const both = [1, 2].map(() => bench.locktester(['--no-hold', directory], { through: hideLocks, env: stoppingFrom(1) }))
     await Promise.all(both.map(({ pid }) => processState(pid, 'T')))
     expect(await presenceRecords(directory)).toHaveLength(2)
     for (const each of both) each.kill('SIGCONT')
