@@ -147,12 +147,17 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     'leases of the server; attributes for 1 s (actimeo)',
     'mount.cifs(8); the lab: Samba 4.17 with cifs of Linux 6.1, in the full run also of 6.12',
   ]),
-  row(['cephfs', 'CephFS', 'shared'], /^(ceph|fuse\.ceph(-fuse)?)$/, [
-    'hard and symbolic links',
-    'flock and fcntl exclude other nodes, and do not see each other',
-    'kept coherent by capabilities of the server; those of a dead node last for session_timeout, 60 s by default',
-    'Ceph documentation, "Differences from POSIX"; the full run of the lab: version 16.2, kernel client',
-  ]),
+  row(
+    ['cephfs', 'CephFS', 'shared'],
+    /^(ceph|(fuse\.)?ceph-fuse|fuse\.ceph)$/,
+    [
+      'hard and symbolic links',
+      'flock and fcntl exclude other nodes, and do not see each other',
+      'kept coherent by capabilities of the server; those of a dead node last for session_timeout, 60 s by default',
+      'Ceph documentation, "Differences from POSIX"; the full run of the lab: version 16.2, kernel client',
+    ],
+    { fuseSource: /^ceph-fuse$/ },
+  ),
   row(['glusterfs', 'GlusterFS', 'shared'], /^(fuse\.)?glusterfs$/, [
     'hard links, on bricks of ext4 some 45 of a file (ENOSPC); symbolic links are made in steps (now and then an error among many contenders)',
     SHARES_ONE_LOCK,
@@ -183,7 +188,7 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     UNKNOWN,
     'the BeeGFS client, defaults of beegfs-client.conf',
   ]),
-  row(['weka', 'WEKA', 'shared'], /^wekafs$/, [...NOTHING_KNOWN, 'no source was found']),
+  row(['weka', 'WEKA', 'shared'], /^weka(fs)?$/, [...NOTHING_KNOWN, 'no source was found']),
   row(['cluster-disk', 'GFS2, OCFS2', 'shared'], /^(gfs2|ocfs2)$/, [
     'hard and symbolic links',
     'between nodes; localflocks: on this node only',
@@ -191,9 +196,11 @@ export const FILE_SYSTEMS: readonly FileSystem[] = [
     'Linux, Documentation/filesystems/ocfs2.rst and gfs2.rst',
   ]),
   row(
-    ['other-shared', 'AFS, Coda, NCP, PanFS, OrangeFS, SeaweedFS', 'shared'],
-    /^(afs|coda|ncpfs|ncp|panfs|orangefs|pvfs2|fuse\.seaweedfs)$/,
+    ['other-shared', 'AFS, Coda, NCP, PanFS, OrangeFS, SeaweedFS, WebDAV', 'shared'],
+    /^(afs|coda|ncpfs|ncp|panfs|orangefs|pvfs2|fuse\.seaweedfs|davfs2?|fuse\.davfs2?)$/,
     [...NOTHING_KNOWN, 'no source was found'],
+    // davfs2 names the URL that it shows.
+    { fuseSource: /^https?:\/\// },
   ),
   row(
     ['juicefs', 'JuiceFS', 'shared'],

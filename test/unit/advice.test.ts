@@ -257,11 +257,21 @@ describe('what a mount is', () => {
     ['other-shared', 'pvfs2', 'tcp://server:3334/orangefs'],
     ['other-shared', 'afs', 'AFS'],
     ['other-shared', 'coda', 'Coda'],
+    ['other-shared', 'orangefs', 'tcp://server:3334/orangefs'],
+    ['other-shared', 'fuse', 'https://server.example/dav'],
+    ['other-shared', 'fuse.davfs2', 'https://server.example/dav'],
+    ['cephfs', 'fuse', 'ceph-fuse'],
+    ['weka', 'weka', 'backend/default'],
+    ['object-store', 'fuse.mountpoint-s3', 'mountpoint-s3'],
+    ['juicefs', 'fuse.juicefs', 'anything'],
+    ['overlay', 'fuse.fuse-overlayfs', 'fuse-overlayfs'],
     ['other-shared', 'ncpfs', 'SERVER/ann'],
     ['smb', 'smb3', '//server/share'],
     // Below each of these may be a share.
     ['fuse', 'fuse.gocryptfs', '/srv/home'],
     ['fuse', 'fuse.encfs', 'encfs'],
+    ['fuse', 'fuse.unionfs', 'unionfs'],
+    ['fuse', 'fuse.unionfs-fuse', 'unionfs-fuse'],
     ['unknown', 'ecryptfs', '/home/.ecryptfs/ann/.Private'],
     ['overlay', 'aufs', 'none'],
     ['local-disk', 'vfat', 'vfat'],
@@ -283,7 +293,18 @@ describe('what a mount is', () => {
   })
 
   test('what is not known is not called well, and has no source', () => {
-    for (const type of ['newfs', 'fuse.something', 'gpfs']) {
+    for (const type of [
+      'newfs',
+      'fuse.something',
+      'fuse.unionfs',
+      'ecryptfs',
+      'gpfs',
+      'weka',
+      'vboxsf',
+      'afs',
+      'davfs',
+      'orangefs',
+    ]) {
       const { links, advisory, caches } = mounted(type)
       expect([links, advisory, caches]).toEqual([UNKNOWN, UNKNOWN, UNKNOWN])
     }

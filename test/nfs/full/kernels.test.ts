@@ -19,6 +19,7 @@ const TEST_MS_MAX = 400_000
 const CONTENTION_MS = 15_000
 const STRESS_S = 30
 const TAKEOVERS = 12
+const REFUSES = 'refuses locks that a mount breaks, with the remedies'
 
 const lab = await bootOwnLab('kernels', { accelerator: 'mixed', clients: CLIENTS.length })
 const kernels = await Promise.all(CLIENTS.map(async (node) => /^[\d.]+\d/.exec(await lab.exec(node, 'uname -r'))?.[0] ?? ''))
@@ -88,7 +89,7 @@ test(
   'a newer client refuses hard links on SMB with leases as well, with both remedies',
   { timeout: TEST_MS_MAX },
   async (context) => {
-    proves(context, LEASES, 'refuses locks that a mount breaks, with the remedies', 'hard link')
+    proves(context, LEASES, REFUSES, 'hard link')
     const directory = await newDirectory(lab, LEASES, ['B'])
     const driver = await Driver.start(lab, 'B', LOCK_KINDS['hard link'])
     const { error } = await driver.ask('tryAcquire', { path: `${directory}/lock` })
@@ -98,5 +99,16 @@ test(
     await driver.end()
   },
 )
+
+test('a newer client refuses flock on SMB, also with nolease, and advises fcntl', { timeout: TEST_MS_MAX }, async (context) => {
+  proves(context, QUIET, REFUSES, 'flock')
+  const directory = await newDirectory(lab, QUIET, ['B'])
+  const driver = await Driver.start(lab, 'B', LOCK_KINDS.flock)
+  const { error } = await driver.ask('tryAcquire', { path: `${directory}/lock` })
+  expect(error).toMatchObject({ code: 'FLOCK_UNSAFE' })
+  expect(error.message).toMatch(/fcntl/)
+  expect(await lab.exec('B', `ls -A ${directory}`)).toBe('')
+  await driver.end()
+})
 
 describe(`on ${V42.name}`, () => askForTakeovers(lab, V42, 'rename', TAKEOVERS))
