@@ -241,6 +241,18 @@ describe('a user without permission is told what was refused, to what, and what 
   })
 })
 
+test('doctor says of a configuration that this user may not read how it can be read, and does not ask to correct it', async () => {
+  const config = join(directory, 'file-locks')
+  await writeFile(config, 'lock-type=advisory\n', { mode: 0o600 })
+  const only = bench.locktester(['doctor', '--config', config, directory], {
+    through: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+  })
+  expect(await only.end).not.toBe(0)
+  expect(only.stdout).toContain('the file cannot be read (EACCES)')
+  expect(only.stdout).toContain('Let this user read it (namei -l shows what is in the way), or name another file.')
+  expect(only.stdout).not.toContain('Correct the file')
+})
+
 describe('a file that cannot be written ends with 69 before anything is tried, and is called a file, and no lock', () => {
   const commands: Record<string, (file: string) => string[]> = {
     'doctor --report': (file) => ['doctor', '--report', file, directory],

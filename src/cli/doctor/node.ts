@@ -36,7 +36,10 @@ export function configurationFindings({ file, found, diagnostics }: LoadedConfig
     return trouble(severity, `CONFIG_${code}`, {
       seen: `${printable(file)}${where}: ${message}`,
       breaks,
-      remedy: 'Correct the file.',
+      remedy:
+        code === 'UNREADABLE'
+          ? 'Let this user read it (namei -l shows what is in the way), or name another file.'
+          : 'Correct the file.',
     })
   })
 }
