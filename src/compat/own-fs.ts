@@ -11,10 +11,13 @@ import defaultFs, * as namespace from 'node:fs'
  */
 const FUNCTIONS = ['mkdir', 'rmdir', 'utimes'] as const
 
+/** A copy may be older than a function that a program (a tracer, say) has put in the place of Node's own since. */
+const loaded = { ...defaultFs }
+
 export function isOwnFs(handedOver: unknown): boolean {
   if (typeof handedOver !== 'object' || handedOver === null) return false
   const functions = handedOver as Record<string, unknown>
-  // The two differ where a program has replaced functions of Node's own fs since.
-  const isOwn = (name: (typeof FUNCTIONS)[number]) => functions[name] === defaultFs[name] || functions[name] === namespace[name]
+  // They differ where a program has replaced functions of Node's own fs since.
+  const isOwn = (name: (typeof FUNCTIONS)[number]) => [loaded, defaultFs, namespace].some((own) => functions[name] === own[name])
   return FUNCTIONS.every(isOwn)
 }

@@ -13,7 +13,14 @@ import { hostname, userInfo } from 'node:os'
 import type { ProcessState } from '../protocol/operations.js'
 import { HOST_LENGTH_MAX, NO_NAMESPACE, plainText, type SessionOwner, USER_LENGTH_MAX } from '../protocol/record.js'
 
-export const randomName = () => randomBytes(8).toString('hex')
+/**
+ * Taken from the platform once, when this module is loaded, as all clocks are (clock.ts): a test that fakes `process.kill`
+ * afterwards would convict live holders, and one that fakes random numbers would give two sessions one name.
+ */
+export const kill = process.kill.bind(process)
+const drawBytes = randomBytes
+
+export const randomName = () => drawBytes(8).toString('hex')
 
 let owner: SessionOwner | undefined
 
@@ -39,7 +46,7 @@ export function sessionOwner(): SessionOwner {
  */
 export function processState(pid: number, startTime: string | null): ProcessState {
   try {
-    process.kill(pid, 0)
+    kill(pid, 0)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return 'gone'
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'unknown'

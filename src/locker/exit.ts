@@ -5,6 +5,7 @@
 
 import { isMainThread } from 'node:worker_threads'
 import { onExit } from 'signal-exit'
+import { kill } from '../drivers/identity.js'
 import { say } from '../log/talk.js'
 import { endAllSessions } from '../mounts/mount.js'
 
@@ -66,5 +67,5 @@ function endWithoutWaiting(status: number): void {
   // Another program in our place, threads and all: it keeps the exit status. Node has this since 22.15.
   const { execve } = process as { execve?: (file: string, args: string[]) => never }
   execve?.('/bin/sh', ['sh', '-c', `exit ${status}`])
-  process.kill(process.pid, 'SIGKILL')
+  kill(process.pid, 'SIGKILL')
 }

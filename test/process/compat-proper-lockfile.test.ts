@@ -7,7 +7,7 @@
 import { execFile } from 'node:child_process'
 import defaultFs, * as fs from 'node:fs'
 import { mkdir, readdir, readFile, realpath, rm, rmdir, stat, symlink, utimes, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { basename, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -482,6 +482,17 @@ test("Node's own fs is accepted in every form in which code hands it over, and w
     )()
     lockfile.lockSync(file, { fs: form })()
     expect(await lockfile.check(file, { fs: form }), name).toBe(false)
+  }
+  // A program that traces its calls puts functions of its own in their place: before that a copy was taken, or after it.
+  const { mkdir } = defaultFs
+  const traced = (...args: Parameters<typeof mkdir>) => mkdir(...args)
+  defaultFs.mkdir = Object.assign(traced, mkdir)
+  syncBuiltinESMExports()
+  try {
+    for (const form of [forms.copy, { ...defaultFs }, fs]) await (await lockfile.lock(file, { fs: form }))()
+  } finally {
+    defaultFs.mkdir = mkdir
+    syncBuiltinESMExports()
   }
   const inMemory = { ...defaultFs, mkdir: () => {} }
   for (const other of [inMemory, fs.promises, {}, 'fs'])

@@ -53,6 +53,20 @@ test('show prints every setting as the file spells it, with the line that it cam
   ])
 })
 
+test('where the current directory is gone, a relative path is not taken for a file that is not there', async () => {
+  const directory = await bench.directory()
+  const gone = ['sh', '-c', 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', 'sh']
+  const env = { RSTUDIO_CONFIG_DIR: 'etc' }
+  const said = 'etc/file-locks: error: the file cannot be read (its path is relative, and the current directory is gone)'
+  const through = ['sh', '-c', `cd ${directory} && exec "$@"`, 'sh', ...gone]
+  for (const args of [['config', 'check'], ['config', 'check', 'etc/file-locks'], ['run', `${directory}/lock`, '--', 'echo', 'ran']]) {
+    const only = bench.locktester(args, { env, through })
+    expect(await only.end, only.stderr).toBe(78)
+    expect(only.stdout + only.stderr).toContain(said)
+    expect(only.stdout).not.toContain('ran')
+  }
+})
+
 test('show takes the file that the environment names, and says when there is none', async () => {
   const RSTUDIO_CONFIG_DIR = await bench.directory()
   const only = bench.locktester(['config', 'show'], { env: { RSTUDIO_CONFIG_DIR } })

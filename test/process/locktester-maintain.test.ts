@@ -70,6 +70,20 @@ describe('break', () => {
     expect(only.stdout.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}]/u)
   })
 
+  test('of an entry that tells no process says that, and not that a process had the lock', async () => {
+    const { program } = await hold()
+    program.endInput()
+    await program.end
+    // What another program has put there: a directory in the place of a record.
+    const last = (await readdir(path)).find((name) => name.endsWith('.free'))
+    const token = BigInt((last as string).replace('.free', '')) + 1n
+    await mkdir(join(path, String(token)))
+    const only = bench.locktester(['break', path, '--token', String(token)])
+    expect(await only.end, only.stderr).toBe(0)
+    expect(only.stdout).toContain('which process held it cannot be told (its record cannot be read: EINVAL)')
+    expect(only.stdout).not.toContain('another process')
+  })
+
   test('of a holder on another node works as well', async () => {
     const { program, token } = await hold([], { through: OTHER_NODE })
     expect(await bench.locktester(['break', path, '--token', String(token)]).end).toBe(0)

@@ -13,6 +13,7 @@ export interface Result {
   holder: LockStatus['holder']
   /** The highest token handed out so far. */
   token: bigint | null
+  /** Of `failed`: why. Of `broken`: why the holder cannot be told. */
   reason: string | null
 }
 
@@ -30,12 +31,20 @@ export function say({ result, holder, token, reason }: Result, { path: named, js
     const report = { version: 1, path: named, result, token: token === null ? null : String(token), holder, reason }
     return writeJson({ ...report, exitCode: EXIT_CODES[result] })
   }
-  if (result === 'broken')
-    writeOut(`Broken: ${process} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`)
+  if (result === 'broken') writeOut(broken(holder, { path, token, reason: printable(reason ?? '') }))
   else if (result === 'already-free') writeError(`No process holds ${path}: nothing was broken.`)
   else if (result === 'other-holder')
     writeComplaint('error', `Nothing was broken: ${process} holds ${path} with the token ${token}.`)
   else writeComplaint('error', `Nothing was broken: ${reason}`)
+}
+
+function broken(holder: Result['holder'], { path, token, reason }: { path: string; token: bigint | null; reason: string }): string {
+  if (holder !== null)
+    return `Broken: ${printable(holderText(holder))} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`
+  return (
+    `Broken: ${path} was held with the token ${token}; which process held it cannot be told (${reason}). ` +
+    'If one does, it learns of it with one of its next heartbeats.'
+  )
 }
 
 function holderText(holder: Extract<Inspection, { state: 'held' }>['holder'] | null): string {
