@@ -59,7 +59,11 @@ test('where the current directory is gone, a relative path is not taken for a fi
   const env = { RSTUDIO_CONFIG_DIR: 'etc' }
   const said = 'etc/file-locks: error: the file cannot be read (its path is relative, and the current directory is gone)'
   const through = ['sh', '-c', `cd ${directory} && exec "$@"`, 'sh', ...gone]
-  for (const args of [['config', 'check'], ['config', 'check', 'etc/file-locks'], ['run', `${directory}/lock`, '--', 'echo', 'ran']]) {
+  for (const args of [
+    ['config', 'check'],
+    ['config', 'check', 'etc/file-locks'],
+    ['run', `${directory}/lock`, '--', 'echo', 'ran'],
+  ]) {
     const only = bench.locktester(args, { env, through })
     expect(await only.end, only.stderr).toBe(78)
     expect(only.stdout + only.stderr).toContain(said)

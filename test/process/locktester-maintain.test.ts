@@ -80,7 +80,7 @@ describe('break', () => {
     await mkdir(join(path, String(token)))
     const only = bench.locktester(['break', path, '--token', String(token)])
     expect(await only.end, only.stderr).toBe(0)
-    expect(only.stdout).toContain('which process held it cannot be told (its record cannot be read: EINVAL)')
+    expect(only.stdout).toContain('by which process cannot be told (its record cannot be read: EINVAL)')
     expect(only.stdout).not.toContain('another process')
   })
 

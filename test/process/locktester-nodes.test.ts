@@ -289,6 +289,13 @@ describe('a node that cannot be used', () => {
     expect(await readdir(directory)).toEqual([])
   })
 
+  test('there is no ssh here: 69, and no option is blamed that was not given', async () => {
+    const only = bench.locktester(['nodes', '--ssh-command', '/no/ssh -q', 'local', 'node2', directory])
+    expect(await only.end).toBe(69)
+    expect(only.stderr).toContain('node2: there is probably no such command here: /no/ssh -q')
+    expect(only.stderr).not.toContain('--remote-command')
+  })
+
   test('there is no Node over there: 69, with what to install', async () => {
     const path = await bench.directory()
     await symlink('/bin/sh', join(path, 'sh'))

@@ -13,8 +13,9 @@ export interface Result {
   holder: LockStatus['holder']
   /** The highest token handed out so far. */
   token: bigint | null
-  /** Of `failed`: why. Of `broken`: why the holder cannot be told. */
   reason: string | null
+  /** Of `broken`, and for people: why the process that held it cannot be told. */
+  untold?: string | null
 }
 
 export const EXIT_CODES: Record<Result['result'], number> = {
@@ -24,27 +25,30 @@ export const EXIT_CODES: Record<Result['result'], number> = {
   failed: EXIT.cannotLock,
 }
 
-export function say({ result, holder, token, reason }: Result, { path: named, json }: { path: string; json: boolean }): void {
+export function say(
+  { result, holder, token, reason, untold }: Result,
+  { path: named, json }: { path: string; json: boolean },
+): void {
   const process = printable(holderText(holder))
   const path = printable(named)
   if (json) {
     const report = { version: 1, path: named, result, token: token === null ? null : String(token), holder, reason }
     return writeJson({ ...report, exitCode: EXIT_CODES[result] })
   }
-  if (result === 'broken') writeOut(broken(holder, { path, token, reason: printable(reason ?? '') }))
+  if (result === 'broken') writeOut(broken(holder, { path, token, untold: printable(untold ?? '') }))
   else if (result === 'already-free') writeError(`No process holds ${path}: nothing was broken.`)
   else if (result === 'other-holder')
     writeComplaint('error', `Nothing was broken: ${process} holds ${path} with the token ${token}.`)
   else writeComplaint('error', `Nothing was broken: ${reason}`)
 }
 
-function broken(holder: Result['holder'], { path, token, reason }: { path: string; token: bigint | null; reason: string }): string {
-  if (holder !== null)
-    return `Broken: ${printable(holderText(holder))} had ${path} with the token ${token}. It learns of it with one of its next heartbeats.`
-  return (
-    `Broken: ${path} was held with the token ${token}; which process held it cannot be told (${reason}). ` +
-    'If one does, it learns of it with one of its next heartbeats.'
-  )
+function broken(
+  holder: Result['holder'],
+  { path, token, untold }: { path: string; token: bigint | null; untold: string },
+): string {
+  const heard = 'learns of it with one of its next heartbeats.'
+  if (holder !== null) return `Broken: ${printable(holderText(holder))} had ${path} with the token ${token}. It ${heard}`
+  return `Broken: ${path} was held with the token ${token}, by which process cannot be told (${untold}). Its holder, if there is one, ${heard}`
 }
 
 function holderText(holder: Extract<Inspection, { state: 'held' }>['holder'] | null): string {

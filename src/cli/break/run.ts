@@ -36,7 +36,7 @@ async function breakHolder({ path, token }: BreakOptions): Promise<Result> {
   const outcome = await actOn(before, (locks, lock) => locks.breakHolder(lock, token)).catch(toResult)
   const { holder } = before
   if (outcome.kind === 'refused') return { result: 'failed', holder, token, reason: outcome.reason }
-  if (outcome.kind === 'broken') return { result: 'broken', holder, token, reason: holder === null ? before.reason : null }
+  if (outcome.kind === 'broken') return { result: 'broken', holder, token, reason: null, untold: before.reason }
   if (outcome.kind === 'failed') return { result: 'failed', holder, token, reason: whyNot(outcome.outcome, before) }
   const after = await lookAt(path)
   const result = outcome.kind === 'not-held' ? 'already-free' : 'other-holder'

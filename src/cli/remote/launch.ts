@@ -26,13 +26,15 @@ export interface LaunchFailure {
   host: string
   /** How the host is reached: `ssh`, or what the user named in its place. */
   sshCommand: string
-  /** Of that command: 255 is ssh's own, the others come from over there. */
+  /** What the user named in the place of our own look for `locktester` there. */
+  remoteCommand: string | undefined
+  /** Of `sshCommand`: 255 is ssh's own, the others come from over there. */
   exitCode: number | null
   stderr: string
   error: Error
 }
 
-export function explainFailure({ host, sshCommand, exitCode, stderr, error }: LaunchFailure): string {
+export function explainFailure({ host, sshCommand, remoteCommand, exitCode, stderr, error }: LaunchFailure): string {
   const reach = `${sshCommand} ${host} true`
   const said = stderr.trim() === '' ? '' : `\n  it said: ${stderr.trim().split('\n').map(printable).join('\n           ')}`
   const how = 'Or say where it is: --remote-command "/opt/node/bin/node /opt/mountlock/bin/locktester".'
@@ -46,7 +48,11 @@ export function explainFailure({ host, sshCommand, exitCode, stderr, error }: La
   if (stderr.includes(NO_PROGRAM))
     return `${host}: the package is not there: npm install --global mountlock --allow-scripts=fs-ext. ${how}`
   if (exitCode === 255) return `${host}: ssh could not connect. It must not ask for a password: ${reach}${said}`
-  if (exitCode === 127) return `${host}: the command of --remote-command is not there.${said}`
+  // Our own look there says what it does not find. The shell here gives the same code where it finds no ssh.
+  if (exitCode === 127 && remoteCommand === undefined)
+    return `${host}: there is probably no such command here: ${sshCommand}${said}`
+  if (exitCode === 127)
+    return `${host}: the command of --remote-command is not there, or there is none here that is called ${sshCommand}${said}`
   if (exitCode === 64) return `${host}: the locktester there knows no agent: install the same version on all nodes.${said}`
   return `${host}: the agent did not start (${exitCode === null ? printable(error.message) : `exit code ${exitCode}`}). ${how}${said}`
 }

@@ -98,8 +98,8 @@ export class Node {
       await endsWithin(END_LIMIT_MS, this.end())
       await endsWithin(LAST_WORDS_LIMIT_MS, this.#closed)
       const { exitCode } = this.#process
-      const { sshCommand } = this.#reach
-      const failure = { host: this.#host, sshCommand, exitCode, stderr: this.#stderr, error: error as Error }
+      const { sshCommand, remoteCommand } = this.#reach
+      const failure = { host: this.#host, sshCommand, remoteCommand, exitCode, stderr: this.#stderr, error: error as Error }
       throw new UnreachableError(explainFailure(failure))
     }
   }
