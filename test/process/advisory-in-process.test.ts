@@ -47,7 +47,14 @@ afterEach(async () => {
 /** How many descriptors of the lock file the agent has open. */
 function openDescriptors(): number {
   const descriptors = `/proc/${agent.pid}/fd`
-  return readdirSync(descriptors).filter((fd) => readlinkSync(join(descriptors, fd)).startsWith(path)).length
+  const leadsTo = (fd: string): string => {
+    try {
+      return readlinkSync(join(descriptors, fd))
+    } catch {
+      return '' // closed since it was listed
+    }
+  }
+  return readdirSync(descriptors).filter((fd) => leadsTo(fd).startsWith(path)).length
 }
 
 describe.each([

@@ -63,8 +63,8 @@ class Launcher {
   async kill(signal: NodeJS.Signals): Promise<void> {
     const [inner] = await childrenOf(this.#child.pid as number)
     if (inner !== undefined) process.kill(inner, signal)
-    // What entered the node for it stops itself when it stops, and is not woken with it.
-    if (signal === 'SIGCONT') this.#child.kill(signal)
+    // What entered the node for it stops itself when it stops, is not woken with it, and would not see that it has ended.
+    if (signal === 'SIGCONT' || signal === 'SIGKILL') this.#child.kill('SIGCONT')
   }
 
   async says(text: RegExp): Promise<void> {

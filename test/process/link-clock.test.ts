@@ -4,12 +4,13 @@
  * and the file server's time stamps stay true, as on a real share.
  */
 
-import { writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Agent, BRISK, SILENCE_MS } from './support/agent.js'
 import { temporaryFolder } from './support/folder.js'
 import { otherNode, privateMounts, type Space } from './support/space.js'
+import { PATIENCE } from './support/waiting.js'
 
 /** Only the wall clock is faked. Not the wrapper of that name: it leaves semaphores behind when it is killed. */
 const FAKE_WALL_CLOCK = {
@@ -58,8 +59,9 @@ describe.each(['+11h', '-11h', '+1y', '-1y'])('with a clock that is %s off', (by
     const held = await holder.acquire(path)
     expect(await waiter.refusal(path, 'acquire', 1.5 * BRISK.timeoutIntervalMs)).toMatchObject({ code: 'LOCK_TIMEOUT' })
     expect(await held.status()).toMatchObject({ held: true, aborted: false })
-    await holder.murder()
+    await held.heartbeat()
     const from = performance.now()
+    await holder.murder()
     await waiter.acquire(path, 20_000)
     expect(performance.now() - from).toBeGreaterThan(SILENCE_MS - BRISK.refreshRateMs)
     expect(performance.now() - from).toBeLessThan(SILENCE_MS + 2500)
@@ -69,9 +71,13 @@ describe.each(['+11h', '-11h', '+1y', '-1y'])('with a clock that is %s off', (by
 /** A clock that is set while the process runs: libfaketime reads it from a file. */
 async function steppedClock() {
   const file = join(await temporaryFolder(), 'clock')
-  await writeFile(file, '+0')
-  const env = { ...FAKE_WALL_CLOCK, FAKETIME_TIMESTAMP_FILE: file }
-  return { env, step: (by: string) => writeFile(file, by) }
+  // Whole at once: it ends a process that reads half of it.
+  const step = async (by: string) => {
+    await writeFile(`${file}.new`, by)
+    await rename(`${file}.new`, file)
+  }
+  await step('+0')
+  return { env: { ...FAKE_WALL_CLOCK, FAKETIME_TIMESTAMP_FILE: file }, step }
 }
 
 test.each(['+3h', '-3h'])(
@@ -85,7 +91,8 @@ test.each(['+3h', '-3h'])(
     const waiting = waiter.refusal(path, 'acquire', 2 * BRISK.timeoutIntervalMs)
     const before = (await waiter.ask('now')) as number
     await step(by)
-    await expect.poll(async () => Math.abs(((await waiter.ask('now')) as number) - before)).toBeGreaterThan(3_600_000)
+    const offBy = async () => Math.abs(((await waiter.ask('now')) as number) - before)
+    await expect.poll(offBy, PATIENCE).toBeGreaterThan(3_600_000)
     expect(await waiting).toMatchObject({ code: 'LOCK_TIMEOUT' })
     expect(await held.status()).toMatchObject({ held: true, aborted: false })
   },

@@ -3,7 +3,7 @@
  * nothing, it is in no way of its own, and what the dead have left goes. Method: the lines of real locks, one call at a time.
  */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { runAsynchronously } from '../../build/drivers/work.js'
@@ -11,8 +11,8 @@ import { LinkLocks } from '../../build/link/link-locks.js'
 import { claimFor } from '../../build/protocol/claims.js'
 import { BRISK } from './support/agent.js'
 import { temporaryFolder } from './support/folder.js'
+import { PATIENCE, plant, tickets } from './support/waiting.js'
 
-const PATIENCE = { timeout: 20_000, interval: 5 }
 const nothing = () => {}
 
 /** A lock that is held, and the generation. */
@@ -33,13 +33,6 @@ async function heldLock() {
   }
   const [session] = readdirSync(folder).filter((name) => name.startsWith('.mountlock-41c29-'))
   return { path, generation: taken.hold.token, newLine, owner: session?.slice(17) }
-}
-
-const tickets = (path: string): string[] => (readdirSync(path).includes('.wait') ? readdirSync(join(path, '.wait')) : [])
-
-function plant(path: string, names: readonly string[]): void {
-  mkdirSync(join(path, '.wait'), { recursive: true })
-  for (const name of names) writeFileSync(join(path, '.wait', name), '')
 }
 
 test('a place that is given up while the ticket is being made leaves none', async () => {

@@ -11,17 +11,22 @@ import { Agent, BRISK } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { imageShare, type Share } from './support/image.js'
 import { privateMounts } from './support/space.js'
-import { outlast } from './support/time.js'
+import { outlast, processState } from './support/time.js'
+import { PATIENCE } from './support/waiting.js'
 
 /** Long enough for some heartbeats to fail and the share to come back. */
 const PATIENT = { refreshRateMs: 500, timeoutIntervalMs: 6000 }
 
-/** A heartbeat opens its file for less than a millisecond: unmounting may have to be tried again, but not for long. */
-const unmount = (share: Share) => vi.waitFor(() => share.unmount(), { timeout: 1000, interval: 10 })
+/** A heartbeat opens its file for less than a millisecond: unmounting may have to be tried again. */
+const unmount = (share: Share) => vi.waitFor(() => share.unmount(), PATIENCE)
+/** To be imported by an agent: it stops itself when it starts a thread, of which Node tells. */
+const STANDS_STILL_AT_THREAD = `data:text/javascript,${encodeURIComponent(`
+  import { subscribe } from 'node:diagnostics_channel'
+  subscribe('worker_threads', () => process.kill(process.pid, 'SIGSTOP'))
+`)}`
 const names = async ({ space, path }: Share) => (await space.run('ls -A "$1"', path)).trim()
 /** But for the moment in which a heartbeat finds out whose device that is. */
-const isEmptyBelow = (share: Share) =>
-  vi.waitFor(async () => expect(await names(share)).toBe(''), { timeout: 5000, interval: 10 })
+const isEmptyBelow = (share: Share) => vi.waitFor(async () => expect(await names(share)).toBe(''), PATIENCE)
 
 describe.each(KINDS)('$kind', ({ locker }) => {
   test('a share can be unmounted while a lock is held and waited for; the holder is told when its lease is over', async () => {
@@ -78,12 +83,15 @@ describe.each(KINDS)('$kind', ({ locker }) => {
   test('a share that is unmounted in the middle of a first acquisition leaves nothing on the disk below', async () => {
     const share = await imageShare()
     const path = join(share.path, 'lock')
-    const agent = await Agent.start({ locker, on: share.space })
-    // It has seen the share, and is about to start its heartbeat thread, which takes longer than unmounting.
+    const agent = await Agent.start({ locker, on: share.space, env: { NODE_OPTIONS: `--import=${STANDS_STILL_AT_THREAD}` } })
+    // It has seen the share, and stands still while its heartbeat thread starts.
     await agent.inspect(path)
-    const [refused] = await Promise.all([agent.refusal(path, 'acquire', 1000), unmount(share)])
-    expect(refused).toMatchObject({ code: 'MOUNT_CHANGED' })
-    expect(await names(share)).toBe('')
+    const refused = agent.refusal(path, 'acquire', 20_000)
+    await processState(agent.pid, 'T')
+    await unmount(share)
+    agent.kill('SIGCONT')
+    expect(await refused).toMatchObject({ code: 'MOUNT_CHANGED' })
+    await isEmptyBelow(share)
   })
 
   test('a share that is back within the lease has lost nothing: the lock is still held', async () => {

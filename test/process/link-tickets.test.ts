@@ -5,7 +5,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -13,14 +13,13 @@ import { createLocker } from '../../dist/index.js'
 import { Agent, type RemoteLock } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { installation } from './support/installation.js'
-import { GRACE_MS, PATIENCE, TOLD_MS_MAX, TURNS, UNHURRIED } from './support/waiting.js'
+import { GRACE_MS, PATIENCE, plant, tickets, TOLD_MS_MAX, TURNS, UNHURRIED } from './support/waiting.js'
 
 const ROUNDS = 9
 /** More tickets than are listed again and again: `CROWD_MIN` in src/waiting/tickets.ts. */
 const CROWD = 4200
 
 const LINKED = KINDS.filter(({ locker }) => (locker as { lockType?: string }).lockType !== 'advisory')
-const tickets = (path: string): string[] => (readdirSync(path).includes('.wait') ? readdirSync(join(path, '.wait')) : [])
 const agents = (count: number, options = {}) => Promise.all(Array.from({ length: count }, () => Agent.start(options)))
 
 interface Queued {
@@ -284,11 +283,6 @@ async function takeTurns(path: string, first: Turn): Promise<{ tookMs: number[];
 const sessionsIn = (folder: string) =>
   readdirSync(folder).flatMap((name) => (name.startsWith('.mountlock-41c29-') ? [name.slice(17)] : []))
 const sessionIn = (folder: string) => sessionsIn(folder)[0]
-
-function plant(path: string, names: readonly string[]): void {
-  mkdirSync(join(path, '.wait'), { recursive: true })
-  for (const name of names) writeFileSync(join(path, '.wait', name), '')
-}
 
 function locktester(...args: string[]): string {
   const { stdout, stderr } = spawnSync(process.execPath, ['bin/locktester', ...args], { encoding: 'utf8' })

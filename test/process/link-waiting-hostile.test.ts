@@ -12,19 +12,11 @@ import { createLocker, type LockerOptions } from '../../dist/index.js'
 import { Agent, BRISK, type RemoteLock } from './support/agent.js'
 import { KINDS, temporaryFolder } from './support/folder.js'
 import { installation } from './support/installation.js'
-import { GRACE_MS, PATIENCE, TOLD_MS_MAX, TURNS, UNHURRIED } from './support/waiting.js'
+import { GRACE_MS, PATIENCE, tickets, TOLD_MS_MAX, TURNS, UNHURRIED } from './support/waiting.js'
 
 const ROUNDS = 5
 /** Timers and files of the session, of its patrol, and of the test that asks. */
 const OWN_MAX = 6
-
-const tickets = (path: string): string[] => {
-  try {
-    return readdirSync(join(path, '.wait'))
-  } catch {
-    return []
-  }
-}
 
 const sessionsIn = (folder: string) =>
   readdirSync(folder).flatMap((name) => (name.startsWith('.mountlock-41c29-') ? [name.slice(17)] : []))

@@ -4,6 +4,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { Inspection, LockerOptions, ReleaseResult } from '../../../dist/index.js'
@@ -94,6 +95,22 @@ export class RemoteLock {
   lost(): Promise<LostEvent> {
     return this.#agent.lost(this.handle)
   }
+
+  /** What was told of its loss until now. */
+  get told(): LostEvent | undefined {
+    return this.#agent.told(this.handle)
+  }
+
+  /** Resolves right after a heartbeat: the next one is an interval away, and none is under way. */
+  async heartbeat(): Promise<void> {
+    for (let before = Number.POSITIVE_INFINITY; ;) {
+      const { held, remainingMs } = await this.status()
+      if (!held) throw new Error('The lock is lost, and has no heartbeat any more')
+      if (remainingMs > before) return
+      before = remainingMs
+      await setTimeout(5)
+    }
+  }
 }
 
 type Handle = { handle: number; token: string }
@@ -153,7 +170,8 @@ export class Agent {
   async #stop(): Promise<void> {
     // What entered a space for it ends with it. Killing that first would leave a zombie in the space, which then takes seconds to end.
     if (this.isRunning) kill(this.#pid)
-    if (this.isRunning && this.#isWrapped) this.#child.kill('SIGKILL')
+    // What entered stopped itself if the agent was stopped, and would not see that it has ended.
+    if (this.isRunning) this.#child.kill(this.#isWrapped ? 'SIGKILL' : 'SIGCONT')
     await this.ended
   }
 
@@ -179,6 +197,10 @@ export class Agent {
   /** Resolves with a word that the agent says of its own accord. */
   async says(event: 'blocked' | 'interrupted' | 'waiting'): Promise<void> {
     await once(this.#events, event)
+  }
+
+  told(handle: number): LostEvent | undefined {
+    return this.#told.get(handle)
   }
 
   async lost(handle: number): Promise<LostEvent> {
