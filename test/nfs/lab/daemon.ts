@@ -1,6 +1,6 @@
 /** The process that owns a lab's machines: daemon.ts RUN_DIRECTORY OPTIONS (as JSON). Serves its clients over a socket until `down`. */
 
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { ACCELERATORS } from './accelerators.js'
 import { Lab } from './lab.js'
@@ -125,7 +125,9 @@ class Connection {
 
 try {
   await lab.up(clients)
-  server = createServer((socket) => new Connection(socket)).listen(runFiles(run).control)
+  // A socket has its name before it takes connections, and on a busy machine for long: it gets this one when it does.
+  const { control } = runFiles(run)
+  server = createServer((socket) => new Connection(socket)).listen(`${control}.new`, () => renameSync(`${control}.new`, control))
 } catch (error) {
   console.error((error as Error).message)
   await lab.down()

@@ -44,13 +44,14 @@ export async function up({ run, ...asked }: UpOptions): Promise<LabClient> {
   try {
     await until(() => existsSync(control) || daemon.exitCode !== null, UP_MS_MAX, `The lab did not come up: see ${run}`)
     if (daemon.exitCode !== null) throw new LabError(`The lab did not come up. ${readFileSync(log, 'utf8').trim()}`)
+    const client = await LabClient.connect(run)
+    daemon.unref()
+    return client
   } catch (error) {
     killRecorded(runFiles(run).processes)
     rmSync(run, { recursive: true })
     throw error
   }
-  daemon.unref()
-  return await LabClient.connect(run)
 }
 
 /** Leaves nothing behind, whatever state the lab is in. Returns what happened, in words. */
