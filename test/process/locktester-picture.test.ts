@@ -239,12 +239,13 @@ describe.skipIf(!isHere)(`in Chromium${isHere ? '' : ' (skipped: /usr/bin/chromi
   })
 
   test.each([
-    ['during it', 450],
-    ['before it', 350],
-  ])('the legend names what occurs only, and a stall shows the holder whose last sign came %s', async (_, sureMs) => {
+    ['during it', 200, 450],
+    ['before it', 200, 350],
+    ['during it, as did its first', 450, 460],
+  ])('the legend names what occurs only, and a stall shows the holder whose last sign came %s', async (_, acquiredMs, sureMs) => {
     const events: StormEvent[] = [
       { type: 'asked', attempt: 0, lock: 0, atMs: 0 },
-      { type: 'acquired', attempt: 0, lock: 0, atMs: 200, token: '1' },
+      { type: 'acquired', attempt: 0, lock: 0, atMs: acquiredMs, token: '1' },
       { type: 'sure', attempt: 0, lock: 0, atMs: sureMs, token: '1' },
     ]
     const processes = [{ name: 'a 1', events }]

@@ -134,15 +134,19 @@ function veiledSpans(holder: Section, when: Window & { title: string }, { colour
   ]
 }
 
-/** Which lock a process held when it was stalled is seen under the veil. */
+/** Which lock a process held while it was stalled is seen under the veil. The order to stop may reach it a little later. */
 function stalledSpans(stall: Fault, sections: readonly Section[], { colours }: Course): TimelineSpan[] {
   const { fromMs, toMs, process } = stall
   // It may have been stopped between the last sign of its hold and the release.
-  const isOver = ({ releasingMs, lostMs }: Section) => Math.min(releasingMs ?? Infinity, lostMs ?? Infinity) < fromMs
-  const held = sections.find((section) => section.process === process && section.acquiredMs <= fromMs && !isOver(section))
-  const veil: TimelineSpan = { fromMs, toMs, colour: INK, height: 'hatched', title: 'stalled' }
-  if (held === undefined) return [veil]
-  return [{ fromMs, toMs: Math.min(toMs, held.lostMs ?? toMs), colour: colourOf(colours.of(held)), height: 'full' }, veil]
+  const endOf = ({ releasingMs, lostMs }: Section) => Math.min(releasingMs ?? Infinity, lostMs ?? Infinity)
+  const held = sections.filter((section) => section.process === process && section.acquiredMs <= toMs && endOf(section) >= fromMs)
+  return [
+    ...held.map((section): TimelineSpan => {
+      const when = { fromMs: Math.max(fromMs, section.acquiredMs), toMs: Math.min(toMs, endOf(section)) }
+      return { ...when, colour: colourOf(colours.of(section)), height: 'full' }
+    }),
+    { fromMs, toMs, colour: INK, height: 'hatched', title: 'stalled' },
+  ]
 }
 
 function takeoverMark({ from, to, afterMs }: Takeover): TimelineMark {
