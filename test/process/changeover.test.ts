@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isDissolvedNote } from '../../build/protocol/names.js'
 import { createLocker, type Lock, type Locker, type LockerOptions } from '../../dist/index.js'
 import { Peer } from './fixtures/changeover-driver.mjs'
-import { temporaryFolder } from './support/folder.js'
+import { cleared, temporaryFolder } from './support/folder.js'
 import { imageShare } from './support/image.js'
 import { processState } from './support/time.js'
 
@@ -243,6 +243,7 @@ test('a lock whose tokens are ahead of the clock stays what it is, and goes on w
   const linked = lockerOf('hard link')
   const first = await linked.acquire(path)
   await first.release()
+  await cleared(path)
   const ahead = (first.token as bigint) + 3_600_000_000n
   for (const name of (await readdir(path)).filter((entry) => entry.endsWith('.free'))) {
     await rename(join(path, name), join(path, `${ahead}.free`))
@@ -305,6 +306,7 @@ test('a file of an NFS client is waited for, and named when it stays; when it go
 
 test('a lock directory with a file of another program in it stays as it is', async () => {
   await leave('hard link')
+  await cleared(path)
   await writeFile(join(path, 'mine'), '')
   const before = await readdir(path)
   await expect(lockerOf('flock').tryAcquire(path)).rejects.toMatchObject({ code: 'FOREIGN_LOCK' })
@@ -335,6 +337,7 @@ test('two shared holders keep a file from making way; when the last has gone, it
 
 test('a user without the right to change the lock is refused, and changes nothing', async () => {
   await leave('hard link')
+  await cleared(path)
   await chmod(folder, 0o1777)
   await chmod(path, 0o1777)
   const stranger = start('flock')

@@ -13,7 +13,7 @@ export async function temporaryFolder(mode = 0o755): Promise<string> {
   return path
 }
 
-/** Resolves when a lock that is held has no more than its marker and its generation: those below go in the background. */
+/** Resolves when a lock has no more than its marker and its last generation: those below go in the background. */
 export async function cleared(lock: string): Promise<void> {
   await vi.waitUntil(async () => (await readdir(lock)).length === 2, { timeout: 20_000, interval: 5 })
 }
