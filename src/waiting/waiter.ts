@@ -302,7 +302,6 @@ export class Waiter {
     this.#known.freeMs = null
     if (this.#standsBack) return this.#end('taken')
     if (!this.#standing.isCurrent) return // it is asked for
-    this.#tryAsFirst(nowMs)
     if (!isCertain || !this.#standing.isFirst) this.#standAgain(nowMs)
   }
 
