@@ -4,13 +4,14 @@ import type { Stats } from 'node:fs'
 import { dirname, isAbsolute } from 'node:path'
 import type { Call, Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
+import { missingDirectory } from './threads.js'
 
 /**
  * What is on the way to it, in words: a link into the void, as into a share that is not mounted, a file in the place of a
  * directory, or a current directory that is gone. `null`: there is none, so it is missing indeed.
  */
 export function* obstacleTo(path: string): Calls<string | null> {
-  if (!isAbsolute(path) && isWorkingDirectoryGone()) return 'its path is relative, and the current directory is gone'
+  if (!isAbsolute(path) && missingDirectory() !== null) return 'its path is relative, and the current directory is gone'
   for (let each = path; each !== dirname(each); each = dirname(each)) {
     if ((yield* unlessMissing(['lstat', each])) === null) continue
     const named = each === path ? 'it' : each
@@ -20,15 +21,6 @@ export function* obstacleTo(path: string): Calls<string | null> {
     return status.isDirectory() ? null : `${named} is not a directory` // so far the way is there
   }
   return null
-}
-
-function isWorkingDirectoryGone(): boolean {
-  try {
-    process.cwd()
-    return false
-  } catch {
-    return true
-  }
 }
 
 function* unlessMissing(call: Call): Calls<unknown> {
