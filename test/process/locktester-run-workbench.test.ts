@@ -4,7 +4,7 @@
  */
 
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -205,6 +205,19 @@ describe('it does nothing', () => {
     expect(only.stderr).toContain(join(home, '.Rproj.user'))
     expect(only.stderr).toContain('it is a symbolic link')
     expect(existsSync(join(home, 'ran'))).toBe(false)
+  })
+
+  test('where a path may not be looked at, which is no defect of the program', async () => {
+    const closed = join(home, 'closed')
+    await mkdir(closed, { mode: 0o700 })
+    await chmod(home, 0o755)
+    const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'env', 'HOME=/tmp']
+    const only = bench.locktester(['run', '--workbench', join(closed, 'lock_file'), '--', 'touch', join(home, 'ran')], {
+      through: asNobody,
+    })
+    expect(await only.end, only.stderr).toBe(69)
+    expect(only.stderr).toContain('EACCES')
+    expect(only.stderr).not.toContain('defect')
   })
 
   test('where a document lies at such a path, which stays, and the locks before it are given back', async () => {

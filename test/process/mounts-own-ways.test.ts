@@ -94,6 +94,22 @@ describe('a mount that decides owners and modes by itself', () => {
     },
   )
 
+  test('a lock that Workbench respects is given back where no user may set the times of a file', async () => {
+    const { space, path } = await forcedShare(...forced, '--perms=0777')
+    const { fixtures } = await installation({ addon: true })
+    const start = (uid: number) => Agent.start({ locker: { workbench: true }, on: space, uid, fixtures })
+    const [ann, bob] = await Promise.all([start(ANN), start(BOB)])
+    const file = join(path, 'lock_file')
+    for (const user of [ann, bob, ann]) {
+      const held = await user.acquire(file)
+      expect(await (user === ann ? bob : ann).tryAcquire(file)).toBeNull()
+      expect(await held.release()).toEqual({ lost: false })
+      // This mount may show the length that the file had under its other name a moment ago.
+      expect((await space.run('cat "$1"', file)).trim()).toBe('-1')
+    }
+    expect(await space.run('ls -A "$1"', path)).toBe('lock_file\n')
+  })
+
   const types = [
     ...KINDS.slice(0, 2).map(({ locker }) => locker),
     { lockType: 'advisory' },

@@ -52,7 +52,7 @@ export type FromKeeper =
   /** `lost`: it had been lost before, though nothing told of it. `isClean`: the file system answered in time. */
   | { kind: 'released'; lost: boolean; isClean: boolean }
 
-/** A MountlockError, as it crosses from one process to another; `code` is UNEXPECTED for a defect, with its stack. */
+/** An error, as it crosses from one process to another. `code`: UNEXPECTED for a defect, REFUSED for what the machine refused. */
 export interface Failure {
   code: string
   message: string

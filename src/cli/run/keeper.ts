@@ -33,6 +33,7 @@ import { acquireAll, asOne, type HeldLocks } from './workbench-locks.js'
 import { ENDING_SIGNALS } from './signals.js'
 import { guardStreams } from '../shared/streams.js'
 import { speakAs } from '../shared/speaker.js'
+import { EXIT } from '../shared/exit-codes.js'
 import { describeUnexpected, guardProcess } from '../shared/unexpected.js'
 
 /** The longest wait that the library knows; a wait without end begins again. */
@@ -129,7 +130,8 @@ function failureOf(error: unknown): Failure {
     const { code, message, advice, path = null } = error
     return { code, message, advice, path }
   }
-  return { code: 'UNEXPECTED', message: describeUnexpected(error).text, advice: '', path: null }
+  const { text, code } = describeUnexpected(error)
+  return { code: code === EXIT.internal ? 'UNEXPECTED' : 'REFUSED', message: text, advice: '', path: null }
 }
 
 /** Our end of it. */

@@ -148,7 +148,7 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 function notListed(path: string, why: string): MountlockError {
-  const advice = `Not all that Workbench locks is known: ${why}. Name the directories with its state, such as ~/.local/share/rstudio.`
+  const advice = `Not all that Workbench locks is known: ${why.replace(/\.$/, '')}. Name the directories with its state, such as ~/.local/share/rstudio.`
   return new MountlockError('This could not be looked at', { code: 'FILE_SYSTEM_ERROR', path, advice })
 }
 
