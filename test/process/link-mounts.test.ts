@@ -19,10 +19,14 @@ const PATIENT = { refreshRateMs: 500, timeoutIntervalMs: 6000 }
 
 /** A heartbeat opens its file for less than a millisecond: unmounting may have to be tried again. */
 const unmount = (share: Share) => vi.waitFor(() => share.unmount(), PATIENCE)
-/** To be imported by an agent: it stops itself when it starts a thread, of which Node tells. */
+/** To be imported by an agent: it stops itself when it starts its first thread, of which Node tells. */
 const STANDS_STILL_AT_THREAD = `data:text/javascript,${encodeURIComponent(`
-  import { subscribe } from 'node:diagnostics_channel'
-  subscribe('worker_threads', () => process.kill(process.pid, 'SIGSTOP'))
+  import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+  const stop = () => {
+    unsubscribe('worker_threads', stop)
+    process.kill(process.pid, 'SIGSTOP')
+  }
+  subscribe('worker_threads', stop)
 `)}`
 const names = async ({ space, path }: Share) => (await space.run('ls -A "$1"', path)).trim()
 /** But for the moment in which a heartbeat finds out whose device that is. */
