@@ -24,6 +24,8 @@ export interface Lined {
   ticketsRestUntilMs: number
   /** Waiters that were seen alive, each with the time until which that is not asked again, by `monotonicMs()`. */
   readonly aliveUntilMs: Map<string, number>
+  /** Since when their directory was empty whenever it was listed, by `monotonicMs()`; `null`: it was not. */
+  ticketsGoneSinceMs: number | null
   /** The removal of a ticket of this process that was begun last; `null`: there was none. */
   ticketsGoing: Promise<unknown> | null
   /** Runs a little program in the directory in which the lock was last seen. */
@@ -43,6 +45,12 @@ const JUDGED_MAX = 4
 const ALIVE_MS = 1000
 /** So many are remembered, as many as are listed. Chosen: to forget them all costs a few more questions. */
 const REMEMBERED_MAX = 1000
+
+/**
+ * An empty directory of tickets is left for so long to a waiter that has just made it, and makes its ticket next. Chosen: where a
+ * request takes a second a waiter has its ticket, and a process that comes back asks once in each cycle meanwhile.
+ */
+const EMPTY_MS = 2000
 
 /** What may not be moved out now may not be soon after. Chosen: listing 60,000 tickets takes 0.2 s, which is 2 % of it. */
 const CROWD_REST_MS = 10_000
@@ -70,7 +78,6 @@ export class LinkLine implements Line {
 
   async stand(generation: bigint | null, isLate: boolean): Promise<Place> {
     this.#behind ??= generation
-    this.#isCoarse ??= await this.#lock.run(isCoarse(this.#lock.site))
     const own = this.#behind === null ? null : await this.#ticket(this.#behind)
     const names = (await this.#tickets())?.tickets ?? []
     if (own !== null && !names.includes(own.ticket)) await this.#make(own)
@@ -78,6 +85,8 @@ export class LinkLine implements Line {
     const others = this.#othersIn(names)
     const before = own === null ? others : others.filter((waiting) => isBefore(waiting, own))
     const ahead = isLate ? await this.#withoutDead(before) : before
+    // Asked last: where each request takes long, others go on passing by until the ticket is there.
+    this.#isCoarse ??= await this.#lock.run(isCoarse(this.#lock.site))
     return { ahead: ahead.map((one) => ({ ...one, ticket: ticketPath(this.#lock.site, one.ticket) })), isCoarse: this.#isCoarse }
   }
 
@@ -142,9 +151,16 @@ export class LinkLine implements Line {
     if (room === null) return 0
     const others = this.#othersIn(room.tickets)
     const dead = this.#wasAlive(others[0]) ? [] : await this.#deadAmong(others)
-    // An empty room goes too.
-    if (dead.length > 0 || (room.isThere && room.tickets.length === 0)) this.#removeOfDead(dead)
+    if (this.#isLeftEmpty(room) || dead.length > 0) this.#removeOfDead(dead)
     return dead.length < Math.min(others.length, JUDGED_MAX) ? others.length - dead.length : 0
+  }
+
+  #isLeftEmpty({ isThere, tickets }: WaitRoom): boolean {
+    const nowMs = monotonicMs()
+    const sinceMs = isThere && tickets.length === 0 ? (this.#lock.ticketsGoneSinceMs ?? nowMs) : null
+    const isLeft = sinceMs !== null && nowMs - sinceMs >= EMPTY_MS
+    this.#lock.ticketsGoneSinceMs = isLeft ? null : sinceMs
+    return isLeft
   }
 
   /** Each looks after those right before it: tickets of the dead are removed by the next in line. */

@@ -3,7 +3,7 @@
  * nothing, it is in no way of its own, and what the dead have left goes. Method: the lines of real locks, one call at a time.
  */
 
-import { readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { runAsynchronously } from '../../build/drivers/work.js'
@@ -13,6 +13,8 @@ import { BRISK } from './support/agent.js'
 import { temporaryFolder } from './support/folder.js'
 import { PATIENCE, plant, tickets } from './support/waiting.js'
 
+/** As in src/link/line.ts, less what a timer may be early. */
+const EMPTY_MS = 1999
 const nothing = () => {}
 
 /** A lock that is held, and the generation. */
@@ -76,6 +78,18 @@ test('a waiter that looks whether those before it live sees several that died in
   await vi.waitUntil(() => tickets(path).length === 1, PATIENCE)
   expect(tickets(path)).toEqual([`${generation}.${owner}`])
   await line.leave()
+})
+
+test('an empty directory of tickets is left for a while to a waiter that may be about to make its own, and then goes', async () => {
+  const { path, newLine } = await heldLock()
+  mkdirSync(join(path, '.wait'))
+  const fromMs = performance.now()
+  const isGone = async () => {
+    await newLine().others()
+    return !readdirSync(path).includes('.wait')
+  }
+  await vi.waitUntil(isGone, PATIENCE)
+  expect(performance.now() - fromMs).toBeGreaterThan(EMPTY_MS)
 })
 
 test('a process that comes back asks more of those that wait each time, as long as it meets only dead ones', async () => {

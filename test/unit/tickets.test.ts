@@ -12,7 +12,7 @@ import { symlinkClaim } from '../../src/protocol/claim-symlink.js'
 import { inspect } from '../../src/protocol/inspect.js'
 import { breakHolder, prune } from '../../src/protocol/maintain.js'
 import { ticketName } from '../../src/protocol/names.js'
-import type { Operation } from '../../src/protocol/operations.js'
+import type { Operation, Protocol } from '../../src/protocol/operations.js'
 import { createSession, type Session } from '../../src/protocol/session.js'
 import { freshListing, release, settle } from '../../src/protocol/settle.js'
 import { type Claim, newMemory, type Site } from '../../src/protocol/site.js'
@@ -159,6 +159,25 @@ test('the first ticket makes their directory, and the last one takes it along', 
   expect(run(world, listTickets(site))).toEqual({ tickets: [other], isThere: true, isCrowded: false })
   run(world, removeTickets(site, [other]))
   expect(world.nodes.has('/dir/lock/.wait')).toBe(false)
+})
+
+test.each([1, 5])('a ticket is made where others that leave remove its directory %i times before it is in there', (times) => {
+  const { world } = worldWith(['.links', '18'], null)
+  const site = siteOf(hardLinkClaim, false)
+  const making = makeTicket(site, ticketName(18n, sessionOf(1)))
+  let removed = 0
+  function* one(operation: Operation): Protocol<unknown> {
+    return yield operation
+  }
+  let step = making.next()
+  while (!step.done) {
+    const answer = run(world, one(step.value))
+    if (step.value.op === 'mkdir' && removed++ < times) world.nodes.delete('/dir/lock/.wait')
+    step = making.next(answer)
+  }
+  expect(step.value).toBe(true)
+  expect(removed).toBe(times + 1)
+  expect(run(world, listTickets(site)).tickets).toEqual([ticketName(18n, sessionOf(1))])
 })
 
 test('of what a process released itself, and what it has seen to be free since, it claims the later one first', () => {
