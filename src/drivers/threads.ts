@@ -48,6 +48,21 @@ function isRunnable(id: string): boolean {
   return status.startsWith('R', status.lastIndexOf(')') + 2) // behind the name, in which anything may stand
 }
 
+let startsAwaited = 0
+
+/** Waits until a thread of ours has started: on a busy machine that takes seconds. */
+export async function startOfThread(started: Promise<unknown>): Promise<void> {
+  startsAwaited++
+  try {
+    await started
+  } finally {
+    startsAwaited--
+  }
+}
+
+/** Is that waited for at the moment? */
+export const isStartAwaited = (): boolean => startsAwaited > 0
+
 /** An event loop takes so many (Node 20 to 24, Linux: with three the thread ended with EMFILE, with four it ran). */
 const DESCRIPTORS_OF_THREAD = 4
 

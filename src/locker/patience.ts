@@ -2,7 +2,7 @@
 
 import { clearTimeout, monotonicMs, setImmediate, setTimeout } from '../drivers/clock.js'
 import { answersSoFar } from '../drivers/lane.js'
-import { wantsProcessor } from '../drivers/threads.js'
+import { isStartAwaited, wantsProcessor } from '../drivers/threads.js'
 import { type Work, runAsynchronously } from '../drivers/work.js'
 import { AbortError, LockTimeoutError } from '../errors.js'
 import type { Holder } from '../types.js'
@@ -92,11 +92,14 @@ export class Patience {
     this.#timer = setTimeout(() => this.#endUnlessStarved(answersBefore), silenceMs)
   }
 
-  /** The first try ends when the file system does not answer. That this process or its threads get no processor is no reason. */
+  /**
+   * The first try ends when the file system does not answer. That this process or its threads get no processor, or that the
+   * heartbeat thread has not started yet, is no reason.
+   */
   #endUnlessStarved(answersBefore: number): void {
     const stoodStill = this.#missedMs() > SILENCE_MS
     this.#afterAnswers(() => {
-      const isStarved = answersSoFar() !== answersBefore || stoodStill || wantsProcessor()
+      const isStarved = answersSoFar() !== answersBefore || stoodStill || isStartAwaited() || wantsProcessor()
       if (isStarved && monotonicMs() < this.#startMs + this.#firstTryMs + BUSY_MS_MAX) this.#timeIsUp()
       else this.#giveUp()
     })

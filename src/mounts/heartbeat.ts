@@ -15,6 +15,7 @@ import {
   obstacleToThreads,
   ownThreadCount,
   ownThreads,
+  startOfThread,
 } from '../drivers/threads.js'
 import { type LostReason, MountlockError } from '../errors.js'
 import type { Session } from '../protocol/session.js'
@@ -89,7 +90,7 @@ export class Heartbeat {
 
   /** Resolves when it runs. @throws MountlockError */
   async started(): Promise<void> {
-    if (!this.#ready.isSet) await this.#whileAlive(this.#starting.promise)
+    if (!this.#ready.isSet) await startOfThread(this.#whileAlive(this.#starting.promise))
   }
 
   /** Blocks until it runs. @throws MountlockError */

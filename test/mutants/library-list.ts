@@ -65,6 +65,14 @@ export const LIBRARY_MUTATIONS: LibraryMutation[] = [
     redundantBecause: null,
   },
   {
+    name: 'a first try ends before the heartbeat thread has started',
+    file: 'locker/patience.ts',
+    from: '|| isStartAwaited()',
+    to: '',
+    caughtBy: ['process/locker-first-try.test.ts', 'a heartbeat thread that starts slowly'],
+    redundantBecause: null,
+  },
+  {
     name: 'a first try is waited for while nothing answers',
     file: 'locker/patience.ts',
     from: 'answersSoFar() !== answersBefore || stoodStill',

@@ -65,6 +65,22 @@ test('the file system has the time for its answer that the process stood still',
   expect(await goOn()).toBe('true')
 })
 
+test('a heartbeat thread that starts slowly is waited for, and is not taken for a file system that does not answer', async () => {
+  const text = `import { subscribe } from 'node:diagnostics_channel'
+    import { createLocker } from ${JSON.stringify(LIBRARY)}
+    // What the thread says arrives later than it would.
+    subscribe('worker_threads', ({ worker }) => {
+      const on = worker.on.bind(worker)
+      worker.on = (event, hear) => on(event, event === 'message' ? (said) => setTimeout(hear, 2500, said) : hear)
+    })
+    const acquiring = createLocker().acquire(process.argv[1], { waitMs: 0 })
+    console.log(await acquiring.then(({ held }) => held, ({ message }) => message))
+    process.exit()`
+  const node = spawn(process.execPath, ['--input-type=module', '-e', text, join(await temporaryFolder(), 'lock')])
+  const lines = createInterface(node.stdout)[Symbol.asyncIterator]()
+  expect((await lines.next()).value).toBe('true')
+})
+
 test('where the file system does not answer, the first try ends', async () => {
   const { space, path, hang } = await sshShare()
   const agent = await Agent.start({ on: space })
