@@ -34,6 +34,8 @@ const DEFAULT_PACE = { refreshRateMs: 20_000, timeoutIntervalMs: 60_000 }
 /** The first in line looks more often for so long. */
 const BRISK_MS = 10_000
 const COUNTED_MS = figure(15_000, 60_000)
+/** A further waiter has a certain look every eight seconds: 15 s have one or two of them, and each is a tenth of all its requests. */
+const FURTHER_COUNTED_MS = figure(30_000, 60_000)
 /** Until a waiter has a ticket, and the first in line does what it does for long. */
 const SETTLE_MS = 8000
 const CALLS_PER_SECOND_MAX = 20
@@ -86,7 +88,7 @@ for (const place of [V3, V42]) {
       const then = await perSecond(directory, 'seconds', { node: 'A', forMs: COUNTED_MS })
       void other.begin('acquire', { path, waitMs: 600_000 })
       await perSecond(directory, 'seconds', { forMs: SETTLE_MS })
-      const further = await perSecond(directory, 'seconds', { forMs: COUNTED_MS })
+      const further = await perSecond(directory, 'seconds', { forMs: FURTHER_COUNTED_MS })
       tell(`at first ${inWords(first)}; then ${inWords(then)}; a further one ${inWords(further)}`)
       // Over a minute.
       const inMinute = (first.perTime * BRISK_MS + then.perTime * (60_000 - BRISK_MS)) / 60_000
