@@ -61,6 +61,8 @@ describe.each(LINKED)('$kind', ({ locker }) => {
     const refusal = await waiter.refusal(path, 'acquire', 3000)
     expect(refusal.message).toContain(`held by process ${holder.pid} `)
     expect(refusal.message).toContain('waiters before this one: 2')
+    // A ticket that was given up is removed in the background.
+    await vi.waitUntil(() => tickets(path).length === before.length, PATIENCE)
     const waiting = await queue(path, [waiter], holder)
     const { tookMs } = await next(held, waiting)
     expect(tookMs).toBeGreaterThanOrEqual(2 * GRACE_MS)
