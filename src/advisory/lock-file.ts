@@ -26,6 +26,7 @@ import { systemErrorCode } from '../drivers/error-code.js'
 import { randomName } from '../drivers/identity.js'
 import { Lane } from '../drivers/lane.js'
 import { fileSystemAt } from '../drivers/mount-info.js'
+import { isMissing } from '../drivers/obstacle.js'
 import { fileSystemError } from '../advice/file-system-error.js'
 import { actionOfCall } from '../advice/meanings.js'
 import { ForeignLockError, LockFileSystemError, MountlockError } from '../errors.js'
@@ -150,7 +151,7 @@ export function* leadsTo(path: string, { dev, ino }: { dev: number; ino: number 
     const there = yield* make(lstatCall(path))
     return Number(there.dev) === dev && Number(there.ino) === ino
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false
+    if (isMissing(error)) return false
     throw error
   }
 }

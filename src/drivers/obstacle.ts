@@ -2,6 +2,7 @@
 
 import type { Stats } from 'node:fs'
 import { dirname, isAbsolute } from 'node:path'
+import { isAbsent } from '../protocol/doubt.js'
 import type { Call, Calls } from './calls.js'
 import { systemErrorCode } from './error-code.js'
 import { missingDirectory } from './threads.js'
@@ -33,6 +34,5 @@ function* unlessMissing(call: Call): Calls<unknown> {
 }
 
 export function isMissing(error: unknown): boolean {
-  const code = systemErrorCode(error)
-  return code === 'ENOENT' || code === 'ENOTDIR'
+  return isAbsent(systemErrorCode(error) ?? '')
 }

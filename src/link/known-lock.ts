@@ -48,7 +48,7 @@ export class KnownLock implements Lockable, LinkSite, Lined {
   readonly #memory = newMemory()
   ticketsRestUntilMs = 0
   readonly aliveUntilMs = new Map<string, number>()
-  ticketsGoneSinceMs: number | null = null
+  roomEmptySinceMs: number | null = null
   ticketsGoing: Promise<unknown> | null = null
   /** Which directory was last seen at its path, where other users could swap it. */
   #listed: Identity | null = null

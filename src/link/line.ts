@@ -25,7 +25,7 @@ export interface Lined {
   /** Waiters that were seen alive, each with the time until which that is not asked again, by `monotonicMs()`. */
   readonly aliveUntilMs: Map<string, number>
   /** Since when their directory was empty whenever it was listed, by `monotonicMs()`; `null`: it was not. */
-  ticketsGoneSinceMs: number | null
+  roomEmptySinceMs: number | null
   /** The removal of a ticket of this process that was begun last; `null`: there was none. */
   ticketsGoing: Promise<unknown> | null
   /** Runs a little program in the directory in which the lock was last seen. */
@@ -157,9 +157,9 @@ export class LinkLine implements Line {
 
   #isLeftEmpty({ isThere, tickets }: WaitRoom): boolean {
     const nowMs = monotonicMs()
-    const sinceMs = isThere && tickets.length === 0 ? (this.#lock.ticketsGoneSinceMs ?? nowMs) : null
+    const sinceMs = isThere && tickets.length === 0 ? (this.#lock.roomEmptySinceMs ?? nowMs) : null
     const isLeft = sinceMs !== null && nowMs - sinceMs >= EMPTY_MS
-    this.#lock.ticketsGoneSinceMs = isLeft ? null : sinceMs
+    this.#lock.roomEmptySinceMs = isLeft ? null : sinceMs
     return isLeft
   }
 

@@ -35,7 +35,6 @@ export class Patience {
   readonly #startMs: number
   readonly #ignoreSignal: (() => void) | undefined
   readonly #leastMs: number
-  readonly #firstTryMs: number
   /** When the timer should fire. */
   #dueMs = 0
   #timer: NodeJS.Timeout | undefined
@@ -60,11 +59,14 @@ export class Patience {
     this.#waitMs = waitMs
     this.#startMs = monotonicMs()
     this.#leastMs = leastMs
-    this.#firstTryMs = Math.max(waitMs, leastMs)
     if (signal === undefined) return
     const abort = () => this.end(new AbortError(path, signal.reason))
     if (signal.aborted) abort()
     else this.#ignoreSignal = onAbort(signal, abort)
+  }
+
+  get #firstTryMs(): number {
+    return Math.max(this.#waitMs, this.#leastMs)
   }
 
   /** A patience without an end has no timer. */
